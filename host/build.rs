@@ -1,0 +1,109 @@
+//! Compiles the bundled policies to WebAssembly and writes the table that embeds them.
+//!
+//! A nested cargo with a target directory of its own (`target/policies`, shared by all profiles): the outer cargo holds the lock on
+//! its own directory while this runs.
+
+use std::env;
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const TARGET: &str = "wasm32-wasip2";
+const POLICIES: [&str; 3] = ["prompt-injection", "pii-detector", "audit-logger"];
+
+fn main() {
+    if let Err(error) = build() {
+        // A panic would bury the sentence under a backtrace.
+        eprintln!("\n{error}\n");
+        std::process::exit(1);
+    }
+}
+
+fn build() -> Result<(), Box<dyn Error>> {
+    let host = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
+    let root = host.parent().ok_or("the host crate has no parent folder")?;
+    for watched in ["plugins/sdk", "wit", "Cargo.toml", "Cargo.lock"] {
+        println!("cargo:rerun-if-changed={}", root.join(watched).display());
+    }
+    for policy in POLICIES {
+        println!("cargo:rerun-if-changed={}", root.join("plugins").join(policy).display());
+    }
+
+    has_target()?;
+    let out = PathBuf::from(variable("OUT_DIR")?);
+    let target = target_directory(&out)?;
+    compile(root, &target)?;
+
+    let built = target.join(TARGET).join("policy");
+    let mut table = String::from("pub(super) static POLICIES: &[(&str, &[u8])] = &[\n");
+    for policy in POLICIES {
+        let file = built.join(format!("{}.wasm", policy.replace('-', "_")));
+        // A copy of this build's own: the shared folder may change under a later one.
+        let copy = out.join(format!("{policy}.wasm"));
+        fs::copy(&file, &copy).map_err(|error| format!("{} can't be copied: {error}", file.display()))?;
+        table.push_str(&format!("    ({policy:?}, include_bytes!({copy:?})),\n"));
+    }
+    table.push_str("];\n");
+    fs::write(out.join("bundled.rs"), table)?;
+    Ok(())
+}
+
+/// Asks the compiler where it lives and looks for the target's library there.
+fn has_target() -> Result<(), Box<dyn Error>> {
+    let rustc = variable("RUSTC")?;
+    let output = Command::new(&rustc).args(["--print", "sysroot"]).output()?;
+    let sysroot = String::from_utf8(output.stdout)?;
+    let library = Path::new(sysroot.trim()).join("lib/rustlib").join(TARGET);
+    if library.exists() {
+        return Ok(());
+    }
+    Err(format!(
+        "The bundled policies need the compiler's {TARGET} target. Run this once, then build again:\n\n    rustup target add {TARGET}"
+    )
+    .into())
+}
+
+/// `target/policies`, found from this build's own folder: `target/<profile>/build/<crate>/out`.
+fn target_directory(out: &Path) -> Result<PathBuf, Box<dyn Error>> {
+    let build = out.ancestors().find(|folder| folder.ends_with("build"));
+    let profile = build.and_then(Path::parent).ok_or("OUT_DIR has an unknown shape")?;
+    let above = profile.parent().ok_or("OUT_DIR has an unknown shape")?;
+    Ok(above.join("policies"))
+}
+
+fn compile(root: &Path, target: &Path) -> Result<(), Box<dyn Error>> {
+    let mut cargo = Command::new(variable("CARGO")?);
+    cargo
+        .current_dir(root)
+        .args(["build", "--locked", "--profile", "policy", "--target", TARGET])
+        .arg("--target-dir")
+        .arg(target);
+    for policy in POLICIES {
+        cargo.args(["--package", policy]);
+    }
+    // What the outer build sets for the host must not reach the guests.
+    for name in [
+        "RUSTFLAGS",
+        "CARGO_ENCODED_RUSTFLAGS",
+        "CARGO_BUILD_RUSTFLAGS",
+        "CARGO_BUILD_TARGET",
+        "CARGO_TARGET_DIR",
+        "CARGO_BUILD_TARGET_DIR",
+        "RUSTC_WRAPPER",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "CARGO_PROFILE_RELEASE_DEBUG",
+    ] {
+        cargo.env_remove(name);
+    }
+    let output = cargo.output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(format!("The bundled policies don't build:\n\n{said}").into())
+}
+
+fn variable(name: &str) -> Result<String, Box<dyn Error>> {
+    env::var(name).map_err(|error| format!("{name}: {error}").into())
+}

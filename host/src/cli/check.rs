@@ -1,0 +1,223 @@
+//! `witgate check`: what would happen, stage by stage and target by target, before it happens.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{Format, Wrong, setup};
+use crate::config::{Config, StageConfig};
+use crate::gateway::{Blueprint, hooks};
+use crate::metrics::Metrics;
+use crate::policy::{Plan, Ready, Sandbox, Stage};
+use crate::upstream::{Target, Targets};
+
+/// How long a target may take to list its models.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The arguments of `witgate check`.
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// The configuration [default: the built-in one]
+    #[arg(long, value_name = "FILE")]
+    policy_config: Option<PathBuf>,
+    /// Don't ask the targets
+    #[arg(long)]
+    offline: bool,
+    /// How results are printed
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// Everything found, and whether all of it is well.
+struct Findings {
+    stages: Vec<Value>,
+    targets: Vec<Value>,
+    well: bool,
+}
+
+pub(super) async fn check(args: CheckArgs) -> Result<ExitCode, Wrong> {
+    let source = setup::source(args.policy_config);
+    let config = match source.load() {
+        Ok(config) => config,
+        Err(error) if args.format == Format::Json => {
+            println!("{}", json!({"source": source.to_string(), "ok": false, "error": error.to_string()}));
+            return Ok(ExitCode::from(1));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let mut found = Findings {
+        stages: Vec::new(),
+        targets: Vec::new(),
+        well: true,
+    };
+    let sandbox = setup::sandbox(&config, 1)?;
+    for stage in &config.stages {
+        let loaded = load(&sandbox, &config, stage).await;
+        found.well &= loaded.is_ok();
+        found.stages.push(match loaded {
+            Ok(loaded) => shown(stage, &loaded),
+            Err(error) => json!({"id": stage.id, "component": stage.component.to_string(), "ok": false, "error": error}),
+        });
+    }
+    targets(&config, args.offline, &mut found).await;
+    match args.format {
+        Format::Json => println!(
+            "{}",
+            json!({
+                "source": source.to_string(), "ok": found.well,
+                "stages": found.stages, "targets": found.targets, "clients": config.clients.len(),
+            })
+        ),
+        Format::Text => print(&source.to_string(), &config, &found),
+    }
+    Ok(if found.well { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Builds the stage as a start would, but for the journal: nothing is recorded.
+async fn load(sandbox: &Sandbox, config: &Config, stage: &StageConfig) -> Result<Arc<Stage>, String> {
+    let alone = Config {
+        stages: vec![stage.clone()],
+        ..config.clone()
+    };
+    let blueprint = Blueprint::read(alone).map_err(|error| error.to_string())?;
+    let metrics = Arc::new(Metrics::new());
+    let loaded = sandbox.load(Plan::from(stage), blueprint.component(stage), None, &metrics);
+    loaded.await.map_err(|error| error.to_string())
+}
+
+fn shown(config: &StageConfig, stage: &Stage) -> Value {
+    let (name, version) = stage.policy();
+    let (instances, why) = match stage.ready() {
+        Ready::Snapshot => ("snapshot", None),
+        Ready::PerInstance(why) => ("configured per instance", Some(why)),
+    };
+    json!({
+        "id": config.id, "component": config.component.to_string(), "ok": true,
+        "policy": name, "version": version, "digest": stage.digest(),
+        "hooks": hooks(stage.hooks()), "instances": instances, "why": why,
+        "on_error": stage.on_error().to_string(),
+        "grants": stage.plan().grants.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    })
+}
+
+async fn targets(config: &Config, offline: bool, found: &mut Findings) {
+    let targets = match Targets::build(config, None) {
+        Ok(targets) => targets,
+        Err(error) => {
+            found.well = false;
+            found.targets.push(json!({"ok": false, "error": error.to_string()}));
+            return;
+        }
+    };
+    for warning in targets.warnings() {
+        found.targets.push(json!({"ok": true, "warning": warning}));
+    }
+    for target in targets.iter() {
+        let mut shown = json!({
+            "id": target.id(), "provider": target.provider(), "model": target.model(), "base_url": target.base_url().as_str(), "ok": true,
+        });
+        if !offline {
+            match models(target).await {
+                Ok(models) => {
+                    if let Some(pinned) = target.model()
+                        && !models.iter().any(|model| model == pinned)
+                    {
+                        shown["warning"] = json!(format!(
+                            "it doesn't list `{pinned}`, the model it is pinned to; requests for it may fail"
+                        ));
+                    }
+                    shown["models"] = json!(models);
+                }
+                Err(error) => {
+                    found.well = false;
+                    shown["ok"] = json!(false);
+                    shown["error"] = json!(error);
+                }
+            }
+        }
+        found.targets.push(shown);
+    }
+}
+
+async fn models(target: &Target) -> Result<Vec<String>, String> {
+    let asked = async {
+        let answer = target.models(None).await.map_err(|failure| failure.to_string())?;
+        let status = answer.status;
+        let body = answer.whole(4 << 20, PATIENCE).await.map_err(|error| error.to_string())?;
+        if !status.is_success() {
+            let said = crate::upstream::ErrorBody::parse(status.as_u16(), &body);
+            return Err(format!("it answers {status}: {}", said.message));
+        }
+        let list: Value = serde_json::from_slice(&body).map_err(|_| "its list of models isn't JSON".to_owned())?;
+        let models = list["data"].as_array().ok_or("its list of models has no `data`")?;
+        Ok(models.iter().filter_map(|model| model["id"].as_str().map(str::to_owned)).collect())
+    };
+    match tokio::time::timeout(PATIENCE, asked).await {
+        Ok(models) => models,
+        Err(_) => Err(format!("it didn't list its models within {} s", PATIENCE.as_secs())),
+    }
+}
+
+fn print(source: &str, config: &Config, found: &Findings) {
+    println!("{source}: {} {}", config.pack.name, config.pack.version);
+    println!("\nrequests and answers pass");
+    for stage in &found.stages {
+        print_stage(stage);
+    }
+    if found.stages.is_empty() {
+        println!("  no policies: everything goes through as it comes");
+    }
+    if let Some(order) = &config.answers {
+        println!("  answers pass in the order {}", order.join(", "));
+    }
+    println!("\nrequests go to");
+    for target in &found.targets {
+        print_target(target);
+    }
+    match config.clients.len() {
+        0 => println!("\nclients: anyone who can reach the listener"),
+        some => println!("\nclients: {some}, by key"),
+    }
+    println!("\n{}", if found.well { "all well" } else { "something is wrong: see ✗ above" });
+}
+
+fn print_stage(stage: &Value) {
+    let text = |key: &str| stage[key].as_str().unwrap_or_default().to_owned();
+    let list = |key: &str| {
+        let words = stage[key].as_array().into_iter().flatten().filter_map(Value::as_str);
+        words.collect::<Vec<_>>().join(", ")
+    };
+    if let Some(error) = stage["error"].as_str() {
+        println!("  ✗ {} ({})\n      {error}", text("id"), text("component"));
+        return;
+    }
+    println!("  ✓ {}: {} {} ({})", text("id"), text("policy"), text("version"), text("component"));
+    println!("      hooks: {}; if it fails: {}; instances: {}", list("hooks"), text("on_error"), text("instances"));
+    if let Some(why) = stage["why"].as_str() {
+        println!("      it can't be snapshotted: {why}");
+    }
+    if !list("grants").is_empty() {
+        println!("      grants: {}", list("grants"));
+    }
+    println!("      {}", text("digest"));
+}
+
+fn print_target(target: &Value) {
+    let id = target["id"].as_str().unwrap_or_default();
+    if let Some(error) = target["error"].as_str() {
+        println!("  ✗ {id} {error}");
+        return;
+    }
+    if !id.is_empty() {
+        let model = target["model"].as_str().unwrap_or("any model");
+        let listed = target["models"].as_array().map(|models| format!("; it lists {} models", models.len()));
+        println!("  ✓ {id}: {model} at {}{}", target["base_url"].as_str().unwrap_or_default(), listed.unwrap_or_default());
+    }
+    if let Some(warning) = target["warning"].as_str() {
+        println!("  ! {warning}");
+    }
+}

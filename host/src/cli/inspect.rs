@@ -1,0 +1,81 @@
+//! `witgate policy inspect`: what a component is.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::json;
+
+use super::{Format, Wrong};
+use crate::config::{Grant, Limits, OnError};
+use crate::gateway::hooks;
+use crate::policy::engine::EngineSettings;
+use crate::policy::{LoadError, MAX_SIZE, Plan, Sandbox, inspect as read};
+
+/// The arguments of `witgate policy inspect`.
+#[derive(Debug, Args)]
+pub(super) struct InspectArgs {
+    /// The component
+    file: PathBuf,
+    /// The policy's configuration, as JSON: its hooks may depend on it
+    #[arg(long, value_name = "JSON", default_value = "{}")]
+    settings: String,
+    /// How results are printed
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+pub(super) async fn inspect(args: InspectArgs) -> Result<ExitCode, Wrong> {
+    let name = args.file.display().to_string();
+    let wrong = |error: &dyn std::fmt::Display| -> Wrong { format!("{name}: {error}").into() };
+    let bytes = std::fs::read(&args.file).map_err(|error| wrong(&error))?;
+    if bytes.len() > MAX_SIZE {
+        return Err(wrong(&LoadError::TooLarge { size: bytes.len() }));
+    }
+    let inspection = read(&bytes).map_err(|error| wrong(&error))?;
+    let sandbox = Sandbox::new(EngineSettings {
+        exchanges: 1,
+        ..EngineSettings::default()
+    })?;
+    let plan = Plan {
+        id: "inspected".into(),
+        on_error: OnError::Deny,
+        limits: Limits::default(),
+        grants: vec![Grant::Journal],
+        settings: args.settings,
+        pinned: None,
+    };
+    let (described, hooked) = match sandbox.ask(&plan, &bytes).await {
+        Ok((description, Ok(wanted))) => (Some(description), Ok(hooks(wanted))),
+        Ok((description, Err(error))) => (Some(description), Err(error.to_string())),
+        Err(error) => (None, Err(error.to_string())),
+    };
+    let well = hooked.is_ok();
+    match args.format {
+        Format::Json => println!(
+            "{}",
+            json!({
+                "file": name, "size": inspection.size, "digest": inspection.digest, "contract": inspection.contract,
+                "name": described.as_ref().map(|it| &it.name), "version": described.as_ref().map(|it| &it.version),
+                "config_schema": described.as_ref().and_then(|it| it.config_schema.as_ref()),
+                "hooks": hooked.as_ref().ok(), "error": hooked.as_ref().err(),
+                "grants": inspection.grants, "imports": inspection.imports,
+            })
+        ),
+        Format::Text => {
+            if let Some(it) = &described {
+                println!("policy    {} {}", it.name, it.version);
+            }
+            println!("contract  witgate:policy {}", inspection.contract);
+            match &hooked {
+                Ok(hooks) => println!("hooks     {}", hooks.join(", ")),
+                Err(error) => println!("hooks     unknown: {error}"),
+            }
+            println!("grants    {}", if inspection.grants.is_empty() { "none".into() } else { inspection.grants.join(", ") });
+            println!("size      {} bytes", inspection.size);
+            println!("digest    {}", inspection.digest);
+            println!("imports   {}", inspection.imports.join("\n          "));
+        }
+    }
+    Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}

@@ -1,0 +1,210 @@
+//! `witgate run`: the gateway.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::{Wrong, setup};
+use crate::config::Config;
+use crate::gateway::{Front, Gateway, Overrides, Workshop};
+use crate::journal::{self, Journal, Store};
+use crate::metrics::Metrics;
+use crate::server::{self, ADMIN_ADDRESS, Settings, TRAFFIC_ADDRESS, serve_admin, serve_traffic};
+use crate::simulator;
+
+/// How long stages have to hear of the end, once the listener has drained.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+
+/// The arguments of `witgate run`.
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// Where clients connect
+    #[arg(long, value_name = "ADDRESS", default_value = TRAFFIC_ADDRESS)]
+    listen: String,
+    /// Where health, metrics and status are
+    #[arg(long, value_name = "ADDRESS", default_value = ADMIN_ADDRESS)]
+    admin: String,
+    /// The configuration [default: the built-in one]
+    #[arg(long, value_name = "FILE")]
+    policy_config: Option<PathBuf>,
+    /// Stand a Cerebras simulator in for every target; no key is needed
+    #[arg(long)]
+    simulate: bool,
+    /// How fast the simulator writes; 0: as fast as it can be sent
+    #[arg(long, value_name = "N", default_value_t = 2000.0, requires = "simulate")]
+    tokens_per_second: f64,
+    /// Let anyone who can reach the listener in, also from other machines
+    #[arg(long)]
+    open: bool,
+    /// Exchanges that may run at once; one more is answered 503
+    #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=65536))]
+    max_exchanges: u32,
+    /// Seconds that running exchanges have to finish when the gateway is stopped
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    drain: u64,
+}
+
+pub(super) async fn run(args: RunArgs) -> Result<ExitCode, Wrong> {
+    let source = setup::source(args.policy_config.clone());
+    let config = source.load()?;
+    let traffic = server::bind(&args.listen, "--listen").await?;
+    let admin = server::bind(&args.admin, "--admin").await?;
+    may_listen(&traffic, &config, args.open)?;
+
+    let stop = CancellationToken::new();
+    tokio::spawn(stop_on_signal(stop.clone()));
+    let mut overrides = Overrides::default();
+    if args.simulate {
+        overrides.upstream = Some(stand_in(args.tokens_per_second).await?);
+    }
+
+    let metrics = Arc::new(Metrics::new());
+    let workshop = Workshop {
+        sandbox: Arc::new(setup::sandbox(&config, args.max_exchanges)?),
+        journal: open_journal(&config).await?,
+        metrics: metrics.clone(),
+    };
+    let gateway = Gateway::start(source, overrides, config, workshop.clone()).await?;
+    for warning in gateway.live().targets().warnings() {
+        tracing::warn!("{warning}");
+    }
+    announce(&gateway, &traffic, &admin)?;
+
+    let front = Arc::new(Front(gateway.clone()));
+    let settings = Settings {
+        max_exchanges: args.max_exchanges,
+        drain_deadline: Duration::from_secs(args.drain),
+        ..Settings::default()
+    };
+    let admin_stop = CancellationToken::new();
+    let router = server::admin_router(front.clone(), metrics.clone());
+    let admin = tokio::spawn(serve_admin(admin, router, admin_stop.clone()));
+    tokio::spawn(gateway.clone().watch(stop.clone()));
+    tokio::spawn(reload_on_signal(gateway.clone(), stop.clone()));
+    tokio::spawn(count_journal(workshop.journal.clone(), metrics.clone(), stop.clone()));
+
+    let drained = serve_traffic(traffic, front, metrics, settings, stop).await;
+    if drained.connections > 0 {
+        tracing::warn!("{} connections were cut at the drain deadline", drained.connections);
+    }
+    gateway.tasks().close();
+    if tokio::time::timeout(LAST_WORDS, gateway.tasks().wait()).await.is_err() {
+        tracing::warn!("{} exchanges had stages that did not hear of their end", gateway.tasks().len());
+    }
+    workshop.journal.close().await;
+    admin_stop.cancel();
+    // Its last answers; nothing is lost without them.
+    let _ = admin.await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Without client keys, whoever reaches the listener uses the gateway's own key upstream.
+fn may_listen(traffic: &TcpListener, config: &Config, open: bool) -> Result<(), Wrong> {
+    let address = traffic.local_addr()?;
+    if address.ip().is_loopback() || open || !config.clients.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "{address} can be reached from other machines, and the configuration has no clients: whoever reaches it would use your \
+         key. Name clients in the configuration, or say --open"
+    )
+    .into())
+}
+
+async fn stand_in(tokens_per_second: f64) -> Result<url::Url, Wrong> {
+    let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
+    let address = listener.local_addr()?;
+    let options = simulator::Options {
+        tokens_per_second: Some(tokens_per_second),
+        keyless: true,
+        ..simulator::Options::default()
+    };
+    // It lives as long as the process: exchanges that drain still need it.
+    tokio::spawn(simulator::serve(listener, options, std::future::pending()));
+    Ok(url::Url::parse(&format!("http://{address}/v1"))?)
+}
+
+async fn open_journal(config: &Config) -> Result<Journal, Wrong> {
+    let path = match config.journal.path() {
+        Some(path) => path.to_owned(),
+        None => Store::default_path()?,
+    };
+    let options = journal::Options {
+        immutable: config.journal.immutable,
+        retention_days: config.journal.retention_days,
+    };
+    Ok(Journal::open(&path, options).await?)
+}
+
+fn announce(gateway: &Gateway, traffic: &TcpListener, admin: &TcpListener) -> Result<(), Wrong> {
+    let live = gateway.live();
+    let stages: Vec<&str> = live.chain().stages().iter().map(|stage| &**stage.id()).collect();
+    let chain = match stages.is_empty() {
+        true => "no policies".to_owned(),
+        false => stages.join(" > "),
+    };
+    tracing::info!(
+        "witgate {} at http://{}/v1 ({chain}); health, metrics and status at http://{}",
+        env!("CARGO_PKG_VERSION"),
+        traffic.local_addr()?,
+        admin.local_addr()?,
+    );
+    Ok(())
+}
+
+/// Cancels on the first interrupt or termination; a second one ends the process at once.
+pub(super) async fn stop_on_signal(stop: CancellationToken) {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        tracing::warn!("signals can't be heard; stop the process by killing it");
+        return;
+    };
+    let mut first = true;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        if !first {
+            std::process::exit(1);
+        }
+        first = false;
+        tracing::info!("stopping: no new connections; running exchanges finish");
+        stop.cancel();
+    }
+}
+
+async fn reload_on_signal(gateway: Arc<Gateway>, stop: CancellationToken) {
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
+        return;
+    };
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = hangup.recv() => {
+                // Success and failure are both said there.
+                let _ = gateway.reload().await;
+            }
+        }
+    }
+}
+
+/// Carries the journal's own counts into the metrics.
+async fn count_journal(journal: Journal, metrics: Arc<Metrics>, stop: CancellationToken) {
+    let (mut entries, mut failures) = (0, 0);
+    let mut tick = tokio::time::interval(Duration::from_secs(1));
+    while !stop.is_cancelled() {
+        tick.tick().await;
+        let stats = journal.stats();
+        metrics.journal_entries.inc_by(stats.entries - entries);
+        metrics.journal_failures.inc_by(stats.failures - failures);
+        metrics.journal_queue.set(i64::try_from(stats.queued).unwrap_or(i64::MAX));
+        (entries, failures) = (stats.entries, stats.failures);
+    }
+}

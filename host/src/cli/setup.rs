@@ -1,0 +1,45 @@
+//! What several commands need: the runtime, the configuration, the engine.
+
+use std::path::PathBuf;
+
+use tokio::runtime::Runtime;
+
+use super::Wrong;
+use crate::config::Config;
+use crate::gateway::Source;
+use crate::policy::Sandbox;
+use crate::policy::engine::EngineSettings;
+
+/// The asynchronous runtime, a worker for each core.
+pub(super) fn runtime() -> Result<Runtime, Wrong> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| format!("the runtime can't be started: {error}").into())
+}
+
+/// Which configuration.
+pub(super) fn source(file: Option<PathBuf>) -> Source {
+    file.map_or(Source::Embedded, Source::File)
+}
+
+/// The engine, with room for this configuration and for some growth.
+pub(super) fn sandbox(config: &Config, exchanges: u32) -> Result<Sandbox, Wrong> {
+    let usual = EngineSettings::default();
+    let stages = u32::try_from(config.stages.len()).unwrap_or(u32::MAX);
+    let memory = config.stages.iter().map(|stage| stage.limits.memory).max();
+    let settings = EngineSettings {
+        exchanges,
+        stages: stages.max(usual.stages),
+        memory: memory.unwrap_or_default().max(usual.memory),
+        cache: cache(),
+        ..usual
+    };
+    Ok(Sandbox::new(settings)?)
+}
+
+/// `$XDG_CACHE_HOME/witgate/compiled`, or below `~/.cache`.
+fn cache() -> Option<PathBuf> {
+    let from_home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    let named = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let folder = named.filter(|folder| folder.is_absolute()).or_else(from_home)?;
+    Some(folder.join("witgate").join("compiled"))
+}

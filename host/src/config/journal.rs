@@ -1,0 +1,148 @@
+//! `journal`: where entries go and how long they stay.
+
+use super::fields::{Field, Fields};
+use super::stages::{ComponentSource, Grant, StageConfig};
+use std::path::Path;
+
+/// The journal's settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JournalConfig {
+    /// `sqlite:` and an absolute path; `None` is `journal.db` in the state directory.
+    pub store: Option<String>,
+    /// Whether entries can't be deleted before their time.
+    pub immutable: bool,
+    /// How many days an entry is kept; `None` is for ever.
+    pub retention_days: Option<u32>,
+}
+
+impl JournalConfig {
+    /// The path in `store`.
+    pub fn path(&self) -> Option<&Path> {
+        let store = self.store.as_deref()?;
+        Some(Path::new(store.strip_prefix(SCHEME).unwrap_or(store)))
+    }
+}
+
+const SCHEME: &str = "sqlite:";
+const LONGEST: u64 = 36_500;
+
+/// Reads `journal` out of the document; the default if it isn't there.
+pub(super) fn read(document: &Fields<'_>, base: &Path) -> Option<JournalConfig> {
+    let Some(field) = document.get("journal") else {
+        return Some(JournalConfig::default());
+    };
+    let fields = field.fields(&["store", "immutable", "retention_days"])?;
+    let store = match fields.get("store") {
+        Some(field) => store(field, base).map(Some),
+        None => Some(None),
+    };
+    let (immutable, retention_days) = keeping(&fields)?;
+    Some(JournalConfig {
+        store: store?,
+        immutable: immutable.unwrap_or(false),
+        retention_days,
+    })
+}
+
+/// Takes over what a bundled audit-logger with the grant says of keeping entries: the one case in which the gateway reads
+/// what stands under `policy.<id>`.
+pub(super) fn take_over(
+    journal: &mut JournalConfig,
+    document: &Fields<'_>,
+    stages: &[StageConfig],
+) -> Option<()> {
+    let said_in_journal = document.get("journal").and_then(|field| field.entries());
+    let said = |key: &str| {
+        said_in_journal
+            .as_ref()
+            .is_some_and(|entries| entries.iter().any(|(known, _)| *known == key))
+    };
+    let (mut immutable, mut retention) = (
+        said("immutable").then_some(journal.immutable),
+        said("retention_days")
+            .then_some(journal.retention_days)
+            .flatten(),
+    );
+    let Some(policies) = document.get("policy").and_then(|field| field.entries()) else {
+        return Some(());
+    };
+    for (id, field) in &policies {
+        let audits = stages.iter().any(|stage| {
+            stage.id == *id
+                && stage.component == ComponentSource::Bundled("audit-logger")
+                && stage.grants.contains(&Grant::Journal)
+        });
+        let Some(entries) = audits.then(|| field.entries()).flatten() else {
+            continue;
+        };
+        for (key, value) in entries {
+            match key {
+                "immutable" => agree(&mut immutable, value.boolean()?, &value)?,
+                "retention_days" => agree(&mut retention, days(&value)?, &value)?,
+                _ => {}
+            }
+        }
+    }
+    journal.immutable = immutable.unwrap_or(false);
+    journal.retention_days = retention;
+    Some(())
+}
+
+fn agree<T: PartialEq + Copy>(known: &mut Option<T>, value: T, field: &Field<'_>) -> Option<()> {
+    if known.is_some_and(|known| known != value) {
+        field.problem(
+            "this applies to the journal too, which is told otherwise in another place; there is one journal: say it once",
+        );
+        return None;
+    }
+    *known = Some(value);
+    Some(())
+}
+
+fn keeping(fields: &Fields<'_>) -> Option<(Option<bool>, Option<u32>)> {
+    let immutable = match fields.get("immutable") {
+        Some(field) => field.boolean().map(Some),
+        None => Some(None),
+    };
+    let retention = match fields.get("retention_days") {
+        Some(field) => days(field).map(Some),
+        None => Some(None),
+    };
+    Some((immutable?, retention?))
+}
+
+fn days(field: &Field<'_>) -> Option<u32> {
+    field
+        .integer(1..=LONGEST)
+        .and_then(|days| u32::try_from(days).ok())
+}
+
+fn store(field: &Field<'_>, base: &Path) -> Option<String> {
+    let text = field.text()?;
+    let Some(path) = text.strip_prefix(SCHEME) else {
+        let sentence = match text.split_once(':') {
+            Some((scheme @ ("postgres" | "postgresql" | "mysql" | "redis"), _)) => {
+                format!("a journal in `{scheme}` is not offered in this release; write `sqlite:` and the path of a file")
+            }
+            _ => "expected `sqlite:` and the path of a file, such as sqlite:/var/lib/witgate/journal.db".to_owned(),
+        };
+        field.problem(sentence);
+        return None;
+    };
+    let path = path.strip_prefix("//").unwrap_or(path);
+    if path.is_empty() || path.starts_with(':') || path.contains('?') {
+        field.problem(
+            "expected the path of a file after `sqlite:`, without options; a journal in memory would keep nothing",
+        );
+        return None;
+    }
+    match base.join(path).to_str() {
+        Some(path) => Some(format!("{SCHEME}{path}")),
+        None => {
+            field.problem(
+                "the folder of this file has a name that is not UTF-8; write an absolute path",
+            );
+            None
+        }
+    }
+}

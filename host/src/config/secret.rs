@@ -1,0 +1,227 @@
+//! Secrets and the references to them.
+//!
+//! The configuration holds references alone. A secret is read when it is needed, and neither its text nor any part of it
+//! is ever shown: not by `Debug`, not in an error.
+
+use super::fields::Field;
+use std::ffi::OsString;
+use std::fmt;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use subtle::ConstantTimeEq as _;
+
+/// Where a secret is to be found.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum SecretRef {
+    /// In this environment variable.
+    Env(String),
+    /// In this file, all of it, without the line end at its end. Relative paths have been resolved.
+    File(PathBuf),
+}
+
+/// The most that is read of a secret's file, in bytes.
+const LARGEST: u64 = 64 * 1024;
+
+impl SecretRef {
+    /// Reads the secret, now.
+    ///
+    /// # Errors
+    /// When the variable or the file isn't there, is empty, or isn't one line of UTF-8 text.
+    pub fn read(&self) -> Result<Secret, SecretError> {
+        self.read_with(|name| std::env::var_os(name))
+    }
+
+    /// The same with an environment of the caller's.
+    ///
+    /// # Errors
+    /// As [`SecretRef::read`].
+    pub fn read_with(&self, env: impl Fn(&str) -> Option<OsString>) -> Result<Secret, SecretError> {
+        let text = match self {
+            SecretRef::Env(name) => env(name)
+                .ok_or_else(|| SecretError::Unset(name.clone()))?
+                .into_string()
+                .map_err(|_| self.unusable("is not UTF-8 text"))?,
+            SecretRef::File(path) => self.read_file(path)?,
+        };
+        let text = text.trim_end_matches(['\r', '\n']);
+        if text.trim().is_empty() {
+            return Err(self.unusable("is empty"));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(self.unusable("has more than one line, or control characters in it"));
+        }
+        Ok(Secret(text.into()))
+    }
+
+    fn read_file(&self, path: &Path) -> Result<String, SecretError> {
+        let failed = |source| SecretError::Unreadable {
+            path: path.to_owned(),
+            source,
+        };
+        let mut bytes = Vec::new();
+        std::fs::File::open(path)
+            .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes))
+            .map_err(failed)?;
+        if bytes.len() as u64 > LARGEST {
+            return Err(self.unusable("is larger than any secret should be"));
+        }
+        String::from_utf8(bytes).map_err(|_| self.unusable("is not UTF-8 text"))
+    }
+
+    fn unusable(&self, why: &'static str) -> SecretError {
+        SecretError::Unusable {
+            reference: self.clone(),
+            why,
+        }
+    }
+}
+
+impl fmt::Display for SecretRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SecretRef::Env(name) => write!(f, "the environment variable {name}"),
+            SecretRef::File(path) => write!(f, "the file {}", path.display()),
+        }
+    }
+}
+
+/// Why a secret could not be read. Never says anything of the secret's text.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// There is no such environment variable.
+    #[error("the environment variable {0} is not set")]
+    Unset(String),
+    /// The file could not be read.
+    #[error("the file {} can't be read: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// It was read, and can't be a secret.
+    #[error("{reference} {why}")]
+    Unusable {
+        /// Where it was read from.
+        reference: SecretRef,
+        /// What is the matter with it.
+        why: &'static str,
+    },
+}
+
+/// A secret's text.
+#[derive(Clone)]
+pub struct Secret(Box<str>);
+
+impl Secret {
+    /// The text. Whoever calls this answers for where it goes.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether these bytes are the secret, in a time that depends on nothing but the lengths.
+    pub fn matches(&self, bytes: &[u8]) -> bool {
+        self.0.as_bytes().ct_eq(bytes).into()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// Reads `{env: NAME}` or `{file: PATH}`. `key` is the name of the key it stands under.
+pub(super) fn reference(field: &Field<'_>, key: &str, base: &Path) -> Option<SecretRef> {
+    if matches!(field.node, super::tree::Node::Text(_)) {
+        // Not even in part: what stands here is most likely the secret.
+        field.problem(format!(
+            "a secret is given by reference, never as text: `{key}: {{env: NAME}}` or `{{file: PATH}}`"
+        ));
+        return None;
+    }
+    let fields = field.fields(&["env", "file"])?;
+    match (fields.get("env"), fields.get("file")) {
+        (Some(env), None) => {
+            let name = env.text()?;
+            let valid = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+                && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+            if !valid {
+                env.problem(
+                    "this is not the name of an environment variable (letters, digits and `_`). It isn't shown, \
+                     in case it is the secret itself",
+                );
+                return None;
+            }
+            Some(SecretRef::Env(name.to_owned()))
+        }
+        (None, Some(file)) => Some(SecretRef::File(base.join(file.text_within(1..=4096)?))),
+        (Some(_), Some(_)) => {
+            fields.problem("give one of `env` and `file`, not both");
+            None
+        }
+        (None, None) => {
+            fields.problem("expected `{env: NAME}` or `{file: PATH}`");
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test")]
+
+    use super::*;
+
+    fn from_env(value: Option<&str>) -> Result<Secret, SecretError> {
+        SecretRef::Env("NAME".to_owned()).read_with(|_| value.map(OsString::from))
+    }
+
+    #[test]
+    fn a_secret_is_never_shown() {
+        let secret = from_env(Some("csk-1234")).unwrap();
+        assert_eq!(format!("{secret:?}"), "Secret(…)");
+        assert_eq!(format!("{:#?}", Some(&secret)), "Some(\n    Secret(…),\n)");
+        assert_eq!(secret.expose(), "csk-1234");
+    }
+
+    #[test]
+    fn only_the_same_bytes_match() {
+        let secret = from_env(Some("csk-1234")).unwrap();
+        assert!(secret.matches(b"csk-1234"));
+        for other in ["", "csk-123", "csk-12345", "csk-1235", "CSK-1234"] {
+            assert!(!secret.matches(other.as_bytes()), "{other}");
+        }
+    }
+
+    #[test]
+    fn the_line_end_of_a_file_is_not_part_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        std::fs::write(&path, "csk-1234\r\n").unwrap();
+        let reference = SecretRef::File(path);
+        assert_eq!(reference.read().unwrap().expose(), "csk-1234");
+    }
+
+    #[test]
+    fn what_cannot_be_a_secret_is_refused_without_showing_it() {
+        let unset = from_env(None).unwrap_err().to_string();
+        assert_eq!(unset, "the environment variable NAME is not set");
+        for bad in ["", "  ", "top\nsecret", "top\u{7}secret"] {
+            let error = from_env(Some(bad)).unwrap_err();
+            assert!(
+                error
+                    .to_string()
+                    .starts_with("the environment variable NAME")
+            );
+            assert!(
+                !format!("{error} {error:?}").contains("secret\""),
+                "{error:?}"
+            );
+            assert!(!format!("{error} {error:?}").contains("top"), "{error:?}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let missing = SecretRef::File(folder.path().join("none")).read();
+        assert!(missing.unwrap_err().to_string().contains("can't be read"));
+    }
+}

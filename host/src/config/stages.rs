@@ -1,0 +1,345 @@
+//! `policies` and `policy`: the chain and what its policies are told.
+
+use super::error::Position;
+use super::fields::{Field, Fields};
+use super::limits::{self, Limits};
+use super::nearest::suggestion;
+use super::tree::{Node, Place};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// The policies that come with the gateway.
+pub const BUNDLED: [&str; 3] = ["prompt-injection", "pii-detector", "audit-logger"];
+
+/// One stage: a policy placed in the chain.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StageConfig {
+    /// Unique in the chain; a-z, 0-9, `.`, `_` and `-`, at most 64.
+    pub id: String,
+    /// Where its component comes from.
+    pub component: ComponentSource,
+    /// `sha256:` and 64 lowercase hex digits, which the component must have.
+    pub digest: Option<String>,
+    /// What follows when it fails.
+    pub on_error: OnError,
+    /// What it may use.
+    pub limits: Limits,
+    /// The interfaces it is given beside those that every policy has.
+    pub grants: Vec<Grant>,
+    /// What stands under `policy.<id>`, a JSON object.
+    pub settings: serde_json::Value,
+    /// Where its chain entry stands.
+    pub at: Position,
+}
+
+/// Where a component comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ComponentSource {
+    /// It came with the gateway, under this name.
+    Bundled(&'static str),
+    /// A file. Its path has been resolved against the configuration's folder; nobody has looked whether it is there.
+    File(PathBuf),
+}
+
+impl fmt::Display for ComponentSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ComponentSource::Bundled(name) => write!(f, "{BUNDLED_PREFIX}{name}"),
+            ComponentSource::File(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// What follows when a stage fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum OnError {
+    /// The exchange is denied.
+    #[default]
+    Deny,
+    /// The exchange goes on without the stage.
+    Skip,
+}
+
+impl fmt::Display for OnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            OnError::Deny => "deny",
+            OnError::Skip => "skip",
+        })
+    }
+}
+
+/// An interface that a stage is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Grant {
+    /// Appending to the journal.
+    Journal,
+}
+
+impl fmt::Display for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Grant::Journal => "journal",
+        })
+    }
+}
+
+const BUNDLED_PREFIX: &str = "bundled:";
+
+/// Reads `policies.chain` and `policy` out of the document. `position` finds a place in the text.
+pub(super) fn read(
+    document: &Fields<'_>,
+    base: &Path,
+    position: &dyn Fn(&Place) -> Position,
+) -> Option<(Vec<StageConfig>, Option<Vec<String>>)> {
+    let policies = document
+        .required("policies")?
+        .fields(&["chain", "answers"])?;
+    let items = policies.required("chain")?.items()?;
+    let mut stages: Vec<StageConfig> = Vec::with_capacity(items.len());
+    let mut complete = true;
+    for item in &items {
+        let Some(mut stage) = entry(item, base) else {
+            complete = false;
+            continue;
+        };
+        if let Some(first) = stages.iter().find(|known| known.id == stage.id) {
+            item.problem(format!(
+                "there is a stage `{}` already, on line {}; ids are unique. To have a bundled policy twice: \
+                 `{{id: another, component: bundled:NAME}}`",
+                stage.id, first.at.line
+            ));
+            complete = false;
+            continue;
+        }
+        stage.at = position(&item.place());
+        stages.push(stage);
+    }
+    if !complete {
+        // Which ids there are isn't known now: what refers to them would be judged wrongly.
+        return None;
+    }
+    let settled = settings(document, &mut stages);
+    let answers = match policies.get("answers") {
+        Some(field) => Some(answers(field, &stages)?),
+        None => None,
+    };
+    settled?;
+    Some((stages, answers))
+}
+
+fn entry(field: &Field<'_>, base: &Path) -> Option<StageConfig> {
+    if let Node::Text(name) = field.node {
+        let name = bundled(field, name, true)?;
+        return Some(stage(name.to_owned(), ComponentSource::Bundled(name)));
+    }
+    if !matches!(field.node, Node::Map(_)) {
+        field.problem(format!(
+            "expected the name of a bundled policy or a mapping with `id` and `component`, found {}",
+            field.node.kind()
+        ));
+        return None;
+    }
+    let fields = field.fields(&[
+        "id",
+        "component",
+        "digest",
+        "on_error",
+        "isolation",
+        "limits",
+        "grants",
+    ])?;
+    let id = fields.required("id").and_then(Field::id);
+    let component = match (fields.get("component"), id) {
+        (Some(component), _) => source(component, base),
+        (None, Some(id)) => match BUNDLED.iter().find(|name| **name == id) {
+            Some(name) => Some(ComponentSource::Bundled(name)),
+            None if fields.misspelt("component") => None,
+            None => {
+                field.problem(format!(
+                    "stage `{id}` has no `component`; give the path of its .wasm file. Only a bundled policy needs none{}",
+                    suggestion(id, &BUNDLED)
+                ));
+                None
+            }
+        },
+        (None, None) => None,
+    };
+    let digest = optional(&fields, "digest", digest);
+    let on_error = optional(&fields, "on_error", |field| {
+        field.one_of(&[("deny", OnError::Deny), ("skip", OnError::Skip)], &[])
+    });
+    let isolation = optional(&fields, "isolation", |field| {
+        field.one_of(&[("exchange", ())], &["reused"])
+    });
+    let limits = optional(&fields, "limits", limits::read);
+    let grants = optional(&fields, "grants", grants);
+    isolation?;
+    let mut stage = stage(id?.to_owned(), component?);
+    stage.digest = digest?;
+    stage.on_error = on_error?.unwrap_or_default();
+    stage.limits = limits?.unwrap_or_default();
+    if let Some(grants) = grants? {
+        stage.grants = grants;
+    }
+    Some(stage)
+}
+
+/// A stage with every default.
+fn stage(id: String, component: ComponentSource) -> StageConfig {
+    // It is there to write the journal, and it came with the gateway: asking for the grant would be a formality.
+    let grants = match component {
+        ComponentSource::Bundled("audit-logger") => vec![Grant::Journal],
+        _ => Vec::new(),
+    };
+    StageConfig {
+        id,
+        component,
+        digest: None,
+        on_error: OnError::default(),
+        limits: Limits::default(),
+        grants,
+        settings: serde_json::Value::Object(serde_json::Map::new()),
+        at: Position::default(),
+    }
+}
+
+/// `Some(None)` if the key isn't there, `None` if its value is wrong.
+fn optional<'a, T>(
+    fields: &Fields<'a>,
+    key: &str,
+    read: impl FnOnce(&Field<'a>) -> Option<T>,
+) -> Option<Option<T>> {
+    match fields.get(key) {
+        Some(field) => read(field).map(Some),
+        None => Some(None),
+    }
+}
+
+fn bundled(field: &Field<'_>, name: &str, alone: bool) -> Option<&'static str> {
+    let known = BUNDLED.iter().find(|known| **known == name).copied();
+    if known.is_none() {
+        let advice = if alone {
+            ". A policy of your own is a mapping: `{id: NAME, component: ./NAME.wasm}`"
+        } else {
+            ""
+        };
+        field.problem(format!(
+            "unknown bundled policy `{name}`{}{advice}",
+            suggestion(name, &BUNDLED)
+        ));
+    }
+    known
+}
+
+fn source(field: &Field<'_>, base: &Path) -> Option<ComponentSource> {
+    let text = field.text_within(1..=4096)?;
+    if let Some(name) = text.strip_prefix(BUNDLED_PREFIX) {
+        return bundled(field, name, false).map(ComponentSource::Bundled);
+    }
+    if let Some((scheme, _)) = text.split_once("://") {
+        field.problem(format!(
+            "components from `{scheme}://` are not offered in this release; give the path of a .wasm file, relative to \
+             this file, or `bundled:NAME`"
+        ));
+        return None;
+    }
+    Some(ComponentSource::File(base.join(text)))
+}
+
+fn digest(field: &Field<'_>) -> Option<String> {
+    let text = field.text()?;
+    let hex = text
+        .strip_prefix("sha256:")
+        .filter(|hex| hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    if hex.is_none() {
+        field.problem(
+            "this is no digest; expected `sha256:` and 64 hex digits, as `witgate policy inspect` shows them",
+        );
+    }
+    hex.map(|hex| format!("sha256:{}", hex.to_ascii_lowercase()))
+}
+
+fn grants(field: &Field<'_>) -> Option<Vec<Grant>> {
+    let mut grants = Vec::new();
+    let mut complete = true;
+    for item in field.items()? {
+        match item.one_of(&[("journal", Grant::Journal)], &["counters", "kv", "http"]) {
+            Some(grant) if grants.contains(&grant) => {
+                item.problem(format!("`{grant}` is granted already"));
+                complete = false;
+            }
+            Some(grant) => grants.push(grant),
+            None => complete = false,
+        }
+    }
+    complete.then_some(grants)
+}
+
+/// Gives every stage what stands under `policy.<id>`.
+fn settings(document: &Fields<'_>, stages: &mut [StageConfig]) -> Option<()> {
+    let Some(policy) = document.get("policy") else {
+        return Some(());
+    };
+    let mut complete = true;
+    for (id, field) in policy.entries()? {
+        let Some(stage) = stages.iter_mut().find(|stage| stage.id == id) else {
+            let ids: Vec<&str> = stages.iter().map(|stage| stage.id.as_str()).collect();
+            field.problem_at_key(format!(
+                "there is no stage `{id}` in policies.chain to tell this to{}",
+                suggestion(id, &ids)
+            ));
+            complete = false;
+            continue;
+        };
+        match field.node {
+            Node::Map(_) => stage.settings = field.node.to_json(),
+            Node::Null => {}
+            _ => {
+                field.problem(format!("expected a mapping, found {}", field.node.kind()));
+                complete = false;
+            }
+        }
+    }
+    complete.then_some(())
+}
+
+/// Another order for answers: every stage of the chain, once.
+fn answers(field: &Field<'_>, stages: &[StageConfig]) -> Option<Vec<String>> {
+    let ids: Vec<&str> = stages.iter().map(|stage| stage.id.as_str()).collect();
+    let mut order: Vec<String> = Vec::with_capacity(ids.len());
+    let mut complete = true;
+    for item in field.items()? {
+        let Some(id) = item.text() else {
+            complete = false;
+            continue;
+        };
+        if !ids.contains(&id) {
+            item.problem(format!(
+                "there is no stage `{id}` in policies.chain{}",
+                suggestion(id, &ids)
+            ));
+            complete = false;
+        } else if order.iter().any(|known| known == id) {
+            item.problem(format!(
+                "stage `{id}` stands here already; every stage stands here once"
+            ));
+            complete = false;
+        } else {
+            order.push(id.to_owned());
+        }
+    }
+    let missing: Vec<String> = ids
+        .iter()
+        .filter(|id| !order.iter().any(|known| known == *id))
+        .map(|id| format!("`{id}`"))
+        .collect();
+    if complete && !missing.is_empty() {
+        field.problem_at_key(format!(
+            "{} missing; `answers` gives every stage of the chain its place",
+            missing.join(", ")
+        ));
+        complete = false;
+    }
+    complete.then_some(order)
+}

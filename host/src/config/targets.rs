@@ -1,0 +1,260 @@
+//! `providers.targets`: the upstreams.
+
+use super::fields::{Field, Fields};
+use super::nearest::suggestion;
+use super::secret::{self, SecretRef};
+use std::path::Path;
+use std::time::Duration;
+use url::Url;
+
+/// One upstream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetConfig {
+    /// Unique; a-z, 0-9, `.`, `_` and `-`, at most 64.
+    pub id: String,
+    /// The provider's name alone: `cerebras`.
+    pub provider: String,
+    /// The model it is pinned to; `None` takes any.
+    pub model: Option<String>,
+    /// Without a slash at its end, without credentials, query and fragment.
+    pub base_url: Url,
+    /// The key to show it; `None` shows none.
+    pub secret: Option<SecretRef>,
+    /// How long to wait for it.
+    pub timeouts: Timeouts,
+}
+
+/// How long to wait for a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Timeouts {
+    /// For a connection, TLS included.
+    pub connect: Duration,
+    /// From sending the request to the first byte of the answer's body.
+    pub first_byte: Duration,
+    /// Between two pieces of an answer.
+    pub silence: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Timeouts {
+            connect: Duration::from_secs(5),
+            first_byte: Duration::from_secs(60),
+            silence: Duration::from_secs(60),
+        }
+    }
+}
+
+/// A provider whose address needn't be given.
+struct Known {
+    name: &'static str,
+    base_url: &'static str,
+    key: &'static str,
+}
+
+const KNOWN: [Known; 2] = [
+    Known {
+        name: "cerebras",
+        base_url: "https://api.cerebras.ai/v1",
+        key: "CEREBRAS_API_KEY",
+    },
+    Known {
+        name: "openai",
+        base_url: "https://api.openai.com/v1",
+        key: "OPENAI_API_KEY",
+    },
+];
+
+/// Reads `providers.targets` out of the document; none if `providers` isn't there.
+pub(super) fn read(document: &Fields<'_>, base: &Path) -> Option<Vec<TargetConfig>> {
+    let Some(providers) = document.get("providers") else {
+        return Some(Vec::new());
+    };
+    let list = providers
+        .fields(&["targets"])?
+        .required("targets")
+        .cloned()?;
+    let items = list.items()?;
+    if items.is_empty() {
+        list.problem("there is no target in it to send a request to; name one, such as `{id: cerebras, provider: cerebras}`");
+        return None;
+    }
+    let mut targets: Vec<TargetConfig> = Vec::with_capacity(items.len());
+    let mut complete = true;
+    for item in &items {
+        let Some(target) = target(item, base) else {
+            complete = false;
+            continue;
+        };
+        if targets.iter().any(|known| known.id == target.id) {
+            item.problem(format!(
+                "there is a target `{}` already; ids are unique",
+                target.id
+            ));
+            complete = false;
+        }
+        targets.push(target);
+    }
+    complete.then_some(targets)
+}
+
+fn target(field: &Field<'_>, base: &Path) -> Option<TargetConfig> {
+    let fields = field.fields(&[
+        "id",
+        "provider",
+        "model",
+        "base_url",
+        "secret_key_ref",
+        "timeouts",
+    ])?;
+    let id = fields.required("id").and_then(Field::id);
+    let provider = fields.required("provider").and_then(provider);
+    let pinned = match fields.get("model") {
+        Some(field) => field.text_within(1..=200).map(Some),
+        None => Some(None),
+    };
+    let named = provider.as_ref().and_then(|(_, model)| *model);
+    if let (Some(named), Some(Some(pinned)), Some(field)) = (named, pinned, fields.get("model"))
+        && named != pinned
+    {
+        field.problem(format!(
+            "`provider` says the model is `{named}`, this says `{pinned}`; say it in one place"
+        ));
+        return None;
+    }
+    let given = fields.get("base_url");
+    let base_url = match (given, &provider) {
+        (Some(field), _) => address(field),
+        (None, Some((name, _))) => standard(&fields, name),
+        (None, None) => None,
+    };
+    let secret = match (fields.get("secret_key_ref"), &provider) {
+        (Some(field), _) => secret::reference(field, "secret_key_ref", base).map(Some),
+        // The usual key goes to the provider's own address alone: another one must be told to be shown it.
+        (None, Some((name, _))) if given.is_none() => Some(usual_key(name)),
+        (None, _) => Some(None),
+    };
+    let timeouts = match fields.get("timeouts") {
+        Some(field) => timeouts(field),
+        None => Some(Timeouts::default()),
+    };
+    Some(TargetConfig {
+        id: id?.to_owned(),
+        provider: provider?.0.to_owned(),
+        model: pinned?.or(named).map(str::to_owned),
+        base_url: base_url?,
+        secret: secret?,
+        timeouts: timeouts?,
+    })
+}
+
+/// `cerebras`, or `cerebras:chat:MODEL`.
+fn provider<'a>(field: &Field<'a>) -> Option<(&'a str, Option<&'a str>)> {
+    let text = field.text()?;
+    let (name, rest) = match text.split_once(':') {
+        Some((name, rest)) => (name, Some(rest)),
+        None => (text, None),
+    };
+    let valid = name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.len() <= 64
+        && name
+            .bytes()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || b"._-".contains(&c));
+    let model = match rest {
+        None => Some(None),
+        Some(rest) => match rest.split_once(':') {
+            Some(("chat", model)) if !model.is_empty() && model.len() <= 200 => Some(Some(model)),
+            _ => None,
+        },
+    };
+    match (valid, model) {
+        (true, Some(model)) => Some((name, model)),
+        _ => {
+            field.problem(format!(
+                "`{text}` is no provider; write its name, such as `cerebras`, or `cerebras:chat:MODEL` to pin a model"
+            ));
+            None
+        }
+    }
+}
+
+fn standard(fields: &Fields<'_>, provider: &str) -> Option<Url> {
+    let names = KNOWN.map(|known| known.name);
+    let known = KNOWN.iter().find(|known| known.name == provider);
+    match (known, fields.get("provider")) {
+        (Some(known), _) => Url::parse(known.base_url).ok(),
+        (None, Some(field)) => {
+            field.problem(format!(
+                "provider `{provider}` has no known address; give its `base_url`{}",
+                suggestion(provider, &names)
+            ));
+            None
+        }
+        (None, None) => None,
+    }
+}
+
+fn usual_key(provider: &str) -> Option<SecretRef> {
+    KNOWN
+        .iter()
+        .find(|known| known.name == provider)
+        .map(|known| SecretRef::Env(known.key.to_owned()))
+}
+
+/// An address to send requests to. Its text is never repeated: it may have a password in it.
+fn address(field: &Field<'_>) -> Option<Url> {
+    let text = field.text()?;
+    let mut url = match Url::parse(text) {
+        Ok(url) => url,
+        Err(error) => {
+            field.problem(format!(
+                "this is no address: {error}; expected one such as https://api.cerebras.ai/v1"
+            ));
+            return None;
+        }
+    };
+    if !matches!(url.scheme(), "http" | "https") {
+        field.problem("expected an address that begins with https:// or http://");
+        return None;
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        field.problem(
+            "a name or a password never stands in an address; the key is given by reference: \
+             `secret_key_ref: {env: NAME}` or `{file: PATH}`",
+        );
+        return None;
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        field.problem("expected an address without `?` and `#`");
+        return None;
+    }
+    let path = url.path().trim_end_matches('/').to_owned();
+    let own = KNOWN.iter().any(|known| {
+        Url::parse(known.base_url).is_ok_and(|known| known.host_str() == url.host_str())
+    });
+    // The Cerebras SDKs are given the address without it, and nothing else is served there.
+    let path = if path.is_empty() && own {
+        "/v1"
+    } else {
+        path.as_str()
+    };
+    url.set_path(path);
+    Some(url)
+}
+
+fn timeouts(field: &Field<'_>) -> Option<Timeouts> {
+    let fields = field.fields(&["connect", "first_byte", "silence"])?;
+    let standard = Timeouts::default();
+    let read = |key, default, most| match fields.get(key) {
+        Some(field) => field.duration(Duration::from_millis(1)..=Duration::from_secs(most)),
+        None => Some(default),
+    };
+    let connect = read("connect", standard.connect, 300);
+    let first_byte = read("first_byte", standard.first_byte, 3600);
+    let silence = read("silence", standard.silence, 3600);
+    Some(Timeouts {
+        connect: connect?,
+        first_byte: first_byte?,
+        silence: silence?,
+    })
+}

@@ -1,0 +1,77 @@
+//! Which targets have their key.
+//!
+//! A target whose key can't be read is left out with a warning, so that a fallback nobody has a key for stops nobody; when
+//! none is left there is nothing to do but to say so.
+
+use super::Config;
+use super::secret::{Secret, SecretError, SecretRef};
+use super::targets::TargetConfig;
+
+/// The targets that can be used now, in order.
+#[derive(Clone, Debug)]
+pub struct Usable<'a> {
+    /// Never empty.
+    pub targets: Vec<UsableTarget<'a>>,
+    /// A sentence for each target that was left out.
+    pub warnings: Vec<String>,
+}
+
+/// A target and its key.
+#[derive(Clone, Debug)]
+pub struct UsableTarget<'a> {
+    /// The target.
+    pub config: &'a TargetConfig,
+    /// Its key; `None` where it is shown none.
+    pub key: Option<Secret>,
+}
+
+/// There is no target to send anything to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoUsableTarget {
+    /// None is configured.
+    #[error(
+        "no target is configured: add one under providers.targets, such as `{{id: cerebras, provider: cerebras}}`, or \
+         run with --simulate"
+    )]
+    NoneConfigured,
+    /// None has its key.
+    #[error(
+        "no target can be used: {}. Set what is missing, or run with --simulate, which needs no key",
+        .0.join("; ")
+    )]
+    NoKeys(
+        /// Why not, for each target.
+        Vec<String>,
+    ),
+}
+
+impl Config {
+    /// The targets whose key can be read. `read` reads one, usually [`SecretRef::read`].
+    ///
+    /// # Errors
+    /// When none is left; the sentence names every variable and file that would do.
+    pub fn usable_targets(
+        &self,
+        read: impl Fn(&SecretRef) -> Result<Secret, SecretError>,
+    ) -> Result<Usable<'_>, NoUsableTarget> {
+        if self.targets.is_empty() {
+            return Err(NoUsableTarget::NoneConfigured);
+        }
+        let mut targets = Vec::with_capacity(self.targets.len());
+        let mut reasons = Vec::new();
+        for config in &self.targets {
+            match config.secret.as_ref().map(&read).transpose() {
+                Ok(key) => targets.push(UsableTarget { config, key }),
+                Err(error) => reasons.push(format!("target `{}`: {error}", config.id)),
+            }
+        }
+        if targets.is_empty() {
+            return Err(NoUsableTarget::NoKeys(reasons));
+        }
+        let warnings = reasons
+            .into_iter()
+            .map(|reason| format!("{reason}; it is left out"))
+            .collect();
+        Ok(Usable { targets, warnings })
+    }
+}

@@ -1,0 +1,209 @@
+//! An exchange is one future from the request's first byte to the last word to its stages. It lives in the response: polled by
+//! whoever waits for the head, then by the body. When the client leaves, or when the answer is out, the rest of the future moves
+//! to a tracked task: a policy call under way is finished and never dropped half-way, and `on-complete` is always reached.
+//!
+//! There is no task and no channel between the upstream and the client: the body polls the future, and a slot of one frame is
+//! how the future hands over. A slow client does not poll, so the upstream isn't read.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::Response;
+use http_body::{Body, Frame};
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio_util::task::TaskTracker;
+
+/// The client is no longer there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Gone;
+
+/// What stands between the future and the response.
+#[derive(Default)]
+struct Slot {
+    state: Mutex<State>,
+    gone: AtomicBool,
+}
+
+#[derive(Default)]
+struct State {
+    head: Option<Response<Option<Bytes>>>,
+    frame: Option<Bytes>,
+    ended: bool,
+    /// Nothing is left to do once the answer is out.
+    finished: bool,
+}
+
+/// The future's side.
+#[derive(Clone)]
+pub(super) struct Out(Arc<Slot>);
+
+impl Out {
+    /// Whether the client has left.
+    pub(super) fn is_gone(&self) -> bool {
+        self.0.gone.load(Ordering::Acquire)
+    }
+
+    /// Sends a whole answer. Nothing may follow.
+    pub(super) fn whole(&self, response: Response<Bytes>, more_to_do: bool) {
+        let mut state = self.0.state.lock();
+        state.head = Some(response.map(Some));
+        state.ended = true;
+        state.finished = !more_to_do;
+    }
+
+    /// Sends the head of a stream.
+    pub(super) fn head(&self, head: Response<()>) {
+        self.0.state.lock().head = Some(head.map(|()| None));
+    }
+
+    /// Sends the head of a stream together with its first frame.
+    pub(super) fn first(&self, head: Response<()>, bytes: Bytes) {
+        let mut state = self.0.state.lock();
+        state.frame = Some(bytes);
+        state.head = Some(head.map(|()| None));
+    }
+
+    /// Sends a frame, once the one before was taken.
+    pub(super) async fn frame(&self, bytes: Bytes) -> Result<(), Gone> {
+        let mut bytes = Some(bytes);
+        poll_fn(|_| {
+            if self.is_gone() {
+                return Poll::Ready(Err(Gone));
+            }
+            let mut state = self.0.state.lock();
+            if state.frame.is_some() {
+                // No waker: the body that takes the frame is what polls this future.
+                return Poll::Pending;
+            }
+            state.frame = bytes.take();
+            Poll::Ready(Ok(()))
+        })
+        .await
+    }
+
+    /// Ends the stream, once the last frame was taken.
+    pub(super) fn end(&self, more_to_do: bool) {
+        let mut state = self.0.state.lock();
+        state.ended = true;
+        state.finished = !more_to_do;
+    }
+
+    /// Waits for something outside of policies: given up at once when the client leaves.
+    pub(super) async fn unless_gone<T>(&self, wait: impl Future<Output = T>) -> Result<T, Gone> {
+        let mut wait = std::pin::pin!(wait);
+        poll_fn(|cx| {
+            if self.is_gone() {
+                return Poll::Ready(Err(Gone));
+            }
+            wait.as_mut().poll(cx).map(Ok)
+        })
+        .await
+    }
+}
+
+type Exchange = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The response's side: drives the future.
+pub(super) struct Driver {
+    exchange: Option<Exchange>,
+    slot: Arc<Slot>,
+    tasks: TaskTracker,
+    runtime: Handle,
+}
+
+impl Driver {
+    /// Must be called on the runtime; what is left at the end runs there, tracked by `tasks`.
+    pub(super) fn new<F>(tasks: &TaskTracker, exchange: impl FnOnce(Out) -> F) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let slot = Arc::new(Slot::default());
+        Driver {
+            exchange: Some(Box::pin(exchange(Out(slot.clone())))),
+            slot,
+            tasks: tasks.clone(),
+            runtime: Handle::current(),
+        }
+    }
+
+    /// Runs until the head is known; the body goes on from there.
+    pub(super) async fn response(mut self) -> Response<axum::body::Body> {
+        let head = poll_fn(|cx| {
+            let done = self.poll_exchange(cx).is_ready();
+            match self.slot.state.lock().head.take() {
+                Some(head) => Poll::Ready(Some(head)),
+                None if done => Poll::Ready(None),
+                None => Poll::Pending,
+            }
+        })
+        .await;
+        let head = head.expect("an exchange answers before it ends");
+        let (parts, whole) = head.into_parts();
+        let body = match whole {
+            Some(bytes) => axum::body::Body::from(bytes),
+            None => axum::body::Body::new(self),
+        };
+        Response::from_parts(parts, body)
+    }
+
+    fn poll_exchange(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(exchange) = &mut self.exchange else {
+            return Poll::Ready(());
+        };
+        ready!(exchange.as_mut().poll(cx));
+        self.exchange = None;
+        Poll::Ready(())
+    }
+}
+
+impl Body for Driver {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        loop {
+            {
+                let mut state = self.slot.state.lock();
+                if let Some(bytes) = state.frame.take() {
+                    return Poll::Ready(Some(Ok(Frame::data(bytes))));
+                }
+                // What is left to do is off the way: it begins when the body is dropped.
+                if state.ended {
+                    return Poll::Ready(None);
+                }
+            }
+            let done = self.poll_exchange(cx).is_ready();
+            let state = self.slot.state.lock();
+            if state.frame.is_none() && !state.ended {
+                return if done { Poll::Ready(None) } else { Poll::Pending };
+            }
+        }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let Some(exchange) = self.exchange.take() else {
+            return;
+        };
+        let ended = {
+            let state = self.slot.state.lock();
+            if state.finished {
+                return;
+            }
+            state.ended && state.frame.is_none()
+        };
+        if !ended {
+            self.slot.gone.store(true, Ordering::Release);
+        }
+        self.tasks.spawn_on(exchange, &self.runtime);
+    }
+}

@@ -1,0 +1,76 @@
+//! The exchange: one request and its answer, from first byte to last. Here wire and policy meet, and nowhere else.
+//!
+//! - [`run`] is the story, in the order of the contract: request, targets, answer, completion.
+//! - [`answer`] takes text through the stages, with holding back and replacing; [`stream`] and [`whole`] are its two wires, and
+//!   [`respond`] the answer that a stage gives itself.
+//! - [`stages`] keeps the instances and what each stage did; [`request`] is what they see of the request.
+//! - [`driver`] is how an exchange lives in its response, and outlives it.
+
+mod answer;
+mod driver;
+mod heads;
+mod request;
+mod respond;
+mod run;
+mod stages;
+mod stream;
+mod whole;
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::body::Body;
+use http::{HeaderMap, Response};
+use tokio::time::Instant;
+
+use crate::gateway::Gateway;
+use crate::server::{Caller, Permit, RequestId};
+use crate::wire::chat::Request;
+
+/// What begins an exchange.
+pub struct Begin {
+    /// In `x-request-id`.
+    pub id: RequestId,
+    /// Who asks.
+    pub caller: Caller,
+    /// The client's headers.
+    pub headers: HeaderMap,
+    /// The request, read and checked.
+    pub chat: Request,
+    /// When its first byte was there.
+    pub began: Instant,
+    /// Room for this exchange and all its instances.
+    pub permit: Permit,
+}
+
+/// Runs an exchange up to its response. What is left to do then happens as the body is read, and after that on a task of the
+/// gateway's.
+pub async fn begin(gateway: &Arc<Gateway>, begin: Begin) -> Response<Body> {
+    let live = gateway.live();
+    let facts = request::Facts {
+        id: begin.id.to_string(),
+        principal: begin.caller.principal.as_deref().map(str::to_owned),
+        received_at: millis(),
+        headers: begin.headers,
+        live: live.clone(),
+    };
+    let asked = Arc::new(request::Asked {
+        facts: Arc::new(facts),
+        chat: begin.chat,
+        allowed: None,
+    });
+    let exchange = run::Exchange {
+        stages: stages::Stages::new(&live, asked.clone()),
+        metrics: gateway.workshop().metrics.clone(),
+        live,
+        request: asked,
+        began: begin.began,
+        permit: begin.permit,
+    };
+    driver::Driver::new(gateway.tasks(), |out| exchange.run(out)).response().await
+}
+
+fn millis() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

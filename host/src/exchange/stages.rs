@@ -1,0 +1,413 @@
+//! The stages of an exchange: their instances, and where each stands.
+//!
+//! An instance is made when the first hook that a stage wants is reached, and dropped as soon as it wants nothing more.
+
+use std::sync::Arc;
+
+use super::answer::{self, Fault, HoldLimits};
+use super::request::Asked;
+use crate::config::OnError;
+use crate::gateway::Live;
+use crate::metrics::Hook;
+use crate::policy::types::{Account, Channel, Denial, Edit, Finding, Hooks};
+use crate::policy::{Class, Failure, Instance, Outcome, Passage, Requested, Stage};
+
+/// Every stage of the chain, in this exchange.
+pub(super) struct Stages {
+    pub(super) runs: Vec<Run>,
+    /// Stages that see the answer, by index in the chain, in the order of answers.
+    order: Vec<usize>,
+    request: Arc<Asked>,
+    tags: Vec<(String, String)>,
+}
+
+/// One stage, in this exchange.
+pub(super) struct Run {
+    stage: Arc<Stage>,
+    instance: Option<Instance>,
+    standing: Standing,
+    edited: bool,
+    denial: Option<Denial>,
+    findings: Vec<Finding>,
+}
+
+/// Where a stage stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// The exchange ended before it.
+    Unreached,
+    Proceeded,
+    Responded,
+    Denied,
+    /// It failed, and the exchange went on without it.
+    Skipped(Class),
+    /// It failed, and the exchange ended.
+    Failed(Class),
+}
+
+impl Run {
+    /// As in `x-witgate-policies`.
+    fn verdict(&self) -> String {
+        match self.standing {
+            Standing::Unreached => "unreached".into(),
+            Standing::Proceeded if self.edited => "edit".into(),
+            Standing::Proceeded => "proceed".into(),
+            Standing::Responded => "respond".into(),
+            Standing::Denied => "deny".into(),
+            Standing::Skipped(class) => format!("skip:{class}"),
+            Standing::Failed(class) => format!("error:{class}"),
+        }
+    }
+
+    fn is_off(&self) -> bool {
+        matches!(self.standing, Standing::Skipped(_) | Standing::Failed(_))
+    }
+
+    fn wants(&self, hooks: Hooks) -> bool {
+        self.stage.hooks().intersects(hooks)
+    }
+
+    /// The instance, made if there is none yet.
+    async fn instance(&mut self, request: &Arc<Asked>) -> Result<&mut Instance, Failure> {
+        if self.instance.is_none() {
+            self.instance = Some(Instance::start(&self.stage, request.clone()).await?);
+        }
+        Ok(self.instance.as_mut().expect("it was just made"))
+    }
+
+    fn collect(&mut self, tags: &mut Vec<(String, String)>) {
+        if let Some(instance) = &mut self.instance {
+            self.findings.extend(instance.take_findings());
+            tags.extend(instance.take_tags());
+        }
+    }
+
+    /// A call failed: what it means for the exchange.
+    fn failed(&mut self, hook: Hook, failure: &Failure) -> Fault {
+        let stage = &self.stage;
+        stage.metrics().failure(hook, failure.class.into());
+        let on_error = stage.on_error();
+        tracing::warn!(
+            stage = %stage.id(), hook = hook.as_str(), class = %failure.class,
+            then = if on_error == OnError::Skip { "skip" } else { "deny" },
+            "a policy failed: {}", failure.message
+        );
+        // What it found before it failed still counts; what it tagged in the failed call doesn't.
+        if let Some(mut instance) = self.instance.take() {
+            self.findings.extend(instance.take_findings());
+        }
+        match on_error {
+            OnError::Skip => {
+                self.standing = Standing::Skipped(failure.class);
+                Fault::Skip
+            }
+            OnError::Deny => {
+                self.standing = Standing::Failed(failure.class);
+                Fault::End(usize::MAX)
+            }
+        }
+    }
+}
+
+/// What the request phase came to.
+pub(super) enum Judged {
+    /// Send this upstream.
+    Proceed(Arc<Asked>),
+    /// That stage, by index, denied.
+    Deny(usize, Denial),
+    /// A stage answers in the model's place.
+    Respond(Vec<crate::policy::types::Delta>),
+    /// That stage failed, and its `on_error` is deny.
+    Failed(usize),
+}
+
+impl Stages {
+    pub(super) fn new(live: &Live, request: Arc<Asked>) -> Self {
+        let run = |stage: &Arc<Stage>| Run {
+            stage: stage.clone(),
+            instance: None,
+            standing: Standing::Unreached,
+            edited: false,
+            denial: None,
+            findings: Vec::new(),
+        };
+        let stages = live.chain().stages();
+        Stages {
+            runs: stages.iter().map(run).collect(),
+            order: Vec::new(),
+            request,
+            tags: Vec::new(),
+        }
+    }
+
+    /// Takes the request through the stages in configured order. `gone` tells when nobody waits any more.
+    pub(super) async fn judge(&mut self, gone: impl Fn() -> bool) -> Judged {
+        for index in 0..self.runs.len() {
+            if gone() {
+                break;
+            }
+            let run = &mut self.runs[index];
+            run.standing = Standing::Proceeded;
+            if !run.wants(Hooks::ON_REQUEST) {
+                continue;
+            }
+            let requested = match run.instance(&self.request).await {
+                Ok(instance) => {
+                    instance.show(self.request.clone());
+                    instance.on_request().await.map_err(|failure| (Hook::OnRequest, failure))
+                }
+                Err(failure) => Err((Hook::New, failure)),
+            };
+            let Requested { verdict, request } = match requested {
+                Ok(requested) => requested,
+                Err((hook, failure)) => match run.failed(hook, &failure) {
+                    Fault::Skip => continue,
+                    Fault::End(_) => return Judged::Failed(index),
+                },
+            };
+            run.collect(&mut self.tags);
+            use crate::metrics::Verdict as Counted;
+            use crate::policy::types::Verdict;
+            let metrics = run.stage.metrics();
+            match verdict {
+                Verdict::Proceed => {
+                    metrics.verdict(Counted::Proceed);
+                    if let Some(view) = request {
+                        run.edited = true;
+                        self.request = Asked::from_view(view);
+                    }
+                }
+                Verdict::Deny(denial) => {
+                    metrics.verdict(Counted::Deny);
+                    run.standing = Standing::Denied;
+                    run.denial = Some(denial.clone());
+                    return Judged::Deny(index, denial);
+                }
+                Verdict::Respond(deltas) => {
+                    metrics.verdict(Counted::Respond);
+                    run.standing = Standing::Responded;
+                    return Judged::Respond(deltas);
+                }
+            }
+            if !run.wants(Hooks::ON_ANSWER | Hooks::ON_COMPLETE) {
+                run.instance = None;
+            }
+        }
+        Judged::Proceed(self.request.clone())
+    }
+
+    /// The answer begins: who sees it, in the order of answers. A stage that responded doesn't see its own answer.
+    pub(super) fn begin_answer(&mut self, live: &Live) {
+        let sees = |index: &&usize| {
+            let run = &self.runs[**index];
+            run.wants(Hooks::ON_ANSWER) && !run.is_off() && run.standing != Standing::Responded
+        };
+        self.order = live.chain().answers().iter().filter(sees).copied().collect();
+        for run in &mut self.runs {
+            if run.standing == Standing::Unreached {
+                run.standing = Standing::Proceeded;
+            }
+            if let Some(instance) = &mut run.instance {
+                // From here on every stage reads the request as the whole chain made it.
+                instance.show(self.request.clone());
+            }
+        }
+    }
+
+    /// Whether any stage sees the answer.
+    pub(super) fn sees_answer(&self) -> bool {
+        !self.order.is_empty()
+    }
+
+    /// Whether any stage wants to hear how it ended.
+    pub(super) fn wants_completion(&self) -> bool {
+        self.runs.iter().any(|run| run.wants(Hooks::ON_COMPLETE))
+    }
+
+    /// A stage denied a choice.
+    pub(super) fn denied(&mut self, index: usize, denial: &Denial) {
+        let run = &mut self.runs[index];
+        run.standing = Standing::Denied;
+        run.denial = Some(denial.clone());
+    }
+
+    /// Who denied, and why, when a denial is why the exchange ends: the last stage in the order of answers that did.
+    pub(super) fn last_denial(&self) -> (usize, Denial) {
+        let mut denials = self.order.iter().rev().filter_map(|index| Some((*index, self.runs[*index].denial.clone()?)));
+        denials.next().expect("asked for only after a denial")
+    }
+
+    /// The stage's id and, where it failed, the class.
+    pub(super) fn failure(&self, index: usize) -> (&str, Class) {
+        let run = &self.runs[index];
+        let class = match run.standing {
+            Standing::Failed(class) | Standing::Skipped(class) => class,
+            _ => Class::Host,
+        };
+        (run.stage.id(), class)
+    }
+
+    /// A stage's id.
+    pub(super) fn id(&self, index: usize) -> &Arc<str> {
+        self.runs[index].stage.id()
+    }
+
+    /// The value of `x-witgate-policies`: stage and verdict, in order. Empty without stages.
+    pub(super) fn verdicts(&self) -> String {
+        let mut text = String::new();
+        for run in &self.runs {
+            if !text.is_empty() {
+                text.push_str(", ");
+            }
+            text.push_str(run.stage.id());
+            text.push('=');
+            text.push_str(&run.verdict());
+        }
+        text
+    }
+
+    /// What stages tagged so far.
+    pub(super) fn tags(&self) -> &[(String, String)] {
+        &self.tags
+    }
+
+    /// What each stage did, for the outcome.
+    pub(super) fn accounts(&mut self) -> Vec<Account> {
+        let tags = &mut self.tags;
+        let account = |run: &mut Run| {
+            run.collect(tags);
+            Account {
+                stage: run.stage.id().to_string(),
+                verdict: run.verdict(),
+                denial: run.denial.clone(),
+                findings: run.findings.clone(),
+            }
+        };
+        self.runs.iter_mut().map(account).collect()
+    }
+
+    /// Tells every stage that wants it how the exchange ended, once. A stage whose instance was lost, or that was never reached,
+    /// gets a fresh one.
+    pub(super) async fn complete(&mut self, outcome: Outcome) {
+        let outcome = Arc::new(outcome);
+        for run in &mut self.runs {
+            if !run.wants(Hooks::ON_COMPLETE) {
+                run.instance = None;
+                continue;
+            }
+            run.instance.take_if(|instance| instance.is_lost());
+            let told = match run.instance(&self.request).await {
+                Ok(instance) => {
+                    let told = instance.on_complete(outcome.clone()).await;
+                    told.map_err(|failure| (Hook::OnComplete, failure))
+                }
+                Err(failure) => Err((Hook::New, failure)),
+            };
+            if let Err((hook, failure)) = told {
+                run.stage.metrics().failure(hook, failure.class.into());
+                tracing::error!(
+                    stage = %run.stage.id(), request = %self.request.facts.id, class = %failure.class,
+                    "on-complete failed and is not tried again: {}", failure.message
+                );
+            }
+            run.instance = None;
+        }
+    }
+
+    fn fault(&mut self, index: usize, hook: Hook, failure: &Failure) -> Fault {
+        match self.runs[index].failed(hook, failure) {
+            Fault::Skip => Fault::Skip,
+            Fault::End(_) => Fault::End(index),
+        }
+    }
+
+    fn count_edit(&mut self, index: usize, edit: &Edit) {
+        use crate::metrics::Edit as Counted;
+        let run = &mut self.runs[index];
+        let counted = match edit {
+            Edit::Forward => Counted::Forward,
+            Edit::Hold | Edit::HoldLast(_) => Counted::Hold,
+            Edit::Replace(_) => {
+                run.edited = true;
+                Counted::Replace
+            }
+            Edit::Deny(_) => Counted::Deny,
+        };
+        run.stage.metrics().edit(counted);
+    }
+}
+
+impl answer::Stages for Stages {
+    type Passage = Passage;
+
+    fn count(&self) -> usize {
+        self.order.len()
+    }
+
+    fn index(&self, at: usize) -> usize {
+        self.order[at]
+    }
+
+    fn hold_limits(&self, at: usize) -> HoldLimits {
+        let limits = self.runs[self.order[at]].stage.limits();
+        HoldLimits {
+            bytes: limits.held_text,
+            time: limits.held_time,
+        }
+    }
+
+    async fn on_answer(&mut self, at: usize, choice: u32, channel: &Channel) -> Result<Option<Passage>, Fault> {
+        let index = self.order[at];
+        let run = &mut self.runs[index];
+        if run.is_off() {
+            return Ok(None);
+        }
+        let opened = match run.instance(&self.request).await {
+            Ok(instance) => {
+                let opened = instance.on_answer(choice, channel).await;
+                opened.map_err(|failure| (Hook::OnAnswer, failure))
+            }
+            Err(failure) => Err((Hook::New, failure)),
+        };
+        opened.map_err(|(hook, failure)| self.fault(index, hook, &failure))
+    }
+
+    async fn on_delta(&mut self, at: usize, passage: &Passage, text: &str) -> Result<Edit, Fault> {
+        let index = self.order[at];
+        let Some(instance) = &mut self.runs[index].instance else {
+            return Ok(Edit::Forward);
+        };
+        match instance.on_delta(passage, text).await {
+            Ok(edit) => {
+                self.count_edit(index, &edit);
+                Ok(edit)
+            }
+            Err(failure) => Err(self.fault(index, Hook::OnDelta, &failure)),
+        }
+    }
+
+    async fn on_end(&mut self, at: usize, passage: Passage, finish: &str) -> Result<Edit, Fault> {
+        let index = self.order[at];
+        let Some(instance) = &mut self.runs[index].instance else {
+            return Ok(Edit::Forward);
+        };
+        match instance.on_end(passage, finish).await {
+            Ok(edit) => {
+                self.count_edit(index, &edit);
+                Ok(edit)
+            }
+            Err(failure) => Err(self.fault(index, Hook::OnEnd, &failure)),
+        }
+    }
+
+    fn held_too_much(&mut self, at: usize, why: String) -> Fault {
+        let failure = Failure::new(Class::Output, why);
+        self.fault(self.order[at], Hook::OnDelta, &failure)
+    }
+
+    fn broke_arguments(&mut self, at: usize) -> Fault {
+        let what = "its edits made a tool call's arguments something that is no JSON";
+        let failure = Failure::new(Class::Output, what);
+        self.fault(self.order[at], Hook::OnEnd, &failure)
+    }
+}

@@ -1,0 +1,570 @@
+//! A streamed answer: from upstream's events to what the client gets.
+//!
+//! A chunk goes out as the very bytes that came unless a text in it changed. While one of its texts is held, the chunk waits as a
+//! [`Carrier`]; nothing else waits for it. Texts that have no chunk of their own get one that looks like the upstream's.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use smallvec::{SmallVec, smallvec};
+use tokio::time::Instant;
+
+use super::answer::{Answer, Delta, Fault, Lane, Out, Place};
+use super::request::channel;
+use super::stages::Stages;
+use crate::policy::Passage;
+use crate::policy::types;
+use crate::wire::chat::chunk::{Chunk, NotAChunk, Piece, PieceChannel, needs_parse};
+use crate::wire::chat::envelope::Envelope;
+use crate::wire::chat::split::{Rest, only, without, without_choices};
+use crate::wire::chat::splice::set_texts;
+use crate::wire::sse::{self, DEFAULT_CAP, Event, Framer, TooLong};
+use crate::wire::{self, Usage};
+
+/// Why a stream ends before its end.
+#[derive(Debug)]
+pub(super) enum Broken {
+    /// That stage failed, and its `on_error` is deny.
+    Stage(usize),
+    /// The upstream said so itself, in an event that has been passed on.
+    Said,
+    /// The upstream sent what can't be read.
+    NotAChunk(NotAChunk),
+    /// An event past the cap.
+    TooLong(TooLong),
+}
+
+/// What is learned on the way, for the outcome.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) usage: Option<Usage>,
+    pub(super) model: Option<String>,
+    pub(super) finishes: Vec<(u32, String)>,
+    pub(super) first_delta: Option<Instant>,
+    /// `[DONE]` came.
+    pub(super) done: bool,
+}
+
+/// One streamed answer on its way to the client.
+pub(super) struct Streamer {
+    pub(super) answer: Answer<Passage>,
+    pub(super) seen: Seen,
+    framer: Framer,
+    envelope: Option<Envelope>,
+    carriers: SmallVec<[Carrier; 2]>,
+    chunks: u64,
+    outs: Vec<Out>,
+    ready: Vec<Bytes>,
+}
+
+/// A chunk of which a text is held.
+struct Carrier {
+    chunk: u64,
+    /// The first of its pieces; more than 0 where the chunk was split.
+    first: u16,
+    raw: Bytes,
+    data: Bytes,
+    fates: SmallVec<[Fate; 2]>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Fate {
+    Waiting,
+    AsCame,
+    Text(String),
+    /// Its choice was denied.
+    Gone,
+}
+
+impl Carrier {
+    fn whole(chunk: u64, event: &Event, data: &Bytes, pieces: usize) -> Self {
+        Carrier {
+            chunk,
+            first: 0,
+            raw: event.raw.clone(),
+            data: data.clone(),
+            fates: smallvec![Fate::Waiting; pieces],
+        }
+    }
+
+    fn has(&self, place: Place) -> bool {
+        self.chunk == place.chunk && (self.first..self.first + self.fates.len() as u16).contains(&place.piece)
+    }
+
+    fn waits(&self) -> bool {
+        self.fates.contains(&Fate::Waiting)
+    }
+}
+
+impl Streamer {
+    /// `envelope`: what new chunks look like, where no upstream shows it.
+    pub(super) fn new(envelope: Option<Envelope>) -> Self {
+        Streamer {
+            answer: Answer::new(),
+            seen: Seen::default(),
+            framer: Framer::new(DEFAULT_CAP),
+            envelope,
+            carriers: SmallVec::new(),
+            chunks: 0,
+            outs: Vec::new(),
+            ready: Vec::new(),
+        }
+    }
+
+    /// Takes what was read from the upstream; what may go out is in [`take`](Streamer::take) then, also after an error.
+    pub(super) async fn read(&mut self, stages: &mut Stages, bytes: Bytes) -> Result<(), Broken> {
+        self.framer.push(bytes);
+        while let Some(event) = self.framer.next().map_err(Broken::TooLong)? {
+            self.event(stages, event).await?;
+        }
+        Ok(())
+    }
+
+    /// Everything that may go out now, as one piece. `read` is what was read last: where all of it goes as it came, that is what
+    /// is given out, uncopied.
+    pub(super) fn take(&mut self, read: Option<&Bytes>) -> Option<Bytes> {
+        match self.ready.len() {
+            0 => None,
+            1 => self.ready.pop(),
+            _ => {
+                let joined = read.and_then(|read| neighbours(read, &self.ready));
+                let joined = joined.unwrap_or_else(|| self.ready.concat().into());
+                self.ready.clear();
+                Some(joined)
+            }
+        }
+    }
+
+    /// Held text is late: its stages have failed.
+    pub(super) async fn expire(&mut self, stages: &mut Stages) -> Result<(), Broken> {
+        let fault = self.answer.expire(stages, Instant::now(), &mut self.outs).await;
+        self.finish_step(stages, None, fault)
+    }
+
+    /// The upstream's bytes are over. What has no end never went out.
+    pub(super) fn rest(&mut self) -> Option<Bytes> {
+        self.framer.finish()
+    }
+
+    /// Whether the upstream's bytes may end here: it said so, or every choice has finished.
+    pub(super) fn is_complete(&self) -> bool {
+        self.seen.done || !self.seen.finishes.is_empty() && self.carriers.is_empty()
+    }
+
+    async fn event(&mut self, stages: &mut Stages, event: Event) -> Result<(), Broken> {
+        let Some(data) = event.data.clone() else {
+            self.ready.push(event.raw);
+            return Ok(());
+        };
+        if event.is_done() {
+            self.seen.done = true;
+            let fault = self.answer.finish_all(stages, &mut self.outs).await;
+            self.finish_step(stages, None, fault)?;
+            self.ready.push(event.raw);
+            return Ok(());
+        }
+        if !stages.sees_answer() {
+            return self.pass(event, &data);
+        }
+        if self.answer.any_denied() {
+            return self.remaining(stages, &data).await;
+        }
+        self.chunk(stages, event, data).await
+    }
+
+    /// Nobody looks: the bytes go as they came, and only what ends an answer is read.
+    fn pass(&mut self, event: Event, data: &Bytes) -> Result<(), Broken> {
+        self.seen.first_delta.get_or_insert_with(Instant::now);
+        let broken = match needs_parse(data).then(|| Chunk::parse(data)) {
+            Some(Ok(chunk)) => {
+                self.note(&chunk);
+                chunk.error.is_some()
+            }
+            _ => false,
+        };
+        self.ready.push(event.raw);
+        if broken { Err(Broken::Said) } else { Ok(()) }
+    }
+
+    /// Some choice was denied: nothing of it goes on.
+    async fn remaining(&mut self, stages: &mut Stages, data: &Bytes) -> Result<(), Broken> {
+        let chunk = Chunk::parse(data).map_err(Broken::NotAChunk)?;
+        self.note(&chunk);
+        let denied = self.answer.denied_choices();
+        let data = match without_choices(data, &denied).map_err(Broken::NotAChunk)? {
+            Rest::Nothing => return Ok(()),
+            Rest::Usage(data) => {
+                self.ready.push(sse::event(&data));
+                return if chunk.error.is_some() { Err(Broken::Said) } else { Ok(()) };
+            }
+            Rest::Chunk(data) => Bytes::from(data),
+        };
+        let event = Event {
+            raw: sse::event(&data),
+            data: Some(data.clone()),
+            name: None,
+        };
+        self.chunk(stages, event, data).await
+    }
+
+    async fn chunk(&mut self, stages: &mut Stages, event: Event, data: Bytes) -> Result<(), Broken> {
+        let chunk = Chunk::parse(&data).map_err(Broken::NotAChunk)?;
+        self.note(&chunk);
+        if chunk.error.is_some() {
+            self.ready.push(event.raw);
+            return Err(Broken::Said);
+        }
+        if self.envelope.is_none() {
+            self.envelope = Some(Envelope::of(&data).map_err(Broken::NotAChunk)?);
+        }
+        self.chunks += 1;
+        let number = self.chunks;
+        let mut fault = Ok(());
+        for (index, piece) in chunk.pieces.iter().enumerate() {
+            self.seen.first_delta.get_or_insert_with(Instant::now);
+            let delta = Delta {
+                choice: piece.choice,
+                lane: lane(&piece.channel),
+                place: Some(Place {
+                    chunk: number,
+                    piece: index as u16,
+                }),
+                text: Cow::Borrowed(&piece.text),
+            };
+            let opening = || opening(&piece.channel);
+            fault = self.answer.push(stages, delta, opening, &mut self.outs).await;
+            if fault.is_err() {
+                break;
+            }
+        }
+        for (choice, finish) in &chunk.finishes {
+            if fault.is_ok() {
+                fault = self.answer.finish(stages, *choice, finish, &mut self.outs).await;
+            }
+        }
+        // Nearly every chunk: one text, and it goes as it came.
+        let mine = |out: &Out| matches!(out, Out::AsCame(place) if place.chunk == number);
+        if chunk.pieces.len() == 1 && self.outs.len() == 1 && mine(&self.outs[0]) {
+            self.outs.clear();
+            self.ready.push(event.raw);
+            return fault_to_broken(fault);
+        }
+        self.finish_step(stages, Some(Current { chunk, event: &event, data: &data, number }), fault)
+    }
+
+    fn note(&mut self, chunk: &Chunk<'_>) {
+        if chunk.usage.is_some() {
+            self.seen.usage = chunk.usage;
+        }
+        if self.seen.model.is_none() {
+            self.seen.model = chunk.model.as_deref().map(str::to_owned);
+        }
+        for (choice, finish) in &chunk.finishes {
+            self.seen.finishes.push((*choice, finish.to_string()));
+        }
+    }
+
+    /// Carries out what the stages decided, in order; the current chunk goes last, and a denial's chunk after it.
+    fn finish_step(
+        &mut self,
+        stages: &mut Stages,
+        current: Option<Current<'_>>,
+        fault: Result<(), Fault>,
+    ) -> Result<(), Broken> {
+        let mut outs = std::mem::take(&mut self.outs);
+        let mut here = current
+            .as_ref()
+            .filter(|current| !current.chunk.pieces.is_empty())
+            .map(|current| Carrier::whole(current.number, current.event, current.data, current.chunk.pieces.len()));
+        let mut last = Vec::new();
+        for out in outs.drain(..) {
+            match out {
+                Out::AsCame(place) => self.resolve(&mut here, place, Fate::AsCame)?,
+                Out::Changed(place, text) => self.resolve(&mut here, place, Fate::Text(text))?,
+                Out::Added { choice, lane, text } => {
+                    let merged = current
+                        .as_ref()
+                        .zip(here.as_mut())
+                        .is_some_and(|(current, here)| merge(current, here, choice, lane, &text));
+                    if !merged {
+                        self.added(choice, lane, &text);
+                    }
+                }
+                Out::Denied { choice, stage, denial } => {
+                    stages.denied(stage, &denial);
+                    self.drop_choice(choice);
+                    if let (Some(current), Some(here)) = (&current, &mut here) {
+                        for (piece, fate) in current.chunk.pieces.iter().zip(&mut here.fates) {
+                            if piece.choice == choice {
+                                *fate = Fate::Gone;
+                            }
+                        }
+                    }
+                    let envelope = self.envelope.as_ref().expect("a delta came before its denial");
+                    let data = envelope.denied_chunk(choice, stages.id(stage), &denial.code, &denial.message);
+                    last.push(sse::event(&data));
+                }
+            }
+        }
+        self.outs = outs;
+        if let Some(current) = current {
+            self.emit_current(current, here)?;
+        }
+        self.ready.append(&mut last);
+        fault_to_broken(fault)
+    }
+
+    fn resolve(&mut self, here: &mut Option<Carrier>, place: Place, fate: Fate) -> Result<(), Broken> {
+        if let Some(here) = here.as_mut().filter(|here| here.has(place)) {
+            here.fates[usize::from(place.piece - here.first)] = fate;
+            return Ok(());
+        }
+        let Some(at) = self.carriers.iter().position(|carrier| carrier.has(place)) else {
+            debug_assert!(false, "a text came out that never went in");
+            return Ok(());
+        };
+        let carrier = &mut self.carriers[at];
+        carrier.fates[usize::from(place.piece - carrier.first)] = fate;
+        if !carrier.waits() {
+            let carrier = self.carriers.remove(at);
+            if carrier.fates.iter().all(|fate| *fate == Fate::AsCame) {
+                self.ready.push(carrier.raw);
+            } else {
+                let chunk = Chunk::parse(&carrier.data).map_err(Broken::NotAChunk)?;
+                let bytes = rewritten(&chunk, &carrier.raw, &carrier.data, &carrier.fates);
+                self.ready.extend(bytes);
+            }
+        }
+        Ok(())
+    }
+
+    fn added(&mut self, choice: u32, lane: Lane, text: &str) {
+        let envelope = self.envelope.as_ref().expect("a delta came before what is added to it");
+        let data = envelope.text_chunk(choice, &continuing(lane), text);
+        self.ready.push(sse::event(&data));
+    }
+
+    /// A choice was denied: chunks that waited with its text are dropped. A usage in one of them stays.
+    fn drop_choice(&mut self, choice: u32) {
+        let ready = &mut self.ready;
+        self.carriers.retain(|carrier| {
+            let Ok(chunk) = Chunk::parse(&carrier.data) else {
+                return false;
+            };
+            let mine = chunk.pieces.iter().any(|piece| piece.choice == choice);
+            if mine && let Ok(Rest::Usage(data)) = without_choices(&carrier.data, &[choice]) {
+                ready.push(sse::event(&data));
+            }
+            !mine
+        });
+    }
+
+    /// The current chunk, when the fate of each of its texts is known or waits.
+    fn emit_current(&mut self, current: Current<'_>, here: Option<Carrier>) -> Result<(), Broken> {
+        let Current { chunk, event, data, number } = current;
+        let fates = here.map(|here| here.fates).unwrap_or_default();
+        let pieces: Pieces = fates.into_iter().enumerate().map(|(index, fate)| (index as u16, fate)).collect();
+        let denied = match self.answer.any_denied() {
+            true => self.answer.denied_choices(),
+            false => SmallVec::new(),
+        };
+        let touched = chunk.pieces.iter().any(|piece| denied.contains(&piece.choice))
+            || chunk.finishes.iter().any(|(choice, _)| denied.contains(choice));
+        if !touched {
+            return self.settle(&chunk, &event.raw, data, number, pieces);
+        }
+        let rest = without_choices(data, &denied).map_err(Broken::NotAChunk)?;
+        let left = chunk.pieces.iter().zip(pieces);
+        let left = left.filter(|(piece, _)| !denied.contains(&piece.choice)).map(|(_, piece)| piece);
+        self.settle_rest(rest, number, left.collect())
+    }
+
+    /// What is left of a chunk, as a chunk of its own.
+    fn settle_rest(&mut self, rest: Rest, number: u64, pieces: Pieces) -> Result<(), Broken> {
+        match rest {
+            Rest::Nothing => Ok(()),
+            Rest::Usage(data) => {
+                self.ready.push(sse::event(&data));
+                Ok(())
+            }
+            Rest::Chunk(data) => {
+                let data = Bytes::from(data);
+                let chunk = Chunk::parse(&data).map_err(Broken::NotAChunk)?;
+                self.settle(&chunk, &sse::event(&data), &data, number, pieces)
+            }
+        }
+    }
+
+    /// Sends a chunk, or keeps it while its text is held, or splits it where only some of it is held.
+    fn settle(
+        &mut self,
+        chunk: &Chunk<'_>,
+        raw: &Bytes,
+        data: &Bytes,
+        number: u64,
+        pieces: Pieces,
+    ) -> Result<(), Broken> {
+        let waiting = pieces.iter().filter(|(_, fate)| *fate == Fate::Waiting).count();
+        if waiting == 0 {
+            if pieces.iter().all(|(_, fate)| *fate == Fate::AsCame) {
+                self.ready.push(raw.clone());
+            } else {
+                let fates: SmallVec<[Fate; 2]> = pieces.into_iter().map(|(_, fate)| fate).collect();
+                self.ready.extend(rewritten(chunk, raw, data, &fates));
+            }
+            return Ok(());
+        }
+        if waiting == pieces.len() && chunk.choices <= 1 {
+            // The pieces of one choice stand together, so the first one's number is enough.
+            self.carriers.push(Carrier {
+                chunk: number,
+                first: pieces[0].0,
+                raw: raw.clone(),
+                data: data.clone(),
+                fates: smallvec![Fate::Waiting; waiting],
+            });
+            return Ok(());
+        }
+        // Only some of it is held: that waits by itself, and the rest goes.
+        let mut slots: SmallVec<[_; 2]> = SmallVec::new();
+        let mut left = Pieces::new();
+        for (piece, (index, fate)) in chunk.pieces.iter().zip(pieces) {
+            if fate != Fate::Waiting {
+                left.push((index, fate));
+                continue;
+            }
+            slots.push(&piece.slot);
+            let data = Bytes::from(only(data, &piece.slot).map_err(Broken::NotAChunk)?);
+            self.carriers.push(Carrier {
+                chunk: number,
+                first: index,
+                raw: sse::event(&data),
+                data,
+                fates: smallvec![Fate::Waiting],
+            });
+        }
+        let rest = without(data, &slots).map_err(Broken::NotAChunk)?;
+        self.settle_rest(rest, number, left)
+    }
+}
+
+/// The pieces of a chunk: each one's number in the chunk as it came, and its fate.
+type Pieces = SmallVec<[(u16, Fate); 2]>;
+
+/// The chunk at hand.
+struct Current<'a> {
+    chunk: Chunk<'a>,
+    event: &'a Event,
+    data: &'a Bytes,
+    number: u64,
+}
+
+/// Text that is added after a text of the current chunk goes into it: so it stands before the chunk's finish.
+fn merge(current: &Current<'_>, here: &mut Carrier, choice: u32, at: Lane, text: &str) -> bool {
+    let same = |piece: &Piece<'_>| piece.choice == choice && lane(&piece.channel) == at;
+    let Some(index) = current.chunk.pieces.iter().position(same) else {
+        return false;
+    };
+    match &mut here.fates[index] {
+        fate @ Fate::AsCame => {
+            let mut joined = current.chunk.pieces[index].text.to_string();
+            joined.push_str(text);
+            *fate = Fate::Text(joined);
+            true
+        }
+        Fate::Text(before) => {
+            before.push_str(text);
+            true
+        }
+        Fate::Waiting | Fate::Gone => false,
+    }
+}
+
+/// The event with other texts in their places and all other bytes as they came; nothing where nothing is left to say.
+fn rewritten(chunk: &Chunk<'_>, raw: &Bytes, data: &Bytes, fates: &[Fate]) -> Option<Bytes> {
+    let mut texts: SmallVec<[_; 2]> = SmallVec::new();
+    let mut nulled: SmallVec<[_; 2]> = SmallVec::new();
+    for (piece, fate) in chunk.pieces.iter().zip(fates) {
+        if let Fate::Text(text) = fate {
+            texts.push((&piece.slot, text.as_str()));
+            for span in chunk.logprobs_of(piece.choice) {
+                if !nulled.contains(&span) {
+                    nulled.push(span);
+                }
+            }
+        }
+    }
+    let emptied = matches!(fates, [Fate::Text(text)] if text.is_empty());
+    if emptied && !chunk.carries_more(0) {
+        return None;
+    }
+    let data_now = set_texts(data, &texts, &nulled);
+    // Where the data is one line of the event, the event's other lines stay around it.
+    let at = (data.as_ptr() as usize).checked_sub(raw.as_ptr() as usize);
+    match at.filter(|at| at + data.len() <= raw.len()) {
+        Some(at) => {
+            let mut event = Vec::with_capacity(raw.len() - data.len() + data_now.len());
+            event.extend_from_slice(&raw[..at]);
+            event.extend_from_slice(&data_now);
+            event.extend_from_slice(&raw[at + data.len()..]);
+            Some(event.into())
+        }
+        None => Some(sse::event(&data_now)),
+    }
+}
+
+/// The part of `whole` that these are, if they lie in it one right after the other.
+fn neighbours(whole: &Bytes, parts: &[Bytes]) -> Option<Bytes> {
+    let base = whole.as_ptr() as usize;
+    let start = (parts.first()?.as_ptr() as usize).checked_sub(base)?;
+    let mut end = start;
+    for part in parts {
+        if part.as_ptr() as usize != base + end {
+            return None;
+        }
+        end += part.len();
+    }
+    (end <= whole.len()).then(|| whole.slice(start..end))
+}
+
+fn fault_to_broken(fault: Result<(), Fault>) -> Result<(), Broken> {
+    match fault {
+        Ok(()) | Err(Fault::Skip) => Ok(()),
+        Err(Fault::End(stage)) => Err(Broken::Stage(stage)),
+    }
+}
+
+fn lane(channel: &PieceChannel<'_>) -> Lane {
+    match channel {
+        PieceChannel::Content => Lane::Content,
+        PieceChannel::Reasoning => Lane::Reasoning,
+        PieceChannel::Refusal => Lane::Refusal,
+        PieceChannel::Tool { index, .. } => Lane::Tool(*index),
+    }
+}
+
+fn continuing(lane: Lane) -> PieceChannel<'static> {
+    match lane {
+        Lane::Content => PieceChannel::Content,
+        Lane::Reasoning => PieceChannel::Reasoning,
+        Lane::Refusal => PieceChannel::Refusal,
+        Lane::Tool(index) => PieceChannel::Tool {
+            index,
+            id: None,
+            name: None,
+        },
+    }
+}
+
+fn opening(piece: &PieceChannel<'_>) -> types::Channel {
+    channel(match piece {
+        PieceChannel::Content => wire::Channel::Content,
+        PieceChannel::Reasoning => wire::Channel::Reasoning,
+        PieceChannel::Refusal => wire::Channel::Refusal,
+        PieceChannel::Tool { index, id, name } => wire::Channel::ToolArguments(wire::ToolCall {
+            index: *index,
+            id: id.as_deref().unwrap_or_default().into(),
+            name: name.as_deref().unwrap_or_default().into(),
+        }),
+    })
+}

@@ -1,0 +1,164 @@
+//! A whole answer goes the way of a stream: cut into deltas, and put together again from what comes out.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use super::answer::{Answer, Delta, Fault, Lane, Out, Place};
+use super::request::channel;
+use super::stages::Stages;
+use crate::policy::Passage;
+use crate::policy::types::Denial;
+use crate::wire::Channel;
+use crate::wire::chat::answer::Answer as Body;
+
+/// The longest delta that a whole answer is cut into, in bytes.
+const PIECE: usize = 4 << 10;
+
+/// What the stages made of a whole answer.
+pub(super) struct Passed {
+    /// The body to send.
+    pub(super) body: Bytes,
+    /// The choices that were denied: by which stage, and why.
+    pub(super) denied: SmallVec<[(u32, usize, Denial); 1]>,
+    /// Deltas that went through.
+    pub(super) deltas: u64,
+}
+
+impl Passed {
+    /// An answer that no stage sees.
+    pub(super) fn untouched(body: &Body) -> Self {
+        Passed {
+            body: body.to_bytes(),
+            denied: SmallVec::new(),
+            deltas: 0,
+        }
+    }
+}
+
+/// Takes every text of the answer through the stages.
+pub(super) async fn pass(stages: &mut Stages, mut body: Body) -> Result<Passed, Fault> {
+    let mut answer = Answer::new();
+    let mut outs = Vec::new();
+    let texts = body.texts();
+    for (number, text) in texts.iter().enumerate() {
+        if number > 0 && texts[number - 1].choice != text.choice {
+            end_choice(stages, &body, texts[number - 1].choice, &mut answer, &mut outs).await?;
+        }
+        for (index, piece) in pieces(&text.text).enumerate() {
+            let delta = Delta {
+                choice: text.choice,
+                lane: lane(&text.channel),
+                place: Some(Place {
+                    chunk: number as u64,
+                    piece: index as u16,
+                }),
+                text: Cow::Borrowed(piece),
+            };
+            answer.push(stages, delta, || channel(text.channel.clone()), &mut outs).await?;
+        }
+    }
+    if let Some(last) = texts.last() {
+        end_choice(stages, &body, last.choice, &mut answer, &mut outs).await?;
+    }
+    answer.finish_all(stages, &mut outs).await?;
+
+    let mut denied = SmallVec::new();
+    for (number, text) in changed(&body, &outs) {
+        body.set_text(number, text);
+    }
+    for out in outs {
+        if let Out::Denied { choice, stage, denial } = out {
+            stages.denied(stage, &denial);
+            body.deny_choice(choice, stages.id(stage), &denial.code, &denial.message);
+            denied.push((choice, stage, denial));
+        }
+    }
+    Ok(Passed {
+        body: body.to_bytes(),
+        denied,
+        deltas: answer.deltas,
+    })
+}
+
+async fn end_choice(
+    stages: &mut Stages,
+    body: &Body,
+    choice: u32,
+    answer: &mut Answer<Passage>,
+    outs: &mut Vec<Out>,
+) -> Result<(), Fault> {
+    let finish = body.finishes().iter().find(|(index, _)| *index == choice);
+    let finish = finish.map_or("", |(_, finish)| finish);
+    answer.finish(stages, choice, finish, outs).await
+}
+
+/// The texts that are other ones now, put together from what came out, in order.
+fn changed(body: &Body, outs: &[Out]) -> Vec<(usize, String)> {
+    let as_came = |out: &Out| matches!(out, Out::AsCame(_) | Out::Denied { .. });
+    if outs.iter().all(as_came) {
+        return Vec::new();
+    }
+    let texts = body.texts();
+    let mut built: Vec<String> = vec![String::new(); texts.len()];
+    for out in outs {
+        match out {
+            Out::AsCame(place) => {
+                let piece = pieces(&texts[place.chunk as usize].text).nth(usize::from(place.piece));
+                built[place.chunk as usize].push_str(piece.unwrap_or_default());
+            }
+            Out::Changed(place, text) => built[place.chunk as usize].push_str(text),
+            Out::Added { choice, lane: at, text } => {
+                let known = texts.iter().position(|known| known.choice == *choice && lane(&known.channel) == *at);
+                if let Some(number) = known {
+                    built[number].push_str(text);
+                }
+            }
+            Out::Denied { .. } => {}
+        }
+    }
+    built.into_iter().enumerate().collect()
+}
+
+/// Cuts at character boundaries. A text that is empty is one piece: it opens a tool call.
+fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest.take()?;
+        if text.len() <= PIECE {
+            return Some(text);
+        }
+        let (piece, after) = text.split_at(text.floor_char_boundary(PIECE));
+        rest = Some(after);
+        Some(piece)
+    })
+}
+
+pub(super) fn lane(channel: &Channel) -> Lane {
+    match channel {
+        Channel::Content => Lane::Content,
+        Channel::Reasoning => Lane::Reasoning,
+        Channel::Refusal => Lane::Refusal,
+        Channel::ToolArguments(call) => Lane::Tool(call.index),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_at_characters_and_loses_nothing() {
+        let text = "é".repeat(5000);
+        let cut: Vec<&str> = pieces(&text).collect();
+        assert!(cut.iter().all(|piece| piece.len() <= PIECE));
+        assert_eq!(cut.concat(), text);
+        assert_eq!(cut.len(), 3);
+    }
+
+    #[test]
+    fn an_empty_text_is_one_piece() {
+        assert_eq!(pieces("").collect::<Vec<_>>(), [""]);
+    }
+}

@@ -1,0 +1,286 @@
+//! What one configuration makes: a chain, its targets, its clients. Immutable; swapped as one whole.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use http::HeaderValue;
+
+use super::bundled;
+use crate::config::{ComponentSource, Config, Grant, OnError, StageConfig};
+use crate::journal::Journal;
+use crate::metrics::{Metrics, TargetMetrics};
+use crate::policy::{Chain, LoadError, MAX_SIZE, Plan, Sandbox, Stage};
+use crate::server::Keys;
+use crate::upstream::{Target, Targets};
+
+/// Why a configuration did not become a running gateway. What ran before it still runs.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A component can't be read.
+    #[error("stage `{stage}`: {path}: {cause}; check `component:` in its chain entry (relative paths count from the configuration file)")]
+    Unreadable {
+        /// The stage's id.
+        stage: String,
+        /// The file.
+        path: String,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// A component doesn't become a stage.
+    #[error("stage `{stage}` ({source_name}): {cause}")]
+    Load {
+        /// The stage's id.
+        stage: String,
+        /// Where the component comes from.
+        source_name: String,
+        /// Why.
+        cause: Box<LoadError>,
+    },
+    /// The pool is too small for it.
+    #[error("the chain has {stages} stages, and the pool was made for {most}; restart witgate to make room")]
+    TooManyStages {
+        /// How many.
+        stages: usize,
+        /// How many fit.
+        most: u32,
+    },
+    /// A memory limit past the pool's.
+    #[error("stage `{stage}`: limits.memory is {memory} bytes, and the pool was made for {most}; restart witgate to make room")]
+    TooMuchMemory {
+        /// The stage's id.
+        stage: String,
+        /// Bytes.
+        memory: u64,
+        /// Bytes.
+        most: u64,
+    },
+    /// No target can be used.
+    #[error("{0}")]
+    Upstream(#[from] crate::upstream::UpstreamError),
+    /// A client's key can't be read.
+    #[error("clients.keys: `{client}`: {cause}")]
+    Client {
+        /// The client's id.
+        client: String,
+        /// Why.
+        cause: crate::config::SecretError,
+    },
+    /// The task that builds broke down.
+    #[error("building broke down: {0}")]
+    Broken(String),
+}
+
+/// A configuration and the bytes of its components, read once.
+pub struct Blueprint {
+    /// The configuration.
+    pub config: Config,
+    components: HashMap<PathBuf, Arc<[u8]>>,
+}
+
+impl Blueprint {
+    /// Reads every component file of the configuration.
+    ///
+    /// # Errors
+    /// The first that can't be read.
+    pub fn read(config: Config) -> Result<Self, BuildError> {
+        let mut components = HashMap::new();
+        for stage in &config.stages {
+            if let ComponentSource::File(path) = &stage.component
+                && !components.contains_key(path)
+            {
+                let bytes = read_component(path).map_err(|cause| BuildError::Unreadable {
+                    stage: stage.id.clone(),
+                    path: path.display().to_string(),
+                    cause,
+                })?;
+                components.insert(path.clone(), bytes.into());
+            }
+        }
+        Ok(Blueprint { config, components })
+    }
+
+    /// The component of that stage.
+    pub fn component(&self, stage: &StageConfig) -> &[u8] {
+        match &stage.component {
+            ComponentSource::Bundled(name) => {
+                bundled::component(name).expect("the configuration knows the bundled policies")
+            }
+            ComponentSource::File(path) => &self.components[path],
+        }
+    }
+}
+
+/// Reads no more than it takes to see that a file is too large.
+fn read_component(path: &std::path::Path) -> std::io::Result<Vec<u8>> {
+    use std::io::Read;
+    let file = std::fs::File::open(path)?;
+    if file.metadata()?.is_dir() {
+        return Err(std::io::Error::other("it is a folder"));
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_SIZE as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// What building needs beside the configuration, and what outlives every chain.
+#[derive(Clone)]
+pub struct Workshop {
+    /// The engine.
+    pub sandbox: Arc<Sandbox>,
+    /// Where entries go.
+    pub journal: Journal,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// One configuration, running.
+pub struct Live {
+    config: Config,
+    chain: Chain,
+    targets: Targets,
+    counted: Vec<(String, Arc<TargetMetrics>)>,
+    keys: Keys,
+    generation: u64,
+    label: HeaderValue,
+    since: SystemTime,
+}
+
+impl Live {
+    /// Builds everything aside. Stages that did not change are taken from `before`, so that a new comment in the configuration
+    /// costs no compilation. Compiles and runs guests: not for a runtime worker.
+    ///
+    /// # Errors
+    /// The first part that can't be built; nothing has changed then.
+    pub async fn build(
+        workshop: &Workshop,
+        blueprint: &Blueprint,
+        before: Option<&Live>,
+        generation: u64,
+    ) -> Result<Live, BuildError> {
+        let config = &blueprint.config;
+        fits(workshop, config)?;
+        let targets = Targets::build(config, before.map(Live::targets))?;
+        let metrics = |target: &Arc<Target>| (target.id().to_owned(), workshop.metrics.target(target.id()));
+        let counted = targets.iter().map(metrics).collect();
+        let keys = keys(config)?;
+        let mut stages = Vec::with_capacity(config.stages.len());
+        for stage in &config.stages {
+            stages.push(build_stage(workshop, stage, blueprint.component(stage), before).await?);
+        }
+        let chain = Chain::new(stages, config.answers.as_deref());
+        let label = format!("{generation}-{}", &chain.digest()[..12]);
+        Ok(Live {
+            config: config.clone(),
+            chain,
+            targets,
+            counted,
+            keys,
+            generation,
+            label: HeaderValue::from_str(&label).expect("digits and hex make a header"),
+            since: SystemTime::now(),
+        })
+    }
+
+    /// What it was built from.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The stages.
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// The upstreams.
+    pub fn targets(&self) -> &Targets {
+        &self.targets
+    }
+
+    /// What is counted of a target of this configuration.
+    pub fn target_metrics(&self, id: &str) -> Arc<TargetMetrics> {
+        let known = self.counted.iter().find(|(known, _)| known == id);
+        known.map(|(_, counted)| counted.clone()).expect("candidates are targets of this configuration")
+    }
+
+    /// Whether requests must be refused while the journal fails: a stage writes to it, and its `on_error` is deny.
+    pub fn needs_journal(&self) -> bool {
+        let mut stages = self.config.stages.iter();
+        stages.any(|stage| stage.on_error == OnError::Deny && stage.grants.contains(&Grant::Journal))
+    }
+
+    /// Who may send requests.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// Counts the configurations of this process, from 1.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The value of `x-witgate-chain`: generation and short digest.
+    pub fn label(&self) -> &HeaderValue {
+        &self.label
+    }
+
+    /// When it was built.
+    pub fn since(&self) -> SystemTime {
+        self.since
+    }
+}
+
+fn fits(workshop: &Workshop, config: &Config) -> Result<(), BuildError> {
+    let settings = workshop.sandbox.settings();
+    if config.stages.len() > settings.stages as usize {
+        return Err(BuildError::TooManyStages {
+            stages: config.stages.len(),
+            most: settings.stages,
+        });
+    }
+    match config.stages.iter().find(|stage| stage.limits.memory > settings.memory) {
+        Some(stage) => Err(BuildError::TooMuchMemory {
+            stage: stage.id.clone(),
+            memory: stage.limits.memory,
+            most: settings.memory,
+        }),
+        None => Ok(()),
+    }
+}
+
+fn keys(config: &Config) -> Result<Keys, BuildError> {
+    let mut keys = Vec::with_capacity(config.clients.len());
+    for client in &config.clients {
+        let secret = client.secret.read().map_err(|cause| BuildError::Client {
+            client: client.id.clone(),
+            cause,
+        })?;
+        keys.push((client.id.clone(), secret));
+    }
+    Ok(Keys::new(keys))
+}
+
+async fn build_stage(
+    workshop: &Workshop,
+    config: &StageConfig,
+    component: &[u8],
+    before: Option<&Live>,
+) -> Result<Arc<Stage>, BuildError> {
+    let plan = Plan::from(config);
+    let unchanged = |stage: &&Arc<Stage>| stage.is_built_from(&plan, component);
+    if let Some(stage) = before.and_then(|live| live.chain.stages().iter().find(unchanged)) {
+        return Ok(stage.clone());
+    }
+    let loaded = workshop
+        .sandbox
+        .load(plan, component, Some(workshop.journal.clone()), &workshop.metrics);
+    loaded.await.map_err(|cause| BuildError::Load {
+        stage: config.id.clone(),
+        source_name: match &config.component {
+            ComponentSource::Bundled(name) => format!("bundled {name}"),
+            ComponentSource::File(path) => path.display().to_string(),
+        },
+        cause: Box::new(cause),
+    })
+}

@@ -1,0 +1,289 @@
+//! Walking the chain from the last checkpoint, or the beginning, to its end.
+//!
+//! What it proves: nothing between the checkpoint and the head was changed, put in or taken out since it was written. What
+//! it can't: that the end wasn't cut off or the whole rewritten. For that an operator keeps a head elsewhere and gives it.
+
+use std::fmt;
+
+use rusqlite::Row;
+
+use super::chain::{Hash, Link};
+use super::{JournalError, Reader};
+
+/// What a walk found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verification {
+    /// Sound entries, up to the end or to the first broken link.
+    pub entries: u64,
+    /// Seq and time (milliseconds since 1970) of the first of them.
+    pub first: Option<(i64, i64)>,
+    /// Seq and time of the last of them.
+    pub last: Option<(i64, i64)>,
+    /// The last sound hash: the last entry's, else the checkpoint's, else the genesis.
+    pub head: Hash,
+    /// What retention removed, as of its last step.
+    pub checkpoint: Option<Checkpoint>,
+    /// The first broken link.
+    pub broken: Option<Broken>,
+    /// What became of the head that was given.
+    pub given: Option<Given>,
+}
+
+impl Verification {
+    /// No link is broken, and the head that was given was found.
+    pub fn is_sound(&self) -> bool {
+        self.broken.is_none() && self.given != Some(Given::NotFound)
+    }
+}
+
+/// The end of what retention removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The seq of the last entry that was removed.
+    pub seq: i64,
+    /// Its hash.
+    pub hash: Hash,
+    /// When it was removed, in milliseconds since 1970. Nothing proves this.
+    pub at: i64,
+    /// Entries removed in all steps together.
+    pub removed: i64,
+}
+
+/// A broken link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// The entry, or the checkpoint, by its seq.
+    pub seq: i64,
+    /// What is wrong there.
+    pub fault: Fault,
+}
+
+/// What is wrong with a link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// The entries from this seq to `to` are not there.
+    Missing {
+        /// The last seq that is missing.
+        to: i64,
+    },
+    /// `prev` is not the hash of the entry before.
+    Prev,
+    /// The hash is not that of the entry's fields.
+    Hash,
+    /// The checkpoint and the entries don't fit.
+    Checkpoint(&'static str),
+    /// A field can't be what a journal writes.
+    Unreadable(&'static str),
+}
+
+impl Fault {
+    /// A name for machines.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Fault::Missing { .. } => "missing_seq",
+            Fault::Prev => "prev_mismatch",
+            Fault::Hash => "hash_mismatch",
+            Fault::Checkpoint(_) => "checkpoint_mismatch",
+            Fault::Unreadable(_) => "unreadable",
+        }
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seq = self.seq;
+        match &self.fault {
+            Fault::Missing { to } if *to == seq => {
+                write!(f, "entry {seq} is missing (missing seq): it was removed")
+            }
+            Fault::Missing { to } => {
+                write!(
+                    f,
+                    "entries {seq} to {to} are missing (missing seq): they were removed"
+                )
+            }
+            Fault::Prev => write!(
+                f,
+                "entry {seq} does not follow the entry before it (prev mismatch): one of the two was changed or put in"
+            ),
+            Fault::Hash => write!(
+                f,
+                "entry {seq} is not what was written (hash mismatch): a field or the hash was changed"
+            ),
+            Fault::Checkpoint(what) => {
+                write!(
+                    f,
+                    "the checkpoint at {seq} does not fit (checkpoint mismatch): {what}"
+                )
+            }
+            Fault::Unreadable(what) => write!(f, "entry {seq} can't be read: {what}"),
+        }
+    }
+}
+
+/// What became of a head that was kept elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Given {
+    /// It is the hash of this entry: all up to it is as it was then.
+    Entry(i64),
+    /// It is the hash of the last entry that retention removed: all up to it is gone.
+    Removed(i64),
+    /// It is in no sound part of the chain: the end was cut off, the chain was rewritten, or retention has removed it.
+    NotFound,
+}
+
+/// A walk, as far as it is.
+struct Walk {
+    found: Verification,
+    given: Option<Hash>,
+    seq: i64,
+}
+
+impl Reader {
+    /// Verifies the chain, and finds `head` in it if one is given. All is from one moment.
+    ///
+    /// # Errors
+    ///
+    /// Where the file can't be read to the end. A broken chain is no error: it is in the answer.
+    pub fn verify(&self, head: Option<Hash>) -> Result<Verification, JournalError> {
+        self.walk(head)
+            .map_err(|error| JournalError::read(&self.path, &error))
+    }
+
+    fn walk(&self, given: Option<Hash>) -> rusqlite::Result<Verification> {
+        let snapshot = self.conn.unchecked_transaction()?;
+        let mut walk = Walk {
+            found: Verification {
+                entries: 0,
+                first: None,
+                last: None,
+                head: Hash::GENESIS,
+                checkpoint: None,
+                broken: None,
+                given: given.map(|_| Given::NotFound),
+            },
+            given,
+            seq: 0,
+        };
+        let mut checkpoints =
+            snapshot.prepare("SELECT seq, hash, at, count FROM checkpoint ORDER BY seq")?;
+        let mut rows = checkpoints.query([])?;
+        while let Some(row) = rows.next()? {
+            if let Err(broken) = walk.checkpoint(row)? {
+                walk.found.broken = Some(broken);
+                return Ok(walk.found);
+            }
+        }
+        walk.recognise_start();
+        let mut entries = snapshot.prepare(
+            "SELECT seq, at, stage, request_id, body, prev, hash FROM entries ORDER BY seq",
+        )?;
+        let mut rows = entries.query([])?;
+        while let Some(row) = rows.next()? {
+            if let Err(broken) = walk.entry(row)? {
+                walk.found.broken = Some(broken);
+                return Ok(walk.found);
+            }
+        }
+        Ok(walk.found)
+    }
+}
+
+impl Walk {
+    /// Each checkpoint's count leads from the one before: together they removed the entries from 1 on.
+    fn checkpoint(&mut self, row: &Row<'_>) -> rusqlite::Result<Result<(), Broken>> {
+        let (seq, at, count): (i64, i64, i64) = (row.get(0)?, row.get(2)?, row.get(3)?);
+        let broken = |what| {
+            Ok(Err(Broken {
+                seq,
+                fault: Fault::Checkpoint(what),
+            }))
+        };
+        let Some(hash) = row.get_ref(1)?.as_blob().ok().and_then(Hash::from_slice) else {
+            return broken("its hash is not 32 bytes long");
+        };
+        if count < 1 || self.seq.checked_add(count) != Some(seq) {
+            return broken("its count is not the number of entries since the checkpoint before it");
+        }
+        self.seq = seq;
+        self.found.head = hash;
+        self.found.checkpoint = Some(Checkpoint {
+            seq,
+            hash,
+            at,
+            removed: seq,
+        });
+        Ok(Ok(()))
+    }
+
+    fn recognise_start(&mut self) {
+        if let Some(checkpoint) = self.found.checkpoint
+            && self.given == Some(checkpoint.hash)
+        {
+            self.found.given = Some(Given::Removed(checkpoint.seq));
+        } else if self.given == Some(self.found.head) {
+            // The head of a journal that had no entry yet.
+            self.found.given = Some(Given::Entry(0));
+        }
+    }
+
+    fn entry(&mut self, row: &Row<'_>) -> rusqlite::Result<Result<(), Broken>> {
+        let (seq, at): (i64, i64) = (row.get(0)?, row.get(1)?);
+        let broken = |seq, fault| Ok(Err(Broken { seq, fault }));
+        let expected = self.seq.saturating_add(1);
+        if seq < expected {
+            return match self.found.checkpoint {
+                Some(checkpoint) if seq > 0 => broken(
+                    checkpoint.seq,
+                    Fault::Checkpoint("an entry that it says was removed is there"),
+                ),
+                _ => broken(seq, Fault::Unreadable("entries count from 1")),
+            };
+        }
+        if seq > expected {
+            return broken(expected, Fault::Missing { to: seq - 1 });
+        }
+        let text = |column| row.get_ref(column).map(|value| value.as_str().ok());
+        let hash = |column| {
+            row.get_ref(column)
+                .map(|value| value.as_blob().ok().and_then(Hash::from_slice))
+        };
+        let (Some(stage), Some(request_id), Some(body)) = (text(2)?, text(3)?, text(4)?) else {
+            return broken(seq, Fault::Unreadable("a text in it is not UTF-8"));
+        };
+        let (Some(prev), Some(hash)) = (hash(5)?, hash(6)?) else {
+            return broken(seq, Fault::Unreadable("a hash in it is not 32 bytes long"));
+        };
+        if prev != self.found.head {
+            return match self.found.checkpoint {
+                Some(checkpoint) if self.found.entries == 0 => broken(
+                    checkpoint.seq,
+                    Fault::Checkpoint(
+                        "the first entry after it does not follow the hash that it keeps",
+                    ),
+                ),
+                _ => broken(seq, Fault::Prev),
+            };
+        }
+        let link = Link {
+            seq,
+            at,
+            stage,
+            request_id,
+            body,
+            prev: &prev,
+        };
+        if link.hash() != hash {
+            return broken(seq, Fault::Hash);
+        }
+        self.seq = seq;
+        self.found.entries += 1;
+        self.found.first.get_or_insert((seq, at));
+        self.found.last = Some((seq, at));
+        self.found.head = hash;
+        if self.given == Some(hash) {
+            self.found.given = Some(Given::Entry(seq));
+        }
+        Ok(Ok(()))
+    }
+}

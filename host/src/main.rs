@@ -1,0 +1,7 @@
+//! The `witgate` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    witgate::cli::main()
+}

@@ -1,0 +1,152 @@
+//! The closed sets of label values. Each is an index into an array of counters, so counting needs no look-up.
+
+/// A closed set of label values.
+pub(super) trait Label: Copy + 'static {
+    /// Every value, in the order of its index.
+    const ALL: &'static [Self];
+    /// The place in [`Label::ALL`].
+    fn index(self) -> usize;
+    /// The word in the metric's text.
+    fn word(self) -> &'static str;
+}
+
+macro_rules! labels {
+    ($(#[$doc:meta])* $name:ident { $($(#[$value_doc:meta])* $value:ident = $word:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$value_doc])* $value),+ }
+
+        impl Label for $name {
+            const ALL: &'static [Self] = &[$(Self::$value),+];
+            #[inline]
+            fn index(self) -> usize { self as usize }
+            fn word(self) -> &'static str { self.as_str() }
+        }
+
+        impl $name {
+            /// The word used in metrics, logs and headers.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$value => $word),+ }
+            }
+        }
+    };
+}
+
+labels! {
+    /// What a policy said of a request.
+    Verdict {
+        /// Let it go on.
+        Proceed = "proceed",
+        /// Refused it.
+        Deny = "deny",
+        /// Answered in the model's place.
+        Respond = "respond",
+    }
+}
+
+labels! {
+    /// What a policy said of a delta, or of the end of a passage.
+    Edit {
+        /// Let it go as it came.
+        Forward = "forward",
+        /// Kept it back.
+        Hold = "hold",
+        /// Put another text in its place.
+        Replace = "replace",
+        /// Ended the choice.
+        Deny = "deny",
+    }
+}
+
+labels! {
+    /// Where in a policy's life a call was made.
+    Hook {
+        /// Making the instance and its `exchange`.
+        New = "new",
+        /// `on-request`.
+        OnRequest = "on-request",
+        /// `on-answer`.
+        OnAnswer = "on-answer",
+        /// A passage's `on-delta`.
+        OnDelta = "on-delta",
+        /// A passage's `on-end`.
+        OnEnd = "on-end",
+        /// `on-complete`.
+        OnComplete = "on-complete",
+    }
+}
+
+labels! {
+    /// Why a call of a policy failed.
+    Failure {
+        /// Its budget of CPU or wall-clock time was spent.
+        Deadline = "deadline",
+        /// It wanted more memory than its limit.
+        Memory = "memory",
+        /// It trapped: a panic, an unreachable, an access out of bounds.
+        Trap = "trap",
+        /// It overflowed its stack.
+        Stack = "stack",
+        /// What it handed back breaks the contract.
+        Output = "output",
+        /// It called the host at the wrong time or with what can't be.
+        Misuse = "misuse",
+        /// The gateway could not run it.
+        Host = "host",
+    }
+}
+
+labels! {
+    /// Why an exchange went on to the next target.
+    Failover {
+        /// No connection.
+        Connect = "connect",
+        /// No first byte in time, or silence.
+        Timeout = "timeout",
+        /// Status 429.
+        RateLimited = "rate-limited",
+        /// Status 401, 402 or 403: the target's own credentials.
+        Credentials = "credentials",
+        /// A status of 500 or more.
+        Server = "server",
+        /// The connection or the answer broke off.
+        Broken = "broken",
+        /// The target wasn't tried: it failed too often just before.
+        Breaker = "breaker",
+    }
+}
+
+labels! {
+    /// What was asked of the traffic listener.
+    Endpoint {
+        /// `POST /v1/chat/completions`.
+        Chat = "chat",
+        /// `GET /v1/models` and `GET /v1/models/{id}`.
+        Models = "models",
+        /// `GET /v1/tcp_warming`.
+        Warming = "warming",
+        /// Everything else.
+        Other = "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn indices_match<L: Label + PartialEq + std::fmt::Debug>() {
+        for (at, label) in L::ALL.iter().enumerate() {
+            assert_eq!(label.index(), at, "{label:?}");
+        }
+    }
+
+    #[test]
+    fn every_index_is_its_place() {
+        indices_match::<Verdict>();
+        indices_match::<Edit>();
+        indices_match::<Hook>();
+        indices_match::<Failure>();
+        indices_match::<Failover>();
+        indices_match::<Endpoint>();
+    }
+}

@@ -1,0 +1,148 @@
+//! What is counted per stage. The chain takes one handle per stage when it is built; every count after that is an
+//! atomic addition at a fixed place.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Unit;
+
+use super::encode_count;
+use super::histogram::{HOOK_BOUNDS, Histogram};
+use super::labels::{Edit, Failure, Hook, Label, Verdict};
+use super::live::Live;
+
+/// The counters of one stage.
+#[derive(Debug)]
+pub struct StageMetrics {
+    verdicts: Counts<Verdict, 3>,
+    edits: Counts<Edit, 4>,
+    failures: [Counts<Failure, 7>; 6],
+    durations: [Histogram; 6],
+}
+
+impl StageMetrics {
+    pub(super) fn new() -> Self {
+        Self {
+            verdicts: Counts::default(),
+            edits: Counts::default(),
+            failures: Default::default(),
+            durations: std::array::from_fn(|_| Histogram::new(HOOK_BOUNDS)),
+        }
+    }
+
+    /// Counts what it said of a request.
+    #[inline]
+    pub fn verdict(&self, verdict: Verdict) {
+        self.verdicts.add(verdict);
+    }
+
+    /// Counts what it said of a delta.
+    #[inline]
+    pub fn edit(&self, edit: Edit) {
+        self.edits.add(edit);
+    }
+
+    /// Counts a failed call.
+    pub fn failure(&self, hook: Hook, class: Failure) {
+        self.failures[hook.index()].add(class);
+    }
+
+    /// Counts how long a call took, awaited imports included.
+    #[inline]
+    pub fn took(&self, hook: Hook, took: Duration) {
+        self.durations[hook.index()].observe(took);
+    }
+}
+
+/// A counter for each value of a label.
+#[derive(Debug)]
+pub(super) struct Counts<L, const N: usize> {
+    counts: [AtomicU64; N],
+    label: std::marker::PhantomData<L>,
+}
+
+impl<L: Label, const N: usize> Default for Counts<L, N> {
+    fn default() -> Self {
+        const { assert!(L::ALL.len() == N, "a counter for each value") };
+        Self {
+            counts: std::array::from_fn(|_| AtomicU64::new(0)),
+            label: std::marker::PhantomData,
+        }
+    }
+}
+
+impl<L: Label, const N: usize> Counts<L, N> {
+    #[inline]
+    pub(super) fn add(&self, label: L) {
+        self.counts[label.index()].fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let counts = self.counts.iter().map(|count| count.load(Relaxed));
+        L::ALL.iter().map(|label| label.word()).zip(counts)
+    }
+}
+
+/// Writes every living stage's counters.
+#[derive(Debug)]
+pub(super) struct Stages(pub(super) Arc<Live<StageMetrics>>);
+
+impl Collector for Stages {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let stages = self.0.all();
+        if stages.is_empty() {
+            return Ok(());
+        }
+        let counter = MetricType::Counter;
+
+        let help = "Requests that a stage judged, by verdict.";
+        let mut family = encoder.encode_descriptor("verdicts", help, None, counter)?;
+        for (id, stage) in &stages {
+            for (verdict, count) in stage.verdicts.iter() {
+                let labels = [("stage", id.as_str()), ("verdict", verdict)];
+                encode_count(&mut family, &labels, count)?;
+            }
+        }
+
+        let help = "Deltas that a stage judged, by edit.";
+        let mut family = encoder.encode_descriptor("edits", help, None, counter)?;
+        for (id, stage) in &stages {
+            for (kind, count) in stage.edits.iter() {
+                let labels = [("stage", id.as_str()), ("kind", kind)];
+                encode_count(&mut family, &labels, count)?;
+            }
+        }
+
+        let help = "Calls of a stage that failed, by hook and class.";
+        let mut family = encoder.encode_descriptor("stage_failures", help, None, counter)?;
+        for (id, stage) in &stages {
+            for (hook, classes) in Hook::ALL.iter().zip(&stage.failures) {
+                for (class, count) in classes.iter().filter(|(_, count)| *count > 0) {
+                    let (stage, hook) = (id.as_str(), hook.as_str());
+                    let labels = [("stage", stage), ("hook", hook), ("class", class)];
+                    encode_count(&mut family, &labels, count)?;
+                }
+            }
+        }
+
+        let help = "How long calls of a stage took.";
+        let unit = Some(&Unit::Seconds);
+        let kind = MetricType::Histogram;
+        let mut family = encoder.encode_descriptor("hook_duration", help, unit, kind)?;
+        for (id, stage) in &stages {
+            for (hook, histogram) in Hook::ALL.iter().zip(&stage.durations) {
+                if histogram.is_empty() {
+                    continue; // A hook that isn't wanted costs no series either.
+                }
+                let labels = [("stage", id.as_str()), ("hook", hook.as_str())];
+                histogram.encode(family.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,135 @@
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use super::*;
+
+/// A small reader of the text format: every sample by its full name with labels. Fails on what a scraper would
+/// refuse: a sample without a type, a family in two places, a sample twice.
+fn parse(text: &str) -> HashMap<String, f64> {
+    assert!(text.ends_with("# EOF\n"), "no end mark");
+    let mut types = HashMap::new();
+    let mut closed = HashSet::new();
+    let mut current = String::new();
+    let mut samples = HashMap::new();
+    for line in text.lines().filter(|line| *line != "# EOF") {
+        if let Some(rest) = line.strip_prefix("# ") {
+            let mut words = rest.splitn(3, ' ');
+            let (what, name) = (words.next().unwrap(), words.next().unwrap());
+            if name != current {
+                assert!(closed.insert(name.to_owned()), "{name} in two places");
+                name.clone_into(&mut current);
+            }
+            if what == "TYPE" {
+                types.insert(name.to_owned(), words.next().unwrap().to_owned());
+            }
+            continue;
+        }
+        let (sample, value) = line.rsplit_once(' ').unwrap();
+        let name = sample.split('{').next().unwrap();
+        let suffix = name.strip_prefix(current.as_str()).unwrap();
+        let allowed: &[&str] = match types[&current].as_str() {
+            "counter" => &["_total"],
+            "gauge" => &[""],
+            "histogram" => &["_bucket", "_sum", "_count"],
+            other => panic!("type {other}"),
+        };
+        assert!(allowed.contains(&suffix), "{line}");
+        let value = value.parse().unwrap();
+        assert!(samples.insert(sample.to_owned(), value).is_none(), "{line}");
+    }
+    samples
+}
+
+#[test]
+fn an_empty_set_parses_and_shows_the_fixed_metrics_at_zero() {
+    let samples = parse(&Metrics::new().render());
+    assert_eq!(samples["witgate_exchanges_running"], 0.0);
+    assert_eq!(samples["witgate_reloads_total{result=\"failed\"}"], 0.0);
+    assert_eq!(samples["witgate_config_generation"], 0.0);
+}
+
+#[test]
+fn a_stage_shows_verdicts_edits_failures_and_times() {
+    let metrics = Metrics::new();
+    let stage = metrics.stage("tone");
+    stage.verdict(Verdict::Deny);
+    stage.edit(Edit::Replace);
+    stage.edit(Edit::Replace);
+    stage.failure(Hook::OnDelta, Failure::Deadline);
+    stage.took(Hook::OnDelta, Duration::from_nanos(2_500));
+    let samples = parse(&metrics.render());
+    let get = |name: &str| samples[name];
+    assert_eq!(
+        get(r#"witgate_verdicts_total{stage="tone",verdict="deny"}"#),
+        1.0
+    );
+    assert_eq!(
+        get(r#"witgate_verdicts_total{stage="tone",verdict="proceed"}"#),
+        0.0
+    );
+    assert_eq!(
+        get(r#"witgate_edits_total{stage="tone",kind="replace"}"#),
+        2.0
+    );
+    let failure = r#"witgate_stage_failures_total{stage="tone",hook="on-delta",class="deadline"}"#;
+    assert_eq!(get(failure), 1.0);
+    let bucket = |le: &str| {
+        let labels = format!(r#"le="{le}",stage="tone",hook="on-delta""#);
+        get(&format!("witgate_hook_duration_seconds_bucket{{{labels}}}"))
+    };
+    assert_eq!((bucket("0.000001"), bucket("0.0000025")), (0.0, 1.0));
+    assert_eq!((bucket("0.1"), bucket("+Inf")), (1.0, 1.0));
+}
+
+#[test]
+fn a_reload_that_keeps_a_stage_keeps_its_counts() {
+    let metrics = Metrics::new();
+    let before = metrics.stage("tone");
+    before.verdict(Verdict::Proceed);
+    let after = metrics.stage("tone");
+    drop(before);
+    after.verdict(Verdict::Proceed);
+    let name = r#"witgate_verdicts_total{stage="tone",verdict="proceed"}"#;
+    assert_eq!(parse(&metrics.render())[name], 2.0);
+    drop(after);
+    assert!(!metrics.render().contains("tone"));
+}
+
+#[test]
+fn a_target_shows_times_and_failovers() {
+    let metrics = Metrics::new();
+    let target = metrics.target("cerebras-llama");
+    target.overhead.observe(Duration::from_micros(300));
+    target.first_byte.observe(Duration::from_millis(80));
+    target.total.observe(Duration::from_secs(2));
+    target.failover(Failover::RateLimited);
+    let samples = parse(&metrics.render());
+    for name in [
+        r#"witgate_overhead_seconds_count{target="cerebras-llama"}"#,
+        r#"witgate_upstream_first_byte_seconds_count{target="cerebras-llama"}"#,
+        r#"witgate_upstream_seconds_count{target="cerebras-llama"}"#,
+        r#"witgate_failovers_total{target="cerebras-llama",reason="rate-limited"}"#,
+    ] {
+        assert_eq!(samples[name], 1.0, "{name}");
+    }
+    let sum = r#"witgate_upstream_seconds_sum{target="cerebras-llama"}"#;
+    assert_eq!(samples[sum], 2.0);
+}
+
+#[test]
+fn requests_are_counted_by_endpoint_and_status() {
+    let metrics = Metrics::new();
+    metrics.request(Endpoint::Chat, StatusCode::OK);
+    metrics.request(Endpoint::Chat, StatusCode::OK);
+    metrics.request(Endpoint::Other, StatusCode::NOT_FOUND);
+    metrics.request(Endpoint::Other, StatusCode::from_u16(999).unwrap());
+    let samples = parse(&metrics.render());
+    let count = |endpoint: &str, status: u16| {
+        let labels = format!(r#"endpoint="{endpoint}",status="{status}""#);
+        samples[&format!("witgate_requests_total{{{labels}}}")]
+    };
+    assert_eq!(count("chat", 200), 2.0);
+    assert_eq!((count("other", 404), count("other", 999)), (1.0, 1.0));
+}

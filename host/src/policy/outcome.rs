@@ -1,0 +1,28 @@
+//! What came of an exchange, as `on-complete` reads it.
+
+use super::types::{Account, Ending, Usage};
+
+/// What came of an exchange.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// How it ended.
+    pub ended: Ending,
+    /// The model that answered.
+    pub model: Option<String>,
+    /// The target that answered; `policy` where a stage did.
+    pub target: Option<String>,
+    /// The upstream's HTTP status.
+    pub status: Option<u16>,
+    /// The finish reason of each choice that has one.
+    pub finish_reasons: Vec<String>,
+    /// What the upstream counted.
+    pub tokens: Option<Usage>,
+    /// Every stage in chain order, also those that were not reached.
+    pub stages: Vec<Account>,
+    /// What stages tagged, in order.
+    pub tags: Vec<(String, String)>,
+    /// Microseconds from the request's arrival to the first delta.
+    pub first_delta_us: Option<u64>,
+    /// Microseconds from the request's arrival to the answer's end.
+    pub total_us: u64,
+}

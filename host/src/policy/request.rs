@@ -1,0 +1,50 @@
+//! What a policy sees of a request, and how it changes it: the seam to whoever owns the wire.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use super::types::{Role, Segment, Target, Tool};
+
+/// A request as the stages before made it. Indices and pointers are those of the JSON body in chat shape.
+pub trait RequestView: Any + Send + Sync {
+    /// The id in `x-request-id`.
+    fn id(&self) -> &str;
+    /// Which route it came by: `chat`.
+    fn endpoint(&self) -> &str;
+    /// The model that the client named, or that a stage set.
+    fn model(&self) -> &str;
+    /// Who asks, where clients are known.
+    fn principal(&self) -> Option<&str>;
+    /// Milliseconds since 1970.
+    fn received_at(&self) -> u64;
+    /// One of the client's headers, by lower-case name; credentials are not there.
+    fn header(&self, name: &str) -> Option<String>;
+    /// The role of each message.
+    fn messages(&self) -> Vec<Role>;
+    /// Bytes of text in all segments.
+    fn size(&self) -> u64;
+    /// The segments of the messages from that one on.
+    fn segments(&self, first_message: u32) -> Vec<Segment>;
+    /// The tools that the model may call.
+    fn tools(&self) -> Vec<Tool>;
+    /// JSON at a pointer.
+    fn get(&self, pointer: &str) -> Option<String>;
+    /// The targets still allowed, in the order of trial.
+    fn targets(&self) -> Vec<Target>;
+    /// Begins to collect changes.
+    fn draft(&self) -> Box<dyn Draft>;
+}
+
+/// Changes of one `on-request`, which take effect together or not at all.
+pub trait Draft: Send {
+    /// Puts a text in that segment's place. `Err`: there is no such segment.
+    fn replace_segment(&mut self, index: u32, text: String) -> Result<(), String>;
+    /// Puts a message before that one. `Err` says why not.
+    fn insert_message(&mut self, before: u32, role: Role, text: String) -> Result<(), String>;
+    /// Puts JSON at a pointer, or removes it. `Err` says why not.
+    fn set(&mut self, pointer: &str, json: Option<&str>) -> Result<(), String>;
+    /// Allows these targets alone, in this order. `Err`: none of them is left.
+    fn restrict_targets(&mut self, ids: &[String]) -> Result<(), String>;
+    /// The request with the changes.
+    fn commit(self: Box<Self>) -> Arc<dyn RequestView>;
+}

@@ -1,0 +1,182 @@
+//! Configuring a component once, and keeping the configured memory.
+//!
+//! A snapshot keeps memory, not handles: if the guest holds any when `configure` returns (it printed, say), the snapshot would
+//! trap later, so it isn't used and each instance is configured instead.
+
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use sha2::{Digest, Sha256};
+use wasmtime::Store;
+use wasmtime::component::Instance;
+use wasmtime_wizer::{WasmtimeWizerComponent, Wizer};
+
+use super::bindings::PolicyComponentWithAllGrantsPre;
+use super::ctx::Ctx;
+use super::failure::{Class, Failure};
+use super::limits::{Cpu, OUTPUT};
+use super::load::{Bindings, CONFIGURE_CPU, CONFIGURE_TIME, LoadError, Sandbox};
+use super::stage::{Plan, Ready};
+use super::types::{Description, Hooks};
+
+/// The snapshot reads a whole memory as one list, which counts as handed over.
+const SNAPSHOT_FUEL: usize = 1 << 30;
+
+pub(super) struct Configured {
+    pub(super) pre: PolicyComponentWithAllGrantsPre<Ctx>,
+    pub(super) ready: Ready,
+    pub(super) hooks: Hooks,
+    pub(super) description: Description,
+    pub(super) snapshot_digest: Option<String>,
+    /// How long `configure` took.
+    pub(super) took: Duration,
+}
+
+/// Configures the component, as a snapshot where that is possible.
+pub(super) async fn configure(
+    sandbox: &Sandbox,
+    plan: &Plan,
+    bytes: &[u8],
+) -> Result<Configured, LoadError> {
+    let why_not = match snapshot(sandbox, plan, bytes).await? {
+        Ok(configured) => return Ok(configured),
+        Err(why_not) => why_not,
+    };
+    let pre = sandbox.pre(&sandbox.compile(bytes)?, &plan.grants)?;
+    let mut store = sandbox.store(frozen(plan));
+    let mut configuring = Configuring::start(&pre, &mut store).await?;
+    let description = configuring.describe(&mut store).await?;
+    let began = Instant::now();
+    let hooks = configuring.configure(&mut store, plan).await?;
+    Ok(Configured {
+        pre,
+        ready: Ready::PerInstance(why_not),
+        hooks,
+        description,
+        snapshot_digest: None,
+        took: began.elapsed(),
+    })
+}
+
+/// The inner error says why there is no snapshot; the component may still be a good one.
+async fn snapshot(
+    sandbox: &Sandbox,
+    plan: &Plan,
+    bytes: &[u8],
+) -> Result<Result<Configured, String>, LoadError> {
+    let wizer = Wizer::new();
+    // Wizer unwraps inside: a panic there is a component that can't be snapshotted, no more.
+    let (context, instrumented) = match std::panic::catch_unwind(|| wizer.instrument_component(bytes)) {
+        Ok(Ok(instrumented)) => instrumented,
+        Ok(Err(error)) => return Ok(Err(error.to_string())),
+        Err(_) => return Ok(Err("its structure can't be instrumented".into())),
+    };
+    let component = match sandbox.compile(&instrumented) {
+        Ok(component) => component,
+        Err(error) => return Ok(Err(error.to_string())),
+    };
+    let pre = sandbox.pre(&component, &plan.grants)?;
+    let mut store = sandbox.store(frozen(plan));
+    let mut configuring = Configuring::start(&pre, &mut store).await?;
+    let description = configuring.describe(&mut store).await?;
+    let began = Instant::now();
+    let hooks = configuring.configure(&mut store, plan).await?;
+    let took = began.elapsed();
+    if !store.data().table.is_empty() {
+        return Ok(Err("it holds handles after configure (did it print?)".into()));
+    }
+
+    store.set_hostcall_fuel(SNAPSHOT_FUEL);
+    store.data_mut().cpu = Cpu::new(CONFIGURE_TIME);
+    store.data_mut().cpu.begin(CONFIGURE_TIME);
+    store.set_epoch_deadline(1);
+    let instance = configuring.instance;
+    let mut state = WasmtimeWizerComponent {
+        store: &mut store,
+        instance,
+    };
+    let taken = AssertUnwindSafe(wizer.snapshot_component(&context, &mut state))
+        .catch_unwind()
+        .await;
+    let snapshot = match taken {
+        Ok(Ok(snapshot)) => snapshot,
+        Ok(Err(error)) => return Ok(Err(error.to_string())),
+        Err(_) => return Ok(Err("its memory can't be read as a snapshot".into())),
+    };
+    let component = match sandbox.compile(&snapshot) {
+        Ok(component) => component,
+        Err(error) => return Ok(Err(error.to_string())),
+    };
+    Ok(Ok(Configured {
+        pre: sandbox.pre(&component, &plan.grants)?,
+        ready: Ready::Snapshot,
+        hooks,
+        description,
+        snapshot_digest: Some(super::component::digest(&snapshot)),
+        took,
+    }))
+}
+
+/// The same component and the same settings draw the same randomness, and so make the same snapshot.
+pub(super) fn frozen(plan: &Plan) -> Ctx {
+    let mut seed = Sha256::new();
+    seed.update(&*plan.id);
+    seed.update([0]);
+    seed.update(&plan.settings);
+    Ctx::frozen(&plan.id, plan.limits.memory, Cpu::new(CONFIGURE_CPU * 3), seed.finalize().into())
+}
+
+/// An instance that is being configured.
+pub(super) struct Configuring {
+    instance: Instance,
+    bindings: Bindings,
+}
+
+impl Configuring {
+    pub(super) async fn start(
+        pre: &PolicyComponentWithAllGrantsPre<Ctx>,
+        store: &mut Store<Ctx>,
+    ) -> Result<Self, LoadError> {
+        let step = "start";
+        let instance = timed(step, begin(store), pre.instance_pre().instantiate_async(&mut *store)).await?;
+        let bindings = Bindings::new(&mut *store, &instance).map_err(|error| LoadError::Misfit(format!("{error:#}")))?;
+        Ok(Configuring { instance, bindings })
+    }
+
+    pub(super) async fn describe(&mut self, store: &mut Store<Ctx>) -> Result<Description, LoadError> {
+        let policy = self.bindings.witgate_policy_policy();
+        timed("describe", begin(store), policy.call_describe(&mut *store)).await
+    }
+
+    pub(super) async fn configure(&mut self, store: &mut Store<Ctx>, plan: &Plan) -> Result<Hooks, LoadError> {
+        let policy = self.bindings.witgate_policy_policy();
+        let call = timed("configure", begin(store), policy.call_configure(&mut *store, &plan.settings));
+        call.await?.map_err(|why| LoadError::Refused {
+            id: plan.id.to_string(),
+            why,
+        })
+    }
+}
+
+fn begin(store: &mut Store<Ctx>) {
+    store.data_mut().cpu.begin(CONFIGURE_CPU);
+    store.set_hostcall_fuel(OUTPUT);
+    store.set_epoch_deadline(1);
+}
+
+async fn timed<T>(
+    step: &'static str,
+    (): (),
+    call: impl Future<Output = wasmtime::Result<T>>,
+) -> Result<T, LoadError> {
+    let failure = match tokio::time::timeout(CONFIGURE_TIME, call).await {
+        Ok(Ok(value)) => return Ok(value),
+        Ok(Err(error)) => Failure::from(error),
+        Err(_) => Failure::new(
+            Class::Deadline,
+            format!("waited for longer than {} s", CONFIGURE_TIME.as_secs()),
+        ),
+    };
+    Err(LoadError::Failed { step, failure })
+}

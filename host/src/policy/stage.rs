@@ -1,0 +1,129 @@
+//! A policy placed in the chain: configured once, ready to be copied for every exchange.
+
+use std::sync::Arc;
+
+use super::bindings::PolicyComponentWithAllGrantsPre;
+use super::ctx::Ctx;
+use super::types::Hooks;
+use crate::config::{Grant, Limits, OnError, StageConfig};
+use crate::journal::Journal;
+use crate::metrics::{Metrics, StageMetrics};
+
+/// What the configuration says of a stage, as the sandbox needs it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Its name in the chain, in headers, metrics and logs.
+    pub id: Arc<str>,
+    /// What its failure means for the exchange.
+    pub on_error: OnError,
+    /// What it may use.
+    pub limits: Limits,
+    /// What it may import beside the contract's own.
+    pub grants: Vec<Grant>,
+    /// Its own configuration, as JSON.
+    pub settings: String,
+    /// The digest that the component must have.
+    pub pinned: Option<String>,
+}
+
+impl From<&StageConfig> for Plan {
+    fn from(stage: &StageConfig) -> Self {
+        Plan {
+            id: stage.id.as_str().into(),
+            on_error: stage.on_error,
+            limits: stage.limits.clone(),
+            grants: stage.grants.clone(),
+            settings: stage.settings.to_string(),
+            pinned: stage.digest.clone(),
+        }
+    }
+}
+
+/// How an instance comes to be.
+pub enum Ready {
+    /// A copy of the configured snapshot.
+    Snapshot,
+    /// Configured anew each time: the component can't be snapshotted, for this reason.
+    PerInstance(String),
+}
+
+/// A loaded stage. It never changes; an exchange keeps the stages of the chain it began with.
+pub struct Stage {
+    pub(super) plan: Plan,
+    pub(super) pre: PolicyComponentWithAllGrantsPre<Ctx>,
+    pub(super) ready: Ready,
+    pub(super) hooks: Hooks,
+    pub(super) journal: Option<Journal>,
+    pub(super) metrics: Arc<StageMetrics>,
+    pub(super) all: Arc<Metrics>,
+    pub(super) name: String,
+    pub(super) version: String,
+    pub(super) digest: String,
+    pub(super) snapshot_digest: Option<String>,
+}
+
+impl Stage {
+    /// Its name in the chain.
+    pub fn id(&self) -> &Arc<str> {
+        &self.plan.id
+    }
+
+    /// What its failure means for the exchange.
+    pub fn on_error(&self) -> OnError {
+        self.plan.on_error
+    }
+
+    /// What it may use.
+    pub fn limits(&self) -> &Limits {
+        &self.plan.limits
+    }
+
+    /// The hooks that its configuration needs.
+    pub fn hooks(&self) -> Hooks {
+        self.hooks
+    }
+
+    /// The policy's own name and version.
+    pub fn policy(&self) -> (&str, &str) {
+        (&self.name, &self.version)
+    }
+
+    /// The digest of the component.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// The digest of the configured snapshot, where there is one: equal for equal bytes and configuration.
+    pub fn snapshot_digest(&self) -> Option<&str> {
+        self.snapshot_digest.as_deref()
+    }
+
+    /// How its instances come to be.
+    pub fn ready(&self) -> &Ready {
+        &self.ready
+    }
+
+    /// Its counters.
+    pub fn metrics(&self) -> &Arc<StageMetrics> {
+        &self.metrics
+    }
+
+    /// Whether this is what that plan and that component would make.
+    pub fn is_built_from(&self, plan: &Plan, component: &[u8]) -> bool {
+        self.plan == *plan && self.digest == super::component::digest(component)
+    }
+
+    /// The plan it was built from.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+}
+
+impl std::fmt::Debug for Stage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stage")
+            .field("plan", &self.plan)
+            .field("digest", &self.digest)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,222 @@
+//! Reading a request's body, within bounds of size and time.
+
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody};
+use bytes::{Bytes, BytesMut};
+use http::StatusCode;
+use http_body_util::BodyExt;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::error::ApiError;
+
+/// What a request's body may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BodyLimits {
+    /// In bytes.
+    pub size: usize,
+    /// How long nothing may arrive.
+    pub silence: Duration,
+    /// How long all of it may take.
+    pub time: Duration,
+}
+
+impl Default for BodyLimits {
+    /// 10 MiB, 15 s of silence, 120 s for all of it.
+    fn default() -> Self {
+        Self {
+            size: 10 << 20,
+            silence: Duration::from_secs(15),
+            time: Duration::from_secs(120),
+        }
+    }
+}
+
+/// Why a body could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// It has more bytes than it may.
+    #[error("The request's body is larger than the {limit} bytes that this gateway takes.")]
+    TooLarge {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// It didn't arrive in time.
+    #[error("The request's body did not arrive in time.")]
+    TooSlow,
+    /// It broke off, or its framing is wrong.
+    #[error("The request's body could not be read: {0}.")]
+    Broken(#[source] axum::Error),
+}
+
+impl From<BodyError> for ApiError {
+    fn from(why: BodyError) -> Self {
+        let (status, code) = match why {
+            BodyError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "request_too_large"),
+            BodyError::TooSlow => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
+            BodyError::Broken(_) => (StatusCode::BAD_REQUEST, "bad_body"),
+        };
+        let kind = "invalid_request_error";
+        Self::new(status, kind, code, why.to_string()).param("body")
+    }
+}
+
+/// Reads all of a body. A body that arrived in one piece is not copied.
+///
+/// # Errors
+///
+/// See [`BodyError`]; its [`ApiError`] is a 413, 408 or 400. One that is too large is known by its `content-length`
+/// before it is read, where it has one.
+pub async fn read_body(mut body: Body, limits: BodyLimits) -> Result<Bytes, BodyError> {
+    let limit = limits.size;
+    let hint = body.size_hint();
+    if hint.lower() > limit as u64 {
+        discard(&mut body).await;
+        return Err(BodyError::TooLarge { limit });
+    }
+
+    let deadline = Instant::now() + limits.time;
+    let Some(first) = next(&mut body, limits.silence, deadline).await? else {
+        return Ok(Bytes::new());
+    };
+    if first.len() > limit {
+        discard(&mut body).await;
+        return Err(BodyError::TooLarge { limit });
+    }
+    if body.is_end_stream() {
+        return Ok(first);
+    }
+
+    // What is left to come is said by `content-length`, and known to be within the limit. Nobody else's word is
+    // taken for how much to reserve.
+    let rest = usize::try_from(body.size_hint().lower()).unwrap_or(0);
+    let mut whole = BytesMut::with_capacity((first.len() + rest).min(limit));
+    whole.extend_from_slice(&first);
+    while let Some(piece) = next(&mut body, limits.silence, deadline).await? {
+        if whole.len() + piece.len() > limit {
+            discard(&mut body).await;
+            return Err(BodyError::TooLarge { limit });
+        }
+        whole.extend_from_slice(&piece);
+    }
+    Ok(whole.freeze())
+}
+
+/// The next piece that isn't empty, or the end.
+async fn next(
+    body: &mut Body,
+    silence: Duration,
+    deadline: Instant,
+) -> Result<Option<Bytes>, BodyError> {
+    loop {
+        let until = deadline.min(Instant::now() + silence);
+        let frame = match timeout_at(until, body.frame()).await {
+            Err(_) => return Err(BodyError::TooSlow),
+            Ok(None) => return Ok(None),
+            Ok(Some(frame)) => frame.map_err(BodyError::Broken)?,
+        };
+        match frame.into_data() {
+            Ok(data) if !data.is_empty() => return Ok(Some(data)),
+            _ => {} // Trailers say nothing that is wanted.
+        }
+    }
+}
+
+/// How much of an unwanted body is read, and for how long.
+const DISCARD_BYTES: usize = 32 << 20;
+const DISCARD_TIME: Duration = Duration::from_secs(1);
+
+/// Reads on for a while and throws it away. A client that is still sending doesn't look for an answer, and a
+/// connection closed on unread bytes is reset, so that the answer may never be seen.
+pub(super) async fn discard(body: &mut Body) {
+    let all = async {
+        let mut left = DISCARD_BYTES;
+        while let Some(Ok(frame)) = body.frame().await {
+            let size = frame.data_ref().map_or(0, Bytes::len);
+            match left.checked_sub(size) {
+                Some(less) => left = less,
+                None => break,
+            }
+        }
+    };
+    // Whether it came to an end or not, there is nothing more to do.
+    let _ = timeout(DISCARD_TIME, all).await;
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test")]
+
+    use std::convert::Infallible;
+
+    use futures_util::stream::{self, StreamExt};
+
+    use super::*;
+
+    const LIMITS: BodyLimits = BodyLimits {
+        size: 8,
+        silence: Duration::from_secs(2),
+        time: Duration::from_secs(5),
+    };
+
+    /// A body of pieces, each after that many seconds.
+    fn paced(pieces: &'static [(u64, &'static str)]) -> Body {
+        let pieces = stream::iter(pieces).then(|(wait, piece)| async {
+            tokio::time::sleep(Duration::from_secs(*wait)).await;
+            Ok::<_, Infallible>(Bytes::from_static(piece.as_bytes()))
+        });
+        Body::from_stream(pieces)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pieces_become_one_body() {
+        let body = paced(&[(0, "ab"), (1, ""), (1, "cd"), (1, "efgh")]);
+        assert_eq!(read_body(body, LIMITS).await.unwrap(), "abcdefgh");
+        assert_eq!(read_body(Body::empty(), LIMITS).await.unwrap(), "");
+    }
+
+    #[tokio::test]
+    async fn one_piece_is_not_copied() {
+        let bytes = Bytes::from_static(b"12345678");
+        let read = read_body(Body::from(bytes.clone()), LIMITS).await.unwrap();
+        assert_eq!(read.as_ptr(), bytes.as_ptr());
+    }
+
+    #[tokio::test]
+    async fn too_many_bytes_are_a_413_declared_or_not() {
+        for body in [Body::from("123456789"), paced(&[(0, "12345"), (0, "6789")])] {
+            let error = ApiError::from(read_body(body, LIMITS).await.unwrap_err());
+            assert_eq!(error.status, 413);
+            assert_eq!(error.code, "request_too_large");
+            assert!(error.message.contains("8 bytes"), "{}", error.message);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_a_408() {
+        let error = read_body(paced(&[(0, "a"), (3, "b")]), LIMITS).await;
+        let error = ApiError::from(error.unwrap_err());
+        assert_eq!(
+            (error.status.as_u16(), &*error.code),
+            (408, "request_timeout")
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_trickle_is_a_408_too() {
+        let body = paced(&[(1, "a"), (1, "b"), (1, "c"), (1, "d"), (1, "e"), (1, "f")]);
+        let error = read_body(body, LIMITS).await.unwrap_err();
+        assert!(matches!(error, BodyError::TooSlow), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_body_that_breaks_off_is_a_400() {
+        let pieces = [
+            Ok(Bytes::from_static(b"{")),
+            Err(std::io::Error::other("gone")),
+        ];
+        let body = Body::from_stream(stream::iter(pieces));
+        let error = ApiError::from(read_body(body, LIMITS).await.unwrap_err());
+        assert_eq!((error.status.as_u16(), &*error.code), (400, "bad_body"));
+    }
+}

@@ -1,0 +1,273 @@
+//! One client connection, from its first byte to its last.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use axum::response::Response;
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::Settings;
+use super::patience::{Activity, Phase, ServingBody, Watched};
+
+/// Serves what comes over `io` until it is closed by either side, stays too long in one phase, or `shutdown` is
+/// cancelled and the request at hand is answered.
+pub(super) async fn serve<T, H, F>(
+    io: T,
+    handler: Arc<H>,
+    settings: &Settings,
+    shutdown: &CancellationToken,
+) where
+    T: AsyncRead + AsyncWrite + Unpin,
+    H: Fn(Request<Incoming>) -> F,
+    F: Future<Output = Response>,
+{
+    let activity = Activity::new();
+    let service = service_fn(|request| {
+        let serving = activity.begin();
+        let answer = handler(request);
+        async move {
+            let answer = answer.await.map(|body| ServingBody::new(body, serving));
+            Ok::<_, Infallible>(answer)
+        }
+    });
+    let io = TokioIo::new(Watched::new(io, Arc::clone(&activity)));
+    // The most headers, 100, is the library's own: with a number of ours it would allocate for each request.
+    // Head and first frame go out in one write: the library gathers what is ready before it flushes, and a socket
+    // takes both in one vectored write. `pipeline_flush` stays off; with it a frame could wait for a request.
+    let connection = http1::Builder::new()
+        .header_read_timeout(None)
+        .max_header_size(settings.max_head)
+        .serve_connection(io, service);
+
+    let mut connection = pin!(connection);
+    let mut stop = pin!(shutdown.cancelled());
+    let mut stopping = false;
+    let mut phase = Phase::Head(0);
+    let mut timer = pin!(sleep(settings.head_timeout));
+    poll_fn(|cx| {
+        if !stopping && stop.as_mut().poll(cx).is_ready() {
+            stopping = true;
+            connection.as_mut().graceful_shutdown();
+        }
+        if let Poll::Ready(end) = connection.as_mut().poll(cx) {
+            if let Err(error) = end {
+                tracing::debug!(%error, "a client connection ended early");
+            }
+            return Poll::Ready(());
+        }
+        let now = activity.phase();
+        let limit = now.limit(settings);
+        if now != phase {
+            phase = now;
+            if let Some(limit) = limit {
+                timer.as_mut().reset(Instant::now() + limit);
+            }
+        }
+        if limit.is_some() && timer.as_mut().poll(cx).is_ready() {
+            tracing::debug!(?phase, "a client connection was closed: it waited too long");
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    })
+    .await;
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test")]
+
+    use std::io::{self, IoSlice};
+    use std::pin::Pin;
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+    use std::task::Context;
+    use std::time::Duration;
+
+    use axum::body::Body;
+    use bytes::Bytes;
+    use futures_util::{StreamExt, stream};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
+
+    use super::*;
+
+    /// A connection that counts its writes and takes vectored ones, as a socket does.
+    struct Counted(DuplexStream, Arc<AtomicUsize>);
+
+    impl AsyncRead for Counted {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buf: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_read(cx, buf)
+        }
+    }
+
+    impl AsyncWrite for Counted {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buf: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.1.fetch_add(1, Relaxed);
+            Pin::new(&mut self.0).poll_write(cx, buf)
+        }
+
+        fn poll_write_vectored(
+            self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            bufs: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            let whole: Vec<u8> = bufs.iter().flat_map(|buf| buf.iter().copied()).collect();
+            self.poll_write(cx, &whole)
+        }
+
+        fn is_write_vectored(&self) -> bool {
+            true
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_flush(cx)
+        }
+
+        fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_shutdown(cx)
+        }
+    }
+
+    fn settings() -> Settings {
+        Settings {
+            head_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
+            write_timeout: Duration::from_secs(60),
+            ..Settings::default()
+        }
+    }
+
+    const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+
+    /// The client's end of a connection whose requests are all answered with that body.
+    fn connect(
+        buffer: usize,
+        body: impl Fn() -> Body + Send + Sync + 'static,
+    ) -> (DuplexStream, Arc<AtomicUsize>, tokio::task::JoinHandle<()>) {
+        let (client, server) = duplex(buffer);
+        let writes = Arc::new(AtomicUsize::new(0));
+        let counted = Counted(server, Arc::clone(&writes));
+        let handler = Arc::new(move |_| std::future::ready(Response::new(body())));
+        let served = tokio::spawn(async move {
+            serve(counted, handler, &settings(), &CancellationToken::new()).await;
+        });
+        (client, writes, served)
+    }
+
+    async fn read_until(client: &mut DuplexStream, end: &[u8]) {
+        let mut read = Vec::new();
+        while !read.ends_with(end) {
+            assert!(client.read_buf(&mut read).await.unwrap() > 0, "closed");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_head_and_the_first_frame_leave_in_one_write() {
+        let body = || {
+            let first = stream::iter([Ok::<_, Infallible>(Bytes::from_static(b"data: 1\n\n"))]);
+            Body::from_stream(first.chain(stream::pending()))
+        };
+        let (mut client, writes, _served) = connect(4096, body);
+        client.write_all(GET).await.unwrap();
+        read_until(&mut client, b"data: 1\n\n\r\n").await;
+        assert_eq!(writes.load(Relaxed), 1);
+    }
+
+    /// How long the connection stayed open after `start`, in seconds.
+    async fn closed_after(served: tokio::task::JoinHandle<()>, start: Instant) -> u64 {
+        served.await.unwrap();
+        start.elapsed().as_secs()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_connection_that_says_nothing_is_closed() {
+        let (_client, _, served) = connect(4096, Body::empty);
+        assert_eq!(closed_after(served, Instant::now()).await, 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_trickles_is_cut_off() {
+        let (mut client, _, served) = connect(4096, Body::empty);
+        let start = Instant::now();
+        tokio::spawn(async move {
+            for byte in GET {
+                client.write_all(&[*byte]).await?;
+                sleep(Duration::from_secs(3)).await;
+            }
+            io::Result::Ok(())
+        });
+        assert_eq!(closed_after(served, start).await, 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_connection_is_kept_longer_than_a_slow_head() {
+        let (mut client, _, served) = connect(4096, Body::empty);
+        for _ in 0..3 {
+            client.write_all(GET).await.unwrap();
+            read_until(&mut client, b"\r\n\r\n").await;
+            sleep(Duration::from_secs(70)).await;
+        }
+        let start = Instant::now();
+        assert_eq!(closed_after(served, start).await, 5);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_second_head_has_the_same_limit_as_the_first() {
+        let (mut client, _, served) = connect(4096, Body::empty);
+        client.write_all(GET).await.unwrap();
+        read_until(&mut client, b"\r\n\r\n").await;
+        sleep(Duration::from_secs(30)).await;
+        let start = Instant::now();
+        client.write_all(b"GET / HT").await.unwrap();
+        assert_eq!(closed_after(served, start).await, 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_answer_is_waited_for() {
+        let body = || {
+            let pieces = stream::iter(["a", "b"]).then(|piece| async move {
+                sleep(Duration::from_secs(600)).await;
+                Ok::<_, Infallible>(Bytes::from_static(piece.as_bytes()))
+            });
+            Body::from_stream(pieces)
+        };
+        let (mut client, _, _served) = connect(4096, body);
+        client.write_all(GET).await.unwrap();
+        read_until(&mut client, b"0\r\n\r\n").await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_stops_reading_is_cut_off() {
+        let (mut client, _, served) = connect(256, || Body::from(vec![b'x'; 4096]));
+        let start = Instant::now();
+        client.write_all(GET).await.unwrap();
+        assert_eq!(closed_after(served, start).await, 60);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_reads_slowly_is_served() {
+        let (mut client, _, _served) = connect(256, || Body::from(vec![b'x'; 2048]));
+        client.write_all(GET).await.unwrap();
+        let mut read = Vec::new();
+        while !read.ends_with(&[b'x'; 2048]) {
+            sleep(Duration::from_secs(50)).await;
+            assert!(client.read_buf(&mut read).await.unwrap() > 0, "closed");
+        }
+    }
+}

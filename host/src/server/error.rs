@@ -1,0 +1,168 @@
+//! The error body that every client reads.
+//!
+//! Clients disagree on the shape: some want the four fields at the top, some under `error`, and some refuse a field
+//! that isn't a string. So both are there, and all eight are strings.
+
+use std::borrow::Cow;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+/// Tells the official SDKs whether to try again, whatever the status.
+pub const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+
+type Text = Cow<'static, str>;
+
+/// An error on its way to a client.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{} ({code}): {message}", status.as_u16())]
+pub struct ApiError {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The class of the error; `type` in the body.
+    pub kind: Text,
+    /// The error's own word.
+    pub code: Text,
+    /// What it is about: a field, a stage's id. May be empty.
+    pub param: Text,
+    /// The sentence for the person who will read it.
+    pub message: Text,
+    /// In seconds; becomes the header `retry-after`.
+    pub retry_after: Option<u32>,
+    /// Becomes the header `x-should-retry`.
+    pub should_retry: Option<bool>,
+}
+
+#[derive(Serialize)]
+struct Fields<'a> {
+    message: &'a str,
+    r#type: &'a str,
+    param: &'a str,
+    code: &'a str,
+}
+
+#[derive(Serialize)]
+struct Superset<'a> {
+    message: &'a str,
+    r#type: &'a str,
+    param: &'a str,
+    code: &'a str,
+    error: Fields<'a>,
+}
+
+impl ApiError {
+    /// An error with an empty `param` and no retry headers.
+    pub fn new(
+        status: StatusCode,
+        kind: impl Into<Text>,
+        code: impl Into<Text>,
+        message: impl Into<Text>,
+    ) -> Self {
+        Self {
+            status,
+            kind: kind.into(),
+            code: code.into(),
+            param: Cow::Borrowed(""),
+            message: message.into(),
+            retry_after: None,
+            should_retry: None,
+        }
+    }
+
+    /// Says what it is about.
+    pub fn param(mut self, param: impl Into<Text>) -> Self {
+        self.param = param.into();
+        self
+    }
+
+    /// Asks the client to wait that many seconds.
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// Tells SDKs whether to try again.
+    pub fn should_retry(mut self, should: bool) -> Self {
+        self.should_retry = Some(should);
+        self
+    }
+
+    /// The body as JSON.
+    pub fn to_json(&self) -> Vec<u8> {
+        let (message, kind) = (&*self.message, &*self.kind);
+        let (param, code) = (&*self.param, &*self.code);
+        let body = Superset {
+            message,
+            r#type: kind,
+            param,
+            code,
+            error: Fields {
+                message,
+                r#type: kind,
+                param,
+                code,
+            },
+        };
+        serde_json::to_vec(&body).expect("a struct of strings is always JSON")
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        self.into_http().map(Body::from)
+    }
+}
+
+impl ApiError {
+    /// The response, with the body as bytes.
+    pub fn into_http(self) -> http::Response<Vec<u8>> {
+        let mut response = http::Response::new(self.to_json());
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        let json = HeaderValue::from_static("application/json");
+        headers.insert(header::CONTENT_TYPE, json);
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(should) = self.should_retry {
+            let word = HeaderValue::from_static(if should { "true" } else { "false" });
+            headers.insert(SHOULD_RETRY, word);
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_four_strings_stand_at_the_top_and_under_error() {
+        let error = ApiError::new(
+            StatusCode::FORBIDDEN,
+            "policy_denied",
+            "tone",
+            "say \"please\"",
+        )
+        .param("no-shouting");
+        let four = r#""message":"say \"please\"","type":"policy_denied","param":"no-shouting","code":"tone""#;
+        let body = format!(r#"{{{four},"error":{{{four}}}}}"#);
+        assert_eq!(String::from_utf8_lossy(&error.to_json()), body);
+    }
+
+    #[test]
+    fn retry_headers_are_there_only_when_given() {
+        let plain = ApiError::new(StatusCode::NOT_FOUND, "a", "b", "c");
+        let response = plain.clone().into_response();
+        assert_eq!(response.status(), 404);
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "application/json");
+        assert!(!response.headers().contains_key(SHOULD_RETRY));
+        assert!(!response.headers().contains_key(header::RETRY_AFTER));
+
+        let response = plain.retry_after(7).should_retry(false).into_response();
+        assert_eq!(response.headers()[SHOULD_RETRY], "false");
+        assert_eq!(response.headers()[header::RETRY_AFTER], "7");
+    }
+}

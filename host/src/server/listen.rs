@@ -1,0 +1,129 @@
+//! The accept loop and its end.
+//!
+//! What must stay true: after `shutdown` nothing new is accepted, and `run` returns only when no connection is left.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::response::Response;
+use http::Request;
+use hyper::body::Incoming;
+use prometheus_client::metrics::gauge::Gauge;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{Settings, connection};
+
+/// How long the listener rests when the system has no room for another connection, such as no file descriptor.
+const REST: Duration = Duration::from_millis(100);
+
+/// Serves connections until `shutdown`, then lets the running ones finish, and `also` after them, for
+/// [`Settings::drain_deadline`] at most. Returns how many had to be dropped.
+pub(super) async fn run<H, F>(
+    listener: TcpListener,
+    handler: H,
+    settings: Settings,
+    shutdown: CancellationToken,
+    open: Option<Gauge>,
+    also: impl Future<Output = ()>,
+) -> usize
+where
+    H: Fn(Request<Incoming>) -> F + Send + Sync + 'static,
+    F: Future<Output = Response> + Send + 'static,
+{
+    let handler = Arc::new(handler);
+    let settings = Arc::new(settings);
+    let room = Arc::new(Semaphore::new(settings.max_connections));
+    let connections = TaskTracker::new();
+    let cut = CancellationToken::new();
+
+    loop {
+        // Room first: beyond the limit, connections wait in the system's queue and not in our memory.
+        let place = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => break,
+            place = Arc::clone(&room).acquire_owned() => place,
+        };
+        let (stream, peer) = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => break,
+            accepted = accept(&listener) => accepted,
+        };
+        let open = open.clone().map(Counted::new);
+        let (handler, settings) = (Arc::clone(&handler), Arc::clone(&settings));
+        let (shutdown, cut) = (shutdown.clone(), cut.clone());
+        connections.spawn(async move {
+            tracing::trace!(%peer, "a client connected");
+            let _held = (place, open);
+            let served = connection::serve(stream, handler, &settings, &shutdown);
+            cut.run_until_cancelled(served).await;
+        });
+    }
+
+    drop(listener);
+    connections.close();
+    // One after the other: as long as there are connections, what is waited for in `also` may begin.
+    let finished = async {
+        connections.wait().await;
+        also.await;
+    };
+    if timeout(settings.drain_deadline, finished).await.is_ok() {
+        return 0;
+    }
+    let left = connections.len();
+    cut.cancel();
+    connections.wait().await;
+    left
+}
+
+/// The next connection. A failed accept is never the listener's end.
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                // Else a small frame waits for the client's acknowledgement of the one before: 40 ms.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "TCP_NODELAY could not be set");
+                }
+                return (stream, peer);
+            }
+            Err(error) if is_of_one_connection(&error) => {
+                tracing::debug!(%error, "a client went away before it was accepted");
+            }
+            Err(error) => {
+                tracing::error!(%error, "no connection can be accepted; trying again");
+                sleep(REST).await;
+            }
+        }
+    }
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+    )
+}
+
+/// One of the open connections.
+struct Counted(Gauge);
+
+impl Counted {
+    fn new(gauge: Gauge) -> Self {
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}

@@ -1,0 +1,111 @@
+//! Everything around the exchange that is HTTP: two listeners, their limits, routes, keys, errors and their end.
+//!
+//! - [`serve_traffic`] takes clients' requests and hands them to a [`Gateway`], which is the exchange's side.
+//! - [`serve_admin`] answers for health, metrics and status.
+//!
+//! What must stay true: no client can hold a place for ever. Each phase of a connection has a limit, the number of
+//! connections and of exchanges has one, and so has the time to drain.
+
+mod admin;
+mod auth;
+mod bind;
+mod body;
+mod connection;
+mod error;
+mod listen;
+pub mod log;
+mod patience;
+mod permits;
+mod request_id;
+mod routes;
+#[cfg(test)]
+mod tests;
+mod traffic;
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::Response;
+use http::HeaderMap;
+use http::request::Parts;
+
+pub use admin::{admin_router, serve_admin};
+pub use auth::{Caller, Keys, Unauthorized};
+pub use bind::{ADMIN_ADDRESS, BindError, TRAFFIC_ADDRESS, bind};
+pub use body::{BodyError, BodyLimits, read_body};
+pub use error::{ApiError, SHOULD_RETRY};
+pub use permits::{Permit, Permits};
+pub use request_id::{REQUEST_ID, RequestId};
+pub use traffic::{Drained, serve_traffic};
+
+/// What the listeners serve.
+pub trait Gateway: Send + Sync + 'static {
+    /// Runs the exchange of `POST /v1/chat/completions`. A [`RequestId`] is in the extensions of `parts`. The body is
+    /// as the client sent it, of any size: [`read_body`] bounds it. The permit is held until the exchange is over,
+    /// which is after the answer's last byte. When the client goes away, the future or the answer's body is dropped.
+    fn chat(
+        &self,
+        parts: Parts,
+        body: Body,
+        caller: Caller,
+        permit: Permit,
+    ) -> impl Future<Output = Response> + Send;
+
+    /// Lists the models, or shows the one of that id (decoded). `query` is as the client sent it.
+    fn models(
+        &self,
+        id: Option<&str>,
+        query: Option<&str>,
+        caller: &Caller,
+    ) -> impl Future<Output = Response> + Send;
+
+    /// Says whose request this is. Asked for every request: the clients change with the configuration.
+    ///
+    /// # Errors
+    ///
+    /// There are clients, and the request carries no key or nobody's.
+    fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Unauthorized>;
+
+    /// What `/status` shows.
+    fn status(&self) -> serde_json::Value;
+
+    /// Whether requests can be served.
+    ///
+    /// # Errors
+    ///
+    /// The reason why not, as a sentence for `/readyz`.
+    fn ready(&self) -> Result<(), String>;
+}
+
+/// The limits of a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Connections that may be open. More wait in the system's queue.
+    pub max_connections: usize,
+    /// Exchanges that may run. A request beyond is answered 503 at once.
+    pub max_exchanges: u32,
+    /// Bytes that a request's head may have. Larger is a 431, and so are more than 100 headers.
+    pub max_head: usize,
+    /// How long a request's head may take, from its first byte; for a new connection, from the beginning.
+    pub head_timeout: Duration,
+    /// How long a connection may be idle between requests.
+    pub idle_timeout: Duration,
+    /// How long a client may take nothing of an answer that is there for it.
+    pub write_timeout: Duration,
+    /// How long running exchanges have to finish after shutdown began.
+    pub drain_deadline: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            max_connections: 4096,
+            max_exchanges: 512,
+            max_head: 64 << 10,
+            head_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
+            write_timeout: Duration::from_secs(60),
+            drain_deadline: Duration::from_secs(30),
+        }
+    }
+}

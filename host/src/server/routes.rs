@@ -1,0 +1,247 @@
+//! From method and path to what is asked for.
+
+use std::borrow::Cow;
+
+use http::{Method, StatusCode};
+use percent_encoding::percent_decode_str;
+
+use super::error::ApiError;
+use crate::metrics::Endpoint;
+
+/// What a request asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Route<'a> {
+    /// A chat completion.
+    Chat,
+    /// The models, or the one of that id.
+    Models(Option<Cow<'a, str>>),
+    /// The warm-up call of Cerebras' SDKs.
+    Warming,
+    /// A route that is here, by another method.
+    WrongMethod { allow: &'static str },
+    /// A route of the API's that this release doesn't have.
+    NotOffered,
+    /// A model's id that isn't UTF-8 once decoded.
+    BadId,
+    /// Anything else.
+    Unknown,
+}
+
+const READ: &str = "GET, HEAD";
+
+impl<'a> Route<'a> {
+    /// Paths are read by their segments: empty ones don't count, so that trailing and doubled slashes do no harm. A
+    /// second `v1` is what an SDK sends that adds its own to a base URL that has one.
+    pub(super) fn find(method: &Method, path: &'a str) -> Self {
+        let (first, rest) = segment(path);
+        if first == "anthropic" {
+            return Self::not_offered(segment(rest).1).unwrap_or(Self::Unknown);
+        }
+        if first != "v1" {
+            return Self::Unknown;
+        }
+        let rest = match segment(rest) {
+            ("v1", rest) => rest,
+            _ => rest,
+        };
+        let reads = matches!(*method, Method::GET | Method::HEAD);
+        match segment(rest) {
+            ("chat", rest) if is(rest, "completions") => match *method {
+                Method::POST => Self::Chat,
+                _ => Self::WrongMethod { allow: "POST" },
+            },
+            ("models", _) if !reads => Self::WrongMethod { allow: READ },
+            ("models", id) => match id.trim_matches('/') {
+                "" => Self::Models(None),
+                id => percent_decode_str(id)
+                    .decode_utf8()
+                    .map_or(Self::BadId, |id| Self::Models(Some(id))),
+            },
+            ("tcp_warming", rest) if is_end(rest) => match reads {
+                true => Self::Warming,
+                false => Self::WrongMethod { allow: READ },
+            },
+            _ => Self::not_offered(rest).unwrap_or(Self::Unknown),
+        }
+    }
+
+    fn not_offered(rest: &str) -> Option<Self> {
+        let known = [
+            "completions",
+            "responses",
+            "embeddings",
+            "messages",
+            "batches",
+            "files",
+        ];
+        known.contains(&segment(rest).0).then_some(Self::NotOffered)
+    }
+
+    /// What it is counted as.
+    pub(super) fn endpoint(&self) -> Endpoint {
+        match self {
+            Self::Chat => Endpoint::Chat,
+            Self::Models(_) => Endpoint::Models,
+            Self::Warming => Endpoint::Warming,
+            _ => Endpoint::Other,
+        }
+    }
+}
+
+/// The first segment that isn't empty, and what follows it.
+fn segment(path: &str) -> (&str, &str) {
+    let path = path.trim_start_matches('/');
+    path.split_once('/').unwrap_or((path, ""))
+}
+
+fn is(path: &str, last: &str) -> bool {
+    let (first, rest) = segment(path);
+    first == last && is_end(rest)
+}
+
+fn is_end(path: &str) -> bool {
+    path.bytes().all(|byte| byte == b'/')
+}
+
+const NOT_FOUND: &str = "not_found_error";
+const INVALID: &str = "invalid_request_error";
+
+/// A 404 that names what there is.
+pub(super) fn unknown(path: &str) -> ApiError {
+    let message = format!(
+        "There is no {} here. This gateway answers POST /v1/chat/completions, GET /v1/models, GET /v1/models/{{id}} \
+         and GET /v1/tcp_warming.",
+        shortened(path)
+    );
+    ApiError::new(StatusCode::NOT_FOUND, NOT_FOUND, "unknown_route", message).param("path")
+}
+
+/// A 404 for a part of the API that isn't here yet.
+pub(super) fn not_offered(path: &str) -> ApiError {
+    let message = format!(
+        "{} is not offered in this release. Chat completions are, at POST /v1/chat/completions.",
+        shortened(path)
+    );
+    ApiError::new(StatusCode::NOT_FOUND, NOT_FOUND, "not_offered", message).param("path")
+}
+
+/// A 404 for a model's id that no model can have.
+pub(super) fn bad_id() -> ApiError {
+    let message = "The model's id in the path is not UTF-8 text.";
+    ApiError::new(StatusCode::NOT_FOUND, NOT_FOUND, "model_not_found", message).param("model")
+}
+
+/// A 405. The caller adds the header `allow`.
+pub(super) fn wrong_method(method: &Method, path: &str, allow: &str) -> ApiError {
+    let (method, path) = (shortened(method.as_str()), shortened(path));
+    let message = format!("{method} is not for {path}; it takes {allow}.");
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    ApiError::new(status, INVALID, "method_not_allowed", message).param("method")
+}
+
+/// What a client sent, short enough to be sent back. Both are ASCII where they are long.
+fn shortened(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(100) {
+        None => Cow::Borrowed(text),
+        Some((end, _)) => Cow::Owned(format!("{}...", &text[..end])),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn get(path: &str) -> Route<'_> {
+        Route::find(&Method::GET, path)
+    }
+
+    fn model(id: &str) -> Route<'_> {
+        Route::Models(Some(Cow::Borrowed(id)))
+    }
+
+    #[test]
+    fn a_doubled_v1_and_stray_slashes_do_no_harm() {
+        for path in [
+            "/v1/chat/completions",
+            "/v1/chat/completions/",
+            "/v1//chat/completions",
+            "/v1/v1/chat/completions",
+            "//v1/v1//chat//completions//",
+        ] {
+            assert_eq!(Route::find(&Method::POST, path), Route::Chat, "{path}");
+        }
+        for path in [
+            "/v1/models",
+            "/v1/models/",
+            "/v1/v1/models",
+            "/v1/v1/models//",
+        ] {
+            assert_eq!(get(path), Route::Models(None), "{path}");
+        }
+        for path in ["/v1/tcp_warming", "/v1/v1/tcp_warming", "/v1/tcp_warming/"] {
+            assert_eq!(get(path), Route::Warming, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_models_id_may_hold_slashes_and_escapes() {
+        assert_eq!(get("/v1/models/gpt-oss-120b"), model("gpt-oss-120b"));
+        assert_eq!(get("/v1/models/org/model/"), model("org/model"));
+        assert_eq!(get("/v1/models/org%2Fmodel"), model("org/model"));
+        assert_eq!(get("/v1/v1/models/a%20b"), model("a b"));
+        assert_eq!(get("/v1/models/v1"), model("v1"));
+        assert_eq!(get("/v1/models/%FF"), Route::BadId);
+    }
+
+    #[test]
+    fn a_wrong_method_says_the_right_one() {
+        let post = Route::WrongMethod { allow: "POST" };
+        let read = Route::WrongMethod { allow: READ };
+        assert_eq!(get("/v1/chat/completions"), post);
+        assert_eq!(Route::find(&Method::HEAD, "/v1/chat/completions"), post);
+        for path in ["/v1/models", "/v1/models/x", "/v1/tcp_warming"] {
+            assert_eq!(Route::find(&Method::POST, path), read, "{path}");
+            assert_ne!(Route::find(&Method::HEAD, path), read, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_here_is_told_from_what_never_was() {
+        for path in [
+            "/v1/completions",
+            "/v1/responses",
+            "/v1/responses/resp_1",
+            "/v1/embeddings",
+            "/v1/v1/embeddings",
+            "/v1/messages",
+            "/anthropic/v1/messages",
+        ] {
+            let post = Route::find(&Method::POST, path);
+            assert_eq!(post, Route::NotOffered, "{path}");
+            assert_eq!(get(path), Route::NotOffered, "{path}");
+        }
+        for path in [
+            "/",
+            "",
+            "*",
+            "/v1",
+            "/v2/models",
+            "/chat/completions",
+            "/v1/chat",
+            "/v1/chat/completions/more",
+            "/v1/tcp_warming/more",
+            "/v1/modelsx",
+            "/v1/v1/v1/models",
+            "/anthropic/v1/models",
+            "/V1/models",
+        ] {
+            assert_eq!(get(path), Route::Unknown, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_long_path_is_not_sent_back_whole() {
+        let error = unknown(&"/é".repeat(5000));
+        assert!(error.message.len() < 500, "{}", error.message.len());
+    }
+}

@@ -1,0 +1,65 @@
+//! The admin listener.
+
+use super::*;
+
+async fn start(gateway: Fake) -> (Client, Arc<Metrics>, CancellationToken, JoinHandle<()>) {
+    let listener = bind("127.0.0.1:0", "--admin").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    let (metrics, shutdown) = (Arc::new(Metrics::new()), CancellationToken::new());
+    let router = admin_router(Arc::new(gateway), Arc::clone(&metrics));
+    let served = tokio::spawn(serve_admin(listener, router, shutdown.clone()));
+    (Client::connect(at).await, metrics, shutdown, served)
+}
+
+#[tokio::test]
+async fn health_readiness_metrics_and_status_are_shown() {
+    let (mut client, metrics, shutdown, served) = start(Fake::default()).await;
+    metrics.generation.set(7);
+    let answer = client.ask("GET /healthz", "").await;
+    assert_eq!((answer.status, &*answer.body), (200, "ok\n"));
+    assert_eq!(client.ask("GET /readyz", "").await.status, 200);
+    assert_eq!(client.ask("HEAD /readyz", "").await.status, 200);
+    let answer = client.ask("GET /metrics", "").await;
+    assert!(answer.headers["content-type"].starts_with("application/openmetrics-text"));
+    assert!(answer.body.contains("\nwitgate_config_generation 7\n"));
+    let answer = client.ask("GET /status", "").await;
+    assert_eq!(answer.json()["generation"], 7);
+    shutdown.cancel();
+    soon(served).await.unwrap();
+    assert!(client.is_closed().await);
+}
+
+#[tokio::test]
+async fn what_is_not_ready_says_why() {
+    let gateway = Fake {
+        not_ready: Some("no target has a key".to_owned()),
+        ..Fake::default()
+    };
+    let (mut client, ..) = start(gateway).await;
+    let answer = client.ask("GET /readyz", "").await;
+    assert_eq!(
+        (answer.status, &*answer.body),
+        (503, "no target has a key\n")
+    );
+    assert_eq!(client.ask("GET /healthz", "").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_name_that_was_bent_to_loopback_is_refused() {
+    let (mut client, ..) = start(Fake::default()).await;
+    let head = b"GET /metrics HTTP/1.1\r\nhost: evil.example:41003\r\n\r\n";
+    client.send_raw(head).await.unwrap();
+    let answer = client.answer(false).await;
+    assert_eq!((answer.status, &*answer.code()), (403, "wrong_host"));
+    let answer = client
+        .ask("GET /metrics\norigin: https://evil.example", "")
+        .await;
+    assert_eq!((answer.status, &*answer.code()), (403, "wrong_origin"));
+}
+
+#[tokio::test]
+async fn an_unknown_path_is_a_404_in_the_usual_shape() {
+    let (mut client, ..) = start(Fake::default()).await;
+    let answer = client.ask("GET /v1/models", "").await;
+    assert_eq!((answer.status, &*answer.code()), (404, "unknown_route"));
+}

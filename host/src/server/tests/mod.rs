@@ -1,0 +1,182 @@
+//! Over real loopback sockets, with a gateway that does what a request's `x-do` says.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+mod admin;
+mod client;
+mod drain;
+mod limits;
+mod requests;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::stream;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::config::SecretRef;
+use crate::metrics::Metrics;
+use client::{Answer, Client};
+
+/// A gateway that stands in for the exchange.
+#[derive(Default)]
+struct Fake {
+    keys: Keys,
+    not_ready: Option<String>,
+    body: BodyLimits,
+    /// What `stream`, `slow` and `late` wait for.
+    go: Option<Arc<Semaphore>>,
+}
+
+impl Fake {
+    fn go(&self) -> Arc<Semaphore> {
+        Arc::clone(self.go.as_ref().unwrap())
+    }
+}
+
+async fn wait(go: &Semaphore) {
+    go.acquire().await.unwrap().forget();
+}
+
+impl Gateway for Fake {
+    async fn chat(&self, parts: Parts, body: Body, caller: Caller, permit: Permit) -> Response {
+        let what = parts.headers.get("x-do").map(|what| what.to_str().unwrap());
+        match what {
+            // One piece at once, one when told; the permit goes with the body.
+            Some("stream") => {
+                let pieces = stream::unfold((0, permit, self.go()), async |(at, permit, go)| {
+                    let piece = ["first\n", "last\n"].get(at)?;
+                    if at > 0 {
+                        wait(&go).await;
+                    }
+                    let piece = Bytes::from_static(piece.as_bytes());
+                    Some((Ok::<_, BodyError>(piece), (at + 1, permit, go)))
+                });
+                Response::new(Body::from_stream(pieces))
+            }
+            // The answer is over before the exchange is.
+            Some("late") => {
+                let go = self.go();
+                tokio::spawn(async move {
+                    wait(&go).await;
+                    drop(permit);
+                });
+                Response::new(Body::from("late"))
+            }
+            // No answer before it is told to.
+            Some("slow") => {
+                wait(&self.go()).await;
+                Response::new(Body::from("slow"))
+            }
+            Some("panic") => panic!("as asked"),
+            Some("panic later") => {
+                let pieces = stream::unfold((0, permit), async |(at, permit)| {
+                    assert!(at == 0, "as asked");
+                    let piece = Ok::<_, BodyError>(Bytes::from_static(b"first\n"));
+                    tokio::task::yield_now().await;
+                    Some((piece, (at + 1, permit)))
+                });
+                Response::new(Body::from_stream(pieces))
+            }
+            // Says what it was given.
+            _ => match read_body(body, self.body).await {
+                Ok(body) => {
+                    let id: &RequestId = parts.extensions.get().unwrap();
+                    let principal = caller.principal.as_deref().unwrap_or("nobody");
+                    Response::new(Body::from(format!("{id} {principal} {}", body.len())))
+                }
+                Err(why) => axum::response::IntoResponse::into_response(ApiError::from(why)),
+            },
+        }
+    }
+
+    async fn models(&self, id: Option<&str>, query: Option<&str>, caller: &Caller) -> Response {
+        let principal = caller.principal.as_deref();
+        Response::new(Body::from(format!("{id:?} {query:?} {principal:?}")))
+    }
+
+    fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Unauthorized> {
+        self.keys.authenticate(headers)
+    }
+
+    fn status(&self) -> serde_json::Value {
+        serde_json::json!({"generation": 7})
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        self.not_ready.clone().map_or(Ok(()), Err)
+    }
+}
+
+/// A traffic listener that runs.
+struct Running {
+    at: SocketAddr,
+    metrics: Arc<Metrics>,
+    shutdown: CancellationToken,
+    served: JoinHandle<Drained>,
+    go: Arc<Semaphore>,
+}
+
+impl Running {
+    async fn start(mut gateway: Fake, settings: Settings) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let (metrics, shutdown) = (Arc::new(Metrics::new()), CancellationToken::new());
+        let go = Arc::new(Semaphore::new(0));
+        gateway.go = Some(Arc::clone(&go));
+        let served = tokio::spawn(serve_traffic(
+            listener,
+            Arc::new(gateway),
+            Arc::clone(&metrics),
+            settings,
+            shutdown.clone(),
+        ));
+        Self {
+            at,
+            metrics,
+            shutdown,
+            served,
+            go,
+        }
+    }
+
+    async fn plain() -> Self {
+        Self::start(Fake::default(), Settings::default()).await
+    }
+
+    async fn client(&self) -> Client {
+        Client::connect(self.at).await
+    }
+
+    /// One request on a connection of its own.
+    async fn ask(&self, head: &str) -> Answer {
+        self.client().await.ask(head, "").await
+    }
+}
+
+/// Fails if it takes longer than anything here should.
+async fn soon<F: Future>(what: F) -> F::Output {
+    let limit = Duration::from_secs(20);
+    tokio::time::timeout(limit, what).await.expect("in time")
+}
+
+/// Waits until it is so.
+async fn until(so: impl Fn() -> bool) {
+    soon(async {
+        while !so() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+fn team_a() -> Keys {
+    let key = SecretRef::Env("KEY".to_owned());
+    let secret = key.read_with(|_| Some("key-a".into())).unwrap();
+    Keys::new([("team-a".to_owned(), secret)])
+}

@@ -1,0 +1,253 @@
+//! A target's answer: status and headers at once, the body as it comes.
+//!
+//! The body is never buffered here beyond the one chunk that was peeked at. Time is counted while somebody waits, not while
+//! a slow client keeps the body from being read. Dropping the body closes the stream to the target.
+
+use super::error_body::ErrorBody;
+use super::failure::{BodyError, Failure, StatusFailure, sentence};
+use super::headers;
+use super::target::Target;
+use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, StreamExt as _};
+use http::{HeaderMap, StatusCode, header};
+use http_body::Body as _;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::{Instant, Sleep, timeout};
+
+/// The largest whole answer, in bytes.
+pub const WHOLE_BODY_CAP: usize = 64 << 20;
+
+/// The most that is kept of the body of a failure, in bytes.
+const FAILURE_BODY_CAP: usize = 64 << 10;
+
+/// How long to wait for the body of a failure, at most: the next target is waiting.
+const FAILURE_BODY_TIME: Duration = Duration::from_secs(5);
+
+/// An answer that has begun.
+#[derive(Debug)]
+pub struct Answer {
+    /// Neither a redirect nor 408, 429 or 5xx.
+    pub status: StatusCode,
+    /// All headers as they came; [`Answer::passed_on`] picks what may go on.
+    pub headers: HeaderMap,
+    /// The id of the target that answered.
+    pub target: Arc<str>,
+    /// The model that was asked for there.
+    pub model: Arc<str>,
+    body: AnswerBody,
+}
+
+impl Answer {
+    pub(super) fn new(
+        response: reqwest::Response,
+        target: &Target,
+        model: Arc<str>,
+        first_byte: Instant,
+    ) -> Answer {
+        let response: http::Response<reqwest::Body> = response.into();
+        let (parts, body) = response.into_parts();
+        let timeouts = target.timeouts();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            target: target.shared_id(),
+            model,
+            body: AnswerBody::new(body, first_byte, timeouts.first_byte, timeouts.silence),
+        }
+    }
+
+    /// The headers that may go on to the client.
+    pub fn passed_on(&self) -> HeaderMap {
+        headers::passed_on(&self.headers)
+    }
+
+    /// Waits for the body's first chunk and leaves it in place. `None` is an empty body. So a stream that dies, or begins
+    /// with an error, can still be tried elsewhere.
+    ///
+    /// # Errors
+    /// When the body doesn't begin; another candidate may be tried then.
+    pub async fn peek(&mut self) -> Result<Option<&Bytes>, Failure> {
+        Ok(self.body.peek().await?)
+    }
+
+    /// The body alone.
+    pub fn into_body(self) -> AnswerBody {
+        self.body
+    }
+
+    /// Reads the whole body, of at most `cap` bytes, within this time from now.
+    ///
+    /// # Errors
+    /// When it is larger, doesn't end in time, or breaks off.
+    pub async fn whole(self, cap: usize, within: Duration) -> Result<Bytes, BodyError> {
+        let declared = self.headers.get(header::CONTENT_LENGTH);
+        let declared = declared.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+        if declared.is_some_and(|length| length > cap) {
+            return Err(BodyError::TooLarge(cap));
+        }
+        timeout(within, self.body.whole(cap))
+            .await
+            .map_err(|_| BodyError::Deadline(within))?
+    }
+
+    /// Reads what a failing target said. However little came, it is a failure with this status.
+    pub(super) async fn into_failure(self) -> Failure {
+        let Answer {
+            status,
+            headers,
+            mut body,
+            ..
+        } = self;
+        let mut read = BytesMut::new();
+        let reading = async {
+            while let Some(Ok(chunk)) = body.next().await {
+                let room = FAILURE_BODY_CAP - read.len();
+                read.extend_from_slice(&chunk[..chunk.len().min(room)]);
+                if read.len() == FAILURE_BODY_CAP {
+                    break;
+                }
+            }
+        };
+        // Late or not: what came is kept.
+        timeout(FAILURE_BODY_TIME, reading).await.ok();
+        let body = read.freeze();
+        Failure::Status(Box::new(StatusFailure {
+            error: ErrorBody::parse(status.as_u16(), &body),
+            status,
+            headers,
+            body,
+        }))
+    }
+}
+
+/// The body of an answer: chunks as they come, none of them empty. Ends after the first error.
+#[derive(Debug)]
+pub struct AnswerBody {
+    inner: Option<reqwest::Body>,
+    peeked: Option<Bytes>,
+    begun: bool,
+    first_byte: (Instant, Duration),
+    silence: Duration,
+    /// When the present wait is over; none while nobody waits.
+    limit: Option<Instant>,
+    /// Armed for `limit` or earlier, and moved only when it fires: a chunk costs no change of timers.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl AnswerBody {
+    pub(super) fn new(
+        body: reqwest::Body,
+        deadline: Instant,
+        first_byte: Duration,
+        silence: Duration,
+    ) -> Self {
+        AnswerBody {
+            inner: Some(body),
+            peeked: None,
+            begun: false,
+            first_byte: (deadline, first_byte),
+            silence,
+            limit: None,
+            timer: None,
+        }
+    }
+
+    /// Waits for the first chunk and leaves it in place; `None` is an empty body, or one that has begun to be read.
+    ///
+    /// # Errors
+    /// When it doesn't come.
+    pub async fn peek(&mut self) -> Result<Option<&Bytes>, BodyError> {
+        if self.peeked.is_none() && !self.begun {
+            self.peeked = self.next().await.transpose()?;
+        }
+        Ok(self.peeked.as_ref())
+    }
+
+    pub(super) async fn whole(mut self, cap: usize) -> Result<Bytes, BodyError> {
+        let Some(first) = self.next().await.transpose()? else {
+            return Ok(Bytes::new());
+        };
+        if first.len() > cap {
+            return Err(BodyError::TooLarge(cap));
+        }
+        let Some(second) = self.next().await.transpose()? else {
+            return Ok(first);
+        };
+        let mut all = BytesMut::from(first);
+        let mut next = Some(second);
+        while let Some(chunk) = next {
+            if chunk.len() > cap - all.len() {
+                return Err(BodyError::TooLarge(cap));
+            }
+            all.extend_from_slice(&chunk);
+            next = self.next().await.transpose()?;
+        }
+        Ok(all.freeze())
+    }
+
+    fn poll_limit(&mut self, context: &mut Context<'_>) -> Poll<BodyError> {
+        let limit = *self.limit.get_or_insert_with(|| match self.begun {
+            true => Instant::now() + self.silence,
+            false => self.first_byte.0,
+        });
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(limit)));
+        if timer.deadline() > limit {
+            timer.as_mut().reset(limit);
+        }
+        while timer.as_mut().poll(context).is_ready() {
+            if timer.deadline() >= limit {
+                return Poll::Ready(match self.begun {
+                    true => BodyError::Silence(self.silence),
+                    false => BodyError::FirstByteTimeout(self.first_byte.1),
+                });
+            }
+            timer.as_mut().reset(limit);
+        }
+        Poll::Pending
+    }
+}
+
+impl Stream for AnswerBody {
+    type Item = Result<Bytes, BodyError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some(chunk) = self.peeked.take() {
+            return Poll::Ready(Some(Ok(chunk)));
+        }
+        loop {
+            let Some(inner) = self.inner.as_mut() else {
+                return Poll::Ready(None);
+            };
+            let error = match Pin::new(inner).poll_frame(context) {
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(chunk) if !chunk.is_empty() => {
+                        self.begun = true;
+                        self.limit = None;
+                        return Poll::Ready(Some(Ok(chunk)));
+                    }
+                    // Trailers, or nothing: neither is anything to wait less for.
+                    _ => continue,
+                },
+                Poll::Ready(Some(Err(error))) => BodyError::Broken(sentence(&error.without_url())),
+                Poll::Ready(None) => {
+                    self.begun = true;
+                    self.inner = None;
+                    return Poll::Ready(None);
+                }
+                Poll::Pending => match self.poll_limit(context) {
+                    Poll::Ready(error) => error,
+                    Poll::Pending => return Poll::Pending,
+                },
+            };
+            // Nothing comes after an error; the connection is let go at once.
+            self.begun = true;
+            self.inner = None;
+            return Poll::Ready(Some(Err(error)));
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Which targets a request may go to, in the order of trial.
+//!
+//! First those pinned to its model and those pinned to none; only after one has failed the others, each under its own
+//! model's name. Without one of the first kind there is no candidate: nobody who asks for a model that isn't there is given
+//! another.
+
+use super::Targets;
+use super::answer::Answer;
+use super::failure::Failure;
+use super::target::Target;
+use bytes::Bytes;
+use http::HeaderMap;
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+/// One target to try and the name of the model there.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    target: Arc<Target>,
+    model: Arc<str>,
+}
+
+impl Candidate {
+    /// The target.
+    pub fn target(&self) -> &Arc<Target> {
+        &self.target
+    }
+
+    /// The model to name in the body that goes there.
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// Sends a JSON body with POST to `path`, such as `chat/completions`, below the target's address. Of the client's
+    /// `headers` only those that may go on do. Dropping the future or the answer cancels the request.
+    ///
+    /// # Errors
+    /// When no answer began; another candidate may be tried then.
+    pub async fn send(
+        &self,
+        path: &str,
+        body: Bytes,
+        headers: &HeaderMap,
+    ) -> Result<Answer, Failure> {
+        self.target
+            .post(path, body, headers, Arc::clone(&self.model))
+            .await
+    }
+}
+
+/// The candidates of one request, in the order of trial. Never empty.
+#[derive(Clone, Debug)]
+pub struct Candidates(SmallVec<[Candidate; 4]>);
+
+/// No target takes this model.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the model `{model}` does not exist here: no configured target takes it")]
+pub struct NoSuchModel {
+    /// The model as it was asked for.
+    pub model: String,
+}
+
+/// None of the named targets is a candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("none of these targets is left for this request")]
+pub struct NoneLeft;
+
+impl Candidates {
+    /// The candidates, in the order of trial.
+    pub fn iter(&self) -> std::slice::Iter<'_, Candidate> {
+        self.0.iter()
+    }
+
+    /// The one to try first.
+    pub fn first(&self) -> &Candidate {
+        self.0
+            .first()
+            .expect("there is no Candidates without a candidate")
+    }
+
+    /// Allows these alone, in this order. Ids that are no candidate's are passed over.
+    ///
+    /// # Errors
+    /// When none would be left; nothing is changed then.
+    pub fn restrict(&mut self, ids: &[impl AsRef<str>]) -> Result<(), NoneLeft> {
+        let mut left: SmallVec<[Candidate; 4]> = SmallVec::new();
+        for id in ids {
+            let known = |candidate: &&Candidate| candidate.target.id() == id.as_ref();
+            if let Some(candidate) = self.0.iter().find(known)
+                && !left.iter().any(|there| there.target.id() == id.as_ref())
+            {
+                left.push(candidate.clone());
+            }
+        }
+        if left.is_empty() {
+            return Err(NoneLeft);
+        }
+        self.0 = left;
+        Ok(())
+    }
+}
+
+impl<'a> IntoIterator for &'a Candidates {
+    type Item = &'a Candidate;
+    type IntoIter = std::slice::Iter<'a, Candidate>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl Targets {
+    /// The candidates for a model. `cerebras/NAME` (or any configured provider's name in front) asks for that provider and
+    /// the model NAME, unless a target is pinned to the whole text.
+    ///
+    /// # Errors
+    /// When no target takes the model.
+    pub fn candidates(&self, model: &str) -> Result<Candidates, NoSuchModel> {
+        let (provider, name) = self.split(model);
+        let requested: Arc<str> = Arc::from(name);
+        let asked = |target: &Target| provider.is_none_or(|provider| provider == target.provider());
+        let takes =
+            |target: &Target| asked(target) && target.model().is_none_or(|pinned| pinned == name);
+        let mut candidates: SmallVec<[Candidate; 4]> = SmallVec::new();
+        if !name.is_empty() {
+            candidates.extend(
+                self.iter()
+                    .filter(|target| takes(target))
+                    .map(|target| Candidate {
+                        target: Arc::clone(target),
+                        model: Arc::clone(&requested),
+                    }),
+            );
+        }
+        if candidates.is_empty() {
+            return Err(NoSuchModel {
+                model: model.to_owned(),
+            });
+        }
+        // A target of another provider that is pinned to nothing has no model of its own to go by.
+        candidates.extend(
+            self.iter()
+                .filter(|target| !takes(target))
+                .filter_map(|target| {
+                    Some(Candidate {
+                        target: Arc::clone(target),
+                        model: Arc::clone(target.pinned()?),
+                    })
+                }),
+        );
+        Ok(Candidates(candidates))
+    }
+
+    fn split<'m>(&self, model: &'m str) -> (Option<&'m str>, &'m str) {
+        let Some((provider, name)) = model.split_once('/') else {
+            return (None, model);
+        };
+        let whole = self.iter().any(|target| target.model() == Some(model));
+        let known =
+            provider == "cerebras" || self.iter().any(|target| target.provider() == provider);
+        match known && !whole {
+            true => (Some(provider), name),
+            false => (None, model),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The HTTP client: how connections are made and kept.
+
+use crate::config::{NoUsableTarget, TargetConfig};
+use reqwest::redirect;
+use std::time::Duration;
+use url::Host;
+
+/// Why the targets could not be made ready.
+#[derive(Debug, thiserror::Error)]
+pub enum UpstreamError {
+    /// No target can be used.
+    #[error(transparent)]
+    NoTarget(#[from] NoUsableTarget),
+    /// A key has characters that a header can't carry.
+    #[error(
+        "target `{target}`: its key has characters that no HTTP header can carry; set the key as the provider gave it"
+    )]
+    Key {
+        /// The target's id.
+        target: String,
+    },
+    /// The HTTP client could not be made: most likely the system's certificates can't be read.
+    #[error("the HTTP client can't be made: {0}")]
+    Client(String),
+}
+
+/// What this gateway calls itself.
+const USER_AGENT: &str = concat!("witgate/", env!("CARGO_PKG_VERSION"));
+
+/// One pool of connections for each way to make them. Cloning a client shares its pool.
+#[derive(Debug, Default)]
+pub(super) struct Clients(Vec<(Settings, reqwest::Client)>);
+
+/// What can't be said request by request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Settings {
+    connect: Duration,
+    /// Past any proxy of the environment: what is on this machine is reached directly.
+    direct: bool,
+}
+
+impl Clients {
+    /// The client for this target: one that is here, one of `earlier`, or a new one.
+    pub(super) fn client_for(
+        &mut self,
+        target: &TargetConfig,
+        earlier: Option<&Clients>,
+    ) -> Result<reqwest::Client, UpstreamError> {
+        let settings = Settings {
+            connect: target.timeouts.connect,
+            direct: is_local(target),
+        };
+        if let Some(client) = self.find(settings) {
+            return Ok(client);
+        }
+        let client = match earlier.and_then(|earlier| earlier.find(settings)) {
+            Some(client) => client,
+            None => new_client(settings)?,
+        };
+        self.0.push((settings, client.clone()));
+        Ok(client)
+    }
+
+    fn find(&self, wanted: Settings) -> Option<reqwest::Client> {
+        let (_, client) = self.0.iter().find(|(settings, _)| *settings == wanted)?;
+        Some(client.clone())
+    }
+}
+
+fn is_local(target: &TargetConfig) -> bool {
+    match target.base_url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}
+
+fn new_client(settings: Settings) -> Result<reqwest::Client, UpstreamError> {
+    let builder = reqwest::Client::builder()
+        .user_agent(USER_AGENT)
+        .connect_timeout(settings.connect)
+        .tcp_nodelay(true)
+        // A redirect would carry prompts, and perhaps the key, to where nobody allowed them to go.
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        // Bytes go on as they came. Said here too, in case another crate turns the features on.
+        .no_gzip()
+        .no_brotli()
+        .no_zstd()
+        .no_deflate()
+        // A connection that died unnoticed would take every request that shares it along.
+        .http2_keep_alive_interval(Duration::from_secs(20))
+        .http2_keep_alive_timeout(Duration::from_secs(10));
+    let builder = match settings.direct {
+        true => builder.no_proxy(),
+        false => builder,
+    };
+    builder
+        .build()
+        .map_err(|error| UpstreamError::Client(super::failure::sentence(&error)))
+}

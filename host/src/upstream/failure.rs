@@ -1,0 +1,141 @@
+//! How a target can fail, told apart by what the caller does about it.
+//!
+//! A [`Failure`] comes before any byte of an answer has gone on, so the next candidate may be tried. A [`BodyError`] comes
+//! after.
+
+use super::error_body::ErrorBody;
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use std::error::Error;
+use crate::metrics::Failover;
+use std::time::Duration;
+
+/// Why a target gave no answer. Another may be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// No connection could be made.
+    #[error("no connection could be made: {0}")]
+    Connect(String),
+    /// The answer did not begin in time.
+    #[error("the answer did not begin within {0:?}")]
+    FirstByteTimeout(Duration),
+    /// The target said that it can't answer now: 408, 429 or 5xx.
+    #[error("{0}")]
+    Status(Box<StatusFailure>),
+    /// The target sent the request elsewhere, which is never followed.
+    #[error("it answered {0}, a redirect, and none is followed; check the target's base_url")]
+    Redirect(StatusCode),
+    /// The connection broke before the answer began.
+    #[error("the connection broke before the answer began: {0}")]
+    Broken(String),
+}
+
+/// A status that says "not now", with all that came with it.
+#[derive(Debug, thiserror::Error)]
+#[error("it answered {status}: {}", error.message)]
+pub struct StatusFailure {
+    /// 408, 429 or 5xx.
+    pub status: StatusCode,
+    /// All headers of the answer; [`super::passed_on`] picks what may go on.
+    pub headers: HeaderMap,
+    /// The body, at most its first 64 KiB.
+    pub body: Bytes,
+    /// What the body says.
+    pub error: ErrorBody,
+}
+
+impl Failure {
+    /// What the HTTP client said of a request that got no answer.
+    pub(super) fn of_request(error: reqwest::Error) -> Failure {
+        match error.is_connect() {
+            true => Failure::Connect(sentence(&error.without_url())),
+            false => Failure::Broken(sentence(&error.without_url())),
+        }
+    }
+
+    /// A stream that began with an error: as if that had been its status.
+    pub fn said(data: Bytes) -> Failure {
+        let error = ErrorBody::parse(200, &data);
+        let status = StatusCode::from_u16(error.status).ok().filter(|status| !status.is_success());
+        Failure::Status(Box::new(StatusFailure {
+            status: status.unwrap_or(StatusCode::BAD_GATEWAY),
+            headers: HeaderMap::new(),
+            body: data,
+            error,
+        }))
+    }
+
+    /// The reason, for counting.
+    pub fn reason(&self) -> Failover {
+        match self {
+            Failure::Connect(_) => Failover::Connect,
+            Failure::FirstByteTimeout(_) => Failover::Timeout,
+            Failure::Status(failure) if failure.status == StatusCode::TOO_MANY_REQUESTS => Failover::RateLimited,
+            Failure::Status(failure) if failure.status == StatusCode::REQUEST_TIMEOUT => Failover::Timeout,
+            Failure::Status(_) | Failure::Redirect(_) => Failover::Server,
+            Failure::Broken(_) => Failover::Broken,
+        }
+    }
+
+    /// The status that came, if one did.
+    pub fn status(&self) -> Option<StatusCode> {
+        match self {
+            Failure::Status(failure) => Some(failure.status),
+            Failure::Redirect(status) => Some(*status),
+            _ => None,
+        }
+    }
+}
+
+/// Why an answer did not come to its end.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BodyError {
+    /// The body did not begin in time.
+    #[error("the answer's body did not begin within {0:?}")]
+    FirstByteTimeout(Duration),
+    /// Nothing came for this long.
+    #[error("nothing came for {0:?}")]
+    Silence(Duration),
+    /// The connection broke.
+    #[error("the connection broke in the middle of the answer: {0}")]
+    Broken(String),
+    /// The body is larger than will be read, in bytes.
+    #[error("the answer is larger than {0} bytes")]
+    TooLarge(usize),
+    /// The body took longer than it was given.
+    #[error("the answer was not complete within {0:?}")]
+    Deadline(Duration),
+}
+
+impl From<BodyError> for Failure {
+    fn from(error: BodyError) -> Failure {
+        match error {
+            BodyError::FirstByteTimeout(limit)
+            | BodyError::Silence(limit)
+            | BodyError::Deadline(limit) => Failure::FirstByteTimeout(limit),
+            other => Failure::Broken(other.to_string()),
+        }
+    }
+}
+
+/// Whether a status says "not now", so that another target may well do better. Every other one is an answer.
+pub(super) fn failed_status(status: StatusCode) -> bool {
+    status.is_server_error()
+        || status == StatusCode::TOO_MANY_REQUESTS
+        || status == StatusCode::REQUEST_TIMEOUT
+}
+
+/// An error and its causes in one line, without saying anything twice.
+pub(super) fn sentence(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    text
+}

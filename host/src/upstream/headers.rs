@@ -1,0 +1,95 @@
+//! Which headers go through the gateway, in each direction. Everything else stays where it is.
+
+use http::{HeaderMap, HeaderName, header};
+
+/// Of a client's request: what the API knows and what joins traces. Never a credential, never a cookie.
+static ALLOWED: [HeaderName; 5] = [
+    HeaderName::from_static("queue_threshold"),
+    HeaderName::from_static("x-cerebras-version-patch"),
+    HeaderName::from_static("x-cerebras-3rd-party-integration"),
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("tracestate"),
+];
+
+/// Copies what may go on of a client's request.
+pub(super) fn copy_allowed(from: &HeaderMap, to: &mut HeaderMap) {
+    for name in &ALLOWED {
+        for value in from.get_all(name) {
+            to.append(name, value.clone());
+        }
+    }
+}
+
+/// What goes on of a target's answer: its type, how long to wait, what is left of the quota, and the target's own id for
+/// it.
+pub fn passed_on(headers: &HeaderMap) -> HeaderMap {
+    headers
+        .iter()
+        .filter(|(name, _)| {
+            **name == header::CONTENT_TYPE
+                || **name == header::RETRY_AFTER
+                || name.as_str() == "inference-id"
+                || name.as_str().starts_with("x-ratelimit-")
+        })
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn map(names: &[&'static str]) -> HeaderMap {
+        let value = HeaderValue::from_static("1");
+        names
+            .iter()
+            .map(|name| (HeaderName::from_static(name), value.clone()))
+            .collect()
+    }
+
+    #[test]
+    fn only_what_is_known_goes_to_the_target() {
+        let from = map(&[
+            "authorization",
+            "cookie",
+            "x-api-key",
+            "api-key",
+            "proxy-authorization",
+            "host",
+            "x-forwarded-for",
+            "queue_threshold",
+            "traceparent",
+            "accept-encoding",
+            "x-request-id",
+        ]);
+        let mut to = HeaderMap::new();
+        copy_allowed(&from, &mut to);
+        assert_eq!(to, map(&["queue_threshold", "traceparent"]));
+    }
+
+    #[test]
+    fn only_what_a_client_can_use_comes_back() {
+        let from = map(&[
+            "content-type",
+            "content-length",
+            "set-cookie",
+            "server",
+            "cf-ray",
+            "retry-after",
+            "x-ratelimit-remaining-tokens-minute",
+            "inference-id",
+            "x-request-id",
+            "transfer-encoding",
+        ]);
+        assert_eq!(
+            passed_on(&from),
+            map(&[
+                "content-type",
+                "retry-after",
+                "x-ratelimit-remaining-tokens-minute",
+                "inference-id"
+            ])
+        );
+    }
+}

@@ -1,0 +1,115 @@
+//! The targets: Cerebras, and what stands in for it when it fails.
+//!
+//! One idea: everything of a target is settled when the configuration is loaded (its address, its key as a header, its
+//! connections), so that a request picks among them ([`Targets::candidates`]) and sends ([`Candidate::send`]). Which
+//! failure leads on to the next candidate is told apart here ([`Failure`]); going on is the caller's. What must stay true:
+//! a key reaches its own target and nothing else, no redirect is followed, and an answer that is dropped is cancelled.
+
+mod answer;
+mod candidates;
+mod client;
+mod error_body;
+mod failure;
+mod headers;
+mod target;
+
+#[cfg(test)]
+mod tests;
+
+pub use answer::{Answer, AnswerBody, WHOLE_BODY_CAP};
+pub use candidates::{Candidate, Candidates, NoSuchModel, NoneLeft};
+pub use client::UpstreamError;
+pub use error_body::ErrorBody;
+pub use failure::{BodyError, Failure, StatusFailure};
+pub use headers::passed_on;
+pub use target::Target;
+
+use crate::config::{Config, Secret, SecretError, SecretRef};
+use client::Clients;
+use std::sync::Arc;
+
+/// The usable targets of one configuration, in order. Never empty.
+#[derive(Debug)]
+pub struct Targets {
+    targets: Vec<Arc<Target>>,
+    clients: Clients,
+    warnings: Vec<String>,
+}
+
+impl Targets {
+    /// Reads the keys and makes the targets ready. Connections of `previous` are used on where its settings allow.
+    ///
+    /// # Errors
+    /// When no target has its key, or a key can't be a header.
+    pub fn build(config: &Config, previous: Option<&Targets>) -> Result<Targets, UpstreamError> {
+        Targets::build_with(config, previous, SecretRef::read)
+    }
+
+    /// The same with `read` in place of [`SecretRef::read`].
+    ///
+    /// # Errors
+    /// As [`Targets::build`].
+    pub fn build_with(
+        config: &Config,
+        previous: Option<&Targets>,
+        read: impl Fn(&SecretRef) -> Result<Secret, SecretError>,
+    ) -> Result<Targets, UpstreamError> {
+        let usable = config.usable_targets(read)?;
+        let mut clients = Clients::default();
+        let earlier = previous.map(|previous| &previous.clients);
+        let targets = usable
+            .targets
+            .iter()
+            .map(|usable| {
+                let client = clients.client_for(usable.config, earlier)?;
+                Target::new(usable.config, usable.key.as_ref(), client).map(Arc::new)
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Targets {
+            targets,
+            clients,
+            warnings: usable.warnings,
+        })
+    }
+
+    /// The targets, in configured order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<Target>> {
+        self.targets.iter()
+    }
+
+    /// A sentence for each configured target that was left out.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// `GET models` at the first target. `query` is what stood behind the question mark.
+    ///
+    /// # Errors
+    /// As [`Candidate::send`].
+    pub async fn models(&self, query: Option<&str>) -> Result<Answer, Failure> {
+        self.first().models(query).await
+    }
+
+    /// `GET models/{id}` at the first target that takes this model, or else at the first there is: it knows what to say.
+    ///
+    /// # Errors
+    /// As [`Candidate::send`].
+    pub async fn model(&self, id: &str, query: Option<&str>) -> Result<Answer, Failure> {
+        match self.candidates(id) {
+            Ok(candidates) => {
+                let candidate = candidates.first();
+                candidate
+                    .target()
+                    .model_entry(candidate.model(), query)
+                    .await
+            }
+            Err(NoSuchModel { .. }) => self.first().model_entry(id, query).await,
+        }
+    }
+
+    fn first(&self) -> &Target {
+        self.targets
+            .first()
+            .expect("there is no Targets without a target")
+    }
+}

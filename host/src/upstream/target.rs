@@ -1,0 +1,206 @@
+//! One target, made ready: its address, its key, its connections.
+
+use super::answer::Answer;
+use super::client::UpstreamError;
+use super::failure::{Failure, failed_status};
+use super::headers;
+use crate::config::{Secret, TargetConfig, Timeouts};
+use bytes::Bytes;
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method};
+use std::fmt;
+use std::sync::Arc;
+use tokio::time::{Instant, timeout_at};
+use url::Url;
+
+/// One upstream, ready to be sent to.
+pub struct Target {
+    id: Arc<str>,
+    provider: Arc<str>,
+    model: Option<Arc<str>>,
+    base_url: Url,
+    /// The address that nearly every request goes to, so that it needn't be put together each time.
+    chat: Url,
+    timeouts: Timeouts,
+    authorization: Option<HeaderValue>,
+    client: reqwest::Client,
+}
+
+const CHAT: &str = "chat/completions";
+
+impl Target {
+    pub(super) fn new(
+        config: &TargetConfig,
+        key: Option<&Secret>,
+        client: reqwest::Client,
+    ) -> Result<Target, UpstreamError> {
+        let authorization = key
+            .map(|key| {
+                let mut value =
+                    HeaderValue::try_from(format!("Bearer {}", key.expose())).map_err(|_| {
+                        UpstreamError::Key {
+                            target: config.id.clone(),
+                        }
+                    })?;
+                value.set_sensitive(true);
+                Ok::<_, UpstreamError>(value)
+            })
+            .transpose()?;
+        Ok(Target {
+            id: config.id.as_str().into(),
+            provider: config.provider.as_str().into(),
+            model: config.model.as_deref().map(Arc::from),
+            chat: below(&config.base_url, CHAT.split('/')),
+            base_url: config.base_url.clone(),
+            timeouts: config.timeouts,
+            authorization,
+            client,
+        })
+    }
+
+    /// Its id in the configuration.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The provider's name alone.
+    pub fn provider(&self) -> &str {
+        &self.provider
+    }
+
+    /// The model it is pinned to; `None` takes any.
+    pub fn model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+
+    pub(super) fn pinned(&self) -> Option<&Arc<str>> {
+        self.model.as_ref()
+    }
+
+    /// Where it is.
+    pub fn base_url(&self) -> &Url {
+        &self.base_url
+    }
+
+    /// `GET models`, with its own key. `query` is what stood behind the question mark.
+    ///
+    /// # Errors
+    /// As [`super::Candidate::send`].
+    pub async fn models(&self, query: Option<&str>) -> Result<Answer, Failure> {
+        self.get(below(&self.base_url, ["models"]), query).await
+    }
+
+    /// `GET models/{id}`; a slash in the id stays a part of it.
+    ///
+    /// # Errors
+    /// As [`super::Candidate::send`].
+    pub async fn model_entry(&self, id: &str, query: Option<&str>) -> Result<Answer, Failure> {
+        self.get(below(&self.base_url, ["models", id]), query).await
+    }
+
+    async fn get(&self, mut url: Url, query: Option<&str>) -> Result<Answer, Failure> {
+        url.set_query(query);
+        let model = self.model.clone().unwrap_or_else(|| Arc::from(""));
+        self.execute(reqwest::Request::new(Method::GET, url), model)
+            .await
+    }
+
+    pub(super) async fn post(
+        &self,
+        path: &str,
+        body: Bytes,
+        headers: &HeaderMap,
+        model: Arc<str>,
+    ) -> Result<Answer, Failure> {
+        let url = match path {
+            CHAT => self.chat.clone(),
+            _ => below(&self.base_url, path.split('/')),
+        };
+        let mut request = reqwest::Request::new(Method::POST, url);
+        *request.body_mut() = Some(body.into());
+        headers::copy_allowed(headers, request.headers_mut());
+        request
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        self.execute(request, model).await
+    }
+
+    async fn execute(
+        &self,
+        mut request: reqwest::Request,
+        model: Arc<str>,
+    ) -> Result<Answer, Failure> {
+        let headers = request.headers_mut();
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        if let Some(authorization) = &self.authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+        let first_byte = Instant::now() + self.timeouts.first_byte;
+        let response = match timeout_at(first_byte, self.client.execute(request)).await {
+            Err(_) => return Err(Failure::FirstByteTimeout(self.timeouts.first_byte)),
+            Ok(Err(error)) => return Err(Failure::of_request(error)),
+            Ok(Ok(response)) => response,
+        };
+        let status = response.status();
+        if status.is_redirection() {
+            return Err(Failure::Redirect(status));
+        }
+        let answer = Answer::new(response, self, model, first_byte);
+        if failed_status(status) {
+            return Err(answer.into_failure().await);
+        }
+        Ok(answer)
+    }
+
+    pub(super) fn timeouts(&self) -> Timeouts {
+        self.timeouts
+    }
+
+    pub(super) fn shared_id(&self) -> Arc<str> {
+        Arc::clone(&self.id)
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Target")
+            .field("id", &self.id)
+            .field("provider", &self.provider)
+            .field("model", &self.model)
+            .field("base_url", &self.base_url.as_str())
+            .field("key", &self.authorization.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+fn below<'a>(base: &Url, segments: impl IntoIterator<Item = &'a str>) -> Url {
+    let mut url = base.clone();
+    // Only an address that can't be a base has no segments, and an HTTP one always can.
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend(segments);
+    }
+    url
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test")]
+
+    use super::*;
+
+    #[test]
+    fn paths_stand_below_the_base_address() {
+        let made = |base: &str, segments: &[&str]| {
+            below(&Url::parse(base).unwrap(), segments.iter().copied()).to_string()
+        };
+        assert_eq!(
+            made("http://x/v1", &["chat", "completions"]),
+            "http://x/v1/chat/completions"
+        );
+        assert_eq!(made("http://x", &["models"]), "http://x/models");
+        assert_eq!(
+            made("http://x/v1/", &["models", "org/m?x"]),
+            "http://x/v1/models/org%2Fm%3Fx"
+        );
+    }
+}

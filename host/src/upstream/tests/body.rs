@@ -1,0 +1,115 @@
+//! The body's clocks, with time paused and no network: whoever waits is measured, nobody else.
+
+use super::super::answer::AnswerBody;
+use super::super::failure::BodyError;
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::stream::unfold;
+use std::time::Duration;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::time::{Instant, advance, sleep};
+
+const FIRST: Duration = Duration::from_secs(10);
+const SILENCE: Duration = Duration::from_secs(3);
+
+/// A body that yields what is sent, and ends when the sender is dropped.
+fn body() -> (UnboundedSender<&'static str>, AnswerBody) {
+    let (sender, receiver) = unbounded_channel::<&'static str>();
+    let stream = unfold(receiver, |mut receiver| async {
+        let text = receiver.recv().await?;
+        let chunk = match text {
+            "!" => Err(std::io::Error::other("cut")),
+            text => Ok(Bytes::from_static(text.as_bytes())),
+        };
+        Some((chunk, receiver))
+    });
+    let inner = reqwest::Body::wrap_stream(stream);
+    let body = AnswerBody::new(inner, Instant::now() + FIRST, FIRST, SILENCE);
+    (sender, body)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_chunk_has_the_first_bytes_time() {
+    let (sender, mut body) = body();
+    let start = Instant::now();
+    assert_eq!(
+        body.next().await,
+        Some(Err(BodyError::FirstByteTimeout(FIRST)))
+    );
+    assert_eq!(start.elapsed(), FIRST);
+    assert_eq!(body.next().await, None);
+    assert!(sender.is_closed(), "the target is let go");
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_counts_from_each_chunk_anew() {
+    let (sender, mut body) = body();
+    tokio::spawn(async move {
+        for _ in 0..5 {
+            sleep(SILENCE - Duration::from_millis(1)).await;
+            sender.send("x").unwrap();
+        }
+        sender.closed().await;
+    });
+    for _ in 0..5 {
+        assert_eq!(body.next().await, Some(Ok("x".into())));
+    }
+    let start = Instant::now();
+    assert_eq!(body.next().await, Some(Err(BodyError::Silence(SILENCE))));
+    assert_eq!(start.elapsed(), SILENCE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_reader_is_not_the_targets_silence() {
+    let (sender, mut body) = body();
+    sender.send("a").unwrap();
+    assert_eq!(body.next().await, Some(Ok("a".into())));
+    // Nobody reads for longer than any silence; then the next chunk is a little late.
+    advance(SILENCE * 10).await;
+    let writer = tokio::spawn(async move {
+        sleep(SILENCE / 2).await;
+        sender.send("b").unwrap();
+    });
+    assert_eq!(body.next().await, Some(Ok("b".into())));
+    writer.await.unwrap();
+    assert_eq!(body.next().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peek_has_the_first_bytes_time_too() {
+    let (sender, mut body) = body();
+    assert_eq!(body.peek().await, Err(BodyError::FirstByteTimeout(FIRST)));
+    assert!(sender.is_closed());
+}
+
+#[tokio::test]
+async fn a_cut_body_is_an_error_and_then_over() {
+    let (sender, mut body) = body();
+    sender.send("a").unwrap();
+    sender.send("!").unwrap();
+    assert_eq!(body.next().await, Some(Ok("a".into())));
+    let cut = body.next().await;
+    assert!(
+        matches!(&cut, Some(Err(BodyError::Broken(why))) if why.contains("cut")),
+        "{cut:?}"
+    );
+    assert_eq!(body.next().await, None);
+}
+
+#[tokio::test]
+async fn a_whole_body_has_a_cap() {
+    for (chunks, cap, expected) in [
+        (&["ab", "cd", "ef"][..], 6, Ok("abcdef")),
+        (&["ab", "cd", "ef"][..], 5, Err(BodyError::TooLarge(5))),
+        (&["abc"][..], 3, Ok("abc")),
+        (&["abc"][..], 2, Err(BodyError::TooLarge(2))),
+        (&[][..], 0, Ok("")),
+    ] {
+        let (sender, body) = body();
+        for chunk in chunks {
+            sender.send(chunk).unwrap();
+        }
+        drop(sender);
+        assert_eq!(body.whole(cap).await, expected.map(Bytes::from));
+    }
+}

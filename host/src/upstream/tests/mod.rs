@@ -1,0 +1,435 @@
+//! Against small servers on this machine: what is sent, what is believed, and what is let go.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+mod body;
+mod server;
+
+use super::*;
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use server::{Server, answer};
+use std::path::Path;
+use std::time::Duration;
+
+const KEY: &str = "csk-topsecret";
+
+fn targets(list: &str) -> Targets {
+    targets_after(list, None)
+}
+
+fn targets_after(list: &str, previous: Option<&Targets>) -> Targets {
+    let text = format!(
+        "pack: {{name: t, version: 1.0.0, enabled: true}}\npolicies: {{chain: []}}\nproviders: {{targets: [{list}]}}\n"
+    );
+    let config = Config::parse(&text, "test", Path::new("/")).unwrap();
+    let read =
+        |reference: &SecretRef| reference.read_with(|name| (name != "UNSET").then(|| KEY.into()));
+    Targets::build_with(&config, previous, read).unwrap()
+}
+
+/// One target that takes any model, with a key.
+fn one(base: &str) -> Targets {
+    targets(&format!(
+        "{{id: a, provider: cerebras, base_url: \"{base}\", secret_key_ref: {{env: KEY}}}}"
+    ))
+}
+
+async fn chat(targets: &Targets, headers: &HeaderMap) -> Result<Answer, Failure> {
+    let candidates = targets.candidates("m").unwrap();
+    let body = Bytes::from_static(b"{\"model\":\"m\"}");
+    candidates
+        .first()
+        .send("chat/completions", body, headers)
+        .await
+}
+
+/// Waits for what must come, but not for ever.
+async fn soon<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), what)
+        .await
+        .expect("it should have come long ago")
+}
+
+const STREAM_HEAD: &str =
+    "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+
+#[tokio::test]
+async fn a_request_has_the_targets_key_and_only_what_may_go_on() {
+    let mut server = Server::start(&[&answer(
+        "200 OK",
+        "inference-id: i\r\nset-cookie: c\r\n",
+        "{}",
+    )])
+    .await;
+    let mut headers = HeaderMap::new();
+    for (name, value) in [
+        ("authorization", "Bearer the-clients"),
+        ("cookie", "session"),
+        ("x-api-key", "the-clients"),
+        ("queue_threshold", "50"),
+        ("traceparent", "00-1-2-01"),
+        ("accept-encoding", "gzip"),
+        ("user-agent", "client"),
+        ("content-type", "application/vnd.msgpack"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    let answer = chat(&one(&server.base), &headers).await.unwrap();
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!((&*answer.target, &*answer.model), ("a", "m"));
+    assert_eq!(answer.passed_on().len(), 1);
+    assert_eq!(
+        answer
+            .whole(WHOLE_BODY_CAP, Duration::from_secs(60))
+            .await
+            .unwrap(),
+        "{}"
+    );
+
+    let request = server.requests.recv().await.unwrap();
+    let mut lines: Vec<&str> = request.head.lines().collect();
+    lines.sort_unstable();
+    let host = format!(
+        "host: {}",
+        server
+            .base
+            .trim_start_matches("http://")
+            .trim_end_matches("/v1")
+    );
+    let agent = concat!("user-agent: witgate/", env!("CARGO_PKG_VERSION"));
+    let expected = [
+        "accept-encoding: identity",
+        "accept: */*",
+        "authorization: bearer csk-topsecret",
+        "content-length: 13",
+        "content-type: application/json",
+        &host,
+        "post /v1/chat/completions http/1.1",
+        "queue_threshold: 50",
+        "traceparent: 00-1-2-01",
+        agent,
+    ];
+    assert_eq!(lines, expected);
+    assert_eq!(request.body, "{\"model\":\"m\"}");
+}
+
+#[tokio::test]
+async fn a_target_without_a_key_is_shown_none() {
+    let mut server = Server::start(&[&answer("200 OK", "", "{}")]).await;
+    let targets = targets(&format!(
+        "{{id: a, provider: vllm, base_url: \"{}\"}}",
+        server.base
+    ));
+    chat(&targets, &HeaderMap::new()).await.unwrap();
+    let head = server.requests.recv().await.unwrap().head;
+    assert!(!head.contains("authorization"), "{head}");
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let mut elsewhere = Server::start(&[&answer("200 OK", "", "{}")]).await;
+    let redirect = answer(
+        "307 Temporary Redirect",
+        &format!("location: {}\r\n", elsewhere.base),
+        "",
+    );
+    let server = Server::start(&[&redirect]).await;
+    let failure = chat(&one(&server.base), &HeaderMap::new())
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(failure, Failure::Redirect(StatusCode::TEMPORARY_REDIRECT)),
+        "{failure:?}"
+    );
+    assert!(elsewhere.requests.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_compressed_answer_stays_as_it_came() {
+    let server = Server::start(&[&answer(
+        "200 OK",
+        "content-encoding: gzip\r\n",
+        "not gzip at all",
+    )])
+    .await;
+    let answer = chat(&one(&server.base), &HeaderMap::new()).await.unwrap();
+    assert_eq!(answer.headers["content-encoding"], "gzip");
+    assert_eq!(
+        answer.whole(100, Duration::from_secs(60)).await.unwrap(),
+        "not gzip at all"
+    );
+}
+
+#[tokio::test]
+async fn not_now_is_a_failure_and_no_is_an_answer() {
+    let body = r#"{"message":"m","type":"t","param":"p","code":"c"}"#;
+    for status in ["408 X", "429 X", "500 X", "502 X", "503 X", "529 X"] {
+        let server = Server::start(&[&answer(status, "retry-after: 7\r\n", body)]).await;
+        let failure = chat(&one(&server.base), &HeaderMap::new())
+            .await
+            .unwrap_err();
+        let Failure::Status(said) = &failure else {
+            panic!("{status}: {failure:?}");
+        };
+        assert_eq!(said.status.as_str(), &status[..3]);
+        assert_eq!(said.headers["retry-after"], "7");
+        assert_eq!(said.body, body);
+        assert_eq!(
+            (said.error.message.as_str(), said.error.code.as_str()),
+            ("m", "c")
+        );
+        assert_eq!(failure.status(), Some(said.status));
+    }
+    for status in [
+        "400 X", "401 X", "402 X", "403 X", "404 X", "413 X", "422 X",
+    ] {
+        let server = Server::start(&[&answer(status, "", body)]).await;
+        let answer = chat(&one(&server.base), &HeaderMap::new()).await.unwrap();
+        assert_eq!(answer.status.as_str(), &status[..3]);
+    }
+}
+
+#[tokio::test]
+async fn the_body_of_a_failure_is_kept_up_to_its_cap() {
+    let server = Server::start(&[&answer("500 X", "", &"x".repeat(100_000))]).await;
+    let failure = chat(&one(&server.base), &HeaderMap::new())
+        .await
+        .unwrap_err();
+    let Failure::Status(said) = failure else {
+        panic!("{failure:?}");
+    };
+    assert_eq!(said.body.len(), 64 << 10);
+}
+
+#[tokio::test]
+async fn no_connection_is_told_from_no_answer() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}/v1", listener.local_addr().unwrap());
+    drop(listener);
+    let failure = chat(&one(&base), &HeaderMap::new()).await.unwrap_err();
+    assert!(matches!(failure, Failure::Connect(_)), "{failure:?}");
+
+    let server = Server::start(&[]).await;
+    let targets = targets(&format!(
+        "{{id: a, provider: x, base_url: \"{}\", timeouts: {{first_byte: 20ms}}}}",
+        server.base
+    ));
+    let failure = soon(chat(&targets, &HeaderMap::new())).await.unwrap_err();
+    assert!(
+        matches!(failure, Failure::FirstByteTimeout(_)),
+        "{failure:?}"
+    );
+
+    let server = Server::start(&["no HTTP\r\n\r\n"]).await;
+    let failure = chat(&one(&server.base), &HeaderMap::new())
+        .await
+        .unwrap_err();
+    assert!(matches!(failure, Failure::Broken(_)), "{failure:?}");
+}
+
+#[tokio::test]
+async fn a_stream_can_be_looked_at_before_it_is_believed() {
+    let error = "data: {\"status_code\":429,\"error\":{\"message\":\"busy\"}}\n\n";
+    let chunk = format!("{STREAM_HEAD}{:x}\r\n{error}\r\n0\r\n\r\n", error.len());
+    let server = Server::start(&[&chunk]).await;
+    let mut answer = chat(&one(&server.base), &HeaderMap::new()).await.unwrap();
+    assert_eq!(answer.peek().await.unwrap().unwrap(), error);
+    // It is still there, and comes once.
+    assert_eq!(answer.peek().await.unwrap().unwrap(), error);
+    let mut body = answer.into_body();
+    assert_eq!(body.next().await.unwrap().unwrap(), error);
+    assert!(body.next().await.is_none());
+    assert_eq!(body.peek().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_stream_that_dies_before_its_first_byte_can_be_tried_elsewhere() {
+    // A chunk's length that is none breaks the body off without a byte of it.
+    let server = Server::start(&[&format!("{STREAM_HEAD}zz\r\n")]).await;
+    let mut answer = chat(&one(&server.base), &HeaderMap::new()).await.unwrap();
+    let failure = answer.peek().await.unwrap_err();
+    assert!(matches!(failure, Failure::Broken(_)), "{failure:?}");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_dropped_is_cancelled() {
+    let mut server = Server::start(&[&format!("{STREAM_HEAD}3\r\nabc\r\n")]).await;
+    let mut body = chat(&one(&server.base), &HeaderMap::new())
+        .await
+        .unwrap()
+        .into_body();
+    assert_eq!(body.next().await.unwrap().unwrap(), "abc");
+    assert!(server.closed.try_recv().is_err());
+    drop(body);
+    soon(server.closed.recv()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_request_that_is_dropped_is_cancelled() {
+    let mut server = Server::start(&[]).await;
+    let targets = one(&server.base);
+    let sending = tokio::spawn(async move { chat(&targets, &HeaderMap::new()).await.map(|_| ()) });
+    soon(server.requests.recv()).await.unwrap();
+    sending.abort();
+    soon(server.closed.recv()).await.unwrap();
+}
+
+#[tokio::test]
+async fn connections_are_kept_across_configurations() {
+    let ok = answer("200 OK", "", "{}");
+    let mut server = Server::start(&[&ok, &ok]).await;
+    let target = format!("{{id: a, provider: x, base_url: \"{}\"}}", server.base);
+    let old = targets(&target);
+    let read = |answer: Answer| answer.whole(100, Duration::from_secs(60));
+    read(chat(&old, &HeaderMap::new()).await.unwrap())
+        .await
+        .unwrap();
+    assert_eq!(server.requests.recv().await.unwrap().connection, 0);
+    let new = targets_after(&target, Some(&old));
+    drop(old);
+    read(chat(&new, &HeaderMap::new()).await.unwrap())
+        .await
+        .unwrap();
+    assert_eq!(server.requests.recv().await.unwrap().connection, 0);
+}
+
+#[tokio::test]
+async fn models_are_asked_of_the_first_target_that_knows() {
+    let ok = answer("200 OK", "", "{}");
+    let mut first = Server::start(&[&ok, &ok]).await;
+    let mut second = Server::start(&[&ok]).await;
+    let targets = targets(&format!(
+        "{{id: a, provider: x, model: m, base_url: \"{}\"}}, {{id: b, provider: y, model: org/n, base_url: \"{}\"}}",
+        first.base, second.base
+    ));
+    targets.models(Some("format=openrouter")).await.unwrap();
+    let head = first.requests.recv().await.unwrap().head;
+    assert!(
+        head.starts_with("get /v1/models?format=openrouter http/1.1\r\n"),
+        "{head}"
+    );
+    targets.model("y/org/n", None).await.unwrap();
+    let head = second.requests.recv().await.unwrap().head;
+    assert!(
+        head.starts_with("get /v1/models/org%2fn http/1.1\r\n"),
+        "{head}"
+    );
+    targets.model("unknown", None).await.unwrap();
+    let head = first.requests.recv().await.unwrap().head;
+    assert!(
+        head.starts_with("get /v1/models/unknown http/1.1\r\n"),
+        "{head}"
+    );
+}
+
+#[tokio::test]
+async fn a_key_is_never_shown() {
+    let server = Server::start(&[&answer("500 X", "", "{}")]).await;
+    let targets = one(&server.base);
+    let failure = chat(&targets, &HeaderMap::new()).await.unwrap_err();
+    let candidates = targets.candidates("m").unwrap();
+    let shown = format!("{targets:#?} {candidates:?} {failure:?} {failure}");
+    assert!(shown.contains("base_url"), "{shown}");
+    assert!(!shown.contains("topsecret"), "{shown}");
+}
+
+#[test]
+fn a_key_with_control_characters_leaves_its_target_out_without_showing_it() {
+    let text = "pack: {name: t, version: 1.0.0, enabled: true}\npolicies: {chain: []}\nproviders: {targets: [{id: a, provider: cerebras}]}\n";
+    let config = Config::parse(text, "test", Path::new("/")).unwrap();
+    let read = |reference: &SecretRef| reference.read_with(|_| Some("csk\u{1}topsecret".into()));
+    let error = Targets::build_with(&config, None, read).unwrap_err();
+    assert!(matches!(error, UpstreamError::NoTarget(_)), "{error:?}");
+    assert!(
+        !format!("{error} {error:?}").contains("topsecret"),
+        "{error:?}"
+    );
+}
+
+fn order(targets: &Targets, model: &str) -> Result<Vec<String>, NoSuchModel> {
+    let candidates = targets.candidates(model)?;
+    Ok(shown(&candidates))
+}
+
+fn shown(candidates: &Candidates) -> Vec<String> {
+    let show = |candidate: &Candidate| format!("{}:{}", candidate.target().id(), candidate.model());
+    candidates.iter().map(show).collect()
+}
+
+const FOUR: &str = "{id: big, provider: 'cerebras:chat:big'}, {id: any, provider: cerebras}, \
+    {id: gpt, provider: openai, model: gpt}, {id: local, provider: vllm, base_url: 'http://127.0.0.1:1/v1'}";
+
+#[test]
+fn the_models_own_targets_come_first_and_the_others_after() {
+    let targets = targets(FOUR);
+    assert_eq!(
+        order(&targets, "big").unwrap(),
+        ["big:big", "any:big", "local:big", "gpt:gpt"]
+    );
+    assert_eq!(
+        order(&targets, "gpt").unwrap(),
+        ["any:gpt", "gpt:gpt", "local:gpt", "big:big"]
+    );
+    assert_eq!(
+        order(&targets, "new").unwrap(),
+        ["any:new", "local:new", "big:big", "gpt:gpt"]
+    );
+}
+
+#[test]
+fn a_prefix_picks_the_provider_and_is_stripped() {
+    let targets = targets(FOUR);
+    assert_eq!(
+        order(&targets, "cerebras/big").unwrap(),
+        ["big:big", "any:big", "gpt:gpt"]
+    );
+    assert_eq!(
+        order(&targets, "openai/gpt").unwrap(),
+        ["gpt:gpt", "big:big"]
+    );
+    assert!(order(&targets, "openai/big").is_err());
+    assert_eq!(
+        order(&targets, "cerebras/org/m").unwrap(),
+        ["any:org/m", "big:big", "gpt:gpt"]
+    );
+    // Nobody's provider: part of the model's name.
+    assert_eq!(
+        order(&targets, "org/m").unwrap(),
+        ["any:org/m", "local:org/m", "big:big", "gpt:gpt"]
+    );
+}
+
+#[test]
+fn a_pinned_name_with_a_slash_is_one_name() {
+    let targets = targets(
+        "{id: a, provider: vllm, model: vllm/m, base_url: 'http://127.0.0.1:1/v1'}, {id: b, provider: vllm, model: m, base_url: 'http://127.0.0.1:1/v1'}",
+    );
+    assert_eq!(order(&targets, "vllm/m").unwrap(), ["a:vllm/m", "b:m"]);
+}
+
+#[test]
+fn a_model_that_nobody_takes_has_no_candidate() {
+    let targets = targets(
+        "{id: a, provider: 'cerebras:chat:m'}, {id: b, provider: openai, secret_key_ref: {env: UNSET}}",
+    );
+    assert_eq!(order(&targets, "m").unwrap(), ["a:m"]);
+    for model in ["n", "", "cerebras/", "cerebras/n", "openai/m"] {
+        assert_eq!(order(&targets, model).unwrap_err().model, model);
+    }
+    assert_eq!(targets.warnings().len(), 1);
+}
+
+#[test]
+fn a_restriction_chooses_and_orders() {
+    let targets = targets(FOUR);
+    let mut candidates = targets.candidates("big").unwrap();
+    candidates
+        .restrict(&["gpt", "nobody", "any", "gpt"])
+        .unwrap();
+    assert_eq!(shown(&candidates), ["gpt:gpt", "any:big"]);
+    assert_eq!(candidates.restrict(&["big"]), Err(NoneLeft));
+    assert_eq!(candidates.restrict(&[] as &[&str]), Err(NoneLeft));
+    assert_eq!(shown(&candidates), ["gpt:gpt", "any:big"]);
+}

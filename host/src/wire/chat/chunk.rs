@@ -1,0 +1,207 @@
+//! One event of a streamed answer: the hot path.
+//!
+//! One pass finds every text and where its JSON literal lies. Nothing is copied but texts that have escapes in them.
+//!
+//! What must stay true: a text that a client would show is a piece here, or the event is [`NotAChunk`].
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+use smallvec::SmallVec;
+
+use super::scan;
+use super::splice::Slot;
+use crate::wire::{Channel, Usage};
+
+/// An event's data can't be read as a chunk: nobody knows what text is in it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the upstream sent what is no chat completion: {0}")]
+pub struct NotAChunk(pub(super) String);
+
+impl From<serde_json::Error> for NotAChunk {
+    fn from(error: serde_json::Error) -> NotAChunk {
+        NotAChunk(error.to_string())
+    }
+}
+
+/// A chunk, read. It borrows from the event's data.
+#[derive(Debug, Default)]
+pub struct Chunk<'a> {
+    /// Every text: choices in the order of the array; in each reasoning, content, refusal, tool calls by index. No empty
+    /// ones, but for a tool call that opens.
+    pub pieces: SmallVec<[Piece<'a>; 2]>,
+    /// The choices that end, and why.
+    pub finishes: SmallVec<[(u32, Cow<'a, str>); 1]>,
+    /// What it took, where the chunk says so.
+    pub usage: Option<Usage>,
+    /// The model that answers.
+    pub model: Option<Cow<'a, str>>,
+    /// That the upstream broke off.
+    pub error: Option<Box<UpstreamError>>,
+    /// How many choices the chunk has.
+    pub choices: usize,
+    /// Where the values of `logprobs` and `reasoning_logprobs` lie, by choice; those that are null left out.
+    pub logprobs: SmallVec<[(u32, Range<usize>); 1]>,
+    /// A role, or something in a delta that nobody here knows.
+    pub(super) extras: bool,
+}
+
+/// One text of a chunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece<'a> {
+    /// The choice that it belongs to.
+    pub choice: u32,
+    /// What it is.
+    pub channel: PieceChannel<'a>,
+    /// The text, without JSON escapes. Half of a surrogate pair is read as U+FFFD.
+    pub text: Cow<'a, str>,
+    /// Where it lies in the data.
+    pub slot: Slot,
+}
+
+/// The channel of a piece.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PieceChannel<'a> {
+    /// What is thought.
+    Reasoning,
+    /// What is said.
+    Content,
+    /// Why the model won't.
+    Refusal,
+    /// Arguments of a tool call.
+    Tool {
+        /// The call's place among those of the choice.
+        index: u32,
+        /// Its id, in the piece that opens it.
+        id: Option<Cow<'a, str>>,
+        /// Its tool, in the piece that opens it.
+        name: Option<Cow<'a, str>>,
+    },
+}
+
+impl<'a> PieceChannel<'a> {
+    /// The channel as its first piece names it.
+    pub fn opening(channel: &'a Channel) -> PieceChannel<'a> {
+        let named = |text: &'a str| Some(Cow::Borrowed(text)).filter(|text| !text.is_empty());
+        match channel {
+            Channel::Content => PieceChannel::Content,
+            Channel::Reasoning => PieceChannel::Reasoning,
+            Channel::Refusal => PieceChannel::Refusal,
+            Channel::ToolArguments(call) => PieceChannel::Tool {
+                index: call.index,
+                id: named(&call.id),
+                name: named(&call.name),
+            },
+        }
+    }
+
+    /// The channel as every later piece names it.
+    pub fn continuing(channel: &Channel) -> PieceChannel<'static> {
+        match channel {
+            Channel::Content => PieceChannel::Content,
+            Channel::Reasoning => PieceChannel::Reasoning,
+            Channel::Refusal => PieceChannel::Refusal,
+            Channel::ToolArguments(call) => PieceChannel::Tool {
+                index: call.index,
+                id: None,
+                name: None,
+            },
+        }
+    }
+
+    /// Whether this opens a tool call.
+    pub fn opens_call(&self) -> bool {
+        matches!(self, PieceChannel::Tool { id, name, .. } if id.is_some() || name.is_some())
+    }
+
+    /// The order in which the texts of one delta go.
+    pub(super) fn rank(&self) -> (u8, u32) {
+        match self {
+            PieceChannel::Reasoning => (0, 0),
+            PieceChannel::Content => (1, 0),
+            PieceChannel::Refusal => (2, 0),
+            PieceChannel::Tool { index, .. } => (3, *index),
+        }
+    }
+}
+
+/// What an upstream says when it breaks off in mid-stream. What it doesn't say is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UpstreamError {
+    /// A sentence.
+    pub message: String,
+    /// Its `type`.
+    pub kind: String,
+    /// Its `param`.
+    pub param: String,
+    /// Its `code`.
+    pub code: String,
+    /// The HTTP status that it would have been.
+    pub status: Option<u16>,
+}
+
+impl<'a> Chunk<'a> {
+    /// Reads an event's data.
+    ///
+    /// # Errors
+    /// [`NotAChunk`] for what isn't UTF-8, isn't one JSON object, has a key twice that matters here, or has a text, choice or
+    /// tool call of an unknown shape.
+    pub fn parse(data: &'a [u8]) -> Result<Chunk<'a>, NotAChunk> {
+        let data = std::str::from_utf8(data).map_err(|error| NotAChunk(error.to_string()))?;
+        let mut chunk = Chunk::default();
+        scan::scan(data, &mut chunk)?;
+        Ok(chunk)
+    }
+
+    /// Whether the chunk still says something when that piece's text is taken out of it: a role, a tool call's id or name, a
+    /// finish, usage, an error, another piece, another choice, or something that nobody here knows.
+    pub fn carries_more(&self, piece: usize) -> bool {
+        self.pieces.len() > 1
+            || self.choices > 1
+            || self.extras
+            || !self.finishes.is_empty()
+            || self.usage.is_some()
+            || self.error.is_some()
+            || self
+                .pieces
+                .get(piece)
+                .is_some_and(|piece| piece.channel.opens_call())
+    }
+
+    /// Where the logprobs of that choice lie.
+    pub fn logprobs_of(&self, choice: u32) -> impl Iterator<Item = Range<usize>> {
+        self.logprobs
+            .iter()
+            .filter(move |(of, _)| *of == choice)
+            .map(|(_, span)| span.clone())
+    }
+}
+
+/// Whether an event's data may hold what is read even where no policy wants answers: a finish, usage, an error.
+///
+/// `false` is certain; `true` isn't, for such a key may stand anywhere in the JSON.
+pub fn needs_parse(data: &[u8]) -> bool {
+    static KEYS: LazyLock<[Finder<'static>; 3]> =
+        LazyLock::new(|| ["\"finish_reason\"", "\"usage\"", "\"error\""].map(Finder::new));
+    // A letter of a key can be written as an escape.
+    static ESCAPED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\\u00"));
+    KEYS.iter().any(|key| {
+        let mut ends = key.find_iter(data).map(|at| at + key.needle().len());
+        ends.any(|end| !is_null(&data[end..]))
+    }) || ESCAPED.find(data).is_some()
+}
+
+/// Whether what follows a key is null.
+fn is_null(after_key: &[u8]) -> bool {
+    let value = after_key
+        .trim_ascii_start()
+        .strip_prefix(b":")
+        .map(<[u8]>::trim_ascii_start);
+    value.is_some_and(|value| value.starts_with(b"null"))
+}
+
+#[cfg(test)]
+#[path = "chunk_tests.rs"]
+mod tests;

@@ -1,0 +1,106 @@
+//! What one choice of a chunk adds, or what one choice of a whole answer says.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::calls::{Calls, OldCall};
+use super::keys::DeltaKey;
+use crate::wire::chat::chunk::{Chunk, Piece, PieceChannel};
+use crate::wire::chat::splice::Slot;
+use crate::wire::raw::{RawObject, span_in, unescape};
+
+pub(super) struct Delta<'a, 'c> {
+    pub(super) data: &'a str,
+    pub(super) chunk: &'c mut Chunk<'a>,
+}
+
+impl<'a> DeserializeSeed<'a> for Delta<'a, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'a> Visitor<'a> for Delta<'a, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a delta")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
+        let Delta { data, chunk } = self;
+        let mut seen = 0;
+        while let Some(key) = map.next_key::<DeltaKey>()? {
+            let channel = match key.once(&mut seen)? {
+                DeltaKey::Content => PieceChannel::Content,
+                DeltaKey::Reasoning | DeltaKey::ReasoningContent => PieceChannel::Reasoning,
+                DeltaKey::Refusal => PieceChannel::Refusal,
+                DeltaKey::ToolCalls => {
+                    map.next_value_seed(Calls { data, chunk })?;
+                    continue;
+                }
+                DeltaKey::FunctionCall => {
+                    map.next_value_seed(OldCall { data, chunk })?;
+                    continue;
+                }
+                DeltaKey::Role | DeltaKey::Other => {
+                    chunk.extras |= map.next_value::<Option<IgnoredAny>>()?.is_some();
+                    continue;
+                }
+            };
+            let value: &RawValue = map.next_value()?;
+            text(data, value.get(), channel, chunk).map_err(A::Error::custom)?;
+        }
+        Ok(())
+    }
+}
+
+/// A text, null, or parts with a text each.
+fn text<'a>(
+    data: &'a str,
+    json: &'a str,
+    channel: PieceChannel<'a>,
+    chunk: &mut Chunk<'a>,
+) -> Result<(), serde_json::Error> {
+    let mut push = |channel, json: &'a str| {
+        let text = unescape(json)?;
+        if !text.is_empty() {
+            let slot = Slot::value(span_in(data, json));
+            chunk.pieces.push(Piece {
+                choice: 0,
+                channel,
+                text,
+                slot,
+            });
+        }
+        Some(())
+    };
+    if push(channel.clone(), json).is_some() || json == "null" {
+        return Ok(());
+    }
+    for part in serde_json::from_str::<Vec<RawObject<'a>>>(json)? {
+        let mut seen = [false; 2];
+        for (key, value) in part.members {
+            let (channel, seen) = match key.as_ref() {
+                "text" => (channel.clone(), &mut seen[0]),
+                "refusal" => (PieceChannel::Refusal, &mut seen[1]),
+                _ => continue,
+            };
+            if std::mem::replace(seen, true) {
+                return Err(serde_json::Error::custom("a part has two texts"));
+            }
+            if push(channel, value.get()).is_none() {
+                return Err(serde_json::Error::custom("a part's text is no string"));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! The finder, and what it puts in a match's place.
+
+use sha2::{Digest, Sha256};
+use witgate_policy::redact::{Finder, Scan, View};
+
+use crate::entity::Entity;
+use crate::find;
+use crate::settings::{Format, Set};
+
+/// Finds entities.
+#[derive(Clone)]
+pub struct Detector {
+    entities: Set,
+    format: Format,
+    salt: String,
+}
+
+impl Detector {
+    /// One that finds these. The salt is for [`Format::Hash`].
+    pub fn new(entities: Set, format: Format, salt: String) -> Detector {
+        Detector {
+            entities,
+            format,
+            salt,
+        }
+    }
+}
+
+impl Finder for Detector {
+    fn scan(&self, view: &View<'_>, from: usize) -> Scan {
+        find::scan(self.entities, view, from)
+    }
+
+    fn replace(&self, kind: usize, value: &str, out: &mut String) {
+        let entity = Entity::ALL[kind];
+        match self.format {
+            Format::Label => out.extend(["[", entity.label(), "]"]),
+            Format::Mask => mask(entity, value, out),
+            Format::Hash => {
+                let hash = Sha256::new()
+                    .chain_update(&self.salt)
+                    .chain_update(value)
+                    .finalize();
+                out.extend(["[", entity.label(), ":"]);
+                for half in hash[..4].iter().flat_map(|byte| [byte >> 4, byte & 15]) {
+                    out.extend(char::from_digit(u32::from(half), 16));
+                }
+                out.push(']');
+            }
+        }
+    }
+}
+
+fn mask(entity: Entity, value: &str, out: &mut String) {
+    let shown = match entity {
+        Entity::Card | Entity::Iban | Entity::Ssn | Entity::Phone => 4,
+        Entity::Email | Entity::Ip | Entity::ApiKey => 0,
+    };
+    let mut hidden = value.chars().filter(|c| c.is_alphanumeric()).count();
+    hidden = hidden.saturating_sub(shown);
+    for c in value.chars() {
+        if c.is_alphanumeric() && hidden > 0 {
+            hidden -= 1;
+            out.push('*');
+        } else {
+            out.push(c);
+        }
+    }
+}

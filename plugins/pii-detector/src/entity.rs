@@ -1,0 +1,62 @@
+//! What is looked for.
+
+use serde::Deserialize;
+
+/// A kind of personal data or secret. Its number is the kind of its matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Entity {
+    /// An e-mail address.
+    Email,
+    /// A payment card's number.
+    Card,
+    /// An international bank account number.
+    Iban,
+    /// A US social security number.
+    Ssn,
+    /// An IP address.
+    Ip,
+    /// A phone number.
+    Phone,
+    /// An API key, a token, a private key.
+    ApiKey,
+}
+
+impl Entity {
+    /// All of them, by number.
+    pub const ALL: [Entity; 7] = [
+        Entity::Email,
+        Entity::Card,
+        Entity::Iban,
+        Entity::Ssn,
+        Entity::Ip,
+        Entity::Phone,
+        Entity::ApiKey,
+    ];
+
+    /// Its name, as the settings have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Entity::Email => "email",
+            Entity::Card => "card",
+            Entity::Iban => "iban",
+            Entity::Ssn => "ssn",
+            Entity::Ip => "ip",
+            Entity::Phone => "phone",
+            Entity::ApiKey => "api_key",
+        }
+    }
+
+    /// What stands in its place, without the brackets.
+    pub fn label(self) -> &'static str {
+        match self {
+            Entity::Email => "EMAIL",
+            Entity::Card => "CARD",
+            Entity::Iban => "IBAN",
+            Entity::Ssn => "SSN",
+            Entity::Ip => "IP",
+            Entity::Phone => "PHONE",
+            Entity::ApiKey => "API_KEY",
+        }
+    }
+}

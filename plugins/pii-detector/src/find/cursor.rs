@@ -1,0 +1,84 @@
+//! What a recogniser sees: the bytes from its start on, of which the last may not have come yet.
+
+use witgate_policy::redact::View;
+
+use super::{WORD, class};
+
+/// Nothing can be said before more of the text is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct More;
+
+pub(super) struct Cursor<'a> {
+    view: &'a View<'a>,
+    bytes: &'a [u8],
+    /// Where the entity would start.
+    pub(super) start: usize,
+}
+
+impl<'a> Cursor<'a> {
+    pub(super) fn new(view: &'a View<'a>, start: usize) -> Cursor<'a> {
+        Cursor {
+            view,
+            bytes: view.text.as_bytes(),
+            start,
+        }
+    }
+
+    /// The bytes that are there.
+    pub(super) fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The text from the start to this offset, which is there.
+    pub(super) fn text_to(&self, end: usize) -> &'a str {
+        &self.view.text[self.start..end]
+    }
+
+    /// The byte at this offset; 0 after the end of the text.
+    pub(super) fn get(&self, at: usize) -> Result<u8, More> {
+        match self.bytes.get(at) {
+            Some(byte) => Ok(*byte),
+            None if self.view.end => Ok(0),
+            None => Err(More),
+        }
+    }
+
+    pub(super) fn is_digit(&self, at: usize) -> Result<bool, More> {
+        Ok(self.get(at)?.is_ascii_digit())
+    }
+
+    pub(super) fn is_word(&self, at: usize) -> Result<bool, More> {
+        Ok(class(self.get(at)?) & WORD != 0)
+    }
+
+    /// Whether these bytes stand at this offset.
+    pub(super) fn has(&self, at: usize, expected: &str) -> Result<bool, More> {
+        for (n, byte) in expected.bytes().enumerate() {
+            if self.get(at + n)? != byte {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The two characters before the start, the nearer one first.
+    pub(super) fn before(&self) -> (Option<char>, Option<char>) {
+        self.view.before(self.start)
+    }
+
+    /// Whether a number may start here: it isn't the rest of a longer one, `1.` or `1-` before it.
+    pub(super) fn number_may_start(&self) -> bool {
+        match self.before() {
+            (Some('.' | '-'), far) => !far.is_some_and(|c| c.is_ascii_digit()),
+            _ => true,
+        }
+    }
+
+    /// Whether a number may end here: no word goes on, nor does a longer number after a `.` or `-`.
+    pub(super) fn number_may_end(&self, at: usize) -> Result<bool, More> {
+        match self.get(at)? {
+            b'.' | b'-' => Ok(!self.is_digit(at + 1)?),
+            byte => Ok(class(byte) & WORD == 0),
+        }
+    }
+}

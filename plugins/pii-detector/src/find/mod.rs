@@ -1,0 +1,183 @@
+//! Where in a text the entities are: one pass over its bytes, with a recogniser for each entity at each word's start.
+//!
+//! What must stay true, so that a text may be cut anywhere: a recogniser looks at no more than the two characters before
+//! its start, and says yes or no only when nothing that may follow can change that. Each of them is bounded, so no text
+//! stays undecided for long.
+
+mod cursor;
+mod email;
+mod iban;
+mod ip;
+mod keys;
+mod number;
+mod phone;
+
+use witgate_policy::redact::{Found, Scan, View};
+
+use crate::entity::Entity;
+use crate::settings::Set;
+use cursor::{Cursor, More};
+
+/// A letter, digit or underscore. What begins in the midst of these is part of a longer word.
+const WORD: u8 = 1;
+const DIGIT: u8 = 2;
+const HEX: u8 = 4;
+/// A byte of an address's local part.
+const LOCAL: u8 = 8;
+/// An entity can begin with it although it's no word: `+`, `(`, `:`, `-`.
+const MARK: u8 = 16;
+/// A prefixed key can begin with it.
+const KEY: u8 = 32;
+/// A byte of base64 as in URLs.
+const URL: u8 = 64;
+/// A byte of a private key's text between its lines of dashes.
+const PEM: u8 = 128;
+
+/// What each byte may be. Letters from À to ʯ are two bytes; the first counts as a letter, the second goes with it.
+/// All other letters beyond ASCII are no part of any entity and no part of a word around one.
+const CLASS: [u8; 256] = {
+    let mut class = [0; 256];
+    let mut b = 0;
+    while b < 256 {
+        let byte = b as u8;
+        class[b] = match byte {
+            b'0'..=b'9' => WORD | LOCAL | HEX | DIGIT,
+            b'a'..=b'f' | b'A'..=b'F' => WORD | LOCAL | HEX,
+            b'g'..=b'z' | b'G'..=b'Z' | b'_' | 0xc3..=0xc9 => WORD | LOCAL,
+            b'-' | b'+' => LOCAL | MARK,
+            b'.' | b'%' => LOCAL,
+            b'(' | b':' => MARK,
+            _ => 0,
+        };
+        if matches!(byte, b'A' | b'c' | b'e' | b'g' | b's' | b'x') {
+            class[b] |= KEY;
+        }
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') {
+            class[b] |= URL;
+        }
+        let marks = matches!(byte, b'+' | b'/' | b'=' | b'\\' | b':' | b',' | b'.' | b'_');
+        if byte.is_ascii_alphanumeric() || marks || matches!(byte, b' ' | b'\r' | b'\n' | b'\t') {
+            class[b] |= PEM;
+        }
+        b += 1;
+    }
+    class
+};
+
+fn class(byte: u8) -> u8 {
+    CLASS[usize::from(byte)]
+}
+
+/// Whether this character is part of a word, as [`WORD`] has it.
+fn is_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_' || ('\u{c0}'..='\u{27f}').contains(&c)
+}
+
+/// How many bytes the letter takes that starts with this byte.
+fn width(byte: u8) -> usize {
+    if byte < 0x80 { 1 } else { 2 }
+}
+
+/// `Ok(Some(end))`, `Ok(None)` for no, or [`More`] must be seen.
+type Answer = Result<Option<usize>, More>;
+
+/// The first entity of the set at or after `from`.
+pub(crate) fn scan(entities: Set, view: &View<'_>, from: usize) -> Scan {
+    let bytes = view.text.as_bytes();
+    let mut at = from;
+    let mut in_word = view.before(from).0.is_some_and(is_word);
+    let mut locals = email::Runs::default();
+    while at < bytes.len() {
+        let class = class(bytes[at]);
+        let starts = class & MARK != 0 || class & WORD != 0 && !in_word;
+        if starts {
+            match entity_at(entities, view, at, class, &mut locals) {
+                Ok(None) => {}
+                Ok(Some((end, entity))) => {
+                    return Scan::Found(Found {
+                        start: at,
+                        end,
+                        kind: entity as usize,
+                    });
+                }
+                Err(More) => return Scan::Clear(at),
+            }
+        }
+        in_word = class & WORD != 0;
+        at += 1;
+        if in_word {
+            at = word_end(bytes, at - 1);
+        }
+    }
+    Scan::Clear(bytes.len())
+}
+
+/// Where the word ends that these bytes are in.
+fn word_end(bytes: &[u8], mut at: usize) -> usize {
+    while at < bytes.len() && class(bytes[at]) & WORD != 0 {
+        at += width(bytes[at]);
+    }
+    at
+}
+
+/// The entity that starts right here. The first of these that isn't a no decides.
+fn entity_at(
+    entities: Set,
+    view: &View<'_>,
+    at: usize,
+    class: u8,
+    locals: &mut email::Runs,
+) -> Result<Option<(usize, Entity)>, More> {
+    let cursor = Cursor::new(view, at);
+    let wanted = |entity| entities.has(entity);
+    let found = |end: Option<usize>, entity| end.map(|end| (end, entity));
+    if wanted(Entity::ApiKey) && (class & KEY != 0 || class & MARK != 0) {
+        let end = match class & MARK {
+            0 => keys::prefixed(&cursor)?,
+            _ => keys::block(&cursor)?,
+        };
+        if end.is_some() {
+            return Ok(found(end, Entity::ApiKey));
+        }
+    }
+    if wanted(Entity::Email)
+        && class & WORD != 0
+        && let Some(end) = email::address(&cursor, locals)?
+    {
+        return Ok(Some((end, Entity::Email)));
+    }
+    if wanted(Entity::Ip) {
+        if (class & HEX != 0 || view.text.as_bytes()[at] == b':')
+            && let Some(end) = ip::v6(&cursor)?
+        {
+            return Ok(Some((end, Entity::Ip)));
+        }
+        if class & DIGIT != 0
+            && let Some(end) = ip::v4(&cursor)?
+        {
+            return Ok(Some((end, Entity::Ip)));
+        }
+    }
+    if wanted(Entity::Iban)
+        && class & (WORD | DIGIT) == WORD
+        && let Some(end) = iban::iban(&cursor)?
+    {
+        return Ok(Some((end, Entity::Iban)));
+    }
+    if class & DIGIT != 0 {
+        if wanted(Entity::Card)
+            && let Some(end) = number::card(&cursor)?
+        {
+            return Ok(Some((end, Entity::Card)));
+        }
+        if wanted(Entity::Ssn)
+            && let Some(end) = number::ssn(&cursor)?
+        {
+            return Ok(Some((end, Entity::Ssn)));
+        }
+    }
+    if wanted(Entity::Phone) && class & (DIGIT | MARK) != 0 {
+        return Ok(found(phone::phone(&cursor)?, Entity::Phone));
+    }
+    Ok(None)
+}

@@ -1,0 +1,160 @@
+//! The policy: what becomes of a request and an answer in which something was found.
+
+use std::rc::Rc;
+
+use witgate_policy::prelude::*;
+use witgate_policy::redact::{Form, Redactor};
+
+use crate::detector::Detector;
+use crate::entity::Entity;
+use crate::settings::{Action, Settings};
+
+/// Keeps personal data and secrets out of requests and answers.
+#[derive(Clone, Deserialize)]
+#[serde(from = "Settings")]
+pub struct PiiDetector {
+    settings: Rc<Settings>,
+    detector: Rc<Detector>,
+    /// What was found in the answer.
+    found: Tally,
+}
+
+/// How often each entity was found, by number.
+#[derive(Clone, Copy, Default)]
+struct Tally([u32; Entity::ALL.len()]);
+
+impl From<Settings> for PiiDetector {
+    fn from(settings: Settings) -> PiiDetector {
+        let salt = settings.salt.clone();
+        PiiDetector {
+            detector: Rc::new(Detector::new(settings.entities, settings.format, salt)),
+            settings: Rc::new(settings),
+            found: Tally::default(),
+        }
+    }
+}
+
+impl Policy for PiiDetector {
+    fn prepare(&mut self) -> Result<(), String> {
+        if self.settings.entities.is_empty() {
+            return Err("entities: name at least one, or leave the key out for all".into());
+        }
+        if !self.settings.requests && !self.settings.answers {
+            return Err(
+                "requests and answers are both false: nothing would be looked at. Leave one of them true, or take \
+                 the stage out of the chain"
+                    .into(),
+            );
+        }
+        Ok(())
+    }
+
+    fn hooks(&self) -> Hooks {
+        let mut hooks = Hooks::empty();
+        hooks.set(Hooks::ON_REQUEST, self.settings.requests);
+        hooks.set(Hooks::ON_ANSWER | Hooks::ON_COMPLETE, self.settings.answers);
+        hooks
+    }
+
+    fn on_request(&mut self) -> Verdict {
+        let mut found = Tally::default();
+        for (index, segment) in (0..).zip(request::segments()) {
+            let mut redactor = self.redactor(&segment.channel);
+            let redacted = redactor.whole(&segment.text);
+            found.add(&redactor.take_counts());
+            if let (Action::Redact, Some(text)) = (self.settings.action, redacted) {
+                request::replace_segment(index, &text);
+            }
+        }
+        found.report("in the request");
+        match self.settings.action {
+            Action::Deny if found.any() => found.denial("request").into(),
+            _ => Verdict::Proceed,
+        }
+    }
+
+    fn on_answer(&mut self, _choice: u32, channel: &Channel) -> Option<Box<dyn Passage<Self>>> {
+        Some(Box::new(Redacting(self.redactor(channel))))
+    }
+
+    fn on_complete(&mut self) {
+        self.found.report("in the answer");
+    }
+
+    fn schema() -> Option<String> {
+        Some(include_str!("../settings.schema.json").into())
+    }
+}
+
+impl PiiDetector {
+    fn redactor(&self, channel: &Channel) -> Redactor<Rc<Detector>> {
+        let redactor = Redactor::new(Rc::clone(&self.detector), Form::of(channel));
+        match self.settings.action {
+            Action::Report => redactor.watching(),
+            Action::Redact | Action::Deny => redactor,
+        }
+    }
+}
+
+/// One passage of an answer.
+struct Redacting(Redactor<Rc<Detector>>);
+
+impl Passage<PiiDetector> for Redacting {
+    fn on_delta(&mut self, policy: &mut PiiDetector, text: &str) -> Edit {
+        let edit = self.0.push(text);
+        self.settle(policy, edit)
+    }
+
+    fn on_end(&mut self, policy: &mut PiiDetector, _finish: &str) -> Edit {
+        let edit = self.0.finish();
+        self.settle(policy, edit)
+    }
+}
+
+impl Redacting {
+    fn settle(&mut self, policy: &mut PiiDetector, edit: Edit) -> Edit {
+        let counts = self.0.take_counts();
+        if counts.is_empty() {
+            return edit;
+        }
+        policy.found.add(&counts);
+        match policy.settings.action {
+            Action::Deny => policy.found.denial("answer").into(),
+            Action::Redact | Action::Report => edit,
+        }
+    }
+}
+
+impl Tally {
+    fn add(&mut self, counts: &[u32]) {
+        for (sum, count) in self.0.iter_mut().zip(counts) {
+            *sum = sum.saturating_add(*count);
+        }
+    }
+
+    fn any(&self) -> bool {
+        self.0.iter().any(|count| *count > 0)
+    }
+
+    fn found(&self) -> impl Iterator<Item = (Entity, u32)> {
+        let all = Entity::ALL.into_iter().zip(self.0);
+        all.filter(|(_, count)| *count > 0)
+    }
+
+    /// Names the kinds, never a value.
+    fn denial(&self, place: &str) -> Denial {
+        let names: Vec<_> = self.found().map(|(entity, _)| entity.name()).collect();
+        let names = names.join(", ");
+        Denial::new(
+            "pii",
+            format!("the {place} contains personal data or secrets: {names}"),
+        )
+    }
+
+    fn report(&self, place: &str) {
+        for (entity, count) in self.found() {
+            let code = format!("pii.{}", entity.name());
+            host::report(&Finding::new(code, count).with_detail(place));
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What the operator may set, under `policy.pii-detector`.
+
+use serde::{Deserialize, Deserializer};
+
+use crate::entity::Entity;
+
+/// What to do with what is found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Put something else in its place.
+    #[default]
+    Redact,
+    /// Deny the request, or end the answer.
+    Deny,
+    /// Change nothing, report it.
+    Report,
+}
+
+/// What stands in a match's place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// `[CARD]`.
+    #[default]
+    Label,
+    /// The same shape in asterisks; the last four letters or digits of cards, accounts, phone and social security
+    /// numbers stay.
+    Mask,
+    /// `[CARD:1a2b3c4d]`: the same for the same value, so that what belongs together can be told.
+    Hash,
+}
+
+/// Some of the entities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Set(u8);
+
+impl Set {
+    /// Whether this one is in it.
+    pub fn has(self, entity: Entity) -> bool {
+        self.0 & (1 << entity as u8) != 0
+    }
+
+    /// Whether there is none in it.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl Default for Set {
+    fn default() -> Set {
+        Entity::ALL.into_iter().collect()
+    }
+}
+
+impl FromIterator<Entity> for Set {
+    fn from_iter<T: IntoIterator<Item = Entity>>(entities: T) -> Set {
+        let bits = entities.into_iter().map(|entity| 1 << entity as u8);
+        Set(bits.fold(0, |all, one| all | one))
+    }
+}
+
+impl<'de> Deserialize<'de> for Set {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Set, D::Error> {
+        let entities = Vec::<Entity>::deserialize(deserializer)?;
+        Ok(entities.into_iter().collect())
+    }
+}
+
+/// How to look, and what to put in a match's place.
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    #[serde(default)]
+    pub(crate) action: Action,
+    #[serde(default)]
+    pub(crate) entities: Set,
+    #[serde(default)]
+    pub(crate) format: Format,
+    /// Goes before each value that is hashed, so that nobody can try values out.
+    #[serde(default)]
+    pub(crate) salt: String,
+    #[serde(default = "yes")]
+    pub(crate) requests: bool,
+    #[serde(default = "yes")]
+    pub(crate) answers: bool,
+}
+
+fn yes() -> bool {
+    true
+}

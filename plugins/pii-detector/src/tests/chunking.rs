@@ -1,0 +1,247 @@
+//! The same text at every chunking, and untouched chunks where there is nothing to redact.
+
+use proptest::prelude::*;
+use witgate_policy::Edit;
+use witgate_policy::redact::{Finder, Form, Redactor, redact_all};
+
+use super::{detector, passage};
+
+/// What the host makes of a passage: the text that goes out, and whether every chunk did as it came.
+fn run<'a, F: Finder>(
+    mut redactor: Redactor<F>,
+    chunks: impl Iterator<Item = &'a str>,
+) -> (String, bool) {
+    let mut out = String::new();
+    let mut held = String::new();
+    let mut untouched = true;
+    let mut settle = |edit: Edit, held: &mut String| {
+        match edit {
+            Edit::Forward => out.push_str(held),
+            Edit::Hold => {
+                assert!(held.len() < 16 * 1024, "too much held");
+                return;
+            }
+            Edit::Replace(text) => {
+                untouched = false;
+                out.push_str(&text);
+            }
+            Edit::Deny(_) => unreachable!("a redactor denies nothing"),
+        }
+        held.clear();
+    };
+    for chunk in chunks {
+        held.push_str(chunk);
+        settle(redactor.push(chunk), &mut held);
+    }
+    let last = redactor.finish();
+    assert_ne!(last, Edit::Hold);
+    settle(last, &mut held);
+    (out, untouched)
+}
+
+/// Pieces of these lengths, in characters, again and again.
+fn pieces<'a>(text: &'a str, lengths: &'a [usize]) -> impl Iterator<Item = &'a str> {
+    let mut rest = text;
+    let mut lengths = lengths.iter().cycle();
+    std::iter::from_fn(move || {
+        let length = *lengths.next()?;
+        let at = rest
+            .char_indices()
+            .nth(length)
+            .map_or(rest.len(), |(at, _)| at);
+        let (piece, more) = rest.split_at(at);
+        rest = more;
+        (!piece.is_empty()).then_some(piece)
+    })
+}
+
+fn check(form: Form, text: &str, lengths: &[usize]) -> Result<(), TestCaseError> {
+    let whole = redact_all(detector(), form, text);
+    let expected = whole.as_deref().unwrap_or(text);
+    let (out, untouched) = run(passage(form), pieces(text, lengths));
+    prop_assert_eq!(&out, expected);
+    prop_assert_eq!(untouched, whole.is_none());
+    let (out, _) = run(passage(form).patience(40), pieces(text, lengths));
+    prop_assert_eq!(&out, expected);
+    let (out, untouched) = run(passage(form).watching(), pieces(text, lengths));
+    prop_assert!(untouched && out == text);
+    Ok(())
+}
+
+const ENTITIES: &[&str] = &[
+    "john.doe+x@mail.example.com",
+    "jürgen@müller.de",
+    "4111 1111 1111 1111",
+    "4111111111111111",
+    "3782-822463-10005",
+    "DE89 3704 0044 0532 0130 00",
+    "GB82WEST12345698765432",
+    "123-45-6789",
+    "10.0.0.1",
+    "2001:db8::ff00:42:8329",
+    "::1",
+    "+44 (0)20 7946 0958",
+    "(415) 555-2671",
+    "01 23 45 67 89",
+    "sk-ant-aB3dE6gH9jK2mN5pQ8sT1vW4",
+    "AKIAIOSFODNN7EXAMPLE",
+    "xoxb-123456789012-aBcDeFgHiJ",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N",
+    "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEF\n-----END PRIVATE KEY-----",
+    "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEF",
+];
+
+const NOISE: &[&str] = &[
+    " ",
+    " ",
+    ".",
+    ",",
+    "-",
+    "@",
+    ":",
+    "::",
+    "+",
+    "(",
+    ")",
+    "/",
+    "\"",
+    "\\",
+    "\\n",
+    "\\u0040",
+    "\n",
+    "_",
+    "é",
+    "日",
+    "🦊",
+    "e\u{301}",
+    "a",
+    "The quick ",
+    "hello",
+    "x.y",
+    "1",
+    "42",
+    "2024-01-15",
+    "12:30",
+    "1.2.3.4.5",
+    "sk-",
+    "eyJ",
+    "AKIA",
+    "-----",
+    "-----BEGIN ",
+    "PRIVATE KEY-----",
+    "git@",
+    ".com",
+    "DE",
+    "0",
+    "{\"a\":",
+    "}",
+    "[",
+];
+
+fn text() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        prop::sample::select(ENTITIES).prop_map(String::from),
+        prop::sample::select(NOISE).prop_map(String::from),
+        // A part of an entity.
+        (prop::sample::select(ENTITIES), 0..60usize, 0..60usize)
+            .prop_map(|(entity, skip, take)| entity.chars().skip(skip).take(take).collect()),
+    ];
+    prop::collection::vec(piece, 0..14).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_same_text_at_every_chunking(
+        text in text(),
+        lengths in prop::collection::vec(1..12usize, 1..20),
+    ) {
+        check(Form::Text, &text, &lengths)?;
+        check(Form::Text, &text, &[1])?;
+    }
+
+    #[test]
+    fn the_same_json_at_every_chunking(
+        text in text(),
+        lengths in prop::collection::vec(1..12usize, 1..20),
+    ) {
+        check(Form::Json, &text, &lengths)?;
+        check(Form::Json, &text, &[1])?;
+    }
+
+    #[test]
+    fn json_stays_json(
+        members in prop::collection::vec((text(), text(), any::<bool>(), any::<bool>()), 0..4),
+    ) {
+        let mut json = String::from("{\"number\":4111111111111111,\"below\":-4111111111111111");
+        for (n, (key, value, escaped, nested)) in members.into_iter().enumerate() {
+            let key = witgate_policy::serde_json::to_string(&format!("{n}{key}")).unwrap();
+            let mut value = witgate_policy::serde_json::to_string(&value).unwrap();
+            if escaped {
+                value = value.replace('@', "\\u0040").replace('1', "\\u0031");
+            }
+            let value = if nested { format!("[{value},{{\"x\":[5555555555554444,1]}}]") } else { value };
+            json.push_str(&format!(",{key}:{value}"));
+        }
+        json.push('}');
+        let out = redact_all(detector(), Form::Json, &json).unwrap_or(json.clone());
+        let parsed: Result<witgate_policy::serde_json::Value, _> = witgate_policy::serde_json::from_str(&out);
+        prop_assert!(parsed.is_ok(), "{json} became {out}");
+        let parsed = parsed.unwrap();
+        prop_assert_eq!(&parsed["number"], "[CARD]");
+        check(Form::Json, &json, &[3, 1, 7])?;
+    }
+
+    #[test]
+    fn any_text_at_every_chunking(text in "(?s).{0,80}", lengths in prop::collection::vec(1..12usize, 1..9)) {
+        check(Form::Text, &text, &lengths)?;
+        check(Form::Json, &text, &lengths)?;
+    }
+
+    #[test]
+    fn text_without_entities_is_untouched(
+        words in prop::collection::vec(
+            prop::sample::select(&["The", " quick", " fox's", "\n", ", ", "0x1f", " a@b", " 3.14", " 12:30", " x-y", " ü", "日本"][..]),
+            0..200,
+        ),
+        lengths in prop::collection::vec(1..12usize, 1..9),
+    ) {
+        let text = words.concat();
+        prop_assume!(redact_all(detector(), Form::Text, &text).is_none());
+        let (out, untouched) = run(passage(Form::Text), pieces(&text, &lengths));
+        prop_assert!(untouched);
+        prop_assert_eq!(out, text);
+    }
+}
+
+#[test]
+fn each_entity_at_each_two_cuts() {
+    for entity in ENTITIES {
+        let text = format!("é {entity}, {entity}.\n");
+        let ends: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+        let expected = redact_all(detector(), Form::Text, &text).unwrap();
+        for (n, &a) in ends.iter().enumerate() {
+            for &b in &ends[n..] {
+                let chunks = [&text[..a], &text[a..b], &text[b..]];
+                let (out, _) = run(passage(Form::Text), chunks.into_iter());
+                assert_eq!(out, expected, "cut as {chunks:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_key_without_end_is_held_within_bounds() {
+    let line = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj\n";
+    let text = format!("Here: -----BEGIN PRIVATE KEY-----\n{}", line.repeat(400));
+    check(Form::Text, &text, &[16]).unwrap();
+    check(Form::Text, &text, &[4096]).unwrap();
+}
+
+#[test]
+fn words_without_a_decided_end_are_held_within_bounds() {
+    let text = " one two six".repeat(3000);
+    let (out, _) = run(passage(Form::Text), pieces(&text, &[4]));
+    assert_eq!(out, text);
+}

@@ -1,0 +1,294 @@
+//! What is found and what isn't, entity by entity.
+
+use super::redacted;
+
+#[track_caller]
+fn table(rows: &[(&str, &str)]) {
+    for (text, expected) in rows {
+        assert_eq!(redacted(text), *expected, "of {text:?}");
+    }
+}
+
+/// None of these is anything.
+#[track_caller]
+fn clean(texts: &[&str]) {
+    for text in texts {
+        assert_eq!(redacted(text), *text);
+    }
+}
+
+#[test]
+fn email_addresses() {
+    let long = format!("{}@x.org", "a".repeat(64));
+    table(&[
+        ("john@example.com", "[EMAIL]"),
+        ("Mail John.Doe+news@mail.example.co.uk.", "Mail [EMAIL]."),
+        (
+            "<a_b-c%d@x-y.org>, 'q@x.org' (r@x.org)",
+            "<[EMAIL]>, '[EMAIL]' ([EMAIL])",
+        ),
+        (
+            "mailto:john@example.com?subject=x",
+            "mailto:[EMAIL]?subject=x",
+        ),
+        ("a@b.com,c@d.com;e@f.io", "[EMAIL],[EMAIL];[EMAIL]"),
+        ("jürgen@müller.de!", "[EMAIL]!"),
+        ("请联系john@example.com谢谢", "请联系[EMAIL]谢谢"),
+        (
+            "почта: ivan@пример.рф, ivan@xn--e1afmkfd.xn--p1ai",
+            "почта: ivan@пример.рф, [EMAIL]",
+        ),
+        ("x@y.com-thanks and x@y.com_", "[EMAIL]-thanks and x@y.com_"),
+        ("x@y.com...", "[EMAIL]..."),
+        ("...x@y.com", "...[EMAIL]"),
+        ("user@10.example.com", "[EMAIL]"),
+        ("https://john@example.com/x", "https://[EMAIL]/x"),
+        (&long, "[EMAIL]"),
+        (&format!("b{long}"), &format!("b{long}")),
+        (&format!("b-{long}"), "b-[EMAIL]"),
+    ]);
+    clean(&[
+        "@property and x @ y.com",
+        "root@localhost, a@b, a@b.c",
+        "npm i react@18.2.0 left-pad@1",
+        "git@github.com:org/repo.git",
+        "a.@b.com",
+        "user@",
+        "@example.com",
+        "a@.com a@-.com",
+        "a@b.c0m",
+    ]);
+}
+
+#[test]
+fn payment_cards() {
+    table(&[
+        ("4111111111111111", "[CARD]"),
+        ("4111 1111 1111 1111 12/27 123", "[CARD] 12/27 123"),
+        ("Visa: 4111-1111-1111-1111.", "Visa: [CARD]."),
+        ("visa-4111111111111111", "visa-[CARD]"),
+        ("378282246310005, 3782 822463 10005", "[CARD], [CARD]"),
+        ("5555555555554444;2223003122003222", "[CARD];[CARD]"),
+        ("30569309025904 6011111111111117", "[CARD] [CARD]"),
+        ("3530111333300000 6200000000000005", "[CARD] [CARD]"),
+        ("4222222222222", "[CARD]"),
+        ("6304 0000 0000 0000", "[CARD]"),
+        ("卡号4111111111111111。", "卡号[CARD]。"),
+        ("[4111111111111111,5555555555554444]", "[[CARD],[CARD]]"),
+    ]);
+    clean(&[
+        "4111111111111112",
+        "1732178257000 1732178257000123",
+        "41111111111111111",
+        "x4111111111111111 4111111111111111x _4111111111111111",
+        "0.4111111111111111 4111111111111111.5",
+        "41-4111-1111-1111-1111 4111-1111-1111-1111-2",
+        "4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1",
+        "4111  1111  1111  1111",
+        "4111 1111-1111 1111",
+        "9999999999999995 0000000000000000",
+        "12345678901234567890123456789",
+        "order 100000000000000 of 2024",
+    ]);
+}
+
+#[test]
+fn ibans() {
+    table(&[
+        ("DE89370400440532013000", "[IBAN]"),
+        ("DE89 3704 0044 0532 0130 00.", "[IBAN]."),
+        ("IBAN:GB82WEST12345698765432,", "IBAN:[IBAN],"),
+        ("gb82 west 1234 5698 7654 32 please", "[IBAN] please"),
+        ("FR1420041010050500013M02606", "[IBAN]"),
+        ("NO9386011117947", "[IBAN]"),
+        ("MT84MALT011000012345MTLCAST001S", "[IBAN]"),
+    ]);
+    clean(&[
+        "DE89370400440532013001",
+        "DE8937040044053201300",
+        "DE893704004405320130000",
+        "XDE89370400440532013000",
+        "XX89370400440532013000",
+        "DE89 37040044 0532013000",
+        "DEAD beef",
+    ]);
+}
+
+#[test]
+fn social_security_numbers() {
+    table(&[
+        ("123-45-6789", "[SSN]"),
+        ("SSN 123 45 6789, 899-99-9999.", "SSN [SSN], [SSN]."),
+        ("id-123-45-6789", "id-[SSN]"),
+    ]);
+    clean(&[
+        "123456789",
+        "000-12-3456 666-12-3456 900-12-3456",
+        "123-00-6789 123-45-0000",
+        "123-45 6789 123.45.6789",
+        "1-123-45-6789 123-45-6789-1 123-45-67890 a123-45-6789",
+        "123-45-6789a 123-45-6789.5",
+    ]);
+}
+
+#[test]
+fn ip_addresses() {
+    table(&[
+        ("10.0.0.1", "[IP]"),
+        (
+            "http://192.168.1.1:8080/x 8.8.8.8/24.",
+            "http://[IP]:8080/x [IP]/24.",
+        ),
+        ("from 10.0.0.1-10.0.0.9.", "from [IP]-[IP]."),
+        ("root@10.0.0.1: at 1.2.3.4.", "root@[IP]: at [IP]."),
+        ("2001:db8::ff00:42:8329, fe80::1%eth0", "[IP], [IP]%eth0"),
+        ("http://[::1]:80/ and ::1.", "http://[[IP]]:80/ and [IP]."),
+        ("::ffff:10.0.0.1 is", "[IP] is"),
+        ("2001:0db8:0000:0000:0000:ff00:0042:8329:", "[IP]:"),
+        ("1:2:3:4:5:6:7:8", "[IP]"),
+        ("地址10.0.0.1。", "地址[IP]。"),
+    ]);
+    clean(&[
+        "1.2.3 1.2.3.4.5 256.1.1.1 01.2.3.4 1.2.3.1000",
+        "v1.2.3.4 1.2.3.4-rc1 Chrome/120.0.0.0 1.2.3.4a",
+        "12:30 12:30:45 12:30:45.123 2024-01-15T10:30:00Z",
+        "aa:bb:cc:dd:ee:ff 00:1a:2b:3c:4d:5e",
+        "std::vector a::b abc::def Dead::Beef x::1",
+        "a[::2] a[1::2] f(x)[::2] :: ::: fe80",
+        "1:2:3:4:5:6:7:8:9 12345::1",
+        "9b:2c:4d:5e:6f:70:81:92:a3:b4:c5:d6:e7:f8:09:1a",
+    ]);
+}
+
+#[test]
+fn phone_numbers() {
+    table(&[
+        ("+14155552671", "[PHONE]"),
+        ("+1 (415) 555-2671, +1-415-555-2671.", "[PHONE], [PHONE]."),
+        ("+44 20 7946 0958 at 9", "[PHONE] at 9"),
+        ("+44 (0)20 7946 0958", "[PHONE]"),
+        ("+33 1 23 45 67 89 2024", "[PHONE] 2024"),
+        ("+49 151 23456789; +49 30/1234567", "[PHONE]; [PHONE]"),
+        ("tel:+86-138-0013-8000", "tel:[PHONE]"),
+        ("+7 495 123-45-67. 3 people", "[PHONE]. 3 people"),
+        ("call 415-555-2671 2 times", "call [PHONE] 2 times"),
+        (
+            "(415) 555-2671 (415)555-2671 415.555.2671.",
+            "[PHONE] [PHONE] [PHONE].",
+        ),
+        ("1-415-555-2671", "[PHONE]"),
+        ("01 23 45 67 89, 01.23.45.67.89", "[PHONE], [PHONE]"),
+        (
+            "020 7946 0958, 07700 900123, 07700 900 123",
+            "[PHONE], [PHONE], [PHONE]",
+        ),
+        ("0161 496 0000 (020) 7946 0958", "[PHONE] [PHONE]"),
+        (
+            "030 1234567 089/12345678 0151-23456789",
+            "[PHONE] [PHONE] [PHONE]",
+        ),
+        ("电话+8613800138000。", "电话[PHONE]。"),
+    ]);
+    clean(&[
+        "4155552671 14155552671 0123456789",
+        "order 12345678 at 1732178257",
+        "+123456789012345678 +0123456789 +12 +999",
+        "+1 115 555 2671 +1 415 555",
+        "2024-01-15 15.01.2024 01-02-2024 01/02/2024",
+        "256 512 1024 415 555 2671",
+        "00 01 02 03 04 05 06 07",
+        "115-555-2671 415-555-26712 1415-555-2671 415-555-2671-3",
+        "2+14155552671 a+14155552671 C++14155552671",
+        "3.14159 1,234,567.89 (123) 456",
+    ]);
+}
+
+#[test]
+fn keys_and_tokens() {
+    let key = "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF3hI6kL9n";
+    let low = "8k3vw9xr2cd4n5ep6htyj7mf8k3vw9xr2cd4n5ep6htyj7mf";
+    let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P";
+    let rows: Vec<String> = [
+        format!("sk-{key}"),
+        format!("sk-proj-{key}_-{key}"),
+        format!("sk-ant-api03-{key}"),
+        format!("csk-{low}"),
+        "AKIAIOSFODNN7EXAMPLE".into(),
+        "ASIAIOSFODNN7EXAMPLE".into(),
+        format!("ghp_{}", &key[..36]),
+        format!("gho_{}", &key[..36]),
+        format!("github_pat_{}_{key}", &key[..22]),
+        "xoxb-123456789012-aBcDeFgHiJ".into(),
+        format!("AIza{}", &key[..35]),
+        token.into(),
+    ]
+    .into();
+    for key in &rows {
+        assert_eq!(redacted(key), "[API_KEY]", "of {key}");
+        assert_eq!(redacted(&format!("k=\"{key}\", x")), "k=\"[API_KEY]\", x");
+        assert_eq!(redacted(&format!("Bearer {key}.")), "Bearer [API_KEY].");
+        assert_eq!(redacted(&format!("x{key}")), format!("x{key}"));
+    }
+    clean(&[
+        "sk-estimator-id-1 sk-toggleable__content-arrow-down",
+        "task-force disk-usage ask-me-anything-about-this-1234",
+        "AKIAIOSFODNN7EXAMPL AKIAIOSFODNN7EXAMPLES AKIAIOSFODNN7example",
+        "key-AKIAIOSFODNN7EXAMPLE",
+        "ghp_short gh_pages github_pat_x",
+        "AIzaShort xoxb-short eyJhbGciOiJIUzI1NiJ9 eyJ.eyJ.x",
+    ]);
+}
+
+#[test]
+fn private_keys() {
+    let line = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj";
+    let key = |name: &str, lines: usize, newline: &str| {
+        let body = format!("{line}{newline}").repeat(lines);
+        format!("-----BEGIN {name}-----{newline}{body}-----END {name}-----")
+    };
+    for key in [
+        key("PRIVATE KEY", 20, "\n"),
+        key("RSA PRIVATE KEY", 3, "\r\n"),
+        key("OPENSSH PRIVATE KEY", 3, "\\n"),
+        key("EC PRIVATE KEY", 1, " "),
+        key("PGP PRIVATE KEY BLOCK", 3, "\n"),
+        key("RSA PRIVATE KEY", 3, "\nDEK-Info: AES-128-CBC,00\n\n"),
+    ] {
+        assert_eq!(
+            redacted(&format!("a {key}\nb")),
+            "a [API_KEY]\nb",
+            "of {key}"
+        );
+    }
+    let open = format!("-----BEGIN PRIVATE KEY-----\n{line}\n");
+    assert_eq!(redacted(&open), "[API_KEY]", "cut off");
+    assert_eq!(redacted(&format!("\"{open}\" x")), "\"[API_KEY]\" x");
+    let long = key("PRIVATE KEY", 200, "\n");
+    assert_eq!(
+        redacted(&long),
+        format!("[API_KEY]{}", &long[8192..]),
+        "too long"
+    );
+    clean(&[
+        "-----BEGIN PRIVATE KEY----- and -----END PRIVATE KEY-----",
+        "-----BEGIN PUBLIC KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEF\n-----END PUBLIC KEY-----",
+        "-----BEGIN RSA PRIVATE KEY-----\n...\n-----END RSA PRIVATE KEY-----",
+        "----- -----BEGIN ---- | --- | -- x",
+    ]);
+}
+
+#[test]
+fn neighbours_are_told_apart() {
+    table(&[
+        (
+            "a@b.com 10.0.0.1 123-45-6789 4111111111111111 +14155552671",
+            "[EMAIL] [IP] [SSN] [CARD] [PHONE]",
+        ),
+        ("4111111111111111,123-45-6789", "[CARD],[SSN]"),
+        ("10.0.0.1:a@b.com", "[IP]:[EMAIL]"),
+        (
+            "ü10.0.0.1 é123-45-6789 日123-45-6789日",
+            "ü10.0.0.1 é123-45-6789 日[SSN]日",
+        ),
+    ]);
+}

@@ -1,0 +1,203 @@
+//! The policy as the host drives it.
+
+use witgate_policy::prelude::*;
+use witgate_policy::serde_json::{Value, json};
+use witgate_policy::testing::{self, Configured, Outcome, Request};
+
+use crate::PiiDetector;
+
+fn configured(settings: Value) -> Configured<PiiDetector> {
+    testing::configure(settings).unwrap()
+}
+
+fn arguments() -> Channel {
+    Channel::ToolArguments(ToolCall {
+        index: 0,
+        id: "call".into(),
+        name: "send".into(),
+    })
+}
+
+#[test]
+fn requests_are_redacted_in_every_role() {
+    let request = Request::new()
+        .message(Role::System, "You are at 10.0.0.1.")
+        .message(Role::User, "I am a@b.com")
+        .message(Role::Tool, "nothing");
+    let policy = configured(json!({}));
+    let mut exchange = policy.exchange(request);
+    assert_eq!(exchange.on_request(), Verdict::Proceed);
+    assert_eq!(
+        exchange.texts(),
+        ["You are at [IP].", "I am [EMAIL]", "nothing"]
+    );
+    let findings = [
+        Finding::new("pii.email", 1).with_detail("in the request"),
+        Finding::new("pii.ip", 1).with_detail("in the request"),
+    ];
+    assert_eq!(exchange.findings(), findings);
+}
+
+#[test]
+fn earlier_tool_calls_stay_json() {
+    let body = json!({"messages": [{"role": "assistant", "tool_calls": [
+        {"id": "c", "function": {"name": "pay", "arguments": "{\"card\":4111111111111111,\"to\":\"a\\u0040b.com\"}"}},
+    ]}]});
+    let policy = configured(json!({}));
+    let mut exchange = policy.exchange(Request::from_body(body));
+    assert_eq!(exchange.on_request(), Verdict::Proceed);
+    assert_eq!(exchange.texts(), [r#"{"card":"[CARD]","to":"[EMAIL]"}"#]);
+}
+
+#[test]
+fn answers_are_redacted_on_every_channel() {
+    let policy = configured(json!({}));
+    let mut exchange = policy.exchange(Request::user("hello"));
+    for channel in [Channel::Content, Channel::Reasoning, Channel::Refusal] {
+        let answer = exchange.answer_on(0, channel, &["Mail a@", "b.", "com", " now"], "stop");
+        assert_eq!(answer.text, "Mail [EMAIL] now");
+    }
+    let answer = exchange.answer_on(
+        0,
+        arguments(),
+        &["{\"n\":41111111", "11111111}"],
+        "tool_calls",
+    );
+    assert_eq!(answer.text, "{\"n\":\"[CARD]\"}");
+    let findings = exchange.complete(Outcome::completed()).findings;
+    let expected = [("pii.email", 3), ("pii.card", 1)]
+        .map(|(code, n)| Finding::new(code, n).with_detail("in the answer"));
+    assert_eq!(findings, expected);
+}
+
+#[test]
+fn clean_answers_go_out_as_they_came() {
+    let policy = configured(json!({}));
+    let mut exchange = policy.exchange(Request::user("hello"));
+    let answer = exchange.answer(&["The", " quick", " brown", " fox", "\n", "jumps"]);
+    assert!(answer.untouched);
+    assert_eq!(answer.chunks.len(), 6);
+    assert!(exchange.complete(Outcome::completed()).findings.is_empty());
+}
+
+#[test]
+fn every_chunking_gives_the_same_answer() {
+    for settings in [
+        json!({}),
+        json!({"action": "deny"}),
+        json!({"format": "mask"}),
+        json!({"format": "hash"}),
+    ] {
+        let policy = configured(settings);
+        policy
+            .every_chunking("Call +1 415-555-2671 or write to jo@x.org, key AKIAIOSFODNN7EXAMPLE.");
+        policy.every_chunking("Nothing at 12:30 in v1.2.3.4.5");
+    }
+}
+
+#[test]
+fn deny_names_the_kinds_and_not_the_values() {
+    let policy = configured(json!({"action": "deny"}));
+    let mut exchange = policy.exchange(Request::user("a@b.com 10.0.0.1 c@d.com"));
+    let Verdict::Deny(denial) = exchange.on_request() else {
+        panic!("not denied");
+    };
+    assert_eq!(denial.code, "pii");
+    assert_eq!(
+        denial.message,
+        "the request contains personal data or secrets: email, ip"
+    );
+    assert_eq!(exchange.findings().len(), 2);
+    let mut exchange = policy.exchange(Request::user("hello"));
+    assert_eq!(exchange.on_request(), Verdict::Proceed);
+    let answer = exchange.answer(&["Call ", "+1415555", "2671", ", please"]);
+    assert_eq!(answer.text, "Call ");
+    assert_eq!(
+        answer.denial.unwrap().message,
+        "the answer contains personal data or secrets: phone"
+    );
+    assert_eq!(exchange.complete(Outcome::completed()).findings.len(), 1);
+}
+
+#[test]
+fn report_changes_nothing() {
+    let policy = configured(json!({"action": "report"}));
+    let mut exchange = policy.exchange(Request::user("a@b.com"));
+    assert_eq!(exchange.on_request(), Verdict::Proceed);
+    assert_eq!(exchange.texts(), ["a@b.com"]);
+    let answer = exchange.answer(&["Call +1415", "5552671"]);
+    assert!(answer.untouched && answer.most_held == 0);
+    assert_eq!(exchange.complete(Outcome::completed()).findings.len(), 2);
+}
+
+#[test]
+fn formats() {
+    let text = "4111 1111 1111 1111, a.b@c.org, +14155552671, DE89370400440532013000, 123-45-6789, 10.0.0.1";
+    let mask = configured(json!({"format": "mask"}));
+    let mut exchange = mask.exchange(Request::user(text));
+    exchange.on_request();
+    let expected = "**** **** **** 1111, *.*@*.***, +*******2671, ******************3000, ***-**-6789, **.*.*.*";
+    assert_eq!(exchange.texts(), [expected]);
+
+    let hashed = |salt: &str| {
+        let policy = configured(json!({"format": "hash", "salt": salt}));
+        let mut exchange = policy.exchange(Request::user("abc@b.com abc@b.com"));
+        exchange.on_request();
+        exchange.texts().remove(0)
+    };
+    // The first bytes of SHA-256 of "abc@b.com", as `sha256sum` gives them.
+    assert_eq!(hashed(""), "[EMAIL:0a5a1023] [EMAIL:0a5a1023]");
+    assert_eq!(hashed("pepper"), "[EMAIL:0b030382] [EMAIL:0b030382]");
+}
+
+#[test]
+fn only_named_entities_are_looked_for() {
+    let policy = configured(json!({"entities": ["ssn", "api_key"]}));
+    let mut exchange = policy.exchange(Request::user("a@b.com 123-45-6789"));
+    exchange.on_request();
+    assert_eq!(exchange.texts(), ["a@b.com [SSN]"]);
+}
+
+#[test]
+fn hooks_are_those_that_the_settings_need() {
+    assert_eq!(configured(json!({})).hooks(), Hooks::all());
+    assert_eq!(
+        configured(json!({"answers": false})).hooks(),
+        Hooks::ON_REQUEST
+    );
+    let answers = Hooks::ON_ANSWER | Hooks::ON_COMPLETE;
+    assert_eq!(configured(json!({"requests": false})).hooks(), answers);
+}
+
+#[test]
+fn settings_that_make_no_sense_are_refused() {
+    for (settings, says) in [
+        (json!({"acton": "deny"}), "acton"),
+        (json!({"action": "block"}), "block"),
+        (json!({"entities": ["emial"]}), "emial"),
+        (json!({"entities": []}), "at least one"),
+        (json!({"requests": false, "answers": false}), "both false"),
+    ] {
+        let error = testing::configure::<PiiDetector>(settings).err().unwrap();
+        assert!(error.contains(says), "{error}");
+    }
+}
+
+#[test]
+fn the_schema_has_every_setting() {
+    let schema: Value =
+        witgate_policy::serde_json::from_str(&PiiDetector::schema().unwrap()).unwrap();
+    let mut keys: Vec<_> = schema["properties"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .cloned()
+        .collect();
+    keys.sort();
+    assert_eq!(
+        keys,
+        [
+            "action", "answers", "entities", "format", "requests", "salt"
+        ]
+    );
+}

@@ -1,0 +1,12 @@
+//! Grant `journal`: entries in the tamper-evident journal. Using it makes the component need the grant.
+
+use crate::imports::journal as host_side;
+
+/// Appends one entry, a JSON object, to the journal. Returns when it is kept.
+///
+/// # Errors
+///
+/// The journal's own sentence when it could not keep the entry. The host counts that, too.
+pub fn append(entry: &str) -> Result<(), String> {
+    host_side::append(entry)
+}

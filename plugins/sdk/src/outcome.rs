@@ -1,0 +1,54 @@
+//! What came of the exchange. In [`on_complete`](crate::Policy::on_complete) alone; elsewhere the host refuses.
+
+use crate::imports::outcome as host_side;
+use crate::{Account, Ending, Usage};
+
+/// How the exchange ended.
+pub fn ended() -> Ending {
+    host_side::ended()
+}
+
+/// The model that answered.
+pub fn model() -> Option<String> {
+    host_side::model()
+}
+
+/// The target that answered.
+pub fn target() -> Option<String> {
+    host_side::target()
+}
+
+/// The upstream's HTTP status.
+pub fn status() -> Option<u16> {
+    host_side::status()
+}
+
+/// The finish reason of each choice.
+pub fn finish_reasons() -> Vec<String> {
+    host_side::finish_reasons()
+}
+
+/// The tokens that the upstream counted.
+pub fn tokens() -> Option<Usage> {
+    host_side::tokens()
+}
+
+/// What each stage did, in chain order, also those that were not reached.
+pub fn stages() -> Vec<Account> {
+    host_side::stages()
+}
+
+/// The tags that stages put on the exchange.
+pub fn tags() -> Vec<(String, String)> {
+    host_side::tags()
+}
+
+/// Microseconds from the request's arrival to the first delta.
+pub fn first_delta_us() -> Option<u64> {
+    host_side::first_delta_us()
+}
+
+/// Microseconds from the request's arrival to its end.
+pub fn total_us() -> u64 {
+    host_side::total_us()
+}

@@ -1,0 +1,76 @@
+//! The two traits an author writes: [`Policy`], and [`Passage`] for policies that read answers.
+
+use serde::de::DeserializeOwned;
+
+use crate::{Channel, Edit, Hooks, Verdict};
+
+/// A policy: its settings, and what it does with an exchange.
+///
+/// The host deserialises it once from its settings, calls [`prepare`](Policy::prepare) and takes a snapshot of the
+/// memory. Every exchange starts from that snapshot with a clone, so a field that a hook changes belongs to one
+/// exchange alone. Put what is big (matchers, tables) into an [`Rc`](std::rc::Rc), so that the clone costs nothing.
+///
+/// Derive `Deserialize` with `#[serde(deny_unknown_fields)]`, so that a misspelt key is an error and not a default.
+/// A policy without settings is `struct Name {}`, with the braces.
+pub trait Policy: Clone + DeserializeOwned + 'static {
+    /// Checks the settings and builds what the hooks need, once, before the snapshot.
+    ///
+    /// What is drawn at random here (a `HashMap`'s seed, too) is shared by all exchanges, and clocks stand still. The
+    /// modules `request`, `outcome` and `journal` can't be used yet.
+    ///
+    /// # Errors
+    ///
+    /// The sentence that the operator reads when the settings don't make sense: what is wrong, and what to do.
+    fn prepare(&mut self) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// The hooks that these settings need; asked once, after [`prepare`](Policy::prepare).
+    ///
+    /// All three unless narrowed. A hook that isn't wanted costs nothing, so narrowing pays: without `ON_ANSWER` no
+    /// delta crosses into the sandbox, and with `ON_REQUEST` alone the sandbox is gone before the answer starts.
+    fn hooks(&self) -> Hooks {
+        Hooks::all()
+    }
+
+    /// Says what becomes of the request. Edits made through [`request`](crate::request) count if this proceeds.
+    fn on_request(&mut self) -> Verdict {
+        Verdict::Proceed
+    }
+
+    /// A channel of a choice begins. `None` lets all of it pass, and saves the calls.
+    ///
+    /// May come without [`on_request`](Policy::on_request), where an earlier stage responded. A channel may open
+    /// again later: that is a new passage.
+    fn on_answer(&mut self, choice: u32, channel: &Channel) -> Option<Box<dyn Passage<Self>>> {
+        let _ = (choice, channel);
+        None
+    }
+
+    /// The exchange is over; [`outcome`](crate::outcome) says how. Exactly once, whatever happened, off the latency
+    /// path. The exchange may have seen no other hook before, and a policy whose sandbox was lost starts anew here.
+    fn on_complete(&mut self) {}
+
+    /// A JSON Schema of the settings, for tools that help to write them.
+    fn schema() -> Option<String> {
+        None
+    }
+}
+
+/// One channel of one choice, from its first delta to its end.
+///
+/// Where chunks are cut is not the policy's to know: keep what is needed in `self`, and answer so that the same text
+/// comes out at every chunking. [`every_chunking`] tests that. `policy` is this exchange's own.
+///
+/// [`every_chunking`]: https://docs.rs/witgate-policy/latest/witgate_policy/testing/struct.Configured.html
+pub trait Passage<P> {
+    /// A piece of text. The edit speaks for it and for every delta of this passage that is held.
+    fn on_delta(&mut self, policy: &mut P, text: &str) -> Edit;
+
+    /// The passage ends; `finish` as upstream said it (`stop`, `length`, `tool_calls` and the like). `Hold` is no answer
+    /// here. Not called after a denial, a disconnect, or an upstream that broke off.
+    fn on_end(&mut self, policy: &mut P, finish: &str) -> Edit {
+        let _ = (policy, finish);
+        Edit::Forward
+    }
+}

@@ -1,0 +1,11 @@
+//! What a policy needs, in one `use witgate_policy::prelude::*`.
+//!
+//! To print, name what prints: `use witgate_policy::prelude::{println, *};`. It writes to the host's log. Without the name
+//! `println!`, `eprintln!`, `print!`, `eprint!` and `dbg!` don't compile, on purpose: [`print`](crate::print) says why.
+
+pub use crate::print::{dbg, eprint, eprintln, print, println};
+pub use crate::{
+    Account, Channel, Delta, Denial, Edit, Ending, Finding, Hooks, Level, Passage, Policy, Role,
+    Segment, Target, Tool, ToolCall, Usage, Verdict, host, log, outcome, report, request,
+};
+pub use serde::Deserialize;

@@ -1,0 +1,171 @@
+//! Take things out of a text that arrives in pieces.
+//!
+//! A [`Finder`] knows what to look for, a [`Redactor`] applies it to one passage, and [`redact_all`] to a whole text.
+//!
+//! What must stay true: **the text that comes out is a function of the concatenated text alone.** However a text is cut,
+//! streamed or whole, the same text comes out. That works because a finder says what it knows *whatever may follow*, and
+//! the redactor lets go of nothing else. A text in which nothing is found is never replaced: its chunks go out as they
+//! came.
+//!
+//! Every pattern must have a greatest length. Where a text can stay undecided for ever, it is held for ever, and the
+//! host's `held_text` limit ends that. An e-mail address is a good pattern: after 64 bytes without an `@` its grammar says
+//! no.
+//!
+//! ```
+//! use witgate_policy::Edit;
+//! use witgate_policy::redact::{Form, Redactor, Words};
+//!
+//! let names = Words::new(["Project Lynx"], "[NAME]");
+//! let mut passage = Redactor::new(names, Form::Text);
+//! assert!(matches!(passage.push("All of proj"), Edit::Hold));
+//! assert!(matches!(passage.push("ect lynx, "), Edit::Replace(text) if text == "All of [NAME], "));
+//! assert!(matches!(passage.push("and so on. "), Edit::Forward));
+//! assert!(matches!(passage.finish(), Edit::Forward));
+//! ```
+
+mod json;
+mod redactor;
+mod tape;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub use redactor::Redactor;
+pub use words::Words;
+
+use crate::Channel;
+
+/// Knows what to look for, and what to put in its place.
+///
+/// Its answers must hold whatever follows the text it has seen, and must depend on nothing before `from` but the two
+/// characters that [`View::before`] shows. Then a text is cut anywhere and the same is found.
+pub trait Finder {
+    /// The first match that starts at `from` or later, or how far the text is clear.
+    fn scan(&self, view: &View<'_>, from: usize) -> Scan;
+
+    /// Appends what stands in place of `value`, a match of this kind. Plain text: it is escaped where that is needed.
+    fn replace(&self, kind: usize, value: &str, out: &mut String);
+}
+
+impl<F: Finder + ?Sized> Finder for &F {
+    fn scan(&self, view: &View<'_>, from: usize) -> Scan {
+        (**self).scan(view, from)
+    }
+    fn replace(&self, kind: usize, value: &str, out: &mut String) {
+        (**self).replace(kind, value, out);
+    }
+}
+
+impl<F: Finder + ?Sized> Finder for std::rc::Rc<F> {
+    fn scan(&self, view: &View<'_>, from: usize) -> Scan {
+        (**self).scan(view, from)
+    }
+    fn replace(&self, kind: usize, value: &str, out: &mut String) {
+        (**self).replace(kind, value, out);
+    }
+}
+
+/// A stretch of a text, as a [`Finder`] sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// The stretch. More may follow unless `end` is set.
+    pub text: &'a str,
+    /// Nothing follows.
+    pub end: bool,
+    before: Before,
+}
+
+impl<'a> View<'a> {
+    /// A whole text.
+    #[must_use]
+    pub fn whole(text: &'a str) -> View<'a> {
+        View {
+            text,
+            end: true,
+            before: Before::default(),
+        }
+    }
+
+    /// The two characters before this offset, the nearer one first. `None` before the start of the text.
+    #[must_use]
+    pub fn before(&self, at: usize) -> (Option<char>, Option<char>) {
+        let Before(near, far) = self.before.then(&self.text[..at]);
+        (near, far)
+    }
+}
+
+/// What [`Finder::scan`] says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scan {
+    /// The first match. The search goes on at its end.
+    Found(Found),
+    /// No match starts before this offset, whatever follows. From there on it is undecided; the length of the text when
+    /// nothing is. That always, when nothing follows.
+    Clear(usize),
+}
+
+/// A match: where it is, in bytes, and which kind, as the finder counts its kinds from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Its first byte.
+    pub start: usize,
+    /// The byte after its last one. Greater than `start`.
+    pub end: usize,
+    /// Which kind of thing.
+    pub kind: usize,
+}
+
+/// How a text is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// As it is read.
+    Text,
+    /// JSON, as the arguments of a tool call. The finder sees the strings without their escapes, and what is put in keeps
+    /// the JSON whole: it is escaped inside a string, and becomes a string where a bare value stood.
+    Json,
+}
+
+impl Form {
+    /// The form of what this channel carries.
+    #[must_use]
+    pub fn of(channel: &Channel) -> Form {
+        match channel {
+            Channel::ToolArguments(_) => Form::Json,
+            Channel::Content | Channel::Reasoning | Channel::Refusal => Form::Text,
+        }
+    }
+}
+
+/// The whole text with everything replaced that the finder finds, or `None` where it finds nothing.
+pub fn redact_all(finder: impl Finder, form: Form, text: &str) -> Option<String> {
+    Redactor::new(finder, form).whole(text)
+}
+
+/// Everything that the finder finds in a whole plain text, in order.
+pub fn find_all(finder: impl Finder, text: &str) -> Vec<Found> {
+    let view = View::whole(text);
+    let mut all = Vec::new();
+    let mut from = 0;
+    while let Scan::Found(found) = finder.scan(&view, from) {
+        from = found.end;
+        all.push(found);
+    }
+    all
+}
+
+/// The last two characters of what went before, the nearer one first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Before(Option<char>, Option<char>);
+
+impl Before {
+    /// The same after this text.
+    fn then(self, text: &str) -> Before {
+        let mut back = text.chars().rev();
+        match (back.next(), back.next()) {
+            (None, _) => self,
+            (near, None) => Before(near, self.0),
+            (near, far) => Before(near, far),
+        }
+    }
+}

@@ -1,0 +1,198 @@
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use super::*;
+use crate::Edit;
+
+/// What the host makes of a passage: the text that goes out, and whether every chunk did as it came.
+fn run<F: Finder>(mut redactor: Redactor<F>, chunks: &[&str]) -> (String, bool) {
+    let mut out = String::new();
+    let mut held = String::new();
+    let mut untouched = true;
+    let mut settle = |edit: Edit, held: &mut String| match edit {
+        Edit::Forward => out.push_str(&std::mem::take(held)),
+        Edit::Hold => {}
+        Edit::Replace(text) => {
+            held.clear();
+            untouched = false;
+            out.push_str(&text);
+        }
+        Edit::Deny(_) => unreachable!("a redactor denies nothing"),
+    };
+    for chunk in chunks {
+        held.push_str(chunk);
+        settle(redactor.push(chunk), &mut held);
+    }
+    let last = redactor.finish();
+    assert_ne!(last, Edit::Hold, "the end of {chunks:?}");
+    settle(last, &mut held);
+    assert_eq!(held, "", "lost at the end of {chunks:?}");
+    (out, untouched)
+}
+
+/// Every way to cut a text into up to four pieces, and into single characters.
+fn cuts(text: &str) -> Vec<Vec<&str>> {
+    let at: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+    let mut all = vec![
+        at.iter()
+            .zip(at.iter().skip(1).chain([&text.len()]))
+            .map(|(a, b)| &text[*a..*b])
+            .collect(),
+    ];
+    for &a in &at {
+        for &b in at.iter().filter(|b| **b >= a) {
+            for &c in at.iter().filter(|c| **c >= b) {
+                all.push(vec![&text[..a], &text[a..b], &text[b..c], &text[c..]]);
+            }
+        }
+    }
+    all
+}
+
+#[track_caller]
+fn check(finder: &Words, form: Form, text: &str, expected: &str) {
+    let whole = redact_all(finder, form, text);
+    assert_eq!(whole.as_deref().unwrap_or(text), expected);
+    for chunks in cuts(text) {
+        let (out, untouched) = run(Redactor::new(finder, form), &chunks);
+        assert_eq!(out, expected, "cut as {chunks:?}");
+        assert_eq!(untouched, whole.is_none(), "cut as {chunks:?}");
+        let (out, _) = run(Redactor::new(finder, form).patience(3), &chunks);
+        assert_eq!(out, expected, "impatient, cut as {chunks:?}");
+        let (out, untouched) = run(Redactor::new(finder, form).watching(), &chunks);
+        assert!(untouched && out == text, "watched, cut as {chunks:?}");
+    }
+}
+
+#[test]
+fn phrases_are_found_at_every_chunking() {
+    let words = Words::new(["red fox", "red", "Ünal", "c++"], "#");
+    for (text, expected) in [
+        ("", ""),
+        ("a blue dog", "a blue dog"),
+        ("Red FOX, red fo", "#, # fo"),
+        ("credo red foxes", "credo # foxes"),
+        ("x ünal ÜNAL ünals", "x # # ünals"),
+        ("use C++, c+", "use #, c+"),
+        ("red", "#"),
+        ("redred red-red", "redred #-#"),
+    ] {
+        check(&words, Form::Text, text, expected);
+    }
+}
+
+#[test]
+fn json_stays_json_at_every_chunking() {
+    let words = Words::new(["42", "a\"b", "red\nfox", "naïve", "🦊"], "\"#\"");
+    for (text, expected) in [
+        (r##"{"a":"42"}"##, r##"{"a":"\"#\""}"##),
+        (r##"{"a":42,"b":421}"##, r##"{"a":"\"#\"","b":421}"##),
+        (r##"[42.5,-42,42e1]"##, r##"[42.5,-42,42e1]"##),
+        (r##"["\u0034\u0032"]"##, r##"["\"#\""]"##),
+        (r##"["\n42\n"]"##, r##"["\n\"#\"\n"]"##),
+        (r##"["red\nfox"]"##, r##"["\"#\""]"##),
+        (r##"["a\"b","a"]"##, r##"["\"#\"","a"]"##),
+        (r##"["na\u00efve\\"]"##, r##"["\"#\"\\"]"##),
+        (r##"["\ud83e\udd8a\ud83e"]"##, r##"["\"#\"\ud83e"]"##),
+        (r##"["\x42 \u00"##, r##"["\x42 \u00"##),
+        (r##"["a" ,"b"]"##, r##"["a" ,"b"]"##),
+    ] {
+        check(&words, Form::Json, text, expected);
+    }
+}
+
+/// Finds from `<` to `>`, or to the eighth byte.
+struct Brackets;
+
+impl Finder for Brackets {
+    fn scan(&self, view: &View<'_>, from: usize) -> Scan {
+        let Some(start) = view.text[from..].find('<').map(|at| from + at) else {
+            return Scan::Clear(view.text.len());
+        };
+        let rest = &view.text.as_bytes()[start..];
+        let end = rest.iter().take(8).position(|b| *b == b'>');
+        match end {
+            Some(end) => Scan::Found(Found {
+                start,
+                end: start + end + 1,
+                kind: 0,
+            }),
+            None if rest.len() >= 8 || view.end => Scan::Found(Found {
+                start,
+                end: start + rest.len().min(8),
+                kind: 1,
+            }),
+            None => Scan::Clear(start),
+        }
+    }
+    fn replace(&self, kind: usize, _: &str, out: &mut String) {
+        out.push_str(if kind == 0 { "[]" } else { "[" });
+    }
+}
+
+#[test]
+fn a_json_match_ends_with_its_string() {
+    for chunks in cuts(r#"["a<b","c<d>"]"#) {
+        let (out, _) = run(Redactor::new(Brackets, Form::Json), &chunks);
+        assert_eq!(out, r#"["a[","c[]"]"#, "cut as {chunks:?}");
+    }
+}
+
+#[test]
+fn what_is_owed_comes_with_the_next_edits() {
+    let mut redactor = Redactor::new(Words::new(["red"], "#"), Form::Text);
+    assert_eq!(redactor.push("a red re"), Edit::Replace("a # ".into()));
+    assert_eq!(redactor.undecided(), 2);
+    assert_eq!(redactor.push("d"), Edit::Replace(String::new()));
+    assert_eq!(redactor.push("o. "), Edit::Replace("redo. ".into()));
+    assert_eq!(redactor.undecided(), 0);
+    assert_eq!(redactor.push("blue. "), Edit::Forward);
+    assert_eq!(redactor.take_counts(), [1]);
+    assert!(redactor.take_counts().is_empty());
+    assert_eq!(redactor.finish(), Edit::Forward);
+}
+
+#[test]
+fn clean_text_is_held_only_while_it_is_undecided() {
+    let mut redactor = Redactor::new(Words::new(["red"], "#"), Form::Text);
+    assert_eq!(redactor.push("a blue r"), Edit::Hold);
+    assert_eq!(redactor.push("e"), Edit::Hold);
+    assert_eq!(redactor.push("ap"), Edit::Forward);
+    assert_eq!(redactor.push("er"), Edit::Forward);
+    assert_eq!(redactor.push(" red"), Edit::Hold);
+    assert_eq!(redactor.finish(), Edit::Replace(" #".into()));
+}
+
+#[test]
+fn an_impatient_redactor_bounds_what_is_held() {
+    let mut redactor = Redactor::new(Words::new(["red"], "#"), Form::Text).patience(8);
+    assert_eq!(redactor.push("blue r"), Edit::Hold);
+    assert_eq!(redactor.push("ow r"), Edit::Replace("blue row ".into()));
+    assert_eq!(redactor.push("ow. "), Edit::Replace("row. ".into()));
+    assert_eq!(redactor.push("row. "), Edit::Forward);
+}
+
+#[test]
+fn finders_see_two_characters_before() {
+    let view = View {
+        text: "cd",
+        end: false,
+        before: Before::default().then("a").then("").then("ßb"),
+    };
+    assert_eq!(view.before(0), (Some('b'), Some('ß')));
+    assert_eq!(view.before(1), (Some('c'), Some('b')));
+    assert_eq!(View::whole("x").before(0), (None, None));
+}
+
+#[test]
+fn find_all_lists_matches_in_order() {
+    let words = Words::new(["red", "blue"], "");
+    let all: Vec<_> = find_all(&words, "blue red")
+        .iter()
+        .map(|f| (f.start, f.end, f.kind))
+        .collect();
+    assert_eq!(all, [(0, 4, 1), (5, 8, 0)]);
+    assert_eq!(
+        redact_all(std::rc::Rc::new(words), Form::Text, "Blue.").unwrap(),
+        "."
+    );
+}

@@ -1,0 +1,115 @@
+//! The request of this exchange, as the stages before made it.
+//!
+//! Read what you need: nothing else is copied. It can be read in every hook and changed in
+//! [`on_request`](crate::Policy::on_request) alone. Changes take effect when that returns `Proceed`; until then reads
+//! and indices are those of the start of the call. Elsewhere the host refuses: a fault of the stage.
+
+use crate::imports::request as host_side;
+use crate::{Role, Segment, Target, Tool};
+
+/// The exchange's id: unique and not guessable.
+pub fn id() -> String {
+    host_side::id()
+}
+
+/// The endpoint's dialect: `chat`, `completions`, `responses` or `messages`.
+pub fn endpoint() -> String {
+    host_side::endpoint()
+}
+
+/// The model asked for.
+pub fn model() -> String {
+    host_side::model()
+}
+
+/// The id of the client whose key came with the request, where clients are configured.
+pub fn principal() -> Option<String> {
+    host_side::principal()
+}
+
+/// When the request came, in milliseconds since 1970.
+pub fn received_at() -> u64 {
+    host_side::received_at()
+}
+
+/// A request header. Never a credential.
+pub fn header(name: &str) -> Option<String> {
+    host_side::header(name)
+}
+
+/// The role of each message, in order.
+pub fn messages() -> Vec<Role> {
+    host_side::messages()
+}
+
+/// Bytes of text in all segments. Cheap: nothing is copied.
+pub fn size() -> u64 {
+    host_side::size()
+}
+
+/// Every segment, in document order.
+pub fn segments() -> Vec<Segment> {
+    host_side::segments(0)
+}
+
+/// The segments of the messages from this one on; 0 for all.
+pub fn segments_from(first_message: u32) -> Vec<Segment> {
+    host_side::segments(first_message)
+}
+
+/// Puts another text in a segment's place. The index counts from the first segment of the first message; out of range
+/// is a fault.
+pub fn replace_segment(index: u32, text: &str) {
+    host_side::replace_segment(index, text);
+}
+
+/// Puts a message of its own before that one; at the end when there is none such.
+///
+/// # Errors
+///
+/// A sentence when the endpoint takes no such message.
+pub fn insert_message(before: u32, role: Role, text: &str) -> Result<(), String> {
+    host_side::insert_message(before, role, text)
+}
+
+/// The tools that the model may call.
+pub fn tools() -> Vec<Tool> {
+    host_side::tools()
+}
+
+/// JSON at a JSON pointer into the chat-shaped body; `""` is all of it.
+pub fn get(pointer: &str) -> Option<String> {
+    host_side::get(pointer)
+}
+
+/// Puts JSON at a JSON pointer; `None` removes what is there.
+///
+/// # Errors
+///
+/// A sentence when the place doesn't exist, the text isn't JSON, or the place is `stream` or `n`.
+pub fn set(pointer: &str, json: Option<&str>) -> Result<(), String> {
+    host_side::set(pointer, json)
+}
+
+/// The targets still allowed, in the order of trial.
+pub fn targets() -> Vec<Target> {
+    host_side::targets()
+}
+
+/// Allows these targets alone, in this order.
+///
+/// # Errors
+///
+/// A sentence when none of them is left; nothing changes then.
+pub fn restrict_targets(ids: &[String]) -> Result<(), String> {
+    host_side::restrict_targets(ids)
+}
+
+/// Puts a tag on the exchange, for the journal and, before the answer starts, the client's `x-witgate-tags`.
+///
+/// # Errors
+///
+/// A sentence when key or value is not one that a header may carry.
+pub fn tag(key: &str, value: &str) -> Result<(), String> {
+    host_side::tag(key, value)
+}

@@ -1,0 +1,315 @@
+//! One exchange of a policy under test: one stage, and the host's part of the contract.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::imports::{Phase, State, check_code, within};
+use super::{Outcome, Request};
+use crate::{Channel, Denial, Edit, Finding, Hooks, Level, Passage, Policy, Segment, Verdict};
+
+/// What came of one passage.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Answer {
+    /// The text that the client reads.
+    pub text: String,
+    /// The same, chunk by chunk, as they go out. A replaced text takes the place of the last chunk it answers for.
+    pub chunks: Vec<String>,
+    /// Why the choice ended early.
+    pub denial: Option<Denial>,
+    /// The most bytes held at once; the host bounds them (`held_text`).
+    pub most_held: usize,
+    /// Every chunk went out as it came.
+    pub untouched: bool,
+}
+
+/// What an exchange left behind.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Record {
+    /// The journal's entries.
+    pub journal: Vec<String>,
+    /// The findings reported, in order.
+    pub findings: Vec<Finding>,
+    /// What was logged.
+    pub log: Vec<(Level, String)>,
+    /// The tags put.
+    pub tags: Vec<(String, String)>,
+}
+
+impl Record {
+    /// The journal's entries as JSON.
+    pub fn entries(&self) -> Vec<Value> {
+        let entries = self.journal.iter();
+        entries
+            .map(|entry| serde_json::from_str(entry).expect("append checks that it is JSON"))
+            .collect()
+    }
+}
+
+/// One exchange. Calls come in the host's order: the request, answers, the end.
+pub struct Exchange<P> {
+    policy: P,
+    hooks: Hooks,
+    state: State,
+    passages: Vec<Open<P>>,
+    denied: BTreeMap<u32, Denial>,
+}
+
+struct Open<P> {
+    choice: u32,
+    channel: Channel,
+    /// Not asked yet, declined, or at work.
+    passage: Option<Option<Box<dyn Passage<P>>>>,
+    held: Vec<String>,
+    ended: bool,
+    answer: Answer,
+}
+
+impl<P: Policy> Exchange<P> {
+    pub(super) fn new(policy: P, hooks: Hooks, request: Request) -> Self {
+        Self {
+            policy,
+            hooks,
+            state: State {
+                request,
+                ..State::default()
+            },
+            passages: Vec::new(),
+            denied: BTreeMap::new(),
+        }
+    }
+
+    /// Shows the policy the request. Its edits are made if it proceeds, and dropped if not.
+    ///
+    /// # Panics
+    ///
+    /// Where the host would find a fault.
+    pub fn on_request(&mut self) -> Verdict {
+        if !self.hooks.contains(Hooks::ON_REQUEST) {
+            return Verdict::Proceed;
+        }
+        let policy = &mut self.policy;
+        let verdict = within(&mut self.state, Phase::Request, || policy.on_request());
+        let changes = std::mem::take(&mut self.state.changes);
+        let targets = self.state.targets.take();
+        match &verdict {
+            Verdict::Proceed => {
+                self.state.request.body.apply(changes);
+                if let Some(ids) = targets {
+                    let all = &self.state.request.targets;
+                    let allowed = |id: &String| all.iter().find(|target| target.id == *id).cloned();
+                    self.state.request.targets = ids.iter().filter_map(allowed).collect();
+                }
+            }
+            Verdict::Deny(denial) => check_code("the denial's code", &denial.code),
+            Verdict::Respond(_) => {}
+        }
+        verdict
+    }
+
+    /// The request, as the policy made it.
+    pub fn request(&self) -> &Request {
+        &self.state.request
+    }
+
+    /// The request's segments, as the policy made them.
+    pub fn segments(&self) -> Vec<Segment> {
+        self.state.request.segments()
+    }
+
+    /// The texts of the request's segments, as the policy made them.
+    pub fn texts(&self) -> Vec<String> {
+        self.segments()
+            .into_iter()
+            .map(|segment| segment.text)
+            .collect()
+    }
+
+    /// Answers in choice 0 with these deltas of content, and finishes with `stop`.
+    ///
+    /// # Panics
+    ///
+    /// Where the host would find a fault.
+    pub fn answer(&mut self, deltas: &[&str]) -> Answer {
+        self.answer_on(0, Channel::Content, deltas, "stop")
+    }
+
+    /// Answers on one channel of a choice with these deltas, and ends the passage.
+    ///
+    /// # Panics
+    ///
+    /// Where the host would find a fault.
+    pub fn answer_on(
+        &mut self,
+        choice: u32,
+        channel: Channel,
+        deltas: &[&str],
+        finish: &str,
+    ) -> Answer {
+        let passage = self.open(choice, channel);
+        for delta in deltas {
+            self.delta(passage, delta);
+        }
+        self.end(passage, finish)
+    }
+
+    /// Opens a passage, for tests that run several beside each other. The policy hears of it with the first delta.
+    pub fn open(&mut self, choice: u32, channel: Channel) -> usize {
+        self.passages.push(Open {
+            choice,
+            channel,
+            passage: None,
+            held: Vec::new(),
+            ended: false,
+            answer: Answer {
+                untouched: true,
+                ..Answer::default()
+            },
+        });
+        self.passages.len() - 1
+    }
+
+    /// A delta of that passage. Empty text isn't delivered, except as the first delta of a tool call.
+    ///
+    /// # Panics
+    ///
+    /// Where the host would find a fault.
+    pub fn delta(&mut self, passage: usize, text: &str) {
+        let open = &mut self.passages[passage];
+        assert!(!open.ended, "a delta after the passage's end");
+        let opens_call =
+            open.passage.is_none() && matches!(open.channel, Channel::ToolArguments(_));
+        if self.denied.contains_key(&open.choice) || (text.is_empty() && !opens_call) {
+            return;
+        }
+        let policy = &mut self.policy;
+        let wanted = self.hooks.contains(Hooks::ON_ANSWER);
+        let (choice, channel) = (open.choice, &open.channel);
+        let at_work = open.passage.get_or_insert_with(|| {
+            wanted
+                .then(|| {
+                    within(&mut self.state, Phase::Answer, || {
+                        policy.on_answer(choice, channel)
+                    })
+                })
+                .flatten()
+        });
+        let edit = match at_work {
+            Some(at_work) => within(&mut self.state, Phase::Answer, || {
+                at_work.on_delta(policy, text)
+            }),
+            None => Edit::Forward,
+        };
+        open.held.push(text.into());
+        let held = open.held.iter().map(String::len).sum();
+        open.answer.most_held =
+            open.answer
+                .most_held
+                .max(if edit == Edit::Hold { held } else { 0 });
+        self.settle(passage, edit);
+    }
+
+    /// Ends that passage.
+    ///
+    /// # Panics
+    ///
+    /// Where the host would find a fault: a hold has nothing to wait for here.
+    pub fn end(&mut self, passage: usize, finish: &str) -> Answer {
+        let open = &mut self.passages[passage];
+        assert!(!open.ended, "the passage has ended already");
+        open.ended = true;
+        let policy = &mut self.policy;
+        if let (Some(Some(at_work)), false) =
+            (&mut open.passage, self.denied.contains_key(&open.choice))
+        {
+            let edit = within(&mut self.state, Phase::Answer, || {
+                at_work.on_end(policy, finish)
+            });
+            assert!(
+                edit != Edit::Hold,
+                "on_end answered `Hold`: nothing comes after it"
+            );
+            self.settle(passage, edit);
+        }
+        let open = &mut self.passages[passage];
+        open.answer.denial = self.denied.get(&open.choice).cloned();
+        open.answer.text = open.answer.chunks.concat();
+        open.answer.clone()
+    }
+
+    /// Does to the chunks of a passage what the edit says, as the host would.
+    fn settle(&mut self, passage: usize, edit: Edit) {
+        let open = &mut self.passages[passage];
+        match edit {
+            Edit::Hold => {}
+            Edit::Forward => open.answer.chunks.append(&mut open.held),
+            Edit::Replace(text) => {
+                open.held.clear();
+                open.answer.untouched = false;
+                if !text.is_empty() {
+                    open.answer.chunks.push(text);
+                }
+            }
+            Edit::Deny(denial) => {
+                check_code("the denial's code", &denial.code);
+                open.answer.untouched = false;
+                let choice = open.choice;
+                for other in self
+                    .passages
+                    .iter_mut()
+                    .filter(|open| open.choice == choice)
+                {
+                    other.held.clear();
+                }
+                self.denied.insert(choice, denial);
+            }
+        }
+    }
+
+    /// The findings reported so far.
+    pub fn findings(&self) -> &[Finding] {
+        &self.state.findings
+    }
+
+    /// What was logged so far.
+    pub fn log(&self) -> &[(Level, String)] {
+        &self.state.log
+    }
+
+    /// The policy, as the exchange left it.
+    pub fn policy(&self) -> &P {
+        &self.policy
+    }
+
+    /// Lets every `journal::append` from here on fail with this sentence.
+    pub fn fail_journal(&mut self, error: &str) {
+        self.state.journal_error = Some(error.into());
+    }
+
+    /// Ends the exchange.
+    ///
+    /// # Panics
+    ///
+    /// Where the host would find a fault.
+    pub fn complete(mut self, mut outcome: Outcome) -> Record {
+        outcome.tags.extend(self.state.tags.iter().cloned());
+        self.state.outcome = Some(outcome);
+        if self.hooks.contains(Hooks::ON_COMPLETE) {
+            let policy = &mut self.policy;
+            within(&mut self.state, Phase::Complete, || policy.on_complete());
+        }
+        let State {
+            journal,
+            findings,
+            log,
+            tags,
+            ..
+        } = self.state;
+        Record {
+            journal,
+            findings,
+            log,
+            tags,
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Drives a policy natively, as the host would: plain `cargo test`, no component, no gateway.
+//!
+//! The imports are a fake here, one exchange's at a time. It holds the policy to the contract: what the host would call
+//! a fault of the stage (a hold at the end, a code that can't be a header, an edit outside `on_request`) is a panic
+//! with the reason. It knows one stage, so edits of others aren't seen, and it has no limits.
+//!
+//! ```
+//! use witgate_policy::{prelude::*, serde_json::json, testing};
+//!
+//! #[derive(Clone, Deserialize)]
+//! # #[serde(crate = "witgate_policy::serde")]
+//! struct Dashes {}
+//!
+//! impl Policy for Dashes {
+//!     fn on_answer(&mut self, _choice: u32, _channel: &Channel) -> Option<Box<dyn Passage<Self>>> {
+//!         struct Plain;
+//!         impl Passage<Dashes> for Plain {
+//!             fn on_delta(&mut self, _policy: &mut Dashes, text: &str) -> Edit {
+//!                 match text.contains('—') {
+//!                     true => Edit::replace(text.replace('—', "-")),
+//!                     false => Edit::Forward,
+//!                 }
+//!             }
+//!         }
+//!         Some(Box::new(Plain))
+//!     }
+//! }
+//!
+//! let policy = testing::configure::<Dashes>(json!({}))?;
+//! let mut exchange = policy.exchange(testing::Request::user("hello"));
+//! assert_eq!(exchange.on_request(), Verdict::Proceed);
+//! let answer = exchange.answer(&["no — ", "yes"]);
+//! assert_eq!(answer.chunks, ["no - ", "yes"]);
+//! assert_eq!(policy.every_chunking("a — b").text, "a - b");
+//! # Ok::<(), String>(())
+//! ```
+
+mod body;
+mod exchange;
+pub(crate) mod imports;
+mod outcome;
+mod request;
+
+pub use exchange::{Answer, Exchange, Record};
+pub use outcome::Outcome;
+pub use request::Request;
+
+use crate::{Hooks, Level, Policy};
+use imports::{Phase, State};
+
+/// A policy that has its settings. Every [`exchange`](Configured::exchange) starts from it, with nothing of another.
+#[derive(Debug)]
+pub struct Configured<P> {
+    policy: P,
+    hooks: Hooks,
+    log: Vec<(Level, String)>,
+}
+
+/// Configures a policy from its settings, as the host does at load.
+///
+/// # Errors
+///
+/// The sentence that the operator would read.
+pub fn configure<P: Policy>(settings: serde_json::Value) -> Result<Configured<P>, String> {
+    let mut state = State::default();
+    let (policy, hooks) = imports::within(&mut state, Phase::Configure, || {
+        let policy: P = crate::settings::configure(&settings.to_string())?;
+        let hooks = policy.hooks();
+        Ok::<_, String>((policy, hooks))
+    })?;
+    Ok(Configured {
+        policy,
+        hooks,
+        log: state.log,
+    })
+}
+
+impl<P: Policy> Configured<P> {
+    /// The hooks that these settings need.
+    pub fn hooks(&self) -> Hooks {
+        self.hooks
+    }
+
+    /// What was logged while configuring.
+    pub fn log(&self) -> &[(Level, String)] {
+        &self.log
+    }
+
+    /// The policy as every exchange begins with it.
+    pub fn policy(&self) -> &P {
+        &self.policy
+    }
+
+    /// A new exchange with this request.
+    pub fn exchange(&self, request: Request) -> Exchange<P> {
+        Exchange::new(self.policy.clone(), self.hooks, request)
+    }
+
+    /// Answers with this text whole, and then cut in every way that matters: at each place, at each two places (texts of
+    /// up to 200 characters), and evenly into pieces of one to sixteen characters. Each cut is a new exchange, in which the
+    /// policy sees the answer alone, as after an earlier stage's response.
+    ///
+    /// # Panics
+    ///
+    /// When a cut gives another text than the whole, or another denial: the policy looks at chunks, not at text.
+    pub fn every_chunking(&self, text: &str) -> Answer {
+        every_chunking(text, |pieces| {
+            self.exchange(Request::user("hello")).answer(pieces)
+        })
+    }
+
+    /// [`every_chunking`](Configured::every_chunking) of an answer to this request, which the policy sees first.
+    ///
+    /// # Panics
+    ///
+    /// When a cut gives another text than the whole, or another denial, or when the request doesn't proceed.
+    pub fn every_chunking_of(&self, request: &Request, text: &str) -> Answer {
+        every_chunking(text, |pieces| {
+            let mut exchange = self.exchange(request.clone());
+            assert_eq!(
+                exchange.on_request(),
+                crate::Verdict::Proceed,
+                "a request that doesn't proceed has no answer"
+            );
+            exchange.answer(pieces)
+        })
+    }
+}
+
+fn every_chunking(text: &str, answer: impl Fn(&[&str]) -> Answer) -> Answer {
+    let whole = answer(&[text]);
+    let check = |pieces: &[&str]| {
+        let answer = answer(pieces);
+        assert_eq!(
+            answer.denial.as_ref().map(|denial| &denial.code),
+            whole.denial.as_ref().map(|denial| &denial.code),
+            "cut as {pieces:?}, the answer is denied differently than whole"
+        );
+        if whole.denial.is_none() {
+            assert_eq!(
+                answer.text, whole.text,
+                "cut as {pieces:?}, the answer gives another text than whole"
+            );
+        }
+    };
+
+    let cuts: Vec<usize> = text.char_indices().map(|(at, _)| at).skip(1).collect();
+    for (n, &first) in cuts.iter().enumerate() {
+        check(&[&text[..first], &text[first..]]);
+        if cuts.len() < 200 {
+            for &second in &cuts[n + 1..] {
+                check(&[&text[..first], &text[first..second], &text[second..]]);
+            }
+        }
+    }
+    for size in 1..=cuts.len().min(16) {
+        let mut rest = text;
+        let mut pieces = Vec::new();
+        while let Some((at, _)) = rest.char_indices().nth(size) {
+            let (piece, more) = rest.split_at(at);
+            pieces.push(piece);
+            rest = more;
+        }
+        pieces.push(rest);
+        check(&pieces);
+    }
+    whole
+}
+
+#[cfg(test)]
+mod tests;

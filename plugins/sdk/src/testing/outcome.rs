@@ -1,0 +1,77 @@
+//! How a fake exchange ended.
+
+use crate::{Account, Ending, Usage};
+
+/// What [`outcome`](crate::outcome) says in `on_complete`. Every field is open:
+/// `Outcome { status: Some(502), ..Outcome::ended(Ending::UpstreamFailed) }`.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// How the exchange ended.
+    pub ended: Ending,
+    /// The model that answered.
+    pub model: Option<String>,
+    /// The target that answered.
+    pub target: Option<String>,
+    /// The upstream's HTTP status.
+    pub status: Option<u16>,
+    /// The finish reason of each choice.
+    pub finish_reasons: Vec<String>,
+    /// The tokens that the upstream counted.
+    pub tokens: Option<Usage>,
+    /// What each stage did, in chain order.
+    pub stages: Vec<Account>,
+    /// Tags beside those that the policy under test has put.
+    pub tags: Vec<(String, String)>,
+    /// Microseconds to the first delta.
+    pub first_delta_us: Option<u64>,
+    /// Microseconds in all.
+    pub total_us: u64,
+}
+
+impl Outcome {
+    /// The model answered: target `cerebras`, status 200, finish `stop`, no stages, 2 ms.
+    pub fn completed() -> Self {
+        Self {
+            model: Some("llama3.1-8b".into()),
+            target: Some("cerebras".into()),
+            status: Some(200),
+            finish_reasons: vec!["stop".into()],
+            first_delta_us: Some(1_000),
+            ..Self::ended(Ending::Completed)
+        }
+    }
+
+    /// It ended so, and no target said anything.
+    pub fn ended(ended: Ending) -> Self {
+        Self {
+            ended,
+            model: None,
+            target: None,
+            status: None,
+            finish_reasons: Vec::new(),
+            tokens: None,
+            stages: Vec::new(),
+            tags: Vec::new(),
+            first_delta_us: None,
+            total_us: 2_000,
+        }
+    }
+
+    /// One stage more: its id and its verdict as in `x-witgate-policies`.
+    #[must_use]
+    pub fn stage(self, stage: &str, verdict: &str) -> Self {
+        self.account(Account {
+            stage: stage.into(),
+            verdict: verdict.into(),
+            denial: None,
+            findings: Vec::new(),
+        })
+    }
+
+    /// One stage more, with all that it did.
+    #[must_use]
+    pub fn account(mut self, account: Account) -> Self {
+        self.stages.push(account);
+        self
+    }
+}

@@ -1,0 +1,137 @@
+//! A request to hand to a policy under test.
+
+use serde_json::{Value, json};
+
+use super::body::Body;
+use crate::{Role, Segment, Target};
+
+/// A fake request: a chat-shaped body, and what the host knows beside it. Build it by chaining.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub(super) id: String,
+    pub(super) endpoint: String,
+    pub(super) principal: Option<String>,
+    pub(super) received_at: u64,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Body,
+    pub(super) targets: Vec<Target>,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Request {
+    /// A chat request without messages: model `llama3.1-8b`, id `req-1`, of 2025-01-01T00:00:00Z, no principal, and one
+    /// target, `cerebras`.
+    pub fn new() -> Self {
+        Self::from_body(json!({"model": "llama3.1-8b", "messages": []}))
+    }
+
+    /// A chat request with one message of the user.
+    pub fn user(text: &str) -> Self {
+        Self::new().message(Role::User, text)
+    }
+
+    /// A request with this body: chat-shaped, or with a `prompt` in place of `messages`.
+    pub fn from_body(body: Value) -> Self {
+        Self {
+            id: "req-1".into(),
+            endpoint: "chat".into(),
+            principal: None,
+            received_at: 1_735_689_600_000,
+            headers: Vec::new(),
+            body: Body(body),
+            targets: vec![Target {
+                id: "cerebras".into(),
+                provider: "cerebras".into(),
+                model: None,
+            }],
+        }
+    }
+
+    /// One message more.
+    #[must_use]
+    pub fn message(mut self, role: Role, text: &str) -> Self {
+        self.body.insert_message(usize::MAX, role, text);
+        self
+    }
+
+    /// One text more in the last message, as a part of its content.
+    #[must_use]
+    pub fn part(mut self, text: &str) -> Self {
+        self.body.add_part(text);
+        self
+    }
+
+    /// A member of the body: `.with("temperature", json!(0))`.
+    #[must_use]
+    pub fn with(mut self, key: &str, value: Value) -> Self {
+        self.body.0[key] = value;
+        self
+    }
+
+    /// The model asked for.
+    #[must_use]
+    pub fn model(self, model: &str) -> Self {
+        self.with("model", json!(model))
+    }
+
+    /// The id of the exchange.
+    #[must_use]
+    pub fn id(mut self, id: &str) -> Self {
+        self.id = id.into();
+        self
+    }
+
+    /// The endpoint's dialect.
+    #[must_use]
+    pub fn endpoint(mut self, endpoint: &str) -> Self {
+        self.endpoint = endpoint.into();
+        self
+    }
+
+    /// The client's id.
+    #[must_use]
+    pub fn principal(mut self, principal: &str) -> Self {
+        self.principal = Some(principal.into());
+        self
+    }
+
+    /// When it came, in milliseconds since 1970.
+    #[must_use]
+    pub fn received_at(mut self, at: u64) -> Self {
+        self.received_at = at;
+        self
+    }
+
+    /// A header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// The targets allowed at first, in place of the usual one.
+    #[must_use]
+    pub fn targets(mut self, targets: Vec<Target>) -> Self {
+        self.targets = targets;
+        self
+    }
+
+    /// Its segments, in document order.
+    pub fn segments(&self) -> Vec<Segment> {
+        self.body
+            .segments()
+            .into_iter()
+            .map(|(_, segment)| segment)
+            .collect()
+    }
+
+    /// Its body.
+    pub fn body(&self) -> &Value {
+        &self.body.0
+    }
+}

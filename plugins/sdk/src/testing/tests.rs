@@ -1,0 +1,216 @@
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use serde_json::json;
+
+use super::*;
+use crate::{Channel, Edit, Ending, Finding, Passage, Role, Verdict, journal, report, request};
+
+/// Answers each delta by its first letter; edits the request as its settings say.
+#[derive(Clone, Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Puppet {
+    #[serde(default)]
+    script: Vec<String>,
+    #[serde(default)]
+    deny: bool,
+    #[serde(skip)]
+    deltas: u32,
+}
+
+struct Strings;
+
+impl Policy for Puppet {
+    fn on_request(&mut self) -> Verdict {
+        for line in &self.script {
+            match line.split_once(' ').unwrap_or((line, "")) {
+                ("replace", text) => request::replace_segment(1, text),
+                ("insert", text) => request::insert_message(1, Role::System, text).unwrap(),
+                ("model", model) => request::set("/model", Some(model)).unwrap(),
+                ("drop", pointer) => request::set(pointer, None).unwrap(),
+                ("far", _) => request::replace_segment(99, ""),
+                ("code", code) => report(code, 1),
+                (other, _) => panic!("no such line: {other}"),
+            }
+        }
+        assert_eq!(
+            request::segments()[1].text,
+            "two",
+            "reads stay as they were"
+        );
+        match self.deny {
+            true => Verdict::deny("no", "no"),
+            false => Verdict::Proceed,
+        }
+    }
+
+    fn on_answer(&mut self, _: u32, channel: &Channel) -> Option<Box<dyn Passage<Self>>> {
+        (*channel != Channel::Reasoning).then(|| Box::new(Strings) as Box<_>)
+    }
+
+    fn on_complete(&mut self) {
+        report("deltas", self.deltas);
+        if let Err(error) = journal::append("{}") {
+            crate::log::error!("{error}");
+        }
+    }
+}
+
+impl Passage<Puppet> for Strings {
+    fn on_delta(&mut self, policy: &mut Puppet, text: &str) -> Edit {
+        policy.deltas += 1;
+        match text.chars().next() {
+            Some('h') => Edit::Hold,
+            Some('r') => Edit::replace("R"),
+            Some('e') => Edit::replace(""),
+            Some('d') => Edit::deny("word", "no"),
+            _ => Edit::Forward,
+        }
+    }
+
+    fn on_end(&mut self, _: &mut Puppet, finish: &str) -> Edit {
+        match finish {
+            "hold" => Edit::Hold,
+            "add" => Edit::replace("!"),
+            _ => Edit::Forward,
+        }
+    }
+}
+
+fn puppet(settings: serde_json::Value) -> Exchange<Puppet> {
+    let request = Request::user("one")
+        .part("two")
+        .message(Role::Assistant, "three");
+    configure::<Puppet>(settings).unwrap().exchange(request)
+}
+
+fn answer(deltas: &[&str], finish: &str) -> Answer {
+    puppet(json!({})).answer_on(0, Channel::Content, deltas, finish)
+}
+
+#[test]
+fn edits_of_the_request_count_when_it_proceeds() {
+    let script = json!([
+        "insert sys",
+        "replace TWO",
+        "model \"other\"",
+        "insert sys2"
+    ]);
+    let mut exchange = puppet(json!({"script": script}));
+    assert_eq!(exchange.on_request(), Verdict::Proceed);
+    assert_eq!(exchange.texts(), ["one", "TWO", "sys", "sys2", "three"]);
+    assert_eq!(exchange.request().body()["model"], "other");
+
+    let mut exchange = puppet(json!({"script": script, "deny": true}));
+    assert_eq!(exchange.on_request(), Verdict::deny("no", "no"));
+    assert_eq!(exchange.texts(), ["one", "two", "three"]);
+}
+
+#[test]
+#[should_panic(expected = "no segment 99, there are 3")]
+fn an_index_out_of_range_is_a_fault() {
+    puppet(json!({"script": ["far"]})).on_request();
+}
+
+#[test]
+#[should_panic(expected = "the finding's code `Not A Code` must match")]
+fn a_code_that_is_no_code_is_a_fault() {
+    puppet(json!({"script": ["code Not A Code"]})).on_request();
+}
+
+#[test]
+fn held_chunks_go_as_they_came() {
+    let held = answer(&["a", "h1", "h2", "b"], "stop");
+    assert_eq!(held.chunks, ["a", "h1", "h2", "b"]);
+    assert_eq!((held.most_held, held.untouched), (4, true));
+    assert_eq!(answer(&["h1", "h2"], "stop").text, "h1h2");
+}
+
+#[test]
+fn a_replacement_answers_for_all_that_is_held() {
+    let replaced = answer(&["a", "h1", "h2", "r", "b"], "stop");
+    assert_eq!(replaced.chunks, ["a", "R", "b"]);
+    assert!(!replaced.untouched);
+    assert_eq!(answer(&["a", "h", "e", "b"], "stop").text, "ab");
+    assert_eq!(answer(&["a", "h"], "add").text, "a!");
+    assert_eq!(answer(&["a"], "add").text, "a!");
+}
+
+#[test]
+fn a_denial_drops_what_is_held_and_ends_the_choice_alone() {
+    let mut exchange = puppet(json!({}));
+    let denied = exchange.answer(&["a", "h", "d", "b"]);
+    assert_eq!(
+        (denied.text.as_str(), denied.denial.unwrap().code.as_str()),
+        ("a", "word")
+    );
+    assert_eq!(exchange.answer(&["more"]).text, "");
+    assert_eq!(
+        exchange
+            .answer_on(1, Channel::Content, &["more"], "stop")
+            .text,
+        "more"
+    );
+    assert_eq!(exchange.policy().deltas, 4);
+}
+
+#[test]
+#[should_panic(expected = "on_end answered `Hold`")]
+fn a_hold_at_the_end_is_a_fault() {
+    answer(&["a"], "hold");
+}
+
+#[test]
+fn a_declined_channel_costs_no_calls() {
+    let mut exchange = puppet(json!({}));
+    let answer = exchange.answer_on(0, Channel::Reasoning, &["r", "", "d"], "stop");
+    assert_eq!((answer.text.as_str(), answer.denial), ("rd", None));
+    assert_eq!(exchange.policy().deltas, 0);
+}
+
+#[test]
+fn the_end_gives_what_was_left_behind() {
+    let mut exchange = puppet(json!({}));
+    exchange.answer(&["a", "b"]);
+    let record = exchange.complete(Outcome::completed());
+    assert_eq!(record.findings, [Finding::new("deltas", 2)]);
+    assert_eq!(record.entries(), [json!({})]);
+
+    let mut exchange = puppet(json!({}));
+    exchange.fail_journal("full");
+    let record = exchange.complete(Outcome::ended(Ending::Disconnected));
+    assert_eq!(record.log, [(Level::Error, "full".into())]);
+    assert_eq!(record.journal, [""; 0]);
+}
+
+#[test]
+#[should_panic(expected = "gives another text than whole")]
+fn a_policy_that_looks_at_chunks_is_found_out() {
+    let policy = configure::<Puppet>(json!({})).unwrap();
+    policy.every_chunking_of(&Request::user("one").part("two"), "xxrxx");
+}
+
+#[test]
+fn segments_are_every_text_that_the_model_reads() {
+    let request = Request::from_body(json!({
+        "messages": [
+            {"role": "system", "content": "a"},
+            {"role": "assistant", "content": null, "reasoning": "b",
+             "tool_calls": [{"id": "t", "function": {"name": "f", "arguments": "{}"}}]},
+            {"role": "tool", "content": [{"type": "text", "text": "c"}, {"type": "image_url"}]},
+        ],
+        "prediction": {"type": "content", "content": "d"},
+    }));
+    let texts: Vec<_> = request
+        .segments()
+        .into_iter()
+        .map(|s| (s.message, s.role, s.text))
+        .collect();
+    let expected = [
+        (0, Role::System, "a"),
+        (1, Role::Assistant, "b"),
+        (1, Role::Assistant, "{}"),
+        (2, Role::Tool, "c"),
+        (3, Role::Assistant, "d"),
+    ];
+    assert_eq!(texts, expected.map(|(m, r, t)| (m, r, t.to_string())));
+}

@@ -1,0 +1,124 @@
+//! Short ways to say what a policy says: verdicts, denials, edits, findings.
+
+use crate::{Channel, Delta, Denial, Edit, Finding, Verdict};
+
+impl Verdict {
+    /// Denies the request. The code matches `[a-z0-9][a-z0-9._-]{0,63}`; the message is for the client.
+    pub fn deny(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Deny(Denial::new(code, message))
+    }
+
+    /// Answers in the model's place with this text.
+    pub fn respond(text: impl Into<String>) -> Self {
+        Self::Respond(vec![Delta {
+            choice: 0,
+            channel: Channel::Content,
+            text: text.into(),
+        }])
+    }
+}
+
+impl Edit {
+    /// Lets this text go instead of the delta and all that is held.
+    pub fn replace(text: impl Into<String>) -> Self {
+        Self::Replace(text.into())
+    }
+
+    /// Ends this choice. The code matches `[a-z0-9][a-z0-9._-]{0,63}`; the message is for the client.
+    pub fn deny(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Deny(Denial::new(code, message))
+    }
+}
+
+impl Denial {
+    /// A denial with the usual status, 403. The code matches `[a-z0-9][a-z0-9._-]{0,63}`; the message is for the
+    /// client.
+    pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            code: code.into(),
+            message: message.into(),
+            status: None,
+            retry_after: None,
+        }
+    }
+
+    /// Another HTTP status: 400 to 499, or 503. The host makes anything else a 403.
+    #[must_use]
+    pub fn with_status(mut self, status: u16) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// Seconds after which another try makes sense: the header `retry-after`.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+}
+
+impl From<Denial> for Verdict {
+    fn from(denial: Denial) -> Self {
+        Self::Deny(denial)
+    }
+}
+
+impl From<Denial> for Edit {
+    fn from(denial: Denial) -> Self {
+        Self::Deny(denial)
+    }
+}
+
+impl Finding {
+    /// Something found, `count` times. The code matches `[a-z0-9][a-z0-9._-]{0,63}`.
+    pub fn new(code: impl Into<String>, count: u32) -> Self {
+        Self {
+            code: code.into(),
+            count,
+            detail: None,
+        }
+    }
+
+    /// A word on what was found. Never what was found itself: details are logged.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+}
+
+/// Reports a finding: something worth telling that stops nothing. The code matches `[a-z0-9][a-z0-9._-]{0,63}`.
+pub fn report(code: impl Into<String>, count: u32) {
+    crate::host::report(&Finding::new(code, count));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_denial_says_the_same_of_a_request_and_of_a_delta() {
+        let denial = Denial::new("busy", "later")
+            .with_status(429)
+            .retry_after(30);
+        assert_eq!((denial.status, denial.retry_after), (Some(429), Some(30)));
+        assert_eq!(Verdict::from(denial.clone()), Verdict::Deny(denial.clone()));
+        assert_eq!(Edit::from(denial.clone()), Edit::Deny(denial));
+        assert_eq!(
+            Verdict::deny("no", "never"),
+            Denial::new("no", "never").into()
+        );
+    }
+
+    #[test]
+    fn a_response_is_one_delta_of_content() {
+        let Verdict::Respond(deltas) = Verdict::respond("hi") else {
+            panic!("a response");
+        };
+        let [delta] = &deltas[..] else {
+            panic!("one delta");
+        };
+        assert_eq!((delta.choice, delta.text.as_str()), (0, "hi"));
+        assert_eq!(delta.channel, Channel::Content);
+    }
+}
