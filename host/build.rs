@@ -27,7 +27,10 @@ fn build() -> Result<(), Box<dyn Error>> {
         println!("cargo:rerun-if-changed={}", root.join(watched).display());
     }
     for policy in POLICIES {
-        println!("cargo:rerun-if-changed={}", root.join("plugins").join(policy).display());
+        println!(
+            "cargo:rerun-if-changed={}",
+            root.join("plugins").join(policy).display()
+        );
     }
 
     has_target()?;
@@ -41,7 +44,8 @@ fn build() -> Result<(), Box<dyn Error>> {
         let file = built.join(format!("{}.wasm", policy.replace('-', "_")));
         // A copy of this build's own: the shared folder may change under a later one.
         let copy = out.join(format!("{policy}.wasm"));
-        fs::copy(&file, &copy).map_err(|error| format!("{} can't be copied: {error}", file.display()))?;
+        fs::copy(&file, &copy)
+            .map_err(|error| format!("{} can't be copied: {error}", file.display()))?;
         table.push_str(&format!("    ({policy:?}, include_bytes!({copy:?})),\n"));
     }
     table.push_str("];\n");
@@ -67,7 +71,9 @@ fn has_target() -> Result<(), Box<dyn Error>> {
 /// `target/policies`, found from this build's own folder: `target/<profile>/build/<crate>/out`.
 fn target_directory(out: &Path) -> Result<PathBuf, Box<dyn Error>> {
     let build = out.ancestors().find(|folder| folder.ends_with("build"));
-    let profile = build.and_then(Path::parent).ok_or("OUT_DIR has an unknown shape")?;
+    let profile = build
+        .and_then(Path::parent)
+        .ok_or("OUT_DIR has an unknown shape")?;
     let above = profile.parent().ok_or("OUT_DIR has an unknown shape")?;
     Ok(above.join("policies"))
 }
@@ -76,7 +82,14 @@ fn compile(root: &Path, target: &Path) -> Result<(), Box<dyn Error>> {
     let mut cargo = Command::new(variable("CARGO")?);
     cargo
         .current_dir(root)
-        .args(["build", "--locked", "--profile", "policy", "--target", TARGET])
+        .args([
+            "build",
+            "--locked",
+            "--profile",
+            "policy",
+            "--target",
+            TARGET,
+        ])
         .arg("--target-dir")
         .arg(target);
     for policy in POLICIES {

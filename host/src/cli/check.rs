@@ -44,7 +44,10 @@ pub(super) async fn check(args: CheckArgs) -> Result<ExitCode, Wrong> {
     let config = match source.load() {
         Ok(config) => config,
         Err(error) if args.format == Format::Json => {
-            println!("{}", json!({"source": source.to_string(), "ok": false, "error": error.to_string()}));
+            println!(
+                "{}",
+                json!({"source": source.to_string(), "ok": false, "error": error.to_string()})
+            );
             return Ok(ExitCode::from(1));
         }
         Err(error) => return Err(error.into()),
@@ -74,18 +77,31 @@ pub(super) async fn check(args: CheckArgs) -> Result<ExitCode, Wrong> {
         ),
         Format::Text => print(&source.to_string(), &config, &found),
     }
-    Ok(if found.well { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(if found.well {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    })
 }
 
 /// Builds the stage as a start would, but for the journal: nothing is recorded.
-async fn load(sandbox: &Sandbox, config: &Config, stage: &StageConfig) -> Result<Arc<Stage>, String> {
+async fn load(
+    sandbox: &Sandbox,
+    config: &Config,
+    stage: &StageConfig,
+) -> Result<Arc<Stage>, String> {
     let alone = Config {
         stages: vec![stage.clone()],
         ..config.clone()
     };
     let blueprint = Blueprint::read(alone).map_err(|error| error.to_string())?;
     let metrics = Arc::new(Metrics::new());
-    let loaded = sandbox.load(Plan::from(stage), blueprint.component(stage), None, &metrics);
+    let loaded = sandbox.load(
+        Plan::from(stage),
+        blueprint.component(stage),
+        None,
+        &metrics,
+    );
     loaded.await.map_err(|error| error.to_string())
 }
 
@@ -109,7 +125,9 @@ async fn targets(config: &Config, offline: bool, found: &mut Findings) {
         Ok(targets) => targets,
         Err(error) => {
             found.well = false;
-            found.targets.push(json!({"ok": false, "error": error.to_string()}));
+            found
+                .targets
+                .push(json!({"ok": false, "error": error.to_string()}));
             return;
         }
     };
@@ -145,20 +163,35 @@ async fn targets(config: &Config, offline: bool, found: &mut Findings) {
 
 async fn models(target: &Target) -> Result<Vec<String>, String> {
     let asked = async {
-        let answer = target.models(None).await.map_err(|failure| failure.to_string())?;
+        let answer = target
+            .models(None)
+            .await
+            .map_err(|failure| failure.to_string())?;
         let status = answer.status;
-        let body = answer.whole(4 << 20, PATIENCE).await.map_err(|error| error.to_string())?;
+        let body = answer
+            .whole(4 << 20, PATIENCE)
+            .await
+            .map_err(|error| error.to_string())?;
         if !status.is_success() {
             let said = crate::upstream::ErrorBody::parse(status.as_u16(), &body);
             return Err(format!("it answers {status}: {}", said.message));
         }
-        let list: Value = serde_json::from_slice(&body).map_err(|_| "its list of models isn't JSON".to_owned())?;
-        let models = list["data"].as_array().ok_or("its list of models has no `data`")?;
-        Ok(models.iter().filter_map(|model| model["id"].as_str().map(str::to_owned)).collect())
+        let list: Value = serde_json::from_slice(&body)
+            .map_err(|_| "its list of models isn't JSON".to_owned())?;
+        let models = list["data"]
+            .as_array()
+            .ok_or("its list of models has no `data`")?;
+        Ok(models
+            .iter()
+            .filter_map(|model| model["id"].as_str().map(str::to_owned))
+            .collect())
     };
     match tokio::time::timeout(PATIENCE, asked).await {
         Ok(models) => models,
-        Err(_) => Err(format!("it didn't list its models within {} s", PATIENCE.as_secs())),
+        Err(_) => Err(format!(
+            "it didn't list its models within {} s",
+            PATIENCE.as_secs()
+        )),
     }
 }
 
@@ -182,21 +215,43 @@ fn print(source: &str, config: &Config, found: &Findings) {
         0 => println!("\nclients: anyone who can reach the listener"),
         some => println!("\nclients: {some}, by key"),
     }
-    println!("\n{}", if found.well { "all well" } else { "something is wrong: see ✗ above" });
+    println!(
+        "\n{}",
+        if found.well {
+            "all well"
+        } else {
+            "something is wrong: see ✗ above"
+        }
+    );
 }
 
 fn print_stage(stage: &Value) {
     let text = |key: &str| stage[key].as_str().unwrap_or_default().to_owned();
     let list = |key: &str| {
-        let words = stage[key].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let words = stage[key]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str);
         words.collect::<Vec<_>>().join(", ")
     };
     if let Some(error) = stage["error"].as_str() {
         println!("  ✗ {} ({})\n      {error}", text("id"), text("component"));
         return;
     }
-    println!("  ✓ {}: {} {} ({})", text("id"), text("policy"), text("version"), text("component"));
-    println!("      hooks: {}; if it fails: {}; instances: {}", list("hooks"), text("on_error"), text("instances"));
+    println!(
+        "  ✓ {}: {} {} ({})",
+        text("id"),
+        text("policy"),
+        text("version"),
+        text("component")
+    );
+    println!(
+        "      hooks: {}; if it fails: {}; instances: {}",
+        list("hooks"),
+        text("on_error"),
+        text("instances")
+    );
     if let Some(why) = stage["why"].as_str() {
         println!("      it can't be snapshotted: {why}");
     }
@@ -214,8 +269,14 @@ fn print_target(target: &Value) {
     }
     if !id.is_empty() {
         let model = target["model"].as_str().unwrap_or("any model");
-        let listed = target["models"].as_array().map(|models| format!("; it lists {} models", models.len()));
-        println!("  ✓ {id}: {model} at {}{}", target["base_url"].as_str().unwrap_or_default(), listed.unwrap_or_default());
+        let listed = target["models"]
+            .as_array()
+            .map(|models| format!("; it lists {} models", models.len()));
+        println!(
+            "  ✓ {id}: {model} at {}{}",
+            target["base_url"].as_str().unwrap_or_default(),
+            listed.unwrap_or_default()
+        );
     }
     if let Some(warning) = target["warning"].as_str() {
         println!("  ! {warning}");

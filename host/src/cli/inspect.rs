@@ -71,11 +71,22 @@ pub(super) async fn inspect(args: InspectArgs) -> Result<ExitCode, Wrong> {
                 Ok(hooks) => println!("hooks     {}", hooks.join(", ")),
                 Err(error) => println!("hooks     unknown: {error}"),
             }
-            println!("grants    {}", if inspection.grants.is_empty() { "none".into() } else { inspection.grants.join(", ") });
+            println!(
+                "grants    {}",
+                if inspection.grants.is_empty() {
+                    "none".into()
+                } else {
+                    inspection.grants.join(", ")
+                }
+            );
             println!("size      {} bytes", inspection.size);
             println!("digest    {}", inspection.digest);
             println!("imports   {}", inspection.imports.join("\n          "));
         }
     }
-    Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(if well {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    })
 }

@@ -74,8 +74,12 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         Command::Audit(args) => return audit::run(args),
         Command::Run(args) => setup::runtime().and_then(|runtime| runtime.block_on(run::run(args))),
-        Command::Check(args) => setup::runtime().and_then(|runtime| runtime.block_on(check::check(args))),
-        Command::Simulate(args) => setup::runtime().and_then(|runtime| runtime.block_on(simulate::simulate(args))),
+        Command::Check(args) => {
+            setup::runtime().and_then(|runtime| runtime.block_on(check::check(args)))
+        }
+        Command::Simulate(args) => {
+            setup::runtime().and_then(|runtime| runtime.block_on(simulate::simulate(args)))
+        }
         Command::Policy(PolicyCommand::Inspect(args)) => {
             setup::runtime().and_then(|runtime| runtime.block_on(inspect::inspect(args)))
         }

@@ -38,7 +38,12 @@ pub(super) struct RunArgs {
     #[arg(long)]
     simulate: bool,
     /// How fast the simulator writes; 0: as fast as it can be sent
-    #[arg(long, value_name = "N", default_value_t = 2000.0, requires = "simulate")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 2000.0,
+        requires = "simulate"
+    )]
     tokens_per_second: f64,
     /// Let anyone who can reach the listener in, also from other machines
     #[arg(long)]
@@ -88,15 +93,28 @@ pub(super) async fn run(args: RunArgs) -> Result<ExitCode, Wrong> {
     let admin = tokio::spawn(serve_admin(admin, router, admin_stop.clone()));
     tokio::spawn(gateway.clone().watch(stop.clone()));
     tokio::spawn(reload_on_signal(gateway.clone(), stop.clone()));
-    tokio::spawn(count_journal(workshop.journal.clone(), metrics.clone(), stop.clone()));
+    tokio::spawn(count_journal(
+        workshop.journal.clone(),
+        metrics.clone(),
+        stop.clone(),
+    ));
 
     let drained = serve_traffic(traffic, front, metrics, settings, stop).await;
     if drained.connections > 0 {
-        tracing::warn!("{} connections were cut at the drain deadline", drained.connections);
+        tracing::warn!(
+            "{} connections were cut at the drain deadline",
+            drained.connections
+        );
     }
     gateway.tasks().close();
-    if tokio::time::timeout(LAST_WORDS, gateway.tasks().wait()).await.is_err() {
-        tracing::warn!("{} exchanges had stages that did not hear of their end", gateway.tasks().len());
+    if tokio::time::timeout(LAST_WORDS, gateway.tasks().wait())
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            "{} exchanges had stages that did not hear of their end",
+            gateway.tasks().len()
+        );
     }
     workshop.journal.close().await;
     admin_stop.cancel();
@@ -145,7 +163,12 @@ async fn open_journal(config: &Config) -> Result<Journal, Wrong> {
 
 fn announce(gateway: &Gateway, traffic: &TcpListener, admin: &TcpListener) -> Result<(), Wrong> {
     let live = gateway.live();
-    let stages: Vec<&str> = live.chain().stages().iter().map(|stage| &**stage.id()).collect();
+    let stages: Vec<&str> = live
+        .chain()
+        .stages()
+        .iter()
+        .map(|stage| &**stage.id())
+        .collect();
     let chain = match stages.is_empty() {
         true => "no policies".to_owned(),
         false => stages.join(" > "),
@@ -161,7 +184,10 @@ fn announce(gateway: &Gateway, traffic: &TcpListener, admin: &TcpListener) -> Re
 
 /// Cancels on the first interrupt or termination; a second one ends the process at once.
 pub(super) async fn stop_on_signal(stop: CancellationToken) {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
         tracing::warn!("signals can't be heard; stop the process by killing it");
         return;
     };
@@ -204,7 +230,9 @@ async fn count_journal(journal: Journal, metrics: Arc<Metrics>, stop: Cancellati
         let stats = journal.stats();
         metrics.journal_entries.inc_by(stats.entries - entries);
         metrics.journal_failures.inc_by(stats.failures - failures);
-        metrics.journal_queue.set(i64::try_from(stats.queued).unwrap_or(i64::MAX));
+        metrics
+            .journal_queue
+            .set(i64::try_from(stats.queued).unwrap_or(i64::MAX));
         (entries, failures) = (stats.entries, stats.failures);
     }
 }

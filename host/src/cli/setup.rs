@@ -12,7 +12,9 @@ use crate::policy::engine::EngineSettings;
 
 /// The asynchronous runtime, a worker for each core.
 pub(super) fn runtime() -> Result<Runtime, Wrong> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
     runtime.map_err(|error| format!("the runtime can't be started: {error}").into())
 }
 
@@ -40,6 +42,8 @@ pub(super) fn sandbox(config: &Config, exchanges: u32) -> Result<Sandbox, Wrong>
 fn cache() -> Option<PathBuf> {
     let from_home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
     let named = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let folder = named.filter(|folder| folder.is_absolute()).or_else(from_home)?;
+    let folder = named
+        .filter(|folder| folder.is_absolute())
+        .or_else(from_home)?;
     Some(folder.join("witgate").join("compiled"))
 }

@@ -54,9 +54,17 @@ pub(super) enum Out {
     /// The text at that place is this now; empty where it was removed or has moved.
     Changed(Place, String),
     /// Text that has no place of its own.
-    Added { choice: u32, lane: Lane, text: String },
+    Added {
+        choice: u32,
+        lane: Lane,
+        text: String,
+    },
     /// That choice ends here; whatever of it has not come out never will.
-    Denied { choice: u32, stage: usize, denial: Denial },
+    Denied {
+        choice: u32,
+        stage: usize,
+        denial: Denial,
+    },
 }
 
 /// What a failed call means.
@@ -241,18 +249,28 @@ impl<P: Send> Answer<P> {
         if self.choices[choice].denied {
             return Ok(());
         }
-        if self.choices[choice].open.iter().any(|open| !open.lane.beside(delta.lane)) {
+        if self.choices[choice]
+            .open
+            .iter()
+            .any(|open| !open.lane.beside(delta.lane))
+        {
             // Another channel begins: what was open is over, and nobody knows yet how the choice will finish.
             self.close(stages, choice, "", out).await?;
             if self.choices[choice].denied {
                 return Ok(());
             }
         }
-        let known = self.choices[choice].open.iter().position(|open| open.lane == delta.lane);
+        let known = self.choices[choice]
+            .open
+            .iter()
+            .position(|open| open.lane == delta.lane);
         let opens = known.is_none();
         let open = match known {
             Some(open) => open,
-            None => self.open(stages, choice, delta.lane, channel(), out).await?,
+            None => {
+                self.open(stages, choice, delta.lane, channel(), out)
+                    .await?
+            }
         };
         if let Some(arguments) = &mut self.choices[choice].open[open].arguments {
             arguments.came.push_str(&delta.text);
@@ -311,7 +329,10 @@ impl<P: Send> Answer<P> {
             let late = |stop: &Stop<P>| stop.hold.since().is_some_and(|since| since + limit <= now);
             let mut stops = self.choices.iter().flat_map(|choice| &choice.open);
             if stops.any(|open| open.stops.get(at).is_some_and(late)) {
-                let why = format!("held text for longer than its held_time of {} ms", limit.as_millis());
+                let why = format!(
+                    "held text for longer than its held_time of {} ms",
+                    limit.as_millis()
+                );
                 match stages.held_too_much(at, why) {
                     Fault::Skip => self.skip(stages, at, out).await?,
                     end => return Err(end),
@@ -420,7 +441,10 @@ impl<P: Send> Answer<P> {
                     self.flow(stages, work, out).await?;
                 }
             }
-            let arguments = self.choices[choice].open.get(open).and_then(|open| open.arguments.as_ref());
+            let arguments = self.choices[choice]
+                .open
+                .get(open)
+                .and_then(|open| open.arguments.as_ref());
             if let Some(at) = arguments.and_then(Arguments::broken_by) {
                 match stages.broke_arguments(at) {
                     Fault::Skip => {}
@@ -448,7 +472,9 @@ impl<P: Send> Answer<P> {
                 if work.items.is_empty() || self.choices[work.choice].denied {
                     break;
                 }
-                let Open { stops, arguments, .. } = &mut self.choices[work.choice].open[work.open];
+                let Open {
+                    stops, arguments, ..
+                } = &mut self.choices[work.choice].open[work.open];
                 let Stop { passage, hold } = &mut stops[at];
                 let Some(seen) = passage else {
                     continue;
@@ -671,7 +697,9 @@ fn replace(items: &mut Items<'_>, text: String) {
 
 /// What has passed every stage.
 fn emit<P>(choice: &mut Choice<P>, open: usize, items: Items<'_>, out: &mut Vec<Out>) {
-    let Open { lane, arguments, .. } = &mut choice.open[open];
+    let Open {
+        lane, arguments, ..
+    } = &mut choice.open[open];
     let lane = *lane;
     for item in items {
         if let Some(arguments) = arguments {
@@ -689,3 +717,7 @@ fn emit<P>(choice: &mut Choice<P>, open: usize, items: Items<'_>, out: &mut Vec<
         }
     }
 }
+
+#[cfg(test)]
+#[path = "answer_tests.rs"]
+mod tests;

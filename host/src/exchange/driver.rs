@@ -183,7 +183,11 @@ impl Body for Driver {
             let done = self.poll_exchange(cx).is_ready();
             let state = self.slot.state.lock();
             if state.frame.is_none() && !state.ended {
-                return if done { Poll::Ready(None) } else { Poll::Pending };
+                return if done {
+                    Poll::Ready(None)
+                } else {
+                    Poll::Pending
+                };
             }
         }
     }

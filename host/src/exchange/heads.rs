@@ -32,7 +32,11 @@ pub(super) fn told(headers: &mut HeaderMap, live: &Live, stages: &Stages, target
     if !verdicts.is_empty() {
         put(POLICIES, &verdicts);
     }
-    let tags: Vec<String> = stages.tags().iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let tags: Vec<String> = stages
+        .tags()
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
     if !tags.is_empty() {
         put(TAGS, &tags.join(", "));
     }
@@ -70,12 +74,21 @@ pub(super) fn error(error: ApiError) -> Response<Bytes> {
 
 /// What a denial looks like: the status it may have, and whether trying again makes sense.
 pub(super) fn denied(stage: &str, denial: &Denial) -> ApiError {
-    let status = denial.status.and_then(|status| StatusCode::from_u16(status).ok());
+    let status = denial
+        .status
+        .and_then(|status| StatusCode::from_u16(status).ok());
     let status = status.unwrap_or(StatusCode::FORBIDDEN);
-    let error = ApiError::new(status, "policy_denied", denial.code.clone(), denial.message.clone());
+    let error = ApiError::new(
+        status,
+        "policy_denied",
+        denial.code.clone(),
+        denial.message.clone(),
+    );
     let error = error.param(stage.to_owned());
     match (status, denial.retry_after) {
-        (StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE, Some(seconds)) => error.retry_after(seconds),
+        (StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE, Some(seconds)) => {
+            error.retry_after(seconds)
+        }
         (_, Some(seconds)) => error.retry_after(seconds).should_retry(false),
         _ => error.should_retry(false),
     }
@@ -84,10 +97,17 @@ pub(super) fn denied(stage: &str, denial: &Denial) -> ApiError {
 /// What a stage's failure looks like under `on_error: deny`.
 pub(super) fn failed(stages: &Stages, index: usize) -> ApiError {
     let (stage, class) = stages.failure(index);
-    let message = format!("The policy `{stage}` failed ({class}), and this gateway doesn't go on without it.");
-    ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "policy_failed", class.as_str(), message)
-        .param(stage.to_owned())
-        .should_retry(false)
+    let message = format!(
+        "The policy `{stage}` failed ({class}), and this gateway doesn't go on without it."
+    );
+    ApiError::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "policy_failed",
+        class.as_str(),
+        message,
+    )
+    .param(stage.to_owned())
+    .should_retry(false)
 }
 
 /// An error in mid-stream, as Cerebras words them.
@@ -104,4 +124,3 @@ pub(super) fn event(error: &ApiError) -> Bytes {
     });
     crate::wire::sse::event(body.to_string().as_bytes())
 }
-

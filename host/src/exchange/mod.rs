@@ -67,10 +67,14 @@ pub async fn begin(gateway: &Arc<Gateway>, begin: Begin) -> Response<Body> {
         began: begin.began,
         permit: begin.permit,
     };
-    driver::Driver::new(gateway.tasks(), |out| exchange.run(out)).response().await
+    driver::Driver::new(gateway.tasks(), |out| exchange.run(out))
+        .response()
+        .await
 }
 
 fn millis() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -40,7 +40,10 @@ fn is_credential(name: &str) -> bool {
         "api-key",
         "x-goog-api-key",
     ];
-    NAMES.contains(&name) || ["token", "secret", "password"].iter().any(|part| name.contains(part))
+    NAMES.contains(&name)
+        || ["token", "secret", "password"]
+            .iter()
+            .any(|part| name.contains(part))
 }
 
 impl RequestView for Asked {
@@ -139,7 +142,8 @@ impl Asked {
     /// The request that a draft made: every view of an exchange is one of these.
     pub(super) fn from_view(view: Arc<dyn RequestView>) -> Arc<Asked> {
         let view: Arc<dyn Any + Send + Sync> = view;
-        view.downcast().expect("drafts of this module commit to its own requests")
+        view.downcast()
+            .expect("drafts of this module commit to its own requests")
     }
 
     fn rest(&self) -> Rest {
@@ -170,7 +174,12 @@ impl Draft for Changes {
             .map_err(|error| error.to_string())
     }
 
-    fn insert_message(&mut self, before: u32, role: types::Role, text: String) -> Result<(), String> {
+    fn insert_message(
+        &mut self,
+        before: u32,
+        role: types::Role,
+        text: String,
+    ) -> Result<(), String> {
         let role = match role {
             types::Role::System => Role::System,
             types::Role::Developer => Role::Developer,

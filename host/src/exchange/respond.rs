@@ -23,7 +23,10 @@ pub(super) struct Composed {
 }
 
 /// Takes the deltas through every other stage.
-pub(super) async fn compose(stages: &mut Stages, deltas: &[types::Delta]) -> Result<Composed, Fault> {
+pub(super) async fn compose(
+    stages: &mut Stages,
+    deltas: &[types::Delta],
+) -> Result<Composed, Fault> {
     let mut answer = Answer::new();
     let mut outs = Vec::new();
     let mut choices: SmallVec<[u32; 1]> = deltas.iter().map(|delta| delta.choice).collect();
@@ -39,13 +42,17 @@ pub(super) async fn compose(stages: &mut Stages, deltas: &[types::Delta]) -> Res
             place: None,
             text: Cow::Borrowed(&delta.text),
         };
-        answer.push(stages, going, || delta.channel.clone(), &mut outs).await?;
+        answer
+            .push(stages, going, || delta.channel.clone(), &mut outs)
+            .await?;
     }
     for choice in &choices {
-        let calls = deltas
-            .iter()
-            .any(|delta| delta.choice == *choice && matches!(delta.channel, types::Channel::ToolArguments(_)));
-        answer.finish(stages, *choice, finish(calls), &mut outs).await?;
+        let calls = deltas.iter().any(|delta| {
+            delta.choice == *choice && matches!(delta.channel, types::Channel::ToolArguments(_))
+        });
+        answer
+            .finish(stages, *choice, finish(calls), &mut outs)
+            .await?;
     }
     let mut composed = Composed {
         texts: Vec::new(),
@@ -59,7 +66,11 @@ pub(super) async fn compose(stages: &mut Stages, deltas: &[types::Delta]) -> Res
                 let channel = of_lane(deltas, choice, lane);
                 composed.texts.push((choice, channel, text));
             }
-            Out::Denied { choice, stage, denial } => {
+            Out::Denied {
+                choice,
+                stage,
+                denial,
+            } => {
                 stages.denied(stage, &denial);
                 composed.denied.push((choice, stage, denial));
             }
@@ -93,7 +104,9 @@ impl Composed {
     }
 
     fn calls(&self, choice: u32) -> bool {
-        let mine = |(of, channel, _): &&(u32, Channel, String)| *of == choice && matches!(channel, Channel::ToolArguments(_));
+        let mine = |(of, channel, _): &&(u32, Channel, String)| {
+            *of == choice && matches!(channel, Channel::ToolArguments(_))
+        };
         self.texts.iter().any(|text| mine(&text))
     }
 
@@ -144,9 +157,16 @@ impl Composed {
             let usage = (at == last).then(Usage::default);
             match self.denied.iter().find(|(denied, ..)| denied == choice) {
                 Some((_, stage, denial)) => {
-                    put(envelope.denied_chunk(*choice, stages.id(*stage), &denial.code, &denial.message));
+                    put(envelope.denied_chunk(
+                        *choice,
+                        stages.id(*stage),
+                        &denial.code,
+                        &denial.message,
+                    ));
                 }
-                None => put(envelope.finish_chunk(*choice, finish(self.calls(*choice)), usage.as_ref())),
+                None => {
+                    put(envelope.finish_chunk(*choice, finish(self.calls(*choice)), usage.as_ref()))
+                }
             }
         }
         out.extend_from_slice(b"data: [DONE]\n\n");
@@ -156,7 +176,10 @@ impl Composed {
 
 /// The channel as the policy named it.
 fn of_lane(deltas: &[types::Delta], choice: u32, lane: Lane) -> Channel {
-    let mut channels = deltas.iter().filter(|delta| delta.choice == choice).map(|delta| neutral(&delta.channel));
+    let mut channels = deltas
+        .iter()
+        .filter(|delta| delta.choice == choice)
+        .map(|delta| neutral(&delta.channel));
     channels
         .find(|channel| super::whole::lane(channel) == lane)
         .unwrap_or(Channel::Content)

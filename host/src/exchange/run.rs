@@ -19,14 +19,14 @@ use super::stream::{Broken, Streamer};
 use super::whole;
 use crate::gateway::Live;
 use crate::metrics::{Metrics, TargetMetrics};
-use crate::policy::types::{Delta, Ending, Usage};
 use crate::policy::Outcome;
+use crate::policy::types::{Delta, Ending, Usage};
 use crate::server::{ApiError, Permit};
 use crate::upstream::{Answer, AnswerBody, BodyError, Candidate, Failure, WHOLE_BODY_CAP};
+use crate::wire;
 use crate::wire::chat::answer::Answer as Body;
 use crate::wire::chat::chunk::Chunk;
 use crate::wire::sse::Framer;
-use crate::wire;
 
 /// How long a stream's head waits for its first frame, so that both leave together.
 const HEAD_WAIT: Duration = Duration::from_millis(50);
@@ -115,15 +115,25 @@ impl Exchange {
     /// Asks the targets in turn, and takes the first answer through the stages.
     async fn ask(&mut self, out: &Out, told: &mut Told) -> Result<Ending, Gone> {
         let candidates = self.live.targets().candidates(self.request.chat.model());
-        let candidates = candidates.map_err(|error| error.to_string()).and_then(|mut candidates| {
-            let allowed = self.request.allowed.as_ref();
-            let restricted = allowed.map_or(Ok(()), |ids| candidates.restrict(ids));
-            restricted.map(|()| candidates).map_err(|error| error.to_string())
-        });
+        let candidates =
+            candidates
+                .map_err(|error| error.to_string())
+                .and_then(|mut candidates| {
+                    let allowed = self.request.allowed.as_ref();
+                    let restricted = allowed.map_or(Ok(()), |ids| candidates.restrict(ids));
+                    restricted
+                        .map(|()| candidates)
+                        .map_err(|error| error.to_string())
+                });
         let candidates = match candidates {
             Ok(candidates) => candidates,
             Err(message) => {
-                let error = ApiError::new(StatusCode::NOT_FOUND, "not_found_error", "model_not_found", message);
+                let error = ApiError::new(
+                    StatusCode::NOT_FOUND,
+                    "not_found_error",
+                    "model_not_found",
+                    message,
+                );
                 self.refuse(out, error.param("model"), told);
                 return Ok(Ending::UpstreamFailed);
             }
@@ -158,7 +168,12 @@ impl Exchange {
         Ok(Ending::UpstreamFailed)
     }
 
-    async fn answered(&mut self, out: &Out, told: &mut Told, answer: Answer) -> Result<Ending, Gone> {
+    async fn answered(
+        &mut self,
+        out: &Out,
+        told: &mut Told,
+        answer: Answer,
+    ) -> Result<Ending, Gone> {
         self.stages.begin_answer(&self.live);
         if !answer.status.is_success() {
             return self.refused_upstream(out, told, answer).await;
@@ -168,7 +183,9 @@ impl Exchange {
         }
         let (status, passed_on) = (answer.status, answer.passed_on());
         let waited = Instant::now();
-        let body = out.unless_gone(answer.whole(WHOLE_BODY_CAP, WHOLE_TIME)).await?;
+        let body = out
+            .unless_gone(answer.whole(WHOLE_BODY_CAP, WHOLE_TIME))
+            .await?;
         told.waited += waited.elapsed();
         let body = match body {
             Ok(body) => body,
@@ -185,7 +202,11 @@ impl Exchange {
             }
         };
         told.usage = body.usage().map(usage);
-        told.finishes = body.finishes().iter().map(|(_, finish)| finish.clone()).collect();
+        told.finishes = body
+            .finishes()
+            .iter()
+            .map(|(_, finish)| finish.clone())
+            .collect();
         told.first_delta = Some(Instant::now());
         if let Some(model) = body.model() {
             told.model = Some(model.into());
@@ -211,17 +232,31 @@ impl Exchange {
             return Ok(Ending::Denied);
         }
         let mut response = heads::json(status, passed_on, passed.body);
-        heads::told(response.headers_mut(), &self.live, &self.stages, told.target.as_deref());
-        self.metrics.answer_bytes.inc_by(response.body().len() as u64);
+        heads::told(
+            response.headers_mut(),
+            &self.live,
+            &self.stages,
+            told.target.as_deref(),
+        );
+        self.metrics
+            .answer_bytes
+            .inc_by(response.body().len() as u64);
         out.whole(response, true);
         Ok(Ending::Completed)
     }
 
     /// The target answered, and what it says is no.
-    async fn refused_upstream(&mut self, out: &Out, told: &mut Told, answer: Answer) -> Result<Ending, Gone> {
+    async fn refused_upstream(
+        &mut self,
+        out: &Out,
+        told: &mut Told,
+        answer: Answer,
+    ) -> Result<Ending, Gone> {
         let (status, mut passed_on) = (answer.status, answer.passed_on());
         passed_on.remove(CONTENT_TYPE);
-        let body = out.unless_gone(answer.whole(ERROR_BODY, WHOLE_TIME)).await?;
+        let body = out
+            .unless_gone(answer.whole(ERROR_BODY, WHOLE_TIME))
+            .await?;
         let error = crate::upstream::ErrorBody::parse(status.as_u16(), &body.unwrap_or_default());
         self.upstream_said(out, told, status, passed_on, error);
         Ok(Ending::UpstreamFailed)
@@ -235,12 +270,18 @@ impl Exchange {
                 passed_on.remove(CONTENT_TYPE);
                 return self.upstream_said(out, told, failure.status, passed_on, failure.error);
             }
-            Failure::FirstByteTimeout(_) => {
-                ApiError::new(StatusCode::GATEWAY_TIMEOUT, "upstream_error", "upstream_timeout", failure.to_string())
-            }
-            failure => {
-                ApiError::new(StatusCode::BAD_GATEWAY, "upstream_error", "upstream_unreachable", failure.to_string())
-            }
+            Failure::FirstByteTimeout(_) => ApiError::new(
+                StatusCode::GATEWAY_TIMEOUT,
+                "upstream_error",
+                "upstream_timeout",
+                failure.to_string(),
+            ),
+            failure => ApiError::new(
+                StatusCode::BAD_GATEWAY,
+                "upstream_error",
+                "upstream_unreachable",
+                failure.to_string(),
+            ),
         };
         self.refuse(out, error, told);
     }
@@ -256,14 +297,24 @@ impl Exchange {
         let error = ApiError::new(status, said.kind, said.code, said.message).param(said.param);
         let mut response = heads::error(error);
         response.headers_mut().extend(passed_on);
-        heads::told(response.headers_mut(), &self.live, &self.stages, told.target.as_deref());
+        heads::told(
+            response.headers_mut(),
+            &self.live,
+            &self.stages,
+            told.target.as_deref(),
+        );
         out.whole(response, true);
     }
 
     /// An error in place of an answer.
     fn refuse(&self, out: &Out, error: ApiError, told: &Told) {
         let mut response = heads::error(error);
-        heads::told(response.headers_mut(), &self.live, &self.stages, told.target.as_deref());
+        heads::told(
+            response.headers_mut(),
+            &self.live,
+            &self.stages,
+            told.target.as_deref(),
+        );
         out.whole(response, true);
     }
 
@@ -272,10 +323,22 @@ impl Exchange {
         let choices = self.request.chat.n() as usize;
         let mut sending = Sending::new(out, head);
         let mut streamer = Streamer::new(None);
-        let ended = self.pump(&mut sending, &mut streamer, answer.into_body(), told, choices).await;
+        let ended = self
+            .pump(
+                &mut sending,
+                &mut streamer,
+                answer.into_body(),
+                told,
+                choices,
+            )
+            .await;
         let seen = &streamer.seen;
         told.usage = seen.usage.map(usage);
-        told.finishes = seen.finishes.iter().map(|(_, finish)| finish.clone()).collect();
+        told.finishes = seen
+            .finishes
+            .iter()
+            .map(|(_, finish)| finish.clone())
+            .collect();
         told.first_delta = seen.first_delta;
         told.deltas += streamer.answer.deltas;
         if let Some(model) = &seen.model {
@@ -304,11 +367,16 @@ impl Exchange {
                     continue;
                 }
                 Next::Expired => (streamer.expire(&mut self.stages).await, None),
-                Next::Bytes(bytes) => (streamer.read(&mut self.stages, bytes.clone()).await, Some(bytes)),
+                Next::Bytes(bytes) => (
+                    streamer.read(&mut self.stages, bytes.clone()).await,
+                    Some(bytes),
+                ),
                 Next::Over => return self.over(sending, streamer, told).await,
                 Next::Broke(error) => {
                     tracing::warn!(request = %self.request.facts.id, "an answer broke off: {error}");
-                    return self.cut(sending, told, broke_off(&error), Ending::UpstreamFailed).await;
+                    return self
+                        .cut(sending, told, broke_off(&error), Ending::UpstreamFailed)
+                        .await;
                 }
             };
             let all_denied = streamer.answer.any_denied() && streamer.answer.denied() >= choices;
@@ -397,7 +465,12 @@ impl Exchange {
     }
 
     /// A stage answers in the model's place.
-    async fn respond(&mut self, out: &Out, told: &mut Told, deltas: Vec<Delta>) -> Result<Ending, Gone> {
+    async fn respond(
+        &mut self,
+        out: &Out,
+        told: &mut Told,
+        deltas: Vec<Delta>,
+    ) -> Result<Ending, Gone> {
         self.stages.begin_answer(&self.live);
         told.target = Some(BY_POLICY.into());
         told.usage = Some(usage(wire::Usage::default()));
@@ -429,7 +502,12 @@ impl Exchange {
         } else {
             let body = composed.whole(&id, &model, &self.stages);
             let mut response = heads::json(StatusCode::OK, http::HeaderMap::new(), body);
-            heads::told(response.headers_mut(), &self.live, &self.stages, told.target.as_deref());
+            heads::told(
+                response.headers_mut(),
+                &self.live,
+                &self.stages,
+                told.target.as_deref(),
+            );
             out.whole(response, true);
         }
         Ok(Ending::Responded)
@@ -441,7 +519,9 @@ const DONE: Bytes = Bytes::from_static(b"data: [DONE]\n\n");
 /// One attempt at one target. A stream that dies, or begins with an error, before anything has gone out counts as none.
 async fn attempt(candidate: &Candidate, request: &Asked) -> Result<Answer, Failure> {
     let body = request.chat.to_bytes(Some(candidate.model()));
-    let mut answer = candidate.send("chat/completions", body, &request.facts.headers).await?;
+    let mut answer = candidate
+        .send("chat/completions", body, &request.facts.headers)
+        .await?;
     if answer.status.is_success() && is_stream(&answer) {
         // Not for longer than the head may wait: a slow first chunk is no failure.
         if let Ok(first) = tokio::time::timeout(HEAD_WAIT, answer.peek()).await {
@@ -464,13 +544,22 @@ fn begins_with_error(bytes: &Bytes) -> Option<Bytes> {
 }
 
 fn is_stream(answer: &Answer) -> bool {
-    let kind = answer.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    kind.is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/event-stream"))
+    let kind = answer
+        .headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| {
+        kind.trim_start()
+            .to_ascii_lowercase()
+            .starts_with("text/event-stream")
+    })
 }
 
 fn broke_off(error: &BodyError) -> ApiError {
     let status = match error {
-        BodyError::FirstByteTimeout(_) | BodyError::Silence(_) | BodyError::Deadline(_) => StatusCode::GATEWAY_TIMEOUT,
+        BodyError::FirstByteTimeout(_) | BodyError::Silence(_) | BodyError::Deadline(_) => {
+            StatusCode::GATEWAY_TIMEOUT
+        }
         _ => StatusCode::BAD_GATEWAY,
     };
     let message = format!("The upstream's answer broke off: {error}.");
@@ -479,7 +568,12 @@ fn broke_off(error: &BodyError) -> ApiError {
 
 fn unreadable(why: &str) -> ApiError {
     let message = format!("The upstream's answer can't be read: {why}.");
-    ApiError::new(StatusCode::BAD_GATEWAY, "upstream_error", "upstream_unreadable", message)
+    ApiError::new(
+        StatusCode::BAD_GATEWAY,
+        "upstream_error",
+        "upstream_unreadable",
+        message,
+    )
 }
 
 fn usage(usage: wire::Usage) -> Usage {
@@ -583,6 +677,8 @@ impl<'a> Sending<'a> {
         if let std::task::Poll::Ready(ready) = futures_util::poll!(next.as_mut()) {
             return ready;
         }
-        tokio::time::timeout_at(until, next).await.unwrap_or(Ok(then))
+        tokio::time::timeout_at(until, next)
+            .await
+            .unwrap_or(Ok(then))
     }
 }

@@ -154,7 +154,10 @@ impl Stages {
             let requested = match run.instance(&self.request).await {
                 Ok(instance) => {
                     instance.show(self.request.clone());
-                    instance.on_request().await.map_err(|failure| (Hook::OnRequest, failure))
+                    instance
+                        .on_request()
+                        .await
+                        .map_err(|failure| (Hook::OnRequest, failure))
                 }
                 Err(failure) => Err((Hook::New, failure)),
             };
@@ -202,7 +205,13 @@ impl Stages {
             let run = &self.runs[**index];
             run.wants(Hooks::ON_ANSWER) && !run.is_off() && run.standing != Standing::Responded
         };
-        self.order = live.chain().answers().iter().filter(sees).copied().collect();
+        self.order = live
+            .chain()
+            .answers()
+            .iter()
+            .filter(sees)
+            .copied()
+            .collect();
         for run in &mut self.runs {
             if run.standing == Standing::Unreached {
                 run.standing = Standing::Proceeded;
@@ -233,7 +242,11 @@ impl Stages {
 
     /// Who denied, and why, when a denial is why the exchange ends: the last stage in the order of answers that did.
     pub(super) fn last_denial(&self) -> (usize, Denial) {
-        let mut denials = self.order.iter().rev().filter_map(|index| Some((*index, self.runs[*index].denial.clone()?)));
+        let mut denials = self
+            .order
+            .iter()
+            .rev()
+            .filter_map(|index| Some((*index, self.runs[*index].denial.clone()?)));
         denials.next().expect("asked for only after a denial")
     }
 
@@ -356,7 +369,12 @@ impl answer::Stages for Stages {
         }
     }
 
-    async fn on_answer(&mut self, at: usize, choice: u32, channel: &Channel) -> Result<Option<Passage>, Fault> {
+    async fn on_answer(
+        &mut self,
+        at: usize,
+        choice: u32,
+        channel: &Channel,
+    ) -> Result<Option<Passage>, Fault> {
         let index = self.order[at];
         let run = &mut self.runs[index];
         if run.is_off() {

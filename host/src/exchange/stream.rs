@@ -16,8 +16,8 @@ use crate::policy::Passage;
 use crate::policy::types;
 use crate::wire::chat::chunk::{Chunk, NotAChunk, Piece, PieceChannel, needs_parse};
 use crate::wire::chat::envelope::Envelope;
-use crate::wire::chat::split::{Rest, only, without, without_choices};
 use crate::wire::chat::splice::set_texts;
+use crate::wire::chat::split::{Rest, only, without, without_choices};
 use crate::wire::sse::{self, DEFAULT_CAP, Event, Framer, TooLong};
 use crate::wire::{self, Usage};
 
@@ -88,7 +88,8 @@ impl Carrier {
     }
 
     fn has(&self, place: Place) -> bool {
-        self.chunk == place.chunk && (self.first..self.first + self.fates.len() as u16).contains(&place.piece)
+        self.chunk == place.chunk
+            && (self.first..self.first + self.fates.len() as u16).contains(&place.piece)
     }
 
     fn waits(&self) -> bool {
@@ -137,7 +138,10 @@ impl Streamer {
 
     /// Held text is late: its stages have failed.
     pub(super) async fn expire(&mut self, stages: &mut Stages) -> Result<(), Broken> {
-        let fault = self.answer.expire(stages, Instant::now(), &mut self.outs).await;
+        let fault = self
+            .answer
+            .expire(stages, Instant::now(), &mut self.outs)
+            .await;
         self.finish_step(stages, None, fault)
     }
 
@@ -195,7 +199,11 @@ impl Streamer {
             Rest::Nothing => return Ok(()),
             Rest::Usage(data) => {
                 self.ready.push(sse::event(&data));
-                return if chunk.error.is_some() { Err(Broken::Said) } else { Ok(()) };
+                return if chunk.error.is_some() {
+                    Err(Broken::Said)
+                } else {
+                    Ok(())
+                };
             }
             Rest::Chunk(data) => Bytes::from(data),
         };
@@ -207,7 +215,12 @@ impl Streamer {
         self.chunk(stages, event, data).await
     }
 
-    async fn chunk(&mut self, stages: &mut Stages, event: Event, data: Bytes) -> Result<(), Broken> {
+    async fn chunk(
+        &mut self,
+        stages: &mut Stages,
+        event: Event,
+        data: Bytes,
+    ) -> Result<(), Broken> {
         let chunk = Chunk::parse(&data).map_err(Broken::NotAChunk)?;
         self.note(&chunk);
         if chunk.error.is_some() {
@@ -232,14 +245,20 @@ impl Streamer {
                 text: Cow::Borrowed(&piece.text),
             };
             let opening = || opening(&piece.channel);
-            fault = self.answer.push(stages, delta, opening, &mut self.outs).await;
+            fault = self
+                .answer
+                .push(stages, delta, opening, &mut self.outs)
+                .await;
             if fault.is_err() {
                 break;
             }
         }
         for (choice, finish) in &chunk.finishes {
             if fault.is_ok() {
-                fault = self.answer.finish(stages, *choice, finish, &mut self.outs).await;
+                fault = self
+                    .answer
+                    .finish(stages, *choice, finish, &mut self.outs)
+                    .await;
             }
         }
         // Nearly every chunk: one text, and it goes as it came.
@@ -249,7 +268,16 @@ impl Streamer {
             self.ready.push(event.raw);
             return fault_to_broken(fault);
         }
-        self.finish_step(stages, Some(Current { chunk, event: &event, data: &data, number }), fault)
+        self.finish_step(
+            stages,
+            Some(Current {
+                chunk,
+                event: &event,
+                data: &data,
+                number,
+            }),
+            fault,
+        )
     }
 
     fn note(&mut self, chunk: &Chunk<'_>) {
@@ -275,7 +303,14 @@ impl Streamer {
         let mut here = current
             .as_ref()
             .filter(|current| !current.chunk.pieces.is_empty())
-            .map(|current| Carrier::whole(current.number, current.event, current.data, current.chunk.pieces.len()));
+            .map(|current| {
+                Carrier::whole(
+                    current.number,
+                    current.event,
+                    current.data,
+                    current.chunk.pieces.len(),
+                )
+            });
         let mut last = Vec::new();
         for out in outs.drain(..) {
             match out {
@@ -290,7 +325,11 @@ impl Streamer {
                         self.added(choice, lane, &text);
                     }
                 }
-                Out::Denied { choice, stage, denial } => {
+                Out::Denied {
+                    choice,
+                    stage,
+                    denial,
+                } => {
                     stages.denied(stage, &denial);
                     self.drop_choice(choice);
                     if let (Some(current), Some(here)) = (&current, &mut here) {
@@ -300,8 +339,16 @@ impl Streamer {
                             }
                         }
                     }
-                    let envelope = self.envelope.as_ref().expect("a delta came before its denial");
-                    let data = envelope.denied_chunk(choice, stages.id(stage), &denial.code, &denial.message);
+                    let envelope = self
+                        .envelope
+                        .as_ref()
+                        .expect("a delta came before its denial");
+                    let data = envelope.denied_chunk(
+                        choice,
+                        stages.id(stage),
+                        &denial.code,
+                        &denial.message,
+                    );
                     last.push(sse::event(&data));
                 }
             }
@@ -314,7 +361,12 @@ impl Streamer {
         fault_to_broken(fault)
     }
 
-    fn resolve(&mut self, here: &mut Option<Carrier>, place: Place, fate: Fate) -> Result<(), Broken> {
+    fn resolve(
+        &mut self,
+        here: &mut Option<Carrier>,
+        place: Place,
+        fate: Fate,
+    ) -> Result<(), Broken> {
         if let Some(here) = here.as_mut().filter(|here| here.has(place)) {
             here.fates[usize::from(place.piece - here.first)] = fate;
             return Ok(());
@@ -339,7 +391,10 @@ impl Streamer {
     }
 
     fn added(&mut self, choice: u32, lane: Lane, text: &str) {
-        let envelope = self.envelope.as_ref().expect("a delta came before what is added to it");
+        let envelope = self
+            .envelope
+            .as_ref()
+            .expect("a delta came before what is added to it");
         let data = envelope.text_chunk(choice, &continuing(lane), text);
         self.ready.push(sse::event(&data));
     }
@@ -361,21 +416,38 @@ impl Streamer {
 
     /// The current chunk, when the fate of each of its texts is known or waits.
     fn emit_current(&mut self, current: Current<'_>, here: Option<Carrier>) -> Result<(), Broken> {
-        let Current { chunk, event, data, number } = current;
+        let Current {
+            chunk,
+            event,
+            data,
+            number,
+        } = current;
         let fates = here.map(|here| here.fates).unwrap_or_default();
-        let pieces: Pieces = fates.into_iter().enumerate().map(|(index, fate)| (index as u16, fate)).collect();
+        let pieces: Pieces = fates
+            .into_iter()
+            .enumerate()
+            .map(|(index, fate)| (index as u16, fate))
+            .collect();
         let denied = match self.answer.any_denied() {
             true => self.answer.denied_choices(),
             false => SmallVec::new(),
         };
-        let touched = chunk.pieces.iter().any(|piece| denied.contains(&piece.choice))
-            || chunk.finishes.iter().any(|(choice, _)| denied.contains(choice));
+        let touched = chunk
+            .pieces
+            .iter()
+            .any(|piece| denied.contains(&piece.choice))
+            || chunk
+                .finishes
+                .iter()
+                .any(|(choice, _)| denied.contains(choice));
         if !touched {
             return self.settle(&chunk, &event.raw, data, number, pieces);
         }
         let rest = without_choices(data, &denied).map_err(Broken::NotAChunk)?;
         let left = chunk.pieces.iter().zip(pieces);
-        let left = left.filter(|(piece, _)| !denied.contains(&piece.choice)).map(|(_, piece)| piece);
+        let left = left
+            .filter(|(piece, _)| !denied.contains(&piece.choice))
+            .map(|(_, piece)| piece);
         self.settle_rest(rest, number, left.collect())
     }
 
@@ -404,7 +476,10 @@ impl Streamer {
         number: u64,
         pieces: Pieces,
     ) -> Result<(), Broken> {
-        let waiting = pieces.iter().filter(|(_, fate)| *fate == Fate::Waiting).count();
+        let waiting = pieces
+            .iter()
+            .filter(|(_, fate)| *fate == Fate::Waiting)
+            .count();
         if waiting == 0 {
             if pieces.iter().all(|(_, fate)| *fate == Fate::AsCame) {
                 self.ready.push(raw.clone());

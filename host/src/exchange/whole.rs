@@ -44,7 +44,14 @@ pub(super) async fn pass(stages: &mut Stages, mut body: Body) -> Result<Passed, 
     let texts = body.texts();
     for (number, text) in texts.iter().enumerate() {
         if number > 0 && texts[number - 1].choice != text.choice {
-            end_choice(stages, &body, texts[number - 1].choice, &mut answer, &mut outs).await?;
+            end_choice(
+                stages,
+                &body,
+                texts[number - 1].choice,
+                &mut answer,
+                &mut outs,
+            )
+            .await?;
         }
         for (index, piece) in pieces(&text.text).enumerate() {
             let delta = Delta {
@@ -56,7 +63,9 @@ pub(super) async fn pass(stages: &mut Stages, mut body: Body) -> Result<Passed, 
                 }),
                 text: Cow::Borrowed(piece),
             };
-            answer.push(stages, delta, || channel(text.channel.clone()), &mut outs).await?;
+            answer
+                .push(stages, delta, || channel(text.channel.clone()), &mut outs)
+                .await?;
         }
     }
     if let Some(last) = texts.last() {
@@ -69,7 +78,12 @@ pub(super) async fn pass(stages: &mut Stages, mut body: Body) -> Result<Passed, 
         body.set_text(number, text);
     }
     for out in outs {
-        if let Out::Denied { choice, stage, denial } = out {
+        if let Out::Denied {
+            choice,
+            stage,
+            denial,
+        } = out
+        {
             stages.denied(stage, &denial);
             body.deny_choice(choice, stages.id(stage), &denial.code, &denial.message);
             denied.push((choice, stage, denial));
@@ -109,8 +123,14 @@ fn changed(body: &Body, outs: &[Out]) -> Vec<(usize, String)> {
                 built[place.chunk as usize].push_str(piece.unwrap_or_default());
             }
             Out::Changed(place, text) => built[place.chunk as usize].push_str(text),
-            Out::Added { choice, lane: at, text } => {
-                let known = texts.iter().position(|known| known.choice == *choice && lane(&known.channel) == *at);
+            Out::Added {
+                choice,
+                lane: at,
+                text,
+            } => {
+                let known = texts
+                    .iter()
+                    .position(|known| known.choice == *choice && lane(&known.channel) == *at);
                 if let Some(number) = known {
                     built[number].push_str(text);
                 }

@@ -4,5 +4,8 @@ include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
 
 /// The component of that name.
 pub(super) fn component(name: &str) -> Option<&'static [u8]> {
-    POLICIES.iter().find(|(known, _)| *known == name).map(|(_, bytes)| *bytes)
+    POLICIES
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, bytes)| *bytes)
 }

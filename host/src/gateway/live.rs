@@ -19,7 +19,9 @@ use crate::upstream::{Target, Targets};
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// A component can't be read.
-    #[error("stage `{stage}`: {path}: {cause}; check `component:` in its chain entry (relative paths count from the configuration file)")]
+    #[error(
+        "stage `{stage}`: {path}: {cause}; check `component:` in its chain entry (relative paths count from the configuration file)"
+    )]
     Unreadable {
         /// The stage's id.
         stage: String,
@@ -39,7 +41,9 @@ pub enum BuildError {
         cause: Box<LoadError>,
     },
     /// The pool is too small for it.
-    #[error("the chain has {stages} stages, and the pool was made for {most}; restart witgate to make room")]
+    #[error(
+        "the chain has {stages} stages, and the pool was made for {most}; restart witgate to make room"
+    )]
     TooManyStages {
         /// How many.
         stages: usize,
@@ -47,7 +51,9 @@ pub enum BuildError {
         most: u32,
     },
     /// A memory limit past the pool's.
-    #[error("stage `{stage}`: limits.memory is {memory} bytes, and the pool was made for {most}; restart witgate to make room")]
+    #[error(
+        "stage `{stage}`: limits.memory is {memory} bytes, and the pool was made for {most}; restart witgate to make room"
+    )]
     TooMuchMemory {
         /// The stage's id.
         stage: String,
@@ -162,7 +168,8 @@ impl Live {
         let config = &blueprint.config;
         fits(workshop, config)?;
         let targets = Targets::build(config, before.map(Live::targets))?;
-        let metrics = |target: &Arc<Target>| (target.id().to_owned(), workshop.metrics.target(target.id()));
+        let metrics =
+            |target: &Arc<Target>| (target.id().to_owned(), workshop.metrics.target(target.id()));
         let counted = targets.iter().map(metrics).collect();
         let keys = keys(config)?;
         let mut stages = Vec::with_capacity(config.stages.len());
@@ -201,13 +208,16 @@ impl Live {
     /// What is counted of a target of this configuration.
     pub fn target_metrics(&self, id: &str) -> Arc<TargetMetrics> {
         let known = self.counted.iter().find(|(known, _)| known == id);
-        known.map(|(_, counted)| counted.clone()).expect("candidates are targets of this configuration")
+        known
+            .map(|(_, counted)| counted.clone())
+            .expect("candidates are targets of this configuration")
     }
 
     /// Whether requests must be refused while the journal fails: a stage writes to it, and its `on_error` is deny.
     pub fn needs_journal(&self) -> bool {
         let mut stages = self.config.stages.iter();
-        stages.any(|stage| stage.on_error == OnError::Deny && stage.grants.contains(&Grant::Journal))
+        stages
+            .any(|stage| stage.on_error == OnError::Deny && stage.grants.contains(&Grant::Journal))
     }
 
     /// Who may send requests.
@@ -239,7 +249,11 @@ fn fits(workshop: &Workshop, config: &Config) -> Result<(), BuildError> {
             most: settings.stages,
         });
     }
-    match config.stages.iter().find(|stage| stage.limits.memory > settings.memory) {
+    match config
+        .stages
+        .iter()
+        .find(|stage| stage.limits.memory > settings.memory)
+    {
         Some(stage) => Err(BuildError::TooMuchMemory {
             stage: stage.id.clone(),
             memory: stage.limits.memory,
@@ -272,9 +286,12 @@ async fn build_stage(
     if let Some(stage) = before.and_then(|live| live.chain.stages().iter().find(unchanged)) {
         return Ok(stage.clone());
     }
-    let loaded = workshop
-        .sandbox
-        .load(plan, component, Some(workshop.journal.clone()), &workshop.metrics);
+    let loaded = workshop.sandbox.load(
+        plan,
+        component,
+        Some(workshop.journal.clone()),
+        &workshop.metrics,
+    );
     loaded.await.map_err(|cause| BuildError::Load {
         stage: config.id.clone(),
         source_name: match &config.component {

@@ -73,9 +73,13 @@ impl Gateway {
         let watched = watch::files(&source, &config);
         let blueprint = reload::blocking(move || Blueprint::read(config)).await??;
         let attempt = reload::Attempt::of(&blueprint);
-        workshop.journal.configure(reload::journal_options(&blueprint.config));
+        workshop
+            .journal
+            .configure(reload::journal_options(&blueprint.config));
         let (for_build, runtime) = (workshop.clone(), tokio::runtime::Handle::current());
-        let built = reload::blocking(move || runtime.block_on(Live::build(&for_build, &blueprint, None, 1)));
+        let built = reload::blocking(move || {
+            runtime.block_on(Live::build(&for_build, &blueprint, None, 1))
+        });
         let live = built.await??;
         workshop.metrics.generation.set(1);
         Ok(Arc::new(Gateway {

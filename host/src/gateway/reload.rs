@@ -123,12 +123,16 @@ impl Gateway {
         result.map(|(reloaded, _)| reloaded)
     }
 
-    async fn try_reload(self: &Arc<Self>, attempt: &mut Attempt) -> Result<(Reloaded, Vec<String>), ReloadError> {
+    async fn try_reload(
+        self: &Arc<Self>,
+        attempt: &mut Attempt,
+    ) -> Result<(Reloaded, Vec<String>), ReloadError> {
         let source = self.source.clone();
         let overrides = self.overrides.clone();
         let config = blocking(move || source.load()).await??;
         let config = overrides.apply(config);
-        self.watched.send_replace(super::watch::files(&self.source, &config));
+        self.watched
+            .send_replace(super::watch::files(&self.source, &config));
         let blueprint = blocking(move || Blueprint::read(config)).await??;
         let tried = Attempt::of(&blueprint);
         if *attempt == tried {
@@ -142,11 +146,21 @@ impl Gateway {
         let workshop = self.workshop.clone();
         let runtime = tokio::runtime::Handle::current();
         let built = blocking(move || {
-            runtime.block_on(Live::build(&workshop, &blueprint, Some(&before), generation))
+            runtime.block_on(Live::build(
+                &workshop,
+                &blueprint,
+                Some(&before),
+                generation,
+            ))
         });
         let live = built.await??;
-        self.workshop.journal.configure(journal_options(live.config()));
-        self.workshop.metrics.generation.set(i64::try_from(generation).unwrap_or(i64::MAX));
+        self.workshop
+            .journal
+            .configure(journal_options(live.config()));
+        self.workshop
+            .metrics
+            .generation
+            .set(i64::try_from(generation).unwrap_or(i64::MAX));
         tracing::info!(generation, chain = ?live.label(), "a new chain runs");
         self.live.store(Arc::new(live));
         Ok((Reloaded::Swapped(generation), needs_restart))
@@ -162,7 +176,9 @@ pub(super) fn journal_options(config: &Config) -> crate::journal::Options {
 }
 
 /// Files and compilers are not for the runtime's workers.
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, BuildError> {
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, BuildError> {
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| BuildError::Broken(error.to_string()))

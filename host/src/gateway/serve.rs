@@ -11,7 +11,9 @@ use tokio::time::{Duration, Instant};
 
 use super::Gateway;
 use crate::exchange;
-use crate::server::{self, ApiError, BodyLimits, Caller, Permit, RequestId, Unauthorized, read_body};
+use crate::server::{
+    self, ApiError, BodyLimits, Caller, Permit, RequestId, Unauthorized, read_body,
+};
 use crate::upstream::{Answer, ErrorBody, Failure};
 use crate::wire::chat::Request;
 
@@ -25,15 +27,24 @@ impl server::Gateway for Front {
     async fn chat(&self, parts: Parts, body: Body, caller: Caller, permit: Permit) -> Response {
         let began = Instant::now();
         if let Err(why) = self.0.takes_requests() {
-            return ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "journal_failed", why)
-                .retry_after(5)
-                .into_response();
+            return ApiError::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "journal_failed",
+                why,
+            )
+            .retry_after(5)
+            .into_response();
         }
         let body = match read_body(body, BodyLimits::default()).await {
             Ok(body) => body,
             Err(error) => return ApiError::from(error).into_response(),
         };
-        self.0.workshop.metrics.request_bytes.inc_by(body.len() as u64);
+        self.0
+            .workshop
+            .metrics
+            .request_bytes
+            .inc_by(body.len() as u64);
         let chat = match Request::parse(body) {
             Ok(chat) => chat,
             Err(bad) => {
@@ -80,7 +91,11 @@ impl server::Gateway for Front {
     }
 
     fn ready(&self) -> Result<(), String> {
-        self.0.workshop.journal.health().map_err(|error| format!("the journal fails: {error}"))
+        self.0
+            .workshop
+            .journal
+            .health()
+            .map_err(|error| format!("the journal fails: {error}"))
     }
 }
 
@@ -103,7 +118,13 @@ async fn pass(answer: Answer) -> Response {
         Ok(body) => body,
         Err(error) => {
             let why = format!("The upstream's answer broke off: {error}.");
-            return ApiError::new(StatusCode::BAD_GATEWAY, "upstream_error", "upstream_broke_off", why).into_response();
+            return ApiError::new(
+                StatusCode::BAD_GATEWAY,
+                "upstream_error",
+                "upstream_broke_off",
+                why,
+            )
+            .into_response();
         }
     };
     if !status.is_success() {
@@ -125,10 +146,17 @@ fn said(status: StatusCode, mut passed_on: HeaderMap, error: ErrorBody) -> Respo
 
 fn failed(failure: Failure) -> Response {
     match failure {
-        Failure::Status(failure) => said(failure.status, crate::upstream::passed_on(&failure.headers), failure.error),
-        failure => {
-            ApiError::new(StatusCode::BAD_GATEWAY, "upstream_error", "upstream_unreachable", failure.to_string())
-                .into_response()
-        }
+        Failure::Status(failure) => said(
+            failure.status,
+            crate::upstream::passed_on(&failure.headers),
+            failure.error,
+        ),
+        failure => ApiError::new(
+            StatusCode::BAD_GATEWAY,
+            "upstream_error",
+            "upstream_unreachable",
+            failure.to_string(),
+        )
+        .into_response(),
     }
 }

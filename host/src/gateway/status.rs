@@ -84,5 +84,7 @@ pub fn hooks(hooks: Hooks) -> Vec<&'static str> {
 }
 
 fn stamp(at: SystemTime) -> String {
-    OffsetDateTime::from(at).format(&Rfc3339).unwrap_or_default()
+    OffsetDateTime::from(at)
+        .format(&Rfc3339)
+        .unwrap_or_default()
 }

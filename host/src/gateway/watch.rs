@@ -21,10 +21,13 @@ const QUIET: Duration = Duration::from_millis(200);
 
 /// The files whose change matters.
 pub(super) fn files(source: &Source, config: &Config) -> BTreeSet<PathBuf> {
-    let components = config.stages.iter().filter_map(|stage| match &stage.component {
-        ComponentSource::File(path) => Some(path.clone()),
-        ComponentSource::Bundled(_) => None,
-    });
+    let components = config
+        .stages
+        .iter()
+        .filter_map(|stage| match &stage.component {
+            ComponentSource::File(path) => Some(path.clone()),
+            ComponentSource::Bundled(_) => None,
+        });
     let own = match source {
         Source::Embedded => None,
         Source::File(path) => Some(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
@@ -78,7 +81,11 @@ pub(super) async fn run(gateway: Arc<Gateway>, stop: CancellationToken) {
     }
 }
 
-fn rewatch(watcher: &mut RecommendedWatcher, watched: &mut BTreeSet<PathBuf>, wanted: BTreeSet<PathBuf>) {
+fn rewatch(
+    watcher: &mut RecommendedWatcher,
+    watched: &mut BTreeSet<PathBuf>,
+    wanted: BTreeSet<PathBuf>,
+) {
     for folder in watched.difference(&wanted) {
         // It may be gone, and its watch with it.
         let _ = watcher.unwatch(folder);

@@ -41,7 +41,9 @@ pub(super) fn is_component(bytes: &[u8]) -> Result<(), LoadError> {
         _ if bytes.len() > MAX_SIZE => Err(LoadError::TooLarge { size: bytes.len() }),
         [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => Ok(()),
         [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => Err(LoadError::CoreModule),
-        [0, b'a', b's', b'm', ..] => Err(LoadError::Broken("an unknown version of WebAssembly".into())),
+        [0, b'a', b's', b'm', ..] => Err(LoadError::Broken(
+            "an unknown version of WebAssembly".into(),
+        )),
         _ => Err(LoadError::NotWasm),
     }
 }
@@ -49,7 +51,8 @@ pub(super) fn is_component(bytes: &[u8]) -> Result<(), LoadError> {
 /// Reads a component's imports and exports. Nothing is compiled or run.
 pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadError> {
     is_component(bytes)?;
-    let broken = |error: wasmparser::BinaryReaderError| LoadError::Broken(error.message().to_owned());
+    let broken =
+        |error: wasmparser::BinaryReaderError| LoadError::Broken(error.message().to_owned());
     Validator::new_with_features(WasmFeatures::all())
         .validate_all(bytes)
         .map_err(broken)?;
@@ -125,7 +128,14 @@ fn speaks(version: &str) -> bool {
 /// The parts of WASI that language runtimes import whether they need them or not. Each is there and leads nowhere: no file, no
 /// network, no environment, nothing on standard input.
 fn wasi(name: &str) -> bool {
-    let packages = ["wasi:io/", "wasi:cli/", "wasi:clocks/", "wasi:random/", "wasi:filesystem/", "wasi:sockets/"];
+    let packages = [
+        "wasi:io/",
+        "wasi:cli/",
+        "wasi:clocks/",
+        "wasi:random/",
+        "wasi:filesystem/",
+        "wasi:sockets/",
+    ];
     packages.iter().any(|package| name.starts_with(package)) && name.contains("@0.2.")
 }
 
@@ -136,11 +146,23 @@ mod tests {
     #[test]
     fn tells_what_a_file_is_by_its_first_bytes() {
         assert!(matches!(is_component(b""), Err(LoadError::Empty)));
-        assert!(matches!(is_component(b"#!/bin/sh"), Err(LoadError::NotWasm)));
-        assert!(matches!(is_component(b"\0asm\x01\0\0\0"), Err(LoadError::CoreModule)));
-        assert!(matches!(is_component(b"\0asm\x09\0\0\0"), Err(LoadError::Broken(_))));
+        assert!(matches!(
+            is_component(b"#!/bin/sh"),
+            Err(LoadError::NotWasm)
+        ));
+        assert!(matches!(
+            is_component(b"\0asm\x01\0\0\0"),
+            Err(LoadError::CoreModule)
+        ));
+        assert!(matches!(
+            is_component(b"\0asm\x09\0\0\0"),
+            Err(LoadError::Broken(_))
+        ));
         assert!(is_component(b"\0asm\x0d\0\x01\0").is_ok());
-        assert!(matches!(is_component(&vec![0; MAX_SIZE + 1]), Err(LoadError::TooLarge { .. })));
+        assert!(matches!(
+            is_component(&vec![0; MAX_SIZE + 1]),
+            Err(LoadError::TooLarge { .. })
+        ));
     }
 
     #[test]

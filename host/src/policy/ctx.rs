@@ -11,7 +11,7 @@ use super::limits::{Cpu, EDITS, FINDINGS, LOG_LINE, LOG_LINES, MemoryLimit, TAGS
 use super::outcome::Outcome;
 use super::request::{Draft, RequestView};
 use super::types::{Account, Ending, Finding, Level, Role, Segment, Target, Tool, Usage};
-use super::wasi::{Printed, Frozen};
+use super::wasi::{Frozen, Printed};
 use crate::journal::{Entry, Journal};
 
 /// What the guest is in the middle of: it decides which imports it may call.
@@ -84,7 +84,13 @@ impl Ctx {
         Ctx::new(wasi, stage, memory, cpu, None)
     }
 
-    fn new(wasi: WasiCtx, stage: &Arc<str>, memory: u64, cpu: Cpu, journal: Option<Journal>) -> Self {
+    fn new(
+        wasi: WasiCtx,
+        stage: &Arc<str>,
+        memory: u64,
+        cpu: Cpu,
+        journal: Option<Journal>,
+    ) -> Self {
         Ctx {
             wasi,
             table: ResourceTable::new(),
@@ -126,13 +132,16 @@ impl Ctx {
             return Err(Misused("changed the request outside of on-request".into()).into());
         }
         let request = self.request()?;
-        let allowed = 2 * usize::try_from(request.size()).unwrap_or(usize::MAX / 4) + super::limits::OUTPUT;
+        let allowed =
+            2 * usize::try_from(request.size()).unwrap_or(usize::MAX / 4) + super::limits::OUTPUT;
         if self.edited.saturating_add(bytes) > allowed {
             let what = format!("its changes of the request bring more than {allowed} bytes");
             return Err(BadOutput(what).into());
         }
         if self.edits >= EDITS {
-            return Err(BadOutput(format!("it changes the request more than {EDITS} times")).into());
+            return Err(
+                BadOutput(format!("it changes the request more than {EDITS} times")).into(),
+            );
         }
         let draft = match self.draft.is_some() {
             true => None,
@@ -140,7 +149,9 @@ impl Ctx {
         };
         self.edited += bytes;
         self.edits += 1;
-        Ok(&mut **self.draft.get_or_insert_with(|| draft.expect("made where there was none")))
+        Ok(&mut **self
+            .draft
+            .get_or_insert_with(|| draft.expect("made where there was none")))
     }
 
     fn outcome(&self) -> wasmtime::Result<&Outcome> {
@@ -216,7 +227,12 @@ impl wit::request::Host for Ctx {
             .map_err(|why| Misused(why).into())
     }
 
-    fn insert_message(&mut self, before: u32, role: Role, text: String) -> wasmtime::Result<Result<(), String>> {
+    fn insert_message(
+        &mut self,
+        before: u32,
+        role: Role,
+        text: String,
+    ) -> wasmtime::Result<Result<(), String>> {
         let draft = self.draft(text.len())?;
         Ok(draft.insert_message(before, role, text))
     }
@@ -229,7 +245,11 @@ impl wit::request::Host for Ctx {
         Ok(self.request()?.get(&pointer))
     }
 
-    fn set(&mut self, pointer: String, json: Option<String>) -> wasmtime::Result<Result<(), String>> {
+    fn set(
+        &mut self,
+        pointer: String,
+        json: Option<String>,
+    ) -> wasmtime::Result<Result<(), String>> {
         let draft = self.draft(json.as_ref().map_or(0, String::len))?;
         Ok(draft.set(&pointer, json.as_deref()))
     }
@@ -250,7 +270,9 @@ impl wit::request::Host for Ctx {
             return Err(BadOutput(what.into()).into());
         }
         if self.tags.len() >= TAGS {
-            return Ok(Err(format!("an exchange takes no more than {TAGS} tags of one stage")));
+            return Ok(Err(format!(
+                "an exchange takes no more than {TAGS} tags of one stage"
+            )));
         }
         self.tags.push((key, value));
         Ok(Ok(()))
@@ -333,7 +355,8 @@ impl wit::host::Host for Ctx {
         if let Some(detail) = &mut finding.detail {
             detail.truncate(detail.floor_char_boundary(1024));
         }
-        let same = |known: &&mut Finding| known.code == finding.code && known.detail == finding.detail;
+        let same =
+            |known: &&mut Finding| known.code == finding.code && known.detail == finding.detail;
         if let Some(known) = self.findings.iter_mut().find(same) {
             known.count = known.count.saturating_add(finding.count);
         } else if self.findings.len() < FINDINGS {

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use wasmtime::{
-    Cache, CacheConfig, Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
-    WasmBacktraceDetails,
+    Cache, CacheConfig, Config, Enabled, Engine, InstanceAllocationStrategy,
+    PoolingAllocationConfig, WasmBacktraceDetails,
 };
 
 /// How long one epoch is: the grain of every CPU limit.
@@ -48,7 +48,9 @@ impl Default for EngineSettings {
 impl EngineSettings {
     /// Instances that may live at once: every exchange at its fullest, and some room for loading.
     fn slots(&self) -> u32 {
-        self.exchanges.saturating_mul(self.stages).saturating_add(64)
+        self.exchanges
+            .saturating_mul(self.stages)
+            .saturating_add(64)
     }
 }
 
@@ -144,7 +146,10 @@ fn tick(engine: &Engine) {
             std::thread::sleep(TICK);
         }
     };
-    if let Err(error) = std::thread::Builder::new().name("epoch".into()).spawn(ticker) {
+    if let Err(error) = std::thread::Builder::new()
+        .name("epoch".into())
+        .spawn(ticker)
+    {
         // Without a clock no limit holds, so nothing may run.
         panic!("the epoch thread can't be started: {error}");
     }

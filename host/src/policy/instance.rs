@@ -60,13 +60,19 @@ impl Instance {
         let mut store = store(stage.pre.engine(), ctx);
         store.data_mut().cpu.begin(limits.request_cpu);
         let bindings = match &stage.ready {
-            Ready::Snapshot => within(limits.call_time, stage.pre.instantiate_async(&mut store)).await?,
+            Ready::Snapshot => {
+                within(limits.call_time, stage.pre.instantiate_async(&mut store)).await?
+            }
             Ready::PerInstance(_) => configured(stage, &mut store).await?,
         };
         store.data_mut().request = Some(request);
         store.data_mut().begin(Phase::Answer);
         let policy = bindings.witgate_policy_policy();
-        let exchange = within(limits.call_time, policy.exchange().call_constructor(&mut store)).await?;
+        let exchange = within(
+            limits.call_time,
+            policy.exchange().call_constructor(&mut store),
+        )
+        .await?;
         stage.metrics.took(Hook::New, began.elapsed());
         stage.all.instances_created.inc();
         stage.all.instances_live.inc();
@@ -106,12 +112,23 @@ impl Instance {
 
     /// Asks for a verdict on the request.
     pub async fn on_request(&mut self) -> Result<Requested, Failure> {
-        let size = self.store.data().request.as_ref().map_or(0, |request| request.size());
+        let size = self
+            .store
+            .data()
+            .request
+            .as_ref()
+            .map_or(0, |request| request.size());
         let cpu = self.stage.limits().request_cpu + per_mebibyte(size);
         let output = OUTPUT + 2 * usize::try_from(size).unwrap_or(usize::MAX / 4);
         let call = self.begin(Phase::Request, cpu, output);
         let policy = self.bindings.witgate_policy_policy();
-        let answer = within(call.limit, policy.exchange().call_on_request(&mut self.store, self.exchange)).await;
+        let answer = within(
+            call.limit,
+            policy
+                .exchange()
+                .call_on_request(&mut self.store, self.exchange),
+        )
+        .await;
         let verdict = self.end(call, Hook::OnRequest, answer)?;
         let draft = self.store.data_mut().draft.take();
         let request = match &verdict {
@@ -127,7 +144,11 @@ impl Instance {
     }
 
     /// Tells of a channel that begins. `None`: the stage doesn't want to see it.
-    pub async fn on_answer(&mut self, choice: u32, channel: &Channel) -> Result<Option<Passage>, Failure> {
+    pub async fn on_answer(
+        &mut self,
+        choice: u32,
+        channel: &Channel,
+    ) -> Result<Option<Passage>, Failure> {
         let call = self.begin(Phase::Answer, self.stage.limits().delta_cpu, DELTA_OUTPUT);
         let policy = self.bindings.witgate_policy_policy();
         let answer = within(
@@ -147,7 +168,9 @@ impl Instance {
         let policy = self.bindings.witgate_policy_policy();
         let answer = within(
             call.limit,
-            policy.passage().call_on_delta(&mut self.store, passage.0, text),
+            policy
+                .passage()
+                .call_on_delta(&mut self.store, passage.0, text),
         )
         .await;
         let edit = self.end(call, Hook::OnDelta, answer)?;
@@ -159,14 +182,20 @@ impl Instance {
         let call = self.begin(Phase::Answer, self.stage.limits().delta_cpu, OUTPUT);
         let policy = self.bindings.witgate_policy_policy();
         let answer = within(call.limit, async {
-            let edit = policy.passage().call_on_end(&mut self.store, passage.0, finish).await?;
+            let edit = policy
+                .passage()
+                .call_on_end(&mut self.store, passage.0, finish)
+                .await?;
             passage.0.resource_drop_async(&mut self.store).await?;
             Ok(edit)
         })
         .await;
         let edit = self.end(call, Hook::OnEnd, answer)?;
         if matches!(edit, Edit::Hold | Edit::HoldLast(_)) {
-            return Err(Failure::new(Class::Misuse, "answered on-end with hold, when nothing comes after it"));
+            return Err(Failure::new(
+                Class::Misuse,
+                "answered on-end with hold, when nothing comes after it",
+            ));
         }
         self.valid_edit(edit)
     }
@@ -176,7 +205,13 @@ impl Instance {
         self.store.data_mut().outcome = Some(outcome);
         let call = self.begin(Phase::Complete, self.stage.limits().request_cpu, OUTPUT);
         let policy = self.bindings.witgate_policy_policy();
-        let answer = within(call.limit, policy.exchange().call_on_complete(&mut self.store, self.exchange)).await;
+        let answer = within(
+            call.limit,
+            policy
+                .exchange()
+                .call_on_complete(&mut self.store, self.exchange),
+        )
+        .await;
         self.end(call, Hook::OnComplete, answer)
     }
 
@@ -217,7 +252,9 @@ impl Instance {
             let what = "denied with a code that doesn't match [a-z0-9][a-z0-9._-]{0,63}";
             return Err(Failure::new(Class::Output, what));
         }
-        denial.message.truncate(denial.message.floor_char_boundary(4096));
+        denial
+            .message
+            .truncate(denial.message.floor_char_boundary(4096));
         match denial.status {
             None | Some(400..=499 | 503) => {}
             Some(status) => {
@@ -229,9 +266,16 @@ impl Instance {
     }
 
     fn valid_deltas(&self, deltas: Vec<Delta>) -> Result<Vec<Delta>, Failure> {
-        let choices = deltas.iter().map(|delta| delta.choice).max().map_or(0, |last| last + 1);
+        let choices = deltas
+            .iter()
+            .map(|delta| delta.choice)
+            .max()
+            .map_or(0, |last| last + 1);
         if choices > 128 {
-            return Err(Failure::new(Class::Output, "responded with a choice past the 128th"));
+            return Err(Failure::new(
+                Class::Output,
+                "responded with a choice past the 128th",
+            ));
         }
         Ok(deltas)
     }
@@ -253,8 +297,17 @@ async fn configured(stage: &Stage, store: &mut Store<Ctx>) -> Result<Bindings, F
     store.data_mut().cpu.begin(super::load::CONFIGURE_CPU);
     let bindings = within(limits.call_time, stage.pre.instantiate_async(&mut *store)).await?;
     let policy = bindings.witgate_policy_policy();
-    let said = within(limits.call_time, policy.call_configure(&mut *store, &stage.plan.settings)).await?;
-    said.map_err(|why| Failure::new(Class::Host, format!("refused the configuration that it took at load: {why}")))?;
+    let said = within(
+        limits.call_time,
+        policy.call_configure(&mut *store, &stage.plan.settings),
+    )
+    .await?;
+    said.map_err(|why| {
+        Failure::new(
+            Class::Host,
+            format!("refused the configuration that it took at load: {why}"),
+        )
+    })?;
     store.data_mut().cpu = Cpu::new(limits.exchange_cpu);
     store.data_mut().cpu.begin(limits.request_cpu);
     store.set_epoch_deadline(1);
@@ -267,7 +320,10 @@ fn per_mebibyte(size: u64) -> Duration {
 }
 
 /// Bounds a call by the clock on the wall. Nearly every call is done at its first poll, and needs no timer.
-async fn within<T>(limit: Duration, call: impl Future<Output = wasmtime::Result<T>>) -> Result<T, Failure> {
+async fn within<T>(
+    limit: Duration,
+    call: impl Future<Output = wasmtime::Result<T>>,
+) -> Result<T, Failure> {
     let mut call = pin!(call);
     if let Poll::Ready(done) = futures_util::poll!(call.as_mut()) {
         return done.map_err(Failure::from);
@@ -276,7 +332,10 @@ async fn within<T>(limit: Duration, call: impl Future<Output = wasmtime::Result<
         Ok(done) => done.map_err(Failure::from),
         Err(_) => Err(Failure::new(
             Class::Deadline,
-            format!("waited for longer than its call_time of {} ms", limit.as_millis()),
+            format!(
+                "waited for longer than its call_time of {} ms",
+                limit.as_millis()
+            ),
         )),
     }
 }

@@ -40,16 +40,22 @@ pub enum LoadError {
         size: usize,
     },
     /// Some other kind of file.
-    #[error("it isn't WebAssembly; build the policy with --target wasm32-wasip2 and name the .wasm file")]
+    #[error(
+        "it isn't WebAssembly; build the policy with --target wasm32-wasip2 and name the .wasm file"
+    )]
     NotWasm,
     /// A core module.
-    #[error("it is a core module and not a component; build it with --target wasm32-wasip2, or wrap it with wasm-tools component new")]
+    #[error(
+        "it is a core module and not a component; build it with --target wasm32-wasip2, or wrap it with wasm-tools component new"
+    )]
     CoreModule,
     /// WebAssembly that doesn't parse or validate.
     #[error("it isn't a valid component: {0}; was it cut short, or still being written?")]
     Broken(String),
     /// A component that exports something else.
-    #[error("it doesn't export witgate:policy/policy, so it is a component but not a policy; the SDK's export! macro does that")]
+    #[error(
+        "it doesn't export witgate:policy/policy, so it is a component but not a policy; the SDK's export! macro does that"
+    )]
     NotAPolicy,
     /// For another contract.
     #[error(
@@ -61,7 +67,9 @@ pub enum LoadError {
         found: String,
     },
     /// It needs a grant that the configuration doesn't give.
-    #[error("it needs the grant `{0}`, which the configuration doesn't give; if it may have it, add `grants: [{0}]` to its chain entry")]
+    #[error(
+        "it needs the grant `{0}`, which the configuration doesn't give; if it may have it, add `grants: [{0}]` to its chain entry"
+    )]
     NotGranted(String),
     /// It needs something that this release doesn't have.
     #[error("it needs the grant `{0}`, which this release doesn't offer")]
@@ -73,7 +81,9 @@ pub enum LoadError {
     #[error("it doesn't fit the contract: {0}")]
     Misfit(String),
     /// Not the component that was pinned.
-    #[error("its digest is {found}, and the configuration pins {pinned}; if the change is meant, change the pin")]
+    #[error(
+        "its digest is {found}, and the configuration pins {pinned}; if the change is meant, change the pin"
+    )]
     WrongDigest {
         /// What the file has.
         found: String,
@@ -132,7 +142,11 @@ impl Sandbox {
 
     /// What a component answers when it is asked for its description, and for its hooks under this plan. The hooks are `Err`
     /// where it refuses the plan's settings.
-    pub async fn ask(&self, plan: &Plan, bytes: &[u8]) -> Result<(Description, Result<Hooks, LoadError>), LoadError> {
+    pub async fn ask(
+        &self,
+        plan: &Plan,
+        bytes: &[u8],
+    ) -> Result<(Description, Result<Hooks, LoadError>), LoadError> {
         component::admit(&component::inspect(bytes)?, &plan.grants)?;
         let pre = self.pre(&self.compile(bytes)?, &plan.grants)?;
         let mut store = self.store(snapshot::frozen(plan));
@@ -193,7 +207,8 @@ impl Sandbox {
     }
 
     pub(super) fn compile(&self, bytes: &[u8]) -> Result<Component, LoadError> {
-        Component::from_binary(&self.engine, bytes).map_err(|error| LoadError::Broken(error.root_cause().to_string()))
+        Component::from_binary(&self.engine, bytes)
+            .map_err(|error| LoadError::Broken(error.root_cause().to_string()))
     }
 
     /// Links what the grants allow and nothing else.
@@ -206,7 +221,9 @@ impl Sandbox {
         let mut linker = self.linker.clone();
         for grant in grants {
             match grant {
-                Grant::Journal => wit::journal::add_to_linker::<_, HasSelf<_>>(&mut linker, |ctx| ctx),
+                Grant::Journal => {
+                    wit::journal::add_to_linker::<_, HasSelf<_>>(&mut linker, |ctx| ctx)
+                }
             }
             .map_err(misfit)?;
         }

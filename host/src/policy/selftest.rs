@@ -6,16 +6,19 @@ use std::sync::Arc;
 use super::failure::Failure;
 use super::instance::Instance;
 use super::load::LoadError;
+use super::outcome::Outcome;
 use super::request::{Draft, RequestView};
 use super::stage::Stage;
 use super::types::{Channel, Ending, Hooks, Role, Segment, Target, Tool};
-use super::outcome::Outcome;
 
 pub(super) async fn run(stage: &Arc<Stage>) -> Result<(), LoadError> {
     let mut last = "start";
     exchange(stage, &mut last)
         .await
-        .map_err(|failure| LoadError::SelfTest { hook: last, failure })
+        .map_err(|failure| LoadError::SelfTest {
+            hook: last,
+            failure,
+        })
 }
 
 async fn exchange(stage: &Arc<Stage>, last: &mut &'static str) -> Result<(), Failure> {
@@ -97,7 +100,11 @@ impl RequestView for Empty {
             channel: Channel::Content,
             text: String::new(),
         };
-        if first_message == 0 { vec![only] } else { Vec::new() }
+        if first_message == 0 {
+            vec![only]
+        } else {
+            Vec::new()
+        }
     }
 
     fn tools(&self) -> Vec<Tool> {
@@ -105,7 +112,9 @@ impl RequestView for Empty {
     }
 
     fn get(&self, pointer: &str) -> Option<String> {
-        pointer.is_empty().then(|| r#"{"model":"self-test","messages":[{"role":"user","content":""}]}"#.into())
+        pointer
+            .is_empty()
+            .then(|| r#"{"model":"self-test","messages":[{"role":"user","content":""}]}"#.into())
     }
 
     fn targets(&self) -> Vec<Target> {
@@ -120,7 +129,11 @@ impl RequestView for Empty {
 /// Takes every change and makes none.
 impl Draft for Empty {
     fn replace_segment(&mut self, index: u32, _: String) -> Result<(), String> {
-        if index == 0 { Ok(()) } else { Err(format!("there is no segment {index}")) }
+        if index == 0 {
+            Ok(())
+        } else {
+            Err(format!("there is no segment {index}"))
+        }
     }
 
     fn insert_message(&mut self, _: u32, _: Role, _: String) -> Result<(), String> {

@@ -67,11 +67,12 @@ async fn snapshot(
 ) -> Result<Result<Configured, String>, LoadError> {
     let wizer = Wizer::new();
     // Wizer unwraps inside: a panic there is a component that can't be snapshotted, no more.
-    let (context, instrumented) = match std::panic::catch_unwind(|| wizer.instrument_component(bytes)) {
-        Ok(Ok(instrumented)) => instrumented,
-        Ok(Err(error)) => return Ok(Err(error.to_string())),
-        Err(_) => return Ok(Err("its structure can't be instrumented".into())),
-    };
+    let (context, instrumented) =
+        match std::panic::catch_unwind(|| wizer.instrument_component(bytes)) {
+            Ok(Ok(instrumented)) => instrumented,
+            Ok(Err(error)) => return Ok(Err(error.to_string())),
+            Err(_) => return Ok(Err("its structure can't be instrumented".into())),
+        };
     let component = match sandbox.compile(&instrumented) {
         Ok(component) => component,
         Err(error) => return Ok(Err(error.to_string())),
@@ -84,7 +85,9 @@ async fn snapshot(
     let hooks = configuring.configure(&mut store, plan).await?;
     let took = began.elapsed();
     if !store.data().table.is_empty() {
-        return Ok(Err("it holds handles after configure (did it print?)".into()));
+        return Ok(Err(
+            "it holds handles after configure (did it print?)".into()
+        ));
     }
 
     store.set_hostcall_fuel(SNAPSHOT_FUEL);
@@ -124,7 +127,12 @@ pub(super) fn frozen(plan: &Plan) -> Ctx {
     seed.update(&*plan.id);
     seed.update([0]);
     seed.update(&plan.settings);
-    Ctx::frozen(&plan.id, plan.limits.memory, Cpu::new(CONFIGURE_CPU * 3), seed.finalize().into())
+    Ctx::frozen(
+        &plan.id,
+        plan.limits.memory,
+        Cpu::new(CONFIGURE_CPU * 3),
+        seed.finalize().into(),
+    )
 }
 
 /// An instance that is being configured.
@@ -139,19 +147,36 @@ impl Configuring {
         store: &mut Store<Ctx>,
     ) -> Result<Self, LoadError> {
         let step = "start";
-        let instance = timed(step, begin(store), pre.instance_pre().instantiate_async(&mut *store)).await?;
-        let bindings = Bindings::new(&mut *store, &instance).map_err(|error| LoadError::Misfit(format!("{error:#}")))?;
+        let instance = timed(
+            step,
+            begin(store),
+            pre.instance_pre().instantiate_async(&mut *store),
+        )
+        .await?;
+        let bindings = Bindings::new(&mut *store, &instance)
+            .map_err(|error| LoadError::Misfit(format!("{error:#}")))?;
         Ok(Configuring { instance, bindings })
     }
 
-    pub(super) async fn describe(&mut self, store: &mut Store<Ctx>) -> Result<Description, LoadError> {
+    pub(super) async fn describe(
+        &mut self,
+        store: &mut Store<Ctx>,
+    ) -> Result<Description, LoadError> {
         let policy = self.bindings.witgate_policy_policy();
         timed("describe", begin(store), policy.call_describe(&mut *store)).await
     }
 
-    pub(super) async fn configure(&mut self, store: &mut Store<Ctx>, plan: &Plan) -> Result<Hooks, LoadError> {
+    pub(super) async fn configure(
+        &mut self,
+        store: &mut Store<Ctx>,
+        plan: &Plan,
+    ) -> Result<Hooks, LoadError> {
         let policy = self.bindings.witgate_policy_policy();
-        let call = timed("configure", begin(store), policy.call_configure(&mut *store, &plan.settings));
+        let call = timed(
+            "configure",
+            begin(store),
+            policy.call_configure(&mut *store, &plan.settings),
+        );
         call.await?.map_err(|why| LoadError::Refused {
             id: plan.id.to_string(),
             why,

@@ -4,10 +4,10 @@
 //! after.
 
 use super::error_body::ErrorBody;
+use crate::metrics::Failover;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use std::error::Error;
-use crate::metrics::Failover;
 use std::time::Duration;
 
 /// Why a target gave no answer. Another may be asked.
@@ -56,7 +56,9 @@ impl Failure {
     /// A stream that began with an error: as if that had been its status.
     pub fn said(data: Bytes) -> Failure {
         let error = ErrorBody::parse(200, &data);
-        let status = StatusCode::from_u16(error.status).ok().filter(|status| !status.is_success());
+        let status = StatusCode::from_u16(error.status)
+            .ok()
+            .filter(|status| !status.is_success());
         Failure::Status(Box::new(StatusFailure {
             status: status.unwrap_or(StatusCode::BAD_GATEWAY),
             headers: HeaderMap::new(),
@@ -70,8 +72,12 @@ impl Failure {
         match self {
             Failure::Connect(_) => Failover::Connect,
             Failure::FirstByteTimeout(_) => Failover::Timeout,
-            Failure::Status(failure) if failure.status == StatusCode::TOO_MANY_REQUESTS => Failover::RateLimited,
-            Failure::Status(failure) if failure.status == StatusCode::REQUEST_TIMEOUT => Failover::Timeout,
+            Failure::Status(failure) if failure.status == StatusCode::TOO_MANY_REQUESTS => {
+                Failover::RateLimited
+            }
+            Failure::Status(failure) if failure.status == StatusCode::REQUEST_TIMEOUT => {
+                Failover::Timeout
+            }
             Failure::Status(_) | Failure::Redirect(_) => Failover::Server,
             Failure::Broken(_) => Failover::Broken,
         }

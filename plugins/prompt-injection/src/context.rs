@@ -27,25 +27,39 @@ pub(crate) struct Context<'a> {
 impl<'a> Context<'a> {
     /// A context over what was folded and found.
     pub(crate) fn new(folded: &'a Folded, events: &'a [Event]) -> Self {
-        Context { text: &folded.text, events, lines: &folded.lines, quotes: OnceCell::new() }
+        Context {
+            text: &folded.text,
+            events,
+            lines: &folded.lines,
+            quotes: OnceCell::new(),
+        }
     }
 
     /// How much of a hit's weight counts, 0 to 1. The hit is made of the words `first` to `last`.
     pub(crate) fn share(&self, first: usize, last: usize) -> f32 {
         let (start, end) = (self.events[first].start, self.events[last].end);
         let before = &self.events[first.saturating_sub(REACH)..first];
-        let after = &self.events[(last + 1).min(self.events.len())..(last + 1 + REACH).min(self.events.len())];
+        let after = &self.events
+            [(last + 1).min(self.events.len())..(last + 1 + REACH).min(self.events.len())];
         let near = |classes: u64, back: u32, forth: u32| {
-            before.iter().any(|e| e.is(classes) && start - e.end <= back)
-                || after.iter().any(|e| e.is(classes) && e.start - end <= forth)
+            before
+                .iter()
+                .any(|e| e.is(classes) && start - e.end <= back)
+                || after
+                    .iter()
+                    .any(|e| e.is(classes) && e.start - end <= forth)
         };
         let topical = near(TOPIC, 700, 400);
-        let reported = before.iter().rev().take_while(|e| start - e.end <= 180).any(|e| {
-            e.is(REPORTED | TOPIC) && !self.is_over(e.end, start)
-        });
-        let asked = before.iter().rev().take_while(|e| start - e.end <= 120).any(|e| {
-            e.is(QUESTION) && !self.is_over(e.end, start)
-        });
+        let reported = before
+            .iter()
+            .rev()
+            .take_while(|e| start - e.end <= 180)
+            .any(|e| e.is(REPORTED | TOPIC) && !self.is_over(e.end, start));
+        let asked = before
+            .iter()
+            .rev()
+            .take_while(|e| start - e.end <= 120)
+            .any(|e| e.is(QUESTION) && !self.is_over(e.end, start));
         match self.quote(start, end) {
             Some(quote) if topical || reported || quote.listed || near(FRAME, 250, 160) => 0.15,
             Some(_) => 0.55,
@@ -62,7 +76,9 @@ impl<'a> Context<'a> {
     pub(crate) fn ends_sentence(&self, from: u32, to: u32) -> bool {
         let between = self.text.get(from as usize..to as usize).unwrap_or("");
         let marks = between.as_bytes().windows(2);
-        marks.into_iter().any(|w| matches!(w, [b'.' | b'!' | b'?', b' ' | b'"' | b'\'']))
+        marks
+            .into_iter()
+            .any(|w| matches!(w, [b'.' | b'!' | b'?', b' ' | b'"' | b'\'']))
             || !between.is_ascii() && between.contains('。')
     }
 
@@ -74,7 +90,9 @@ impl<'a> Context<'a> {
     /// True if a short line ends between the two: a long one was wrapped, and its sentence goes on.
     fn line_ends(&self, from: u32, to: u32) -> bool {
         let i = self.lines.partition_point(|&line| line <= from);
-        let Some(&end) = self.lines.get(i).filter(|&&line| line <= to) else { return false };
+        let Some(&end) = self.lines.get(i).filter(|&&line| line <= to) else {
+            return false;
+        };
         let start = i.checked_sub(1).map_or(0, |i| self.lines[i]);
         end - start < 60 || self.lines.get(i + 1).is_some_and(|&line| line <= to)
     }
@@ -88,8 +106,14 @@ impl<'a> Context<'a> {
     /// True if the words from here on stand at the start of a list's item.
     fn is_item(&self, start: u32) -> bool {
         let line = self.line_start(start);
-        let lead = self.text.get(line as usize..start as usize).unwrap_or("").trim_start();
-        lead.len() <= 60 && (lead.starts_with(['-', '*', '•', '+', '|', '#', '>']) || lead.starts_with(|c: char| c.is_ascii_digit()))
+        let lead = self
+            .text
+            .get(line as usize..start as usize)
+            .unwrap_or("")
+            .trim_start();
+        lead.len() <= 60
+            && (lead.starts_with(['-', '*', '•', '+', '|', '#', '>'])
+                || lead.starts_with(|c: char| c.is_ascii_digit()))
     }
 
     /// The quotation around these bytes.
@@ -97,12 +121,18 @@ impl<'a> Context<'a> {
         let quotes = self.quotes.get_or_init(|| quotations(self.text));
         let i = quotes.partition_point(|q| q.1 < end);
         let q = quotes[i..].iter().take(4).find(|q| q.0 <= start)?;
-        let after = self.text[q.1 as usize + 1..].trim_start_matches(|c: char| matches!(c, '"' | '\'' | '`' | ')'));
-        let before = self.text[..q.0 as usize].trim_end_matches(|c: char| matches!(c, '"' | '\'' | '`'));
-        let comma = |s: Option<&str>| s.is_some_and(|s| s.trim_start().starts_with(['"', '\'', '`', 'r']));
+        let after = self.text[q.1 as usize + 1..].trim_start_matches(['"', '\'', '`', ')']);
+        let before = self.text[..q.0 as usize].trim_end_matches(['"', '\'', '`']);
+        let comma =
+            |s: Option<&str>| s.is_some_and(|s| s.trim_start().starts_with(['"', '\'', '`', 'r']));
         let next = comma(after.strip_prefix(','));
-        let last = before.trim_end().strip_suffix(',').is_some_and(|s| s.trim_end().ends_with(['"', '\'', '`']));
-        Some(Quote { listed: q.1 - q.0 < 160 && (next || last) })
+        let last = before
+            .trim_end()
+            .strip_suffix(',')
+            .is_some_and(|s| s.trim_end().ends_with(['"', '\'', '`']));
+        Some(Quote {
+            listed: q.1 - q.0 < 160 && (next || last),
+        })
     }
 }
 

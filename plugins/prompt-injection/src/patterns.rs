@@ -59,40 +59,61 @@ impl Patterns {
         let mut sources = Vec::new();
         for (pattern, weight) in settings.iter().map(Setting::parts) {
             if !(weight > 0.0 && weight <= 1.0) {
-                return Err(format!("patterns: the weight of {pattern:?} is {weight}; give one above 0 and at most 1"));
+                return Err(format!(
+                    "patterns: the weight of {pattern:?} is {weight}; give one above 0 and at most 1"
+                ));
             }
             let source = ascii_classes(pattern);
-            let automaton = build(&[source.as_str()]).map_err(|reason| format!("patterns: {pattern:?}: {reason}"))?;
+            let automaton = build(&[source.as_str()])
+                .map_err(|reason| format!("patterns: {pattern:?}: {reason}"))?;
             if matches(&automaton, "").is_some_and(|set| !set.is_empty()) {
-                return Err(format!("patterns: {pattern:?} matches the empty text, so it would match everything"));
+                return Err(format!(
+                    "patterns: {pattern:?} matches the empty text, so it would match everything"
+                ));
             }
             sources.push(source);
         }
         let sources: Vec<&str> = sources.iter().map(String::as_str).collect();
-        let automaton = build(&sources).map_err(|reason| format!("patterns: all of them together: {reason}"))?;
-        Ok(Some(Patterns { automaton, weights: settings.iter().map(|s| s.parts().1).collect() }))
+        let automaton = build(&sources)
+            .map_err(|reason| format!("patterns: all of them together: {reason}"))?;
+        Ok(Some(Patterns {
+            automaton,
+            weights: settings.iter().map(|s| s.parts().1).collect(),
+        }))
     }
 
     /// The weights of the patterns that match somewhere in `folded`.
     pub(crate) fn find(&self, folded: &str) -> impl Iterator<Item = f32> {
         let found = matches(&self.automaton, folded);
-        self.weights.iter().enumerate().filter_map(move |(i, weight)| {
-            let id = regex_automata::PatternID::new(i).ok()?;
-            found.as_ref().is_some_and(|set| set.contains(id)).then_some(*weight)
-        })
+        self.weights
+            .iter()
+            .enumerate()
+            .filter_map(move |(i, weight)| {
+                let id = regex_automata::PatternID::new(i).ok()?;
+                found
+                    .as_ref()
+                    .is_some_and(|set| set.contains(id))
+                    .then_some(*weight)
+            })
     }
 }
 
 fn matches(automaton: &dense::DFA<Vec<u32>>, text: &str) -> Option<PatternSet> {
     let mut set = PatternSet::new(automaton.pattern_len());
-    automaton.try_which_overlapping_matches(&Input::new(text), &mut set).ok()?;
+    automaton
+        .try_which_overlapping_matches(&Input::new(text), &mut set)
+        .ok()?;
     Some(set)
 }
 
 fn build(sources: &[&str]) -> Result<dense::DFA<Vec<u32>>, String> {
     dense::Builder::new()
         .syntax(syntax::Config::new().case_insensitive(true).utf8(false))
-        .thompson(regex_automata::nfa::thompson::Config::new().utf8(false).nfa_size_limit(Some(MOST_MEMORY)))
+        .thompson(
+            regex_automata::nfa::thompson::Config::new()
+                .utf8(false)
+                .nfa_size_limit(Some(MOST_MEMORY)),
+        )
         .configure(
             dense::Config::new()
                 .match_kind(MatchKind::All)
@@ -107,7 +128,11 @@ fn build(sources: &[&str]) -> Result<dense::DFA<Vec<u32>>, String> {
                 cause = deeper;
             }
             let reason = cause.to_string();
-            let hint = if e.is_size_limit_exceeded() || reason.contains("limit") { "; bound its repetitions, as in .{0,40}" } else { "" };
+            let hint = if e.is_size_limit_exceeded() || reason.contains("limit") {
+                "; bound its repetitions, as in .{0,40}"
+            } else {
+                ""
+            };
             format!("{}{hint}", reason.lines().last().unwrap_or_default().trim())
         })
 }
@@ -150,13 +175,18 @@ mod tests {
     use super::*;
 
     fn patterns(all: &[&str]) -> Result<Option<Patterns>, String> {
-        let settings: Vec<_> = all.iter().map(|p| Setting::Plain((*p).to_owned())).collect();
+        let settings: Vec<_> = all
+            .iter()
+            .map(|p| Setting::Plain((*p).to_owned()))
+            .collect();
         Patterns::new(&settings)
     }
 
     #[test]
     fn each_pattern_that_matches_counts_once() {
-        let patterns = patterns(&[r"\bacme-[0-9]{4}\b", "Swordfish", r"x\s+y"]).unwrap().unwrap();
+        let patterns = patterns(&[r"\bacme-[0-9]{4}\b", "Swordfish", r"x\s+y"])
+            .unwrap()
+            .unwrap();
         assert_eq!(patterns.find("acme-1234 swordfish acme-9999").count(), 2);
         assert_eq!(patterns.find("acme-12345").count(), 0);
         assert_eq!(patterns.find("naïve x  y é").count(), 1);
@@ -164,7 +194,11 @@ mod tests {
 
     #[test]
     fn bad_patterns_are_refused_with_the_reason() {
-        for (pattern, reason) in [("(", "unclosed group"), ("a*", "empty text"), (r"(\w{0,200}x){0,200}", "bound its repetitions")] {
+        for (pattern, reason) in [
+            ("(", "unclosed group"),
+            ("a*", "empty text"),
+            (r"(\w{0,200}x){0,200}", "bound its repetitions"),
+        ] {
             let error = patterns(&[pattern]).err().unwrap();
             assert!(error.contains(reason), "{error}");
         }

@@ -59,7 +59,7 @@ impl Default for PromptInjection {
             threshold: 0.6,
             patterns: Vec::new(),
             roles: vec![Speaker::User, Speaker::Tool],
-            max_bytes: 4 << 20,
+            max_bytes: 1 << 20,
             scanner: None,
         }
     }
@@ -68,16 +68,27 @@ impl Default for PromptInjection {
 impl Policy for PromptInjection {
     fn prepare(&mut self) -> Result<(), String> {
         if !(self.threshold > 0.0 && self.threshold <= 1.0) {
-            return Err(format!("threshold: {} is out of range; give a number above 0 and at most 1", self.threshold));
+            return Err(format!(
+                "threshold: {} is out of range; give a number above 0 and at most 1",
+                self.threshold
+            ));
         }
         if self.roles.is_empty() {
             return Err("roles: the list is empty, so nothing would be read; name one, or leave the key out".into());
         }
         if self.max_bytes < 1024 {
-            return Err(format!("max_bytes: {} is too little to read anything; give 1024 or more", self.max_bytes));
+            return Err(format!(
+                "max_bytes: {} is too little to read anything; give 1024 or more",
+                self.max_bytes
+            ));
         }
         let patterns = Patterns::new(&std::mem::take(&mut self.patterns))?;
-        self.scanner = Some(Rc::new(Scanner::build(patterns, self.max_bytes)?));
+        // To deny, one is enough; to report, they are counted.
+        let enough = match self.action {
+            Action::Deny => self.threshold,
+            Action::Report => f32::INFINITY,
+        };
+        self.scanner = Some(Rc::new(Scanner::build(patterns, self.max_bytes, enough)?));
         Ok(())
     }
 
@@ -86,7 +97,9 @@ impl Policy for PromptInjection {
     }
 
     fn on_request(&mut self) -> Verdict {
-        let Some(scanner) = &self.scanner else { return Verdict::Proceed };
+        let Some(scanner) = &self.scanner else {
+            return Verdict::Proceed;
+        };
         let mut found = Score::default();
         let segments = request::segments();
         for message in segments.chunk_by(|a, b| a.message == b.message && a.role == b.role) {
@@ -94,8 +107,15 @@ impl Policy for PromptInjection {
             if !self.roles.contains(&role.into()) {
                 continue;
             }
-            let origin = if role == Role::Tool { Origin::Tool } else { Origin::Person };
-            let texts: Vec<&str> = message.iter().map(|segment| segment.text.as_str()).collect();
+            let origin = if role == Role::Tool {
+                Origin::Tool
+            } else {
+                Origin::Person
+            };
+            let texts: Vec<&str> = message
+                .iter()
+                .map(|segment| segment.text.as_str())
+                .collect();
             let mut worst = Score::default();
             message::texts(&texts, |text| {
                 let score = scanner.scan(text, origin);
@@ -125,6 +145,8 @@ impl Policy for PromptInjection {
 /// What the client reads: the kinds of signals, never the text.
 fn sentence(found: &Score) -> String {
     let kinds: Vec<&str> = found.kinds().map(|(kind, _)| kind.code()).collect();
-    format!("this request looks like a prompt injection ({})", kinds.join(", "))
+    format!(
+        "this request looks like a prompt injection ({})",
+        kinds.join(", ")
+    )
 }
-

@@ -21,6 +21,8 @@ const NEIGHBOURHOOD: usize = 2 << 10;
 const DEPTH: u32 = 2;
 /// Weights from which on a hit is told and counted.
 const TOLD: f32 = 0.25;
+/// How many hits are counted before the rest of a text is left: a flood of attacks needs no full census.
+const MANY: u32 = 200;
 
 /// What was found in a text.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -34,7 +36,10 @@ pub struct Score {
 impl Score {
     /// The kinds that were found, and how often.
     pub fn kinds(&self) -> impl Iterator<Item = (Kind, u32)> {
-        Kind::ALL.into_iter().zip(self.counts).filter(|(_, count)| *count > 0)
+        Kind::ALL
+            .into_iter()
+            .zip(self.counts)
+            .filter(|(_, count)| *count > 0)
     }
 
     /// The more certain of the two texts' values, all their signals.
@@ -51,11 +56,22 @@ pub struct Scanner {
     lexicon: Lexicon,
     patterns: Option<Patterns>,
     max_bytes: usize,
+    enough: f32,
 }
 
 impl Scanner {
-    pub(crate) fn build(patterns: Option<Patterns>, max_bytes: usize) -> Result<Self, String> {
-        Ok(Scanner { lexicon: Lexicon::new()?, patterns, max_bytes })
+    /// A scanner that reads `max_bytes` of a text, and no further once a hit weighs `enough`.
+    pub(crate) fn build(
+        patterns: Option<Patterns>,
+        max_bytes: usize,
+        enough: f32,
+    ) -> Result<Self, String> {
+        Ok(Scanner {
+            lexicon: Lexicon::new()?,
+            patterns,
+            max_bytes,
+            enough,
+        })
     }
 
     /// A scanner without patterns of one's own.
@@ -64,12 +80,18 @@ impl Scanner {
     ///
     /// A sentence, if the tables can't be compiled.
     pub fn new() -> Result<Self, String> {
-        Scanner::build(None, usize::MAX)
+        Scanner::build(None, usize::MAX, f32::INFINITY)
     }
 
     /// Scores a text. Of a very long one the head and the tail.
     pub fn scan(&self, text: &str, origin: Origin) -> Score {
-        let mut scan = Scan { scanner: self, folder: Folder::new(&self.lexicon), events: Vec::new(), origin, tally: Tally::default() };
+        let mut scan = Scan {
+            scanner: self,
+            folder: Folder::new(&self.lexicon),
+            events: Vec::new(),
+            origin,
+            tally: Tally::default(),
+        };
         if text.len() <= self.max_bytes {
             scan.whole(text, 0, 0);
         } else {
@@ -97,7 +119,8 @@ impl Scan<'_> {
         loop {
             let end = chunk_end(text, at);
             encoded |= self.chunk(&text[at..end], base + at);
-            if end == text.len() {
+            let enough = self.tally.heaviest >= self.scanner.enough;
+            if end == text.len() || enough || self.tally.counts.iter().sum::<u32>() >= MANY {
                 break;
             }
             at = text.floor_char_boundary(end - OVERLAP);
@@ -113,7 +136,10 @@ impl Scan<'_> {
     /// Reads one chunk. True if it may hold something encoded.
     fn chunk(&mut self, chunk: &str, base: usize) -> bool {
         let suspicion = plain::look(chunk);
-        if !suspicion.fold && self.scanner.patterns.is_none() && !self.scanner.lexicon.has_trigger(chunk) {
+        if !suspicion.fold
+            && self.scanner.patterns.is_none()
+            && !self.scanner.lexicon.has_trigger(chunk)
+        {
             return suspicion.decode;
         }
         let folded = self.folder.fold(chunk);
@@ -134,12 +160,19 @@ impl Scan<'_> {
             });
         }
         if let Some(patterns) = &self.scanner.patterns {
-            let missing: f32 = patterns.find(&folded.text).map(|weight| 1.0 - weight).product();
+            let missing: f32 = patterns
+                .find(&folded.text)
+                .map(|weight| 1.0 - weight)
+                .product();
             self.tally.add(base, Kind::Pattern, 1.0 - missing);
         }
         let disguises = folded.disguised + folded.invisible.div_ceil(2);
         if best >= TOLD && disguises > 0 {
-            self.tally.add(best_at, Kind::Disguised, (0.2 + 0.05 * disguises as f32).min(0.4));
+            self.tally.add(
+                best_at,
+                Kind::Disguised,
+                (0.2 + 0.05 * disguises as f32).min(0.4),
+            );
         }
         suspicion.decode
     }
@@ -152,7 +185,8 @@ impl Scan<'_> {
         let letters = spelled.chars().filter(|c| c.is_alphabetic()).count();
         if letters >= 4 {
             // No one writes a sentence that can't be seen.
-            self.tally.add(base, Kind::Hidden, if letters >= 12 { 0.7 } else { 0.4 });
+            self.tally
+                .add(base, Kind::Hidden, if letters >= 12 { 0.7 } else { 0.4 });
             self.inner(&spelled, base, depth);
         }
     }
@@ -186,7 +220,9 @@ fn chunk_end(text: &str, at: usize) -> usize {
         return text.len();
     }
     let end = text.floor_char_boundary(at + CHUNK);
-    let space = text.as_bytes()[end - 200..end].iter().rposition(u8::is_ascii_whitespace);
+    let space = text.as_bytes()[end - 200..end]
+        .iter()
+        .rposition(u8::is_ascii_whitespace);
     space.map_or(end, |i| end - 200 + i)
 }
 
@@ -194,6 +230,8 @@ fn chunk_end(text: &str, at: usize) -> usize {
 #[derive(Default)]
 struct Tally {
     weights: Vec<[f32; Kind::COUNT]>,
+    /// The weight of the heaviest hit.
+    heaviest: f32,
     counts: [u32; Kind::COUNT],
 }
 
@@ -208,6 +246,7 @@ impl Tally {
         }
         let slot = &mut self.weights[place][kind as usize];
         *slot = slot.max(weight);
+        self.heaviest = self.heaviest.max(weight);
         self.counts[kind as usize] += u32::from(weight >= TOLD);
     }
 
@@ -227,7 +266,10 @@ impl Tally {
     }
 
     fn score(&self) -> Score {
-        Score { value: together(&self.strongest()), counts: self.counts }
+        Score {
+            value: together(&self.strongest()),
+            counts: self.counts,
+        }
     }
 }
 

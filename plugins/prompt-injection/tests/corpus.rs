@@ -7,7 +7,10 @@ use prompt_injection::{Origin, Scanner};
 const THRESHOLD: f32 = 0.6;
 
 fn texts(file: &'static str) -> Vec<&'static str> {
-    file.split("\n===\n").map(str::trim_end).filter(|text| !text.is_empty()).collect()
+    file.split("\n===\n")
+        .map(str::trim_end)
+        .filter(|text| !text.is_empty())
+        .collect()
 }
 
 /// The texts on the wrong side of the threshold, each with what was found.
@@ -17,7 +20,10 @@ fn wrong(file: &'static str, origin: Origin, attack: bool) -> Vec<String> {
     for text in texts(file) {
         let score = scanner.scan(text, origin);
         if (score.value >= THRESHOLD) != attack {
-            let kinds: Vec<_> = score.kinds().map(|(kind, count)| format!("{} {count}", kind.code())).collect();
+            let kinds: Vec<_> = score
+                .kinds()
+                .map(|(kind, count)| format!("{} {count}", kind.code()))
+                .collect();
             wrong.push(format!("{:.2} [{}] {text}", score.value, kinds.join(", ")));
         }
     }
@@ -25,7 +31,12 @@ fn wrong(file: &'static str, origin: Origin, attack: bool) -> Vec<String> {
 }
 
 fn assert_none(wrong: &[String]) {
-    assert!(wrong.is_empty(), "{} texts:\n{}", wrong.len(), wrong.join("\n---\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} texts:\n{}",
+        wrong.len(),
+        wrong.join("\n---\n")
+    );
 }
 
 #[test]
@@ -37,7 +48,11 @@ fn attacks_are_found() {
 
 #[test]
 fn attacks_in_tool_results_are_found() {
-    assert_none(&wrong(include_str!("corpus/tool_attacks.txt"), Origin::Tool, true));
+    assert_none(&wrong(
+        include_str!("corpus/tool_attacks.txt"),
+        Origin::Tool,
+        true,
+    ));
 }
 
 #[test]
@@ -49,5 +64,9 @@ fn harmless_texts_pass() {
 
 #[test]
 fn harmless_tool_results_pass() {
-    assert_none(&wrong(include_str!("corpus/tool_benign.txt"), Origin::Tool, false));
+    assert_none(&wrong(
+        include_str!("corpus/tool_benign.txt"),
+        Origin::Tool,
+        false,
+    ));
 }

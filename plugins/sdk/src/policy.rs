@@ -65,9 +65,12 @@ pub trait Policy: Clone + DeserializeOwned + 'static {
 /// [`every_chunking`]: https://docs.rs/witgate-policy/latest/witgate_policy/testing/struct.Configured.html
 pub trait Passage<P> {
     /// A piece of text. The edit speaks for it and for every delta of this passage that is held.
+    ///
+    /// Where only the end of the text is open, [`Edit::hold_last`] keeps that back and lets the deltas before it go; `Hold`
+    /// keeps all of them.
     fn on_delta(&mut self, policy: &mut P, text: &str) -> Edit;
 
-    /// The passage ends; `finish` as upstream said it (`stop`, `length`, `tool_calls` and the like). `Hold` is no answer
+    /// The passage ends; `finish` as upstream said it (`stop`, `length`, `tool_calls` and the like). A hold is no answer
     /// here. Not called after a denial, a disconnect, or an upstream that broke off.
     fn on_end(&mut self, policy: &mut P, finish: &str) -> Edit {
         let _ = (policy, finish);

@@ -19,6 +19,16 @@ impl Verdict {
 }
 
 impl Edit {
+    /// Keeps back no more than the last so many bytes of all that is held and this delta: a delta that ends before them
+    /// goes as it came. 0 is `Forward`.
+    #[must_use]
+    pub fn hold_last(bytes: usize) -> Self {
+        match bytes {
+            0 => Self::Forward,
+            bytes => Self::HoldLast(u32::try_from(bytes).unwrap_or(u32::MAX)),
+        }
+    }
+
     /// Lets this text go instead of the delta and all that is held.
     pub fn replace(text: impl Into<String>) -> Self {
         Self::Replace(text.into())
@@ -108,6 +118,13 @@ mod tests {
             Verdict::deny("no", "never"),
             Denial::new("no", "never").into()
         );
+    }
+
+    #[test]
+    fn holding_nothing_is_forward() {
+        assert_eq!(Edit::hold_last(0), Edit::Forward);
+        assert_eq!(Edit::hold_last(7), Edit::HoldLast(7));
+        assert_eq!(Edit::hold_last(usize::MAX), Edit::HoldLast(u32::MAX));
     }
 
     #[test]

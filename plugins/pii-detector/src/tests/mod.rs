@@ -3,6 +3,7 @@
 mod chunking;
 mod entities;
 mod policy;
+mod streams;
 
 use witgate_policy::redact::{Form, Redactor, redact_all};
 

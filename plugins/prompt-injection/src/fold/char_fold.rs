@@ -18,7 +18,11 @@ pub(crate) fn fold_char(c: char, each: &mut impl FnMut(char)) {
             return;
         }
         for c in c.to_lowercase().filter(|c| !is_combining_mark(*c)) {
-            each(lookalikes::always(c).or_else(|| punctuation(c)).unwrap_or(c));
+            each(
+                lookalikes::always(c)
+                    .or_else(|| punctuation(c))
+                    .unwrap_or(c),
+            );
         }
     });
 }
@@ -34,7 +38,9 @@ pub(crate) fn plain(text: &str) -> String {
 
 fn punctuation(c: char) -> Option<char> {
     Some(match c {
-        '“' | '”' | '„' | '‟' | '«' | '»' | '‹' | '›' | '「' | '」' | '『' | '』' | '〝' | '〞' => '"',
+        '“' | '”' | '„' | '‟' | '«' | '»' | '‹' | '›' | '「' | '」' | '『' | '』' | '〝' | '〞' => {
+            '"'
+        }
         '‘' | '’' | '‚' | '‛' | 'ʼ' | 'ʻ' | 'ʹ' | '′' => '\'',
         '‐' | '‑' | '‒' | '–' | '—' | '―' | '−' => '-',
         '，' | '、' => ',',

@@ -14,29 +14,36 @@ pub(crate) fn is_ignorable(c: char) -> bool {
 /// The tags of a regional flag (a black flag, tags, a cancel tag) spell nothing.
 pub(crate) fn spelled(text: &str) -> String {
     let mut out = String::new();
-    if !text.as_bytes().windows(2).any(|w| matches!(w, [0xF3, 0xA0] | [0xEF, 0xB8])) {
+    if !text
+        .as_bytes()
+        .windows(2)
+        .any(|w| matches!(w, [0xF3, 0xA0] | [0xEF, 0xB8]))
+    {
         return out;
     }
-    let (mut run, mut bytes, mut in_flag) = (String::new(), Vec::new(), false);
-    for c in text.chars() {
-        match c as u32 {
-            0xE0020..=0xE007E => {
-                if !in_flag {
-                    run.extend(char::from_u32(c as u32 - 0xE0000));
-                }
-                continue;
-            }
-            n @ 0xFE00..=0xFE0F => bytes.push((n - 0xFE00) as u8),
-            n @ 0xE0100..=0xE01EF => bytes.push((n - 0xE0100 + 16) as u8),
-            _ => {
-                in_flag = c == '\u{1F3F4}';
-                if !run.is_empty() || !bytes.is_empty() {
-                    end_run(&mut run, &mut bytes, &mut out);
-                }
-            }
+    let bytes = text.as_bytes();
+    // The first bytes of all characters that count, and of the black flag.
+    let may_count = |b: &u8| matches!(b, 0xEF | 0xF0 | 0xF3);
+    let (mut run, mut selected) = (String::new(), Vec::new());
+    let (mut at, mut in_flag) = (0, false);
+    while let Some(skipped) = bytes[at..].iter().position(may_count) {
+        at += skipped;
+        let c = text[at..].chars().next().unwrap_or(' ');
+        let n = c as u32;
+        let counts = matches!(n, 0xE0020..=0xE007E | 0xFE00..=0xFE0F | 0xE0100..=0xE01EF);
+        if skipped > 0 || !counts {
+            end_run(&mut run, &mut selected, &mut out);
+            in_flag = c == '\u{1F3F4}';
         }
+        match n {
+            0xE0020..=0xE007E if !in_flag => run.extend(char::from_u32(n - 0xE0000)),
+            0xFE00..=0xFE0F => selected.push((n - 0xFE00) as u8),
+            0xE0100..=0xE01EF => selected.push((n - 0xE0100 + 16) as u8),
+            _ => {}
+        }
+        at += c.len_utf8();
     }
-    end_run(&mut run, &mut bytes, &mut out);
+    end_run(&mut run, &mut selected, &mut out);
     out
 }
 
@@ -59,7 +66,9 @@ mod tests {
     use super::*;
 
     fn tags(text: &str) -> String {
-        text.bytes().filter_map(|b| char::from_u32(0xE0000 + u32::from(b))).collect()
+        text.bytes()
+            .filter_map(|b| char::from_u32(0xE0000 + u32::from(b)))
+            .collect()
     }
 
     #[test]

@@ -89,3 +89,11 @@ pub(crate) fn leet(b: u8) -> Option<u8> {
         _ => return None,
     })
 }
+
+/// The Latin letter that `c` stands for where it stands alone: a digit, a sign, a letter of another script.
+pub(crate) fn letter(c: char) -> Option<char> {
+    match u8::try_from(c) {
+        Ok(b) => leet(b).map(char::from),
+        Err(_) => foreign(c),
+    }
+}

@@ -5,6 +5,7 @@
 //! repaired where the result is an anchor word, and only there: ids and code stay as they are.
 
 mod char_fold;
+mod escapes;
 pub(crate) mod hidden;
 pub(crate) mod lookalikes;
 
@@ -12,6 +13,7 @@ pub(crate) use char_fold::plain;
 
 use crate::lexicon::Lexicon;
 use char_fold::fold_char;
+use escapes::{entity, json_escape};
 
 /// A word in disguise is no longer than this, in bytes.
 const LONGEST_DISGUISE: usize = 40;
@@ -68,7 +70,12 @@ struct Alone {
 impl<'a> Folder<'a> {
     /// A folder that repairs towards the words of `lexicon`.
     pub(crate) fn new(lexicon: &'a Lexicon) -> Self {
-        Folder { lexicon, out: Folded::default(), word: Word::default(), alone: Alone::default() }
+        Folder {
+            lexicon,
+            out: Folded::default(),
+            word: Word::default(),
+            alone: Alone::default(),
+        }
     }
 
     /// Folds `raw`. What an earlier call returned is gone.
@@ -86,7 +93,10 @@ impl<'a> Folder<'a> {
                 let c = raw[at..].chars().next().unwrap_or('\u{FFFD}');
                 if hidden::is_ignorable(c) {
                     let next = bytes.get(at + c.len_utf8());
-                    if at > 0 && bytes[at - 1].is_ascii_alphabetic() && next.is_some_and(u8::is_ascii_alphabetic) {
+                    if at > 0
+                        && bytes[at - 1].is_ascii_alphabetic()
+                        && next.is_some_and(u8::is_ascii_alphabetic)
+                    {
                         self.out.invisible += 1;
                     }
                 } else {
@@ -162,7 +172,11 @@ impl<'a> Folder<'a> {
         } else {
             self.end_word();
             if c.is_whitespace() {
-                return if matches!(c, '\u{2028}' | '\u{2029}' | '\u{85}') { self.line() } else { self.space() };
+                return if matches!(c, '\u{2028}' | '\u{2029}' | '\u{85}') {
+                    self.line()
+                } else {
+                    self.space()
+                };
             }
         }
         self.out.text.push(c);
@@ -185,7 +199,11 @@ impl<'a> Folder<'a> {
     #[inline]
     fn begin_word(&mut self) {
         if !self.word.open {
-            self.word = Word { open: true, start: self.out.text.len(), ..Word::default() };
+            self.word = Word {
+                open: true,
+                start: self.out.text.len(),
+                ..Word::default()
+            };
         }
     }
 
@@ -212,10 +230,21 @@ impl<'a> Folder<'a> {
 
     /// Undoes lookalikes and digits for letters, if an anchor word comes out, or if the word mixes scripts.
     fn repair(&mut self) {
-        let Word { start, latin, foreign, leet, other, .. } = self.word;
+        let Word {
+            start,
+            latin,
+            foreign,
+            leet,
+            other,
+            ..
+        } = self.word;
         let word = &self.out.text[start..];
         let bare = word.trim_end_matches('!');
-        if other > 0 || word.len() > LONGEST_DISGUISE || bare.is_empty() || leet > latin + foreign + 2 {
+        if other > 0
+            || word.len() > LONGEST_DISGUISE
+            || bare.is_empty()
+            || leet > latin + foreign + 2
+        {
             return;
         }
         if latin == 0 && foreign < 3 || latin + foreign < 2 {
@@ -264,44 +293,39 @@ impl<'a> Folder<'a> {
     }
 
     fn stands_alone(&mut self) {
-        let (start, end) = (self.word.start, self.out.text.len());
-        if self.alone.count > 0 && start - self.alone.end > 3 {
-            self.end_alone_before(start);
+        if self.alone.count > 0 && self.word.start - self.alone.end > 3 {
+            self.end_alone();
         }
-        // The end of a run moves what stands behind it.
-        let start = self.word.start + (self.out.text.len() - end);
         if self.alone.count == 0 {
-            self.alone.start = start;
+            self.alone.start = self.word.start;
         }
-        let Some(c) = self.out.text[start..].chars().next() else { return };
-        let c = match c {
-            c if c.is_ascii_digit() || matches!(c, '@' | '$' | '!') => lookalikes::leet(c as u8).map_or(c, char::from),
-            c => lookalikes::foreign(c).unwrap_or(c),
+        let Some(c) = self.out.text[self.word.start..].chars().next() else {
+            return;
         };
-        self.alone.letters.push(c);
+        self.alone.letters.push(lookalikes::letter(c).unwrap_or(c));
         self.alone.count += 1;
         self.alone.end = self.out.text.len();
     }
 
+    /// Ends a run of letters standing alone; puts the words that it spells in its place.
     fn end_alone(&mut self) {
-        self.end_alone_before(self.word.start);
-    }
-
-    /// Ends a run of letters standing alone; puts the word that it spells in its place.
-    fn end_alone_before(&mut self, next: usize) {
-        if self.alone.count >= SPELT_OUT {
-            if let Some(words) = self.lexicon.segment(&self.alone.letters) {
-                let before = self.out.text.len();
-                self.out.text.replace_range(self.alone.start..self.alone.end, &words);
-                let after = self.out.text.len();
-                let start = self.alone.start as u32;
-                self.out.lines.retain(|&line| line <= start || line as usize >= next);
-                for line in self.out.lines.iter_mut().rev().take_while(|line| **line > start) {
-                    *line = (*line as usize + after - before.min(after + *line as usize)) as u32;
-                }
-                self.word.start = (self.word.start + after).saturating_sub(before);
-                self.out.disguised += 1;
+        let Alone {
+            count, start, end, ..
+        } = self.alone;
+        if count >= SPELT_OUT
+            && let Some(words) = self.lexicon.segment(&self.alone.letters)
+        {
+            let shifted = |at: usize| at + words.len() - (end - start);
+            self.out.text.replace_range(start..end, &words);
+            let lines = &mut self.out.lines;
+            lines.retain(|&line| line as usize <= start || line as usize >= end);
+            for line in lines.iter_mut().filter(|line| **line as usize >= end) {
+                *line = shifted(*line as usize) as u32;
             }
+            if self.word.start >= end {
+                self.word.start = shifted(self.word.start);
+            }
+            self.out.disguised += 1;
         }
         self.alone.count = 0;
         self.alone.letters.clear();
@@ -311,37 +335,6 @@ impl<'a> Folder<'a> {
 #[inline]
 fn is_letter(c: char) -> bool {
     matches!(c, 'а'..='я' | '一'..='鿿') || c.is_alphanumeric()
-}
-
-/// The character that an escape in JSON stands for, if it is one that hides text, and the bytes it takes.
-fn json_escape(bytes: &[u8]) -> Option<(char, usize)> {
-    match *bytes.get(1)? {
-        b'n' | b'r' => Some(('\n', 2)),
-        b't' => Some((' ', 2)),
-        b'"' => Some(('"', 2)),
-        b'u' => {
-            let digits = std::str::from_utf8(bytes.get(2..6)?).ok()?;
-            let c = char::from_u32(u32::from_str_radix(digits, 16).ok()?)?;
-            Some((c, 6))
-        }
-        _ => None,
-    }
-}
-
-/// The character that an HTML entity stands for, and the bytes it takes.
-fn entity(bytes: &[u8]) -> Option<(char, usize)> {
-    if bytes.get(1) != Some(&b'#') {
-        let (name, c) = [("&lt;", '<'), ("&gt;", '>'), ("&quot;", '"'), ("&nbsp;", ' '), ("&amp;", '&')]
-            .into_iter()
-            .find(|(name, _)| bytes.starts_with(name.as_bytes()))?;
-        return Some((c, name.len()));
-    }
-    let (radix, from) = if matches!(bytes.get(2), Some(b'x' | b'X')) { (16, 3) } else { (10, 2) };
-    let digits = bytes.get(from..)?.iter().take(7).take_while(|b| b.is_ascii_hexdigit()).count();
-    let number = std::str::from_utf8(&bytes[from..from + digits]).ok()?;
-    let c = char::from_u32(u32::from_str_radix(number, radix).ok()?)?;
-    let semicolon = usize::from(bytes.get(from + digits) == Some(&b';'));
-    Some((c, from + digits + semicolon))
 }
 
 #[cfg(test)]

@@ -24,6 +24,8 @@ classes! {
     YOURS,
     /// An adjective of instructions that says little.
     ADJECTIVE,
+    /// With [`ADJECTIVE`]: of what keeps a model safe.
+    SAFETY,
     /// That the model was given.
     GIVEN,
     /// All of them.

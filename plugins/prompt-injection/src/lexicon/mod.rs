@@ -4,12 +4,14 @@
 //! some signal starts from) can't score; [`Lexicon::has_trigger`] tells that from raw text, by the same table.
 
 pub(crate) mod class;
+mod fillers;
 mod trie;
 mod words;
 
 use std::collections::BTreeMap;
 
 use crate::fold;
+pub(crate) use fillers::is_filler;
 use trie::Trie;
 
 /// A group's word in the text.
@@ -75,7 +77,10 @@ impl Lexicon {
         }
         let words: Vec<&str> = table.keys().map(String::as_str).collect();
         let trie = Trie::new(&words)?;
-        Ok(Lexicon { trie, entries: table.into_values().collect() })
+        Ok(Lexicon {
+            trie,
+            entries: table.into_values().collect(),
+        })
     }
 
     /// Bytes of memory.
@@ -104,7 +109,8 @@ impl Lexicon {
         let (mut rest, mut at, mut known, mut count) = (0, 0, 0, 0);
         while at < letters.len() {
             let mut length = 0;
-            self.trie.prefixes(&letters.as_bytes()[at..], |_, end| length = end);
+            self.trie
+                .prefixes(&letters.as_bytes()[at..], |_, end| length = end);
             // Short words turn up anywhere.
             if length < 3 {
                 at = letters.ceil_char_boundary(at + 1);
@@ -129,7 +135,12 @@ impl Lexicon {
     pub(crate) fn events(&self, text: &str, events: &mut Vec<Event>) {
         events.clear();
         self.walk(text, |entry, start, end| {
-            events.push(Event { start: start as u32, end: end as u32, classes: entry.classes, weight: entry.weight });
+            events.push(Event {
+                start: start as u32,
+                end: end as u32,
+                classes: entry.classes,
+                weight: entry.weight,
+            });
             false
         });
     }
@@ -143,7 +154,10 @@ impl Lexicon {
             let (edge, length) = if b.is_ascii() {
                 (b.is_ascii_alphanumeric(), 1)
             } else {
-                text[at..].chars().next().map_or((false, 1), |c| (needs_edge(c), c.len_utf8()))
+                text[at..]
+                    .chars()
+                    .next()
+                    .map_or((false, 1), |c| (needs_edge(c), c.len_utf8()))
             };
             let mut found = None;
             if !(edge && in_word) {
@@ -161,7 +175,12 @@ impl Lexicon {
             };
             let mut end = at + length;
             if entry.stem {
-                end += text[end..].chars().take_while(|&c| needs_edge(c)).take(16).map(char::len_utf8).sum::<usize>();
+                end += text[end..]
+                    .chars()
+                    .take_while(|&c| needs_edge(c))
+                    .take(16)
+                    .map(char::len_utf8)
+                    .sum::<usize>();
             }
             if stop(entry, at, end) {
                 return true;
@@ -175,11 +194,6 @@ impl Lexicon {
 
 fn starts_in_word(text: &str) -> bool {
     text.chars().next().is_some_and(needs_edge)
-}
-
-/// True if `word` is small change between a verb and its object.
-pub(crate) fn is_filler(word: &str) -> bool {
-    words::FILLERS.binary_search(&word).is_ok()
 }
 
 /// The table separates by bars, so `<¦im_start¦>` there is written with broken ones.
@@ -221,7 +235,10 @@ mod tests {
         let lexicon = Lexicon::new().unwrap();
         let mut events = Vec::new();
         lexicon.events(text, &mut events);
-        events.iter().map(|e| text[e.start as usize..e.end as usize].to_owned()).collect()
+        events
+            .iter()
+            .map(|e| text[e.start as usize..e.end as usize].to_owned())
+            .collect()
     }
 
     #[test]
@@ -238,14 +255,12 @@ mod tests {
     #[test]
     fn letters_without_spaces_are_cut_into_words() {
         let lexicon = Lexicon::new().unwrap();
-        assert_eq!(lexicon.segment("ignorealltheprevious"), Some("ignore all the previous".into()));
+        assert_eq!(
+            lexicon.segment("ignorealltheprevious"),
+            Some("ignore all the previous".into())
+        );
         assert_eq!(lexicon.segment("counterrevolutionary"), None);
         assert_eq!(lexicon.segment("abcdefgh"), None);
-    }
-
-    #[test]
-    fn the_fillers_are_sorted() {
-        assert!(words::FILLERS.is_sorted());
     }
 
     #[test]

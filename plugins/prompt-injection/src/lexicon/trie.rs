@@ -20,7 +20,11 @@ struct Node {
     word: u16,
 }
 
-const FREE: Node = Node { base: 0, parent: NONE, word: NONE };
+const FREE: Node = Node {
+    base: 0,
+    parent: NONE,
+    word: NONE,
+};
 
 impl Trie {
     /// Builds it of `words`, sorted and each once. A match says its index.
@@ -39,11 +43,15 @@ impl Trie {
                 }
             }
         }
-        let mut trie = Trie { classes, nodes: vec![FREE; 512] };
+        let mut trie = Trie {
+            classes,
+            nodes: vec![FREE; 512],
+        };
         trie.nodes[0].parent = 0;
         // What is left to place: the state, its words, and how many of their bytes led to it.
         let mut open = vec![(0usize, 0..words.len(), 0usize)];
-        let mut first_free = 1;
+        // Where to look for room for that many children; what is before is all but full.
+        let mut hints = [1usize; 8];
         while let Some((state, mut range, depth)) = open.pop() {
             if words[range.start].len() == depth {
                 trie.nodes[state].word = narrow(range.start)?;
@@ -60,17 +68,20 @@ impl Trie {
             if children.is_empty() {
                 continue;
             }
-            while trie.nodes.get(first_free).is_some_and(|node| node.parent != NONE) {
-                first_free += 1;
-            }
             let lowest = children.iter().map(|(class, _)| *class).min().unwrap_or(0);
             let free = |trie: &Trie, base: usize| {
-                children.iter().all(|(class, _)| trie.nodes.get(base + class).is_none_or(|node| node.parent == NONE))
+                children.iter().all(|(class, _)| {
+                    trie.nodes
+                        .get(base + class)
+                        .is_none_or(|node| node.parent == NONE)
+                })
             };
-            let mut base = first_free.saturating_sub(lowest).max(1);
+            let hint = &mut hints[children.len().min(7)];
+            let mut base = (*hint).saturating_sub(lowest).max(1);
             while !free(&trie, base) {
                 base += 1;
             }
+            *hint = base + lowest;
             trie.nodes[state].base = narrow(base)?;
             if trie.nodes.len() < base + 256 {
                 trie.nodes.resize(base + 256, FREE);
@@ -96,7 +107,9 @@ impl Trie {
     pub(super) fn prefixes(&self, text: &[u8], mut each: impl FnMut(u16, usize)) {
         let mut state = 0;
         for (i, b) in text.iter().enumerate() {
-            let Some(next) = self.child(state, b.to_ascii_lowercase()) else { return };
+            let Some(next) = self.child(state, b.to_ascii_lowercase()) else {
+                return;
+            };
             let word = self.nodes[next].word;
             if word != NONE {
                 each(word, i + 1);
@@ -110,16 +123,29 @@ impl Trie {
         let step = |b: u8| {
             let class = self.classes[usize::from(b)];
             let next = usize::from(self.nodes[state].base) + usize::from(class);
-            let found = class != 0 && self.nodes.get(next).is_some_and(|node| usize::from(node.parent) == state);
+            let found = class != 0
+                && self
+                    .nodes
+                    .get(next)
+                    .is_some_and(|node| usize::from(node.parent) == state);
             found.then_some(next)
         };
         // What joins words may stand for the space between them.
-        step(b).or_else(|| if matches!(b, b'-' | b'_') { step(b' ') } else { None })
+        step(b).or_else(|| {
+            if matches!(b, b'-' | b'_') {
+                step(b' ')
+            } else {
+                None
+            }
+        })
     }
 }
 
 fn narrow(n: usize) -> Result<u16, String> {
-    u16::try_from(n).ok().filter(|n| *n != NONE).ok_or_else(|| "the table of words has grown past what its index holds".to_owned())
+    u16::try_from(n)
+        .ok()
+        .filter(|n| *n != NONE)
+        .ok_or_else(|| "the table of words has grown past what its index holds".to_owned())
 }
 
 #[cfg(test)]

@@ -1,4 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "a test")]
 use super::*;
 
 #[test]

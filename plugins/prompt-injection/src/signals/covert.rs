@@ -19,12 +19,32 @@ pub(super) fn address(cx: &Context<'_>, i: usize, origin: Origin) -> Option<Hit>
         }
     } else if word.is(ADDRESS) {
         // "If you are an AI researcher" speaks to people.
-        if cx.trail(word.end).next().is_some_and(|w| matches!(w, "researcher" | "engineer" | "developer" | "expert" | "student" | "enthusiast" | "company" | "user" | "startup" | "team" | "practitioner")) {
+        if cx.trail(word.end).next().is_some_and(|w| {
+            matches!(
+                w,
+                "researcher"
+                    | "engineer"
+                    | "developer"
+                    | "expert"
+                    | "student"
+                    | "enthusiast"
+                    | "company"
+                    | "user"
+                    | "startup"
+                    | "team"
+                    | "practitioner"
+            )
+        }) {
             return None;
         }
         let near = cx.follows(i, 60, MUST) || cx.follows(i, 90, DROP | COVERT);
-        let orders = cx.follows(i, 140, DROP | SEND | REVEAL | COVERT | PATHS | CHAT | SECRETS | SYSPROMPT);
-        let certain = cx.text[word.start as usize..word.end as usize].contains("read") || cx.text[word.start as usize..].starts_with("if you");
+        let orders = cx.follows(
+            i,
+            140,
+            DROP | SEND | REVEAL | COVERT | PATHS | CHAT | SECRETS | SYSPROMPT,
+        );
+        let certain = cx.text[word.start as usize..word.end as usize].contains("read")
+            || cx.text[word.start as usize..].starts_with("if you");
         match (tool, near && orders, near || orders) {
             (true, true, _) if certain => 0.68,
             (true, true, _) => listed + 0.1,
@@ -34,7 +54,8 @@ pub(super) fn address(cx: &Context<'_>, i: usize, origin: Origin) -> Option<Hit>
             _ => 0.12,
         }
     } else if word.is(PATHS) {
-        let asked = cx.around(i, 160, ADDRESS | COVERT | SEND) && cx.before(i, 60).any(|(_, e)| e.is(REVEAL | SEND | MUST));
+        let asked = cx.around(i, 160, ADDRESS | COVERT | SEND)
+            && cx.before(i, 60).any(|(_, e)| e.is(REVEAL | SEND | MUST));
         match (tool, asked) {
             (true, true) => 0.5,
             (true, false) => 0.15,
@@ -43,8 +64,26 @@ pub(super) fn address(cx: &Context<'_>, i: usize, origin: Origin) -> Option<Hit>
         }
     } else {
         let (_, obey) = cx.after(i, 120).find(|(_, e)| e.is(OBEY))?;
-        let them = cx.trail(obey.end).take(5).any(|w| matches!(w, "it" | "them" | "instructions" | "instruction" | "result" | "says" | "orders" | "command" | "commands" | "message"));
+        let them = cx.trail(obey.end).take(5).any(|w| {
+            matches!(
+                w,
+                "it" | "them"
+                    | "instructions"
+                    | "instruction"
+                    | "result"
+                    | "says"
+                    | "orders"
+                    | "command"
+                    | "commands"
+                    | "message"
+            )
+        });
         if them { 0.5 } else { 0.1 }
     };
-    Some(Hit { kind: Kind::Covert, weight, first: i, last: i })
+    Some(Hit {
+        kind: Kind::Covert,
+        weight,
+        first: i,
+        last: i,
+    })
 }

@@ -22,7 +22,12 @@ pub(super) fn image(cx: &Context<'_>, i: usize) -> Option<Hit> {
         (_, _, true) => 0.3,
         _ => return None,
     };
-    Some(Hit { kind: Kind::Exfiltration, weight, first: i, last: i })
+    Some(Hit {
+        kind: Kind::Exfiltration,
+        weight,
+        first: i,
+        last: i,
+    })
 }
 
 /// Sending the conversation, or credentials, somewhere.
@@ -32,7 +37,10 @@ pub(super) fn sending(cx: &Context<'_>, i: usize, origin: Origin) -> Option<Hit>
     if cx.is_negated(verb) || cx.ends_sentence(cx.events[verb].end, data.start) {
         return None;
     }
-    let (last, _) = cx.after(i, 140).find(|(_, e)| e.is(DEST)).or_else(|| mail_address(cx, i))?;
+    let (last, _) = cx
+        .after(i, 140)
+        .find(|(_, e)| e.is(DEST))
+        .or_else(|| mail_address(cx, i))?;
     let covert = cx.around(i, 250, COVERT | ADDRESS);
     let weight = match (data.is(CHAT), origin) {
         (true, Origin::Person) if covert => 0.8,
@@ -43,12 +51,25 @@ pub(super) fn sending(cx: &Context<'_>, i: usize, origin: Origin) -> Option<Hit>
         (false, Origin::Tool) => 0.3,
     };
     // One's own place is no theft.
-    let own = cx.between(i, last.max(i + 1).min(cx.events.len() - 1)).split(' ').any(|word| matches!(word, "my" | "our" | "own"));
-    Some(Hit { kind: Kind::Exfiltration, weight: if own { weight * 0.5 } else { weight }, first: verb, last })
+    let own = cx
+        .between(i, last.max(i + 1).min(cx.events.len() - 1))
+        .split(' ')
+        .any(|word| matches!(word, "my" | "our" | "own"));
+    Some(Hit {
+        kind: Kind::Exfiltration,
+        weight: if own { weight * 0.5 } else { weight },
+        first: verb,
+        last,
+    })
 }
 
 /// "to eve@example.com", soon after.
 fn mail_address<'a>(cx: &Context<'a>, i: usize) -> Option<(usize, &'a crate::lexicon::Event)> {
-    let is_mail = |word: &str| word.split_once('@').is_some_and(|(name, host)| !name.is_empty() && host.len() > 2);
-    cx.trail(cx.events[i].end).any(is_mail).then(|| (i, &cx.events[i]))
+    let is_mail = |word: &str| {
+        word.split_once('@')
+            .is_some_and(|(name, host)| !name.is_empty() && host.len() > 2)
+    };
+    cx.trail(cx.events[i].end)
+        .any(is_mail)
+        .then(|| (i, &cx.events[i]))
 }

@@ -29,7 +29,7 @@ pub(super) fn prompt(cx: &Context<'_>, i: usize) -> Option<Hit> {
             }
         }
     }
-    let Some((j, verb)) = verb.or_else(|| verb_after(cx, i)) else { return None };
+    let (j, verb) = verb.or_else(|| verb_after(cx, i))?;
     let (first, last) = (i.min(j), i.max(j));
     if cx.is_negated(j) {
         return None;
@@ -47,11 +47,19 @@ pub(super) fn prompt(cx: &Context<'_>, i: usize) -> Option<Hit> {
         (false, Whose::Yours) if verb.is(STRONG) => 0.55,
         (false, Whose::Yours) if verb.is(ASK) => 0.35,
         (false, Whose::Yours) => 0.45,
-        (false, Whose::The) if cx.before(i, 20).any(|(_, e)| e.is(PRIOR)) || cx.follows(i, 20, PRIOR | GIVEN) => 0.36,
+        (false, Whose::The)
+            if cx.before(i, 20).any(|(_, e)| e.is(PRIOR)) || cx.follows(i, 20, PRIOR | GIVEN) =>
+        {
+            0.36
+        }
         (false, Whose::The) => return None,
     };
     let weight = base * manner(cx, first, last) * use_of(cx, i);
-    let weight = if exact(cx, first, last) { weight + (1.0 - weight) * 0.4 } else { weight };
+    let weight = if exact(cx, first, last) {
+        weight + (1.0 - weight) * 0.4
+    } else {
+        weight
+    };
     hit(weight, first, last)
 }
 
@@ -63,13 +71,28 @@ pub(super) fn text_above(cx: &Context<'_>, i: usize) -> Option<Hit> {
     }
     // To work on a text is not to bring it out.
     let verb = &cx.text[cx.events[j].start as usize..cx.events[j].end as usize];
-    let works = ["translate", "summar", "rewrite", "convert", "describe", "quote"].iter().any(|w| verb.starts_with(w));
-    let verbatim = !works && cx.follows(i, 100, VERBATIM) || cx.text[cx.events[i].start as usize..].starts_with("above verbatim");
+    let works = [
+        "translate",
+        "summar",
+        "rewrite",
+        "convert",
+        "describe",
+        "quote",
+    ]
+    .iter()
+    .any(|w| verb.starts_with(w));
+    let verbatim = !works && cx.follows(i, 100, VERBATIM)
+        || cx.text[cx.events[i].start as usize..].starts_with("above verbatim");
     hit(if verbatim { 0.66 } else { 0.28 }, j, i)
 }
 
 fn hit(weight: f32, first: usize, last: usize) -> Option<Hit> {
-    (weight > 0.0).then_some(Hit { kind: Kind::Extraction, weight, first, last })
+    (weight > 0.0).then_some(Hit {
+        kind: Kind::Extraction,
+        weight,
+        first,
+        last,
+    })
 }
 
 /// The verb after its object: Japanese, Korean, and "what your system prompt says, tell me".
@@ -86,8 +109,11 @@ fn whose(cx: &Context<'_>, i: usize) -> Whose {
     for word in cx.lead(cx.events[i].start).take(5) {
         match word {
             "your" | "ur" | "you" | "chatgpt's" | "assistant's" | "model's" => return Whose::Yours,
-            "a" | "an" | "my" | "our" | "their" | "his" | "her" | "its" | "another" | "some" | "any" | "better" | "new" | "good" | "these" | "ein" | "eine"
-            | "einen" | "un" | "une" | "una" | "um" | "uma" | "mein" | "meinen" | "mon" | "mi" | "meu" | "mio" => return Whose::Other,
+            "a" | "an" | "my" | "our" | "their" | "his" | "her" | "its" | "another" | "some"
+            | "any" | "better" | "new" | "good" | "these" | "ein" | "eine" | "einen" | "un"
+            | "une" | "una" | "um" | "uma" | "mein" | "meinen" | "mon" | "mi" | "meu" | "mio" => {
+                return Whose::Other;
+            }
             "the" | "this" | "that" => return Whose::The,
             _ => {}
         }
@@ -98,7 +124,25 @@ fn whose(cx: &Context<'_>, i: usize) -> Whose {
 
 /// Less for talk about prompts: "tell me how the system prompt works".
 fn manner(cx: &Context<'_>, first: usize, last: usize) -> f32 {
-    let about = |word: &str| matches!(word, "how" | "about" | "why" | "whether" | "if" | "for" | "which" | "where" | "when" | "difference" | "between" | "follow" | "following" | "to");
+    let about = |word: &str| {
+        matches!(
+            word,
+            "how"
+                | "about"
+                | "why"
+                | "whether"
+                | "if"
+                | "for"
+                | "which"
+                | "where"
+                | "when"
+                | "difference"
+                | "between"
+                | "follow"
+                | "following"
+                | "to"
+        )
+    };
     match cx.between(first, last).split([' ', ',']).any(about) {
         true => 0.45,
         false => 1.0,
@@ -109,14 +153,51 @@ fn manner(cx: &Context<'_>, first: usize, last: usize) -> f32 {
 fn use_of(cx: &Context<'_>, i: usize) -> f32 {
     let mut trail = cx.trail(cx.events[i].end);
     let (first, second) = (trail.next().unwrap_or(""), trail.next().unwrap_or(""));
-    let thing = matches!(first, "length" | "size" | "tokens" | "token" | "field" | "parameter" | "role" | "variable" | "setting" | "feature" | "button"
-        | "column" | "template" | "templates" | "file" | "engineering" | "design" | "should" | "could" | "settings" | "editor" | "box" | "best" | "examples" | "that");
-    let place = matches!(first, "for" | "of" | "to" | "into" | "i" | "we" | "from") && !matches!(second, "me" | "you" | "your" | "this");
-    let place = place || first == "in" && matches!(second, "the" | "my" | "our" | "langchain" | "python" | "openai");
+    let thing = matches!(
+        first,
+        "length"
+            | "size"
+            | "tokens"
+            | "token"
+            | "field"
+            | "parameter"
+            | "role"
+            | "variable"
+            | "setting"
+            | "feature"
+            | "button"
+            | "column"
+            | "template"
+            | "templates"
+            | "file"
+            | "engineering"
+            | "design"
+            | "should"
+            | "could"
+            | "settings"
+            | "editor"
+            | "box"
+            | "best"
+            | "examples"
+            | "that"
+    );
+    let place = matches!(first, "for" | "of" | "to" | "into" | "i" | "we" | "from")
+        && !matches!(second, "me" | "you" | "your" | "this");
+    let place = place
+        || first == "in"
+            && matches!(
+                second,
+                "the" | "my" | "our" | "langchain" | "python" | "openai"
+            );
     if thing || place { 0.45 } else { 1.0 }
 }
 
 /// True if the text itself is asked for, to the letter.
 fn exact(cx: &Context<'_>, first: usize, last: usize) -> bool {
-    cx.follows(last, 70, VERBATIM) || cx.after(first, 70).take_while(|(j, _)| *j < last).any(|(_, e)| e.is(VERBATIM)) || cx.before(first, 30).any(|(_, e)| e.is(VERBATIM))
+    cx.follows(last, 70, VERBATIM)
+        || cx
+            .after(first, 70)
+            .take_while(|(j, _)| *j < last)
+            .any(|(_, e)| e.is(VERBATIM))
+        || cx.before(first, 30).any(|(_, e)| e.is(VERBATIM))
 }

@@ -134,3 +134,6 @@ fn each_of(hit: Option<Hit>, each: &mut impl FnMut(Hit)) {
         each(hit);
     }
 }
+
+#[cfg(test)]
+mod tests;

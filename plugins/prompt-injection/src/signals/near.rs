@@ -11,7 +11,12 @@ impl<'a> Context<'a> {
     pub(crate) fn after(&self, i: usize, bytes: u32) -> impl Iterator<Item = (usize, &'a Event)> {
         let end = self.events[i].end;
         let events = self.events;
-        events.iter().enumerate().skip(i + 1).take(WORDS).take_while(move |(_, e)| e.start.saturating_sub(end) <= bytes)
+        events
+            .iter()
+            .enumerate()
+            .skip(i + 1)
+            .take(WORDS)
+            .take_while(move |(_, e)| e.start.saturating_sub(end) <= bytes)
     }
 
     /// The words before `i` that end within `bytes` of its start, nearest first.
@@ -19,7 +24,10 @@ impl<'a> Context<'a> {
         let start = self.events[i].start;
         let events = self.events;
         let from = i.saturating_sub(WORDS);
-        (from..i).rev().map(move |j| (j, &events[j])).take_while(move |(_, e)| start.saturating_sub(e.end) <= bytes)
+        (from..i)
+            .rev()
+            .map(move |j| (j, &events[j]))
+            .take_while(move |(_, e)| start.saturating_sub(e.end) <= bytes)
     }
 
     /// True if a word of these classes is within `bytes`, before or after.
@@ -42,25 +50,64 @@ impl<'a> Context<'a> {
     pub(crate) fn lead(&self, at: u32) -> impl Iterator<Item = &'a str> {
         let text = &self.text[..at as usize];
         let from = text.len().saturating_sub(64);
-        let from = (from..text.len()).find(|&i| text.is_char_boundary(i)).unwrap_or(text.len());
-        let sentence = text[from..].rsplit(['.', '!', '?', ';', ':', '。', '"', '(']).next().unwrap_or("");
-        sentence.rsplit([' ', ',', '_', '-']).filter(|word| !word.is_empty())
+        let from = (from..text.len())
+            .find(|&i| text.is_char_boundary(i))
+            .unwrap_or(text.len());
+        let sentence = text[from..]
+            .rsplit(['.', '!', '?', ';', ':', '。', '"', '('])
+            .next()
+            .unwrap_or("");
+        sentence
+            .rsplit([' ', ',', '_', '-'])
+            .filter(|word| !word.is_empty())
     }
 
     /// The words right after a place in the text, in order, in the same sentence.
     pub(crate) fn trail(&self, at: u32) -> impl Iterator<Item = &'a str> {
         let text = &self.text[at as usize..];
         let to = text.len().min(48);
-        let to = (0..=to).rev().find(|&i| text.is_char_boundary(i)).unwrap_or(0);
-        let sentence = text[..to].split(['.', '!', '?', ';', ':', '。', '"']).next().unwrap_or("");
-        sentence.split([' ', ',', '_', '-']).filter(|word| !word.is_empty())
+        let to = (0..=to)
+            .rev()
+            .find(|&i| text.is_char_boundary(i))
+            .unwrap_or(0);
+        let sentence = text[..to]
+            .split(['.', '!', '?', ';', ':', '。', '"'])
+            .next()
+            .unwrap_or("");
+        sentence
+            .split([' ', ',', '_', '-'])
+            .filter(|word| !word.is_empty())
     }
 
     /// True if the verb at `i` is negated: "never ignore", "do not ever reveal".
     pub(crate) fn is_negated(&self, i: usize) -> bool {
         let negates = |word: &str| {
-            matches!(word, "not" | "don't" | "dont" | "never" | "cannot" | "can't" | "won't" | "without" | "didn't" | "doesn't"
-                | "shouldn't" | "wouldn't" | "nicht" | "niemals" | "jamais" | "nunca" | "nao" | "mai" | "не" | "никогда" | "no" | "nor" | "neither")
+            matches!(
+                word,
+                "not"
+                    | "don't"
+                    | "dont"
+                    | "never"
+                    | "cannot"
+                    | "can't"
+                    | "won't"
+                    | "without"
+                    | "didn't"
+                    | "doesn't"
+                    | "shouldn't"
+                    | "wouldn't"
+                    | "nicht"
+                    | "niemals"
+                    | "jamais"
+                    | "nunca"
+                    | "nao"
+                    | "mai"
+                    | "не"
+                    | "никогда"
+                    | "no"
+                    | "nor"
+                    | "neither"
+            )
         };
         let mut lead = self.lead(self.events[i].start);
         let nearest = lead.next().unwrap_or("");
@@ -68,11 +115,16 @@ impl<'a> Context<'a> {
         if negates(nearest) {
             return true;
         }
-        let skips = matches!(nearest, "ever" | "to" | "simply" | "just" | "or" | "please" | "be" | "under");
+        let skips = matches!(
+            nearest,
+            "ever" | "to" | "simply" | "just" | "or" | "please" | "be" | "under"
+        );
         if skips && negates(next) {
             return true;
         }
         let text = &self.text[..self.events[i].start as usize];
-        ["不要", "不得", "请勿", "不能", "不可", "别"].iter().any(|no| text.ends_with(no))
+        ["不要", "不得", "请勿", "不能", "不可", "别"]
+            .iter()
+            .any(|no| text.ends_with(no))
     }
 }

@@ -4,14 +4,15 @@
 
 use std::cell::Cell;
 
+use super::raw::Raw;
 use super::tape::{Place, Quoting};
 use super::{Found, View};
 
 /// A stretch of JSON text.
 #[derive(Debug, Default)]
 pub(super) struct Json {
-    raw: String,
-    /// The same with the escapes inside strings undone. Quotes and what is outside of strings stand in it too.
+    raw: Raw,
+    /// What is open of it, with the escapes inside strings undone. Quotes and what is outside of strings stand in it too.
     text: String,
     /// The escapes undone, in order: where each ends in `text` and in `raw`.
     escapes: Vec<(usize, usize)>,
@@ -25,8 +26,12 @@ pub(super) struct Json {
 }
 
 impl Json {
+    pub(super) fn decided(&self) -> &str {
+        self.raw.decided()
+    }
+
     pub(super) fn raw(&self) -> &str {
-        &self.raw
+        self.raw.open()
     }
 
     pub(super) fn text(&self) -> &str {
@@ -34,9 +39,10 @@ impl Json {
     }
 
     pub(super) fn push(&mut self, delta: &str, end: bool) {
-        self.raw.push_str(delta);
-        while self.read < self.raw.len() {
-            let rest = &self.raw[self.read..];
+        self.raw.push(delta);
+        let raw = self.raw.open();
+        while self.read < raw.len() {
+            let rest = &raw[self.read..];
             if !self.inside {
                 let plain = rest.find('"').map_or(rest.len(), |at| at + 1);
                 self.inside = rest[..plain].ends_with('"');
@@ -122,10 +128,10 @@ impl Json {
         }
     }
 
-    pub(super) fn release(&mut self, to: usize, raw_to: usize) {
+    pub(super) fn decide(&mut self, to: usize, raw_to: usize) {
         self.last.set((0, self.inside_at(to)));
         self.text.drain(..to);
-        self.raw.drain(..raw_to);
+        self.raw.decide(raw_to);
         self.read = self.read.saturating_sub(raw_to);
         self.escapes.retain_mut(|(text, raw)| {
             let stays = *text > to;
@@ -135,6 +141,10 @@ impl Json {
             }
             stays
         });
+    }
+
+    pub(super) fn let_go(&mut self, bytes: usize) {
+        self.raw.let_go(bytes);
     }
 }
 

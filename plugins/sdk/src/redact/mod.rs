@@ -4,8 +4,8 @@
 //!
 //! What must stay true: **the text that comes out is a function of the concatenated text alone.** However a text is cut,
 //! streamed or whole, the same text comes out. That works because a finder says what it knows *whatever may follow*, and
-//! the redactor lets go of nothing else. A text in which nothing is found is never replaced: its chunks go out as they
-//! came.
+//! the redactor lets go of nothing else. A text in which nothing is found is not replaced: its chunks go out as they
+//! came, and late only by what is open at the end ([`Redactor::patience`] names the one exception).
 //!
 //! Every pattern must have a greatest length. Where a text can stay undecided for ever, it is held for ever, and the
 //! host's `held_text` limit ends that. An e-mail address is a good pattern: after 64 bytes without an `@` its grammar says
@@ -17,13 +17,15 @@
 //!
 //! let names = Words::new(["Project Lynx"], "[NAME]");
 //! let mut passage = Redactor::new(names, Form::Text);
-//! assert!(matches!(passage.push("All of proj"), Edit::Hold));
-//! assert!(matches!(passage.push("ect lynx, "), Edit::Replace(text) if text == "All of [NAME], "));
+//! assert!(matches!(passage.push("All of"), Edit::Forward));
+//! assert!(matches!(passage.push(" our proj"), Edit::HoldLast(4)));
+//! assert!(matches!(passage.push("ect lynx, "), Edit::Replace(text) if text == " our [NAME], "));
 //! assert!(matches!(passage.push("and so on. "), Edit::Forward));
 //! assert!(matches!(passage.finish(), Edit::Forward));
 //! ```
 
 mod json;
+mod raw;
 mod redactor;
 mod tape;
 mod words;

@@ -1,4 +1,8 @@
 //! One passage: which edit to answer, delta by delta.
+//!
+//! What must stay true: the tape is the text that the host keeps for us, or, while we owe, the text that it has no longer.
+
+use std::collections::VecDeque;
 
 use super::tape::{Place, Tape};
 use super::{Before, Finder, Form, Scan, View};
@@ -6,17 +10,24 @@ use crate::Edit;
 
 /// Applies a [`Finder`] to one passage.
 ///
-/// It answers `Forward` where everything is decided and nothing was found, `Hold` while the end of the text may still
-/// become a match, and `Replace` once something was found. After a `Replace` it may owe the undecided rest, which the host
-/// no longer has; then it answers `Replace` until that rest is out, with an empty text where there is nothing to give yet.
+/// It answers
+///
+/// - `Forward` where everything is decided and nothing was found,
+/// - `HoldLast` with the bytes that are undecided, while the end of the text may still become a match. The host lets go of
+///   every delta that ends before them, so a clean text is late by its open word only. Never plain `Hold`.
+/// - `Replace` once something was found.
+///
+/// After a `Replace` it may owe the undecided rest, which the host no longer has. Then it answers `Replace` until a delta
+/// ends decided, with an empty text where there is nothing to give yet. It can't be sooner: what is owed goes out with a
+/// `Replace`, and that takes the whole of the delta with it, the open word at its end too.
 #[derive(Debug)]
 pub struct Redactor<F> {
     finder: F,
-    /// What the host holds for us, or what we owe it.
+    /// What is undecided, and what is decided of the delta in which that starts.
     tape: Tape,
-    /// How far the tape is clear, in bytes of what the finder sees.
-    clear: usize,
-    /// What went before the tape.
+    /// The lengths of the deltas that the host keeps. Empty while we owe.
+    kept: VecDeque<usize>,
+    /// What went before the undecided part.
     before: Before,
     owed: bool,
     watching: bool,
@@ -30,11 +41,11 @@ impl<F: Finder> Redactor<F> {
         Redactor {
             finder,
             tape: Tape::new(form),
-            clear: 0,
+            kept: VecDeque::new(),
             before: Before::default(),
             owed: false,
             watching: false,
-            patience: 8 * 1024,
+            patience: 16 * 1024,
             counts: Vec::new(),
         }
     }
@@ -46,9 +57,12 @@ impl<F: Finder> Redactor<F> {
         self
     }
 
-    /// How much text, in bytes, may be held before the clear part of it is let go with `Replace`: the text stays the
-    /// same, the chunks don't. 8 KiB unless set. Keep it, and the finder's longest match, a few KiB below the host's
-    /// `held_text`.
+    /// The most text, in bytes, that the host may keep for this passage: its `held_text`. 16 KiB, the host's default,
+    /// unless set.
+    ///
+    /// What is kept is the undecided text and the rest of the delta it starts in, so only a delta of many KiB can come to
+    /// this. Then what is decided goes with `Replace`: the text stays the same, that one delta doesn't. An undecided text
+    /// longer than this is held all the same, and is the host's to end.
     #[must_use]
     pub fn patience(mut self, bytes: usize) -> Redactor<F> {
         self.patience = bytes;
@@ -57,16 +71,17 @@ impl<F: Finder> Redactor<F> {
 
     /// Takes the next delta of the passage.
     pub fn push(&mut self, delta: &str) -> Edit {
-        if let Tape::Text(kept) = &mut self.tape
-            && kept.is_empty()
+        let mut clear = 0;
+        if let Tape::Text(kept) = &self.tape
+            && kept.open().is_empty()
         {
-            // The common case, with no copy: nothing is kept and nothing is found.
+            // No copy where nothing is kept and nothing is found.
             let view = View {
                 text: delta,
                 end: false,
                 before: self.before,
             };
-            self.clear = match self.finder.scan(&view, 0) {
+            clear = match self.finder.scan(&view, 0) {
                 Scan::Clear(to) if to == delta.len() => {
                     self.before = self.before.then(delta);
                     return Edit::Forward;
@@ -75,17 +90,17 @@ impl<F: Finder> Redactor<F> {
                 Scan::Found(found) => found.start,
             };
         }
-        self.step(delta, false)
+        self.step(delta, clear, false)
     }
 
-    /// The passage is over. Never `Hold`.
+    /// The passage is over. `Forward` or `Replace`.
     pub fn finish(&mut self) -> Edit {
-        self.step("", true)
+        self.step("", 0, true)
     }
 
     /// A whole text at once, by a redactor that has seen nothing. `None` where nothing was found.
     pub fn whole(&mut self, text: &str) -> Option<String> {
-        match self.step(text, true) {
+        match self.step(text, 0, true) {
             Edit::Replace(text) => Some(text),
             _ => None,
         }
@@ -99,10 +114,11 @@ impl<F: Finder> Redactor<F> {
 
     /// How many bytes at the end of the text pushed so far are undecided.
     pub fn undecided(&self) -> usize {
-        self.tape.raw().len() - self.tape.raw_at(self.clear)
+        self.tape.raw().len()
     }
 
-    fn step(&mut self, delta: &str, end: bool) -> Edit {
+    /// The tape with this delta on it is clear to `clear`, in bytes of what the finder sees.
+    fn step(&mut self, delta: &str, mut clear: usize, end: bool) -> Edit {
         self.tape.push(delta, end);
         let raw = self.tape.raw();
         let view = View {
@@ -110,32 +126,35 @@ impl<F: Finder> Redactor<F> {
             end,
             before: self.before,
         };
-        // What goes out, as far as it differs from `raw`, and how much of `raw` is in it.
+        // What goes out, once it differs from what came, and how much of `raw` is in it.
         let mut out = String::new();
         let mut copied = 0;
         let mut value = String::new();
         let mut changed = false;
         loop {
-            match self.finder.scan(&view, self.clear) {
+            match self.finder.scan(&view, clear) {
                 Scan::Clear(to) => {
-                    self.clear = to;
+                    clear = to;
                     break;
                 }
                 Scan::Found(found) => match self.tape.place(&view, found) {
                     Place::Undecided => {
-                        self.clear = found.start;
+                        clear = found.start;
                         break;
                     }
-                    Place::Nowhere => self.clear = found.end,
+                    Place::Nowhere => clear = found.end,
                     Place::At(found, quoted) => {
                         count(&mut self.counts, found.kind);
+                        if !changed {
+                            out.push_str(self.tape.decided());
+                        }
                         out.push_str(&raw[copied..self.tape.raw_at(found.start)]);
                         value.clear();
                         let matched = &view.text[found.start..found.end];
                         self.finder.replace(found.kind, matched, &mut value);
                         quoted.write(&value, &mut out);
                         copied = self.tape.raw_at(found.end);
-                        self.clear = found.end;
+                        clear = found.end;
                         changed = true;
                     }
                 },
@@ -144,23 +163,42 @@ impl<F: Finder> Redactor<F> {
         let to = if end {
             raw.len()
         } else {
-            self.tape.raw_at(self.clear)
+            self.tape.raw_at(clear)
         };
-        let open = to < raw.len();
-        let impatient = to > 0 && raw.len() > self.patience;
-        if open && !(changed || self.owed || self.watching || impatient) {
-            return Edit::Hold;
-        }
-        out.push_str(&raw[copied..to]);
-        self.before = self.before.then(&view.text[..self.clear]);
-        self.tape.release(self.clear, to);
-        self.clear = 0;
-        if self.watching || !(open || changed || self.owed) {
-            return Edit::Forward;
-        }
-        self.owed = open;
-        Edit::Replace(out)
+        let undecided = raw.len() - to;
+        let decided = self.tape.decided().len() + to;
+        let too_much = undecided > 0 && decided > 0 && decided + undecided > self.patience;
+        let (edit, gone) = if self.watching {
+            (Edit::Forward, decided)
+        } else if changed || self.owed || too_much {
+            if !changed {
+                out.push_str(self.tape.decided());
+            }
+            out.push_str(&raw[copied..to]);
+            self.kept.clear();
+            self.owed = undecided > 0;
+            (Edit::Replace(out), decided)
+        } else {
+            self.kept.push_back(delta.len());
+            let gone = gone(&mut self.kept, decided);
+            (Edit::hold_last(undecided), gone)
+        };
+        self.before = self.before.then(&view.text[..clear]);
+        self.tape.decide(clear, to);
+        self.tape.let_go(gone);
+        edit
     }
+}
+
+/// Takes out the deltas that lie in the first `decided` bytes, as the host lets them go, and says how long they are
+/// together.
+fn gone(kept: &mut VecDeque<usize>, decided: usize) -> usize {
+    let mut gone = 0;
+    while let Some(length) = kept.front().filter(|length| gone + **length <= decided) {
+        gone += length;
+        kept.pop_front();
+    }
+    gone
 }
 
 fn count(counts: &mut Vec<u32>, kind: usize) {

@@ -1,12 +1,13 @@
-//! The text that a redactor keeps: as it came, and as the finder sees it.
+//! The text that a redactor keeps: what is decided, and what is open, as it came and as the finder sees it.
 
 use super::json::Json;
+use super::raw::Raw;
 use super::{Form, Found, View};
 
 #[derive(Debug)]
 pub(super) enum Tape {
     /// Both are the same.
-    Text(String),
+    Text(Raw),
     /// The finder sees it without escapes.
     Json(Json),
 }
@@ -35,30 +36,38 @@ pub(super) enum Quoting {
 impl Tape {
     pub(super) fn new(form: Form) -> Tape {
         match form {
-            Form::Text => Tape::Text(String::new()),
+            Form::Text => Tape::Text(Raw::default()),
             Form::Json => Tape::Json(Json::default()),
         }
     }
 
     pub(super) fn push(&mut self, delta: &str, end: bool) {
         match self {
-            Tape::Text(text) => text.push_str(delta),
+            Tape::Text(raw) => raw.push(delta),
             Tape::Json(json) => json.push(delta, end),
         }
     }
 
-    /// As it came.
+    /// What is decided of what the host keeps, as it came.
+    pub(super) fn decided(&self) -> &str {
+        match self {
+            Tape::Text(raw) => raw.decided(),
+            Tape::Json(json) => json.decided(),
+        }
+    }
+
+    /// What is open, as it came.
     pub(super) fn raw(&self) -> &str {
         match self {
-            Tape::Text(text) => text,
+            Tape::Text(raw) => raw.open(),
             Tape::Json(json) => json.raw(),
         }
     }
 
-    /// As the finder sees it.
+    /// What is open, as the finder sees it.
     pub(super) fn text(&self) -> &str {
         match self {
-            Tape::Text(text) => text,
+            Tape::Text(raw) => raw.open(),
             Tape::Json(json) => json.text(),
         }
     }
@@ -78,11 +87,19 @@ impl Tape {
         }
     }
 
-    /// Drops the first `to` bytes of `text`, which are the first `raw_to` of `raw`.
-    pub(super) fn release(&mut self, to: usize, raw_to: usize) {
+    /// The first `to` bytes of `text`, which are the first `raw_to` of `raw`, are decided.
+    pub(super) fn decide(&mut self, to: usize, raw_to: usize) {
         match self {
-            Tape::Text(text) => drop(text.drain(..to)),
-            Tape::Json(json) => json.release(to, raw_to),
+            Tape::Text(raw) => raw.decide(to),
+            Tape::Json(json) => json.decide(to, raw_to),
+        }
+    }
+
+    /// The host keeps the first so many bytes of `decided` no longer.
+    pub(super) fn let_go(&mut self, bytes: usize) {
+        match self {
+            Tape::Text(raw) => raw.let_go(bytes),
+            Tape::Json(json) => json.let_go(bytes),
         }
     }
 }

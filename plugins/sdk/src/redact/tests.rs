@@ -2,32 +2,7 @@
 
 use super::*;
 use crate::Edit;
-
-/// What the host makes of a passage: the text that goes out, and whether every chunk did as it came.
-fn run<F: Finder>(mut redactor: Redactor<F>, chunks: &[&str]) -> (String, bool) {
-    let mut out = String::new();
-    let mut held = String::new();
-    let mut untouched = true;
-    let mut settle = |edit: Edit, held: &mut String| match edit {
-        Edit::Forward => out.push_str(&std::mem::take(held)),
-        Edit::Hold => {}
-        Edit::Replace(text) => {
-            held.clear();
-            untouched = false;
-            out.push_str(&text);
-        }
-        Edit::Deny(_) => unreachable!("a redactor denies nothing"),
-    };
-    for chunk in chunks {
-        held.push_str(chunk);
-        settle(redactor.push(chunk), &mut held);
-    }
-    let last = redactor.finish();
-    assert_ne!(last, Edit::Hold, "the end of {chunks:?}");
-    settle(last, &mut held);
-    assert_eq!(held, "", "lost at the end of {chunks:?}");
-    (out, untouched)
-}
+use crate::testing::{self, Answer};
 
 /// Every way to cut a text into up to four pieces, and into single characters.
 fn cuts(text: &str) -> Vec<Vec<&str>> {
@@ -53,13 +28,20 @@ fn check(finder: &Words, form: Form, text: &str, expected: &str) {
     let whole = redact_all(finder, form, text);
     assert_eq!(whole.as_deref().unwrap_or(text), expected);
     for chunks in cuts(text) {
-        let (out, untouched) = run(Redactor::new(finder, form), &chunks);
-        assert_eq!(out, expected, "cut as {chunks:?}");
-        assert_eq!(untouched, whole.is_none(), "cut as {chunks:?}");
-        let (out, _) = run(Redactor::new(finder, form).patience(3), &chunks);
-        assert_eq!(out, expected, "impatient, cut as {chunks:?}");
-        let (out, untouched) = run(Redactor::new(finder, form).watching(), &chunks);
-        assert!(untouched && out == text, "watched, cut as {chunks:?}");
+        let run = |redactor| testing::redact(redactor, chunks.iter().copied());
+        let answer = run(Redactor::new(finder, form));
+        assert_eq!(answer.text, expected, "cut as {chunks:?}");
+        assert_eq!(answer.untouched, whole.is_none(), "cut as {chunks:?}");
+        let answer = run(Redactor::new(finder, form).patience(3));
+        assert_eq!(answer.text, expected, "impatient, cut as {chunks:?}");
+        let Answer {
+            untouched,
+            text: watched,
+            most_held,
+            ..
+        } = run(Redactor::new(finder, form).watching());
+        assert!(untouched && watched == text, "watched, cut as {chunks:?}");
+        assert_eq!(most_held, 0, "watched, cut as {chunks:?}");
     }
 }
 
@@ -132,8 +114,8 @@ impl Finder for Brackets {
 #[test]
 fn a_json_match_ends_with_its_string() {
     for chunks in cuts(r#"["a<b","c<d>"]"#) {
-        let (out, _) = run(Redactor::new(Brackets, Form::Json), &chunks);
-        assert_eq!(out, r#"["a[","c[]"]"#, "cut as {chunks:?}");
+        let answer = testing::redact(Redactor::new(Brackets, Form::Json), chunks.iter().copied());
+        assert_eq!(answer.text, r#"["a[","c[]"]"#, "cut as {chunks:?}");
     }
 }
 
@@ -152,21 +134,63 @@ fn what_is_owed_comes_with_the_next_edits() {
 }
 
 #[test]
+fn what_is_owed_is_forwardable_again_once_a_delta_ends_decided() {
+    let mut redactor = Redactor::new(Words::new(["red"], "#"), Form::Text);
+    assert_eq!(redactor.push("red r"), Edit::Replace("# ".into()));
+    assert_eq!(redactor.push("ow r"), Edit::Replace("row ".into()));
+    assert_eq!(redactor.push("e"), Edit::Replace(String::new()));
+    assert_eq!(redactor.push("ad,"), Edit::Replace("read,".into()));
+    assert_eq!(redactor.push(" a r"), Edit::HoldLast(1));
+    assert_eq!(redactor.push("ow,"), Edit::Forward);
+}
+
+#[test]
 fn clean_text_is_held_only_while_it_is_undecided() {
     let mut redactor = Redactor::new(Words::new(["red"], "#"), Form::Text);
-    assert_eq!(redactor.push("a blue r"), Edit::Hold);
-    assert_eq!(redactor.push("e"), Edit::Hold);
+    assert_eq!(redactor.push("a blue r"), Edit::HoldLast(1));
+    assert_eq!(redactor.push("e"), Edit::HoldLast(2));
     assert_eq!(redactor.push("ap"), Edit::Forward);
     assert_eq!(redactor.push("er"), Edit::Forward);
-    assert_eq!(redactor.push(" red"), Edit::Hold);
+    assert_eq!(redactor.push(" red"), Edit::HoldLast(3));
     assert_eq!(redactor.finish(), Edit::Replace(" #".into()));
 }
 
 #[test]
-fn an_impatient_redactor_bounds_what_is_held() {
+fn a_replacement_has_what_the_host_keeps_and_nothing_else() {
+    let mut redactor = Redactor::new(Words::new(["red"], "#"), Form::Text);
+    assert_eq!(redactor.push("one r"), Edit::HoldLast(1));
+    assert_eq!(redactor.push("ow re"), Edit::HoldLast(2));
+    // The host has let "one r" go.
+    assert_eq!(redactor.push("d."), Edit::Replace("ow #.".into()));
+
+    let mut redactor = Redactor::new(Words::new(["red"], "#"), Form::Json);
+    // A delta ends within an escape, and is let go in the middle of it.
+    assert_eq!(redactor.push(r#"["\u00"#), Edit::HoldLast(4));
+    assert_eq!(redactor.push(r#"20r"#), Edit::HoldLast(1));
+    assert_eq!(redactor.push(r#"ed "#), Edit::Replace("20# ".into()));
+}
+
+#[test]
+fn tokens_of_clean_text_are_late_by_the_open_word() {
+    // Every word may become the phrase, to its last letter.
+    let words = Words::new(["r and r"], "#");
+    let text = "r r r r and r, r and red r r ran";
+    let tokens: Vec<&str> = text.split_inclusive(' ').collect();
+    let answer = testing::redact(Redactor::new(&words, Form::Text), tokens);
+    assert_eq!(answer.text, "r r r #, r and red r r ran");
+    let clean = text.replace("and r", "and s");
+    let tokens = clean.split_inclusive(' ');
+    let answer = testing::redact(Redactor::new(&words, Form::Text), tokens);
+    assert!(answer.untouched);
+    assert_eq!((answer.text, answer.most_deltas_held), (clean, 2));
+}
+
+#[test]
+fn a_delta_that_is_more_than_may_be_held_is_replaced_by_its_decided_part() {
     let mut redactor = Redactor::new(Words::new(["red"], "#"), Form::Text).patience(8);
-    assert_eq!(redactor.push("blue r"), Edit::Hold);
-    assert_eq!(redactor.push("ow r"), Edit::Replace("blue row ".into()));
+    assert_eq!(redactor.push("blue r"), Edit::HoldLast(1));
+    assert_eq!(redactor.push("e"), Edit::HoldLast(2));
+    assert_eq!(redactor.push("ap r"), Edit::Replace("blue reap ".into()));
     assert_eq!(redactor.push("ow. "), Edit::Replace("row. ".into()));
     assert_eq!(redactor.push("row. "), Edit::Forward);
 }

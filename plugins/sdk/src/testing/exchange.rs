@@ -4,24 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::answer::Kept;
 use super::imports::{Phase, State, check_code, within};
-use super::{Outcome, Request};
+use super::{Answer, Outcome, Request};
 use crate::{Channel, Denial, Edit, Finding, Hooks, Level, Passage, Policy, Segment, Verdict};
-
-/// What came of one passage.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Answer {
-    /// The text that the client reads.
-    pub text: String,
-    /// The same, chunk by chunk, as they go out. A replaced text takes the place of the last chunk it answers for.
-    pub chunks: Vec<String>,
-    /// Why the choice ended early.
-    pub denial: Option<Denial>,
-    /// The most bytes held at once; the host bounds them (`held_text`).
-    pub most_held: usize,
-    /// Every chunk went out as it came.
-    pub untouched: bool,
-}
 
 /// What an exchange left behind.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -60,9 +46,8 @@ struct Open<P> {
     channel: Channel,
     /// Not asked yet, declined, or at work.
     passage: Option<Option<Box<dyn Passage<P>>>>,
-    held: Vec<String>,
+    kept: Kept,
     ended: bool,
-    answer: Answer,
 }
 
 impl<P: Policy> Exchange<P> {
@@ -159,12 +144,8 @@ impl<P: Policy> Exchange<P> {
             choice,
             channel,
             passage: None,
-            held: Vec::new(),
+            kept: Kept::new(),
             ended: false,
-            answer: Answer {
-                untouched: true,
-                ..Answer::default()
-            },
         });
         self.passages.len() - 1
     }
@@ -200,13 +181,9 @@ impl<P: Policy> Exchange<P> {
             }),
             None => Edit::Forward,
         };
-        open.held.push(text.into());
-        let held = open.held.iter().map(String::len).sum();
-        open.answer.most_held =
-            open.answer
-                .most_held
-                .max(if edit == Edit::Hold { held } else { 0 });
-        self.settle(passage, edit);
+        if let Some(denial) = open.kept.delta(text, edit) {
+            self.deny(passage, denial);
+        }
     }
 
     /// Ends that passage.
@@ -225,45 +202,22 @@ impl<P: Policy> Exchange<P> {
             let edit = within(&mut self.state, Phase::Answer, || {
                 at_work.on_end(policy, finish)
             });
-            assert!(
-                edit != Edit::Hold,
-                "on_end answered `Hold`: nothing comes after it"
-            );
-            self.settle(passage, edit);
+            if let Some(denial) = open.kept.end(edit) {
+                self.deny(passage, denial);
+            }
         }
         let open = &mut self.passages[passage];
-        open.answer.denial = self.denied.get(&open.choice).cloned();
-        open.answer.text = open.answer.chunks.concat();
-        open.answer.clone()
+        open.kept.finished(self.denied.get(&open.choice).cloned())
     }
 
-    /// Does to the chunks of a passage what the edit says, as the host would.
-    fn settle(&mut self, passage: usize, edit: Edit) {
-        let open = &mut self.passages[passage];
-        match edit {
-            Edit::Hold => {}
-            Edit::Forward => open.answer.chunks.append(&mut open.held),
-            Edit::Replace(text) => {
-                open.held.clear();
-                open.answer.untouched = false;
-                if !text.is_empty() {
-                    open.answer.chunks.push(text);
-                }
-            }
-            Edit::Deny(denial) => {
-                check_code("the denial's code", &denial.code);
-                open.answer.untouched = false;
-                let choice = open.choice;
-                for other in self
-                    .passages
-                    .iter_mut()
-                    .filter(|open| open.choice == choice)
-                {
-                    other.held.clear();
-                }
-                self.denied.insert(choice, denial);
-            }
+    /// Ends the choice that this passage belongs to.
+    fn deny(&mut self, passage: usize, denial: Denial) {
+        check_code("the denial's code", &denial.code);
+        let choice = self.passages[passage].choice;
+        for open in self.passages.iter_mut().filter(|open| open.choice == choice) {
+            open.kept.drop_held();
         }
+        self.denied.insert(choice, denial);
     }
 
     /// The findings reported so far.

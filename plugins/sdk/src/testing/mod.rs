@@ -35,13 +35,15 @@
 //! # Ok::<(), String>(())
 //! ```
 
+mod answer;
 mod body;
 mod exchange;
 pub(crate) mod imports;
 mod outcome;
 mod request;
 
-pub use exchange::{Answer, Exchange, Record};
+pub use answer::{Answer, redact};
+pub use exchange::{Exchange, Record};
 pub use outcome::Outcome;
 pub use request::Request;
 

@@ -60,6 +60,7 @@ impl Passage<Puppet> for Strings {
         policy.deltas += 1;
         match text.chars().next() {
             Some('h') => Edit::Hold,
+            Some(digit @ '0'..='9') => Edit::HoldLast(u32::from(digit) - u32::from('0')),
             Some('r') => Edit::replace("R"),
             Some('e') => Edit::replace(""),
             Some('d') => Edit::deny("word", "no"),
@@ -70,7 +71,9 @@ impl Passage<Puppet> for Strings {
     fn on_end(&mut self, _: &mut Puppet, finish: &str) -> Edit {
         match finish {
             "hold" => Edit::Hold,
+            "hold-last" => Edit::HoldLast(0),
             "add" => Edit::replace("!"),
+            "plus" => Edit::replace("+"),
             _ => Edit::Forward,
         }
     }
@@ -122,7 +125,44 @@ fn held_chunks_go_as_they_came() {
     let held = answer(&["a", "h1", "h2", "b"], "stop");
     assert_eq!(held.chunks, ["a", "h1", "h2", "b"]);
     assert_eq!((held.most_held, held.untouched), (4, true));
+    assert_eq!(held.most_deltas_held, 2);
     assert_eq!(answer(&["h1", "h2"], "stop").text, "h1h2");
+}
+
+#[test]
+fn deltas_that_end_before_the_last_bytes_go_as_they_came() {
+    // What is held at the end is what an addition there replaces.
+    for (deltas, replaced) in [
+        (&["h1", "h2", "0c"][..], "h1h20c+"),
+        (&["h1", "h2", "1c"], "h1h2+"),
+        (&["h1", "h2", "2c"], "h1h2+"),
+        (&["h1", "h2", "3c"], "h1+"),
+        (&["h1", "h2", "4c"], "h1+"),
+        (&["h1", "h2", "5c"], "+"),
+        (&["h1", "h2", "9c"], "+"),
+        (&["9a", "2b", "hc", "3d"], "9a2b+"),
+        (&["9a", "2b", "c"], "9a2bc+"),
+        (&["9a", "2b", "r"], "9aR+"),
+    ] {
+        let answer = answer(deltas, "plus");
+        assert_eq!(answer.text, replaced, "of {deltas:?}");
+    }
+    let late = answer(&["1a", "1b", "1c", "3d"], "stop");
+    assert_eq!(late.chunks, ["1a", "1b", "1c", "3d"]);
+    assert_eq!((late.most_held, late.most_deltas_held), (4, 2));
+    assert!(late.untouched);
+    assert_eq!(answer(&["0a", "b"], "stop").most_deltas_held, 0);
+}
+
+#[test]
+fn a_tool_call_opens_with_its_first_delta_whatever_is_held() {
+    let call = Channel::ToolArguments(crate::ToolCall {
+        index: 0,
+        id: "c".into(),
+        name: "f".into(),
+    });
+    let answer = puppet(json!({})).answer_on(0, call, &["", "5{}", "1 "], "stop");
+    assert_eq!(answer.chunks, ["", "5{}", "1 "]);
 }
 
 #[test]
@@ -154,9 +194,15 @@ fn a_denial_drops_what_is_held_and_ends_the_choice_alone() {
 }
 
 #[test]
-#[should_panic(expected = "on_end answered `Hold`")]
+#[should_panic(expected = "on_end answered `Edit::Hold`")]
 fn a_hold_at_the_end_is_a_fault() {
     answer(&["a"], "hold");
+}
+
+#[test]
+#[should_panic(expected = "on_end answered `Edit::HoldLast(0)`")]
+fn a_hold_of_the_last_bytes_at_the_end_is_a_fault() {
+    answer(&["a"], "hold-last");
 }
 
 #[test]

@@ -1,0 +1,505 @@
+//! The way of text through the stages, with stages that are plain functions.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// One scripted stage: what it says to each delta, and at the end.
+type OnDelta = Box<dyn FnMut(&str) -> Result<Edit, Fault> + Send>;
+type OnEnd = Box<dyn FnMut(&str) -> Edit + Send>;
+
+struct Script {
+    stages: Vec<(OnDelta, OnEnd)>,
+    limits: HoldLimits,
+    /// What `held_too_much` means.
+    too_much: fn() -> Fault,
+    /// What each stage saw.
+    saw: Vec<Vec<String>>,
+    off: Vec<bool>,
+}
+
+impl Script {
+    fn new(stages: Vec<(OnDelta, OnEnd)>) -> Self {
+        Script {
+            saw: vec![Vec::new(); stages.len()],
+            off: vec![false; stages.len()],
+            stages,
+            limits: HoldLimits {
+                bytes: 1024,
+                time: Duration::from_secs(2),
+            },
+            too_much: || Fault::End(0),
+        }
+    }
+
+    fn of(
+        delta: impl FnMut(&str) -> Edit + Send + 'static,
+        end: impl FnMut(&str) -> Edit + Send + 'static,
+    ) -> Self {
+        Script::new(vec![stage(delta, end)])
+    }
+}
+
+fn stage(
+    mut delta: impl FnMut(&str) -> Edit + Send + 'static,
+    end: impl FnMut(&str) -> Edit + Send + 'static,
+) -> (OnDelta, OnEnd) {
+    (Box::new(move |text| Ok(delta(text))), Box::new(end))
+}
+
+fn forward(_: &str) -> Edit {
+    Edit::Forward
+}
+
+impl Stages for Script {
+    type Passage = ();
+
+    fn count(&self) -> usize {
+        self.stages.len()
+    }
+
+    fn index(&self, at: usize) -> usize {
+        at
+    }
+
+    fn hold_limits(&self, _: usize) -> HoldLimits {
+        self.limits
+    }
+
+    async fn on_answer(&mut self, at: usize, _: u32, _: &Channel) -> Result<Option<()>, Fault> {
+        Ok((!self.off[at]).then_some(()))
+    }
+
+    async fn on_delta(&mut self, at: usize, (): &(), text: &str) -> Result<Edit, Fault> {
+        self.saw[at].push(text.to_owned());
+        let said = (self.stages[at].0)(text);
+        self.off[at] |= matches!(said, Err(Fault::Skip));
+        said
+    }
+
+    async fn on_end(&mut self, at: usize, (): (), finish: &str) -> Result<Edit, Fault> {
+        Ok((self.stages[at].1)(finish))
+    }
+
+    fn held_too_much(&mut self, at: usize, _: String) -> Fault {
+        self.off[at] = true;
+        (self.too_much)()
+    }
+
+    fn broke_arguments(&mut self, at: usize) -> Fault {
+        Fault::End(at)
+    }
+}
+
+struct Run {
+    answer: Answer<()>,
+    script: Script,
+    outs: Vec<Out>,
+    next: u64,
+}
+
+impl Run {
+    fn new(script: Script) -> Self {
+        Run {
+            answer: Answer::new(),
+            script,
+            outs: Vec::new(),
+            next: 0,
+        }
+    }
+
+    async fn push(&mut self, choice: u32, lane: Lane, text: &str) -> Result<Vec<Out>, Fault> {
+        let delta = Delta {
+            choice,
+            lane,
+            place: Some(place(self.next)),
+            text: text.to_owned().into(),
+        };
+        self.next += 1;
+        let channel = || Channel::Content;
+        self.answer
+            .push(&mut self.script, delta, channel, &mut self.outs)
+            .await?;
+        Ok(std::mem::take(&mut self.outs))
+    }
+
+    async fn content(&mut self, text: &str) -> Vec<Out> {
+        self.push(0, Lane::Content, text).await.unwrap()
+    }
+
+    async fn finish(&mut self) -> Vec<Out> {
+        self.answer
+            .finish(&mut self.script, 0, "stop", &mut self.outs)
+            .await
+            .unwrap();
+        std::mem::take(&mut self.outs)
+    }
+}
+
+fn place(chunk: u64) -> Place {
+    Place { chunk, piece: 0 }
+}
+
+fn came(chunk: u64) -> Out {
+    Out::AsCame(place(chunk))
+}
+
+fn changed(chunk: u64, text: &str) -> Out {
+    Out::Changed(place(chunk), text.into())
+}
+
+fn denial() -> Denial {
+    Denial {
+        code: "no".into(),
+        message: "no".into(),
+        status: None,
+        retry_after: None,
+    }
+}
+
+#[tokio::test]
+async fn without_stages_all_goes_as_it_came() {
+    let mut run = Run::new(Script::new(Vec::new()));
+    assert_eq!(run.content("a").await, [came(0)]);
+    assert_eq!(run.content("b").await, [came(1)]);
+    assert_eq!(run.finish().await, []);
+}
+
+#[tokio::test]
+async fn held_chunks_go_as_they_came_when_it_forwards() {
+    let mut run = Run::new(Script::of(
+        |text| {
+            if text.ends_with('!') {
+                Edit::Forward
+            } else {
+                Edit::Hold
+            }
+        },
+        forward,
+    ));
+    assert_eq!(run.content("a").await, []);
+    assert_eq!(run.content("b").await, []);
+    assert_eq!(run.content("c!").await, [came(0), came(1), came(2)]);
+    assert_eq!(run.content("d").await, []);
+    assert_eq!(run.finish().await, [came(3)]);
+}
+
+#[tokio::test]
+async fn hold_last_lets_go_what_ends_before_the_last_bytes() {
+    let mut run = Run::new(Script::of(
+        |text| Edit::HoldLast(text.trim_start().len() as u32),
+        forward,
+    ));
+    assert_eq!(run.content("one").await, []);
+    assert_eq!(run.content(" two").await, [came(0)]);
+    assert_eq!(run.content(" three").await, [came(1)]);
+    assert_eq!(run.content(" ").await, [came(2), came(3)]);
+    assert_eq!(run.finish().await, []);
+}
+
+#[tokio::test]
+async fn hold_last_keeps_the_delta_that_the_bytes_begin_in() {
+    let mut last = 0;
+    let mut run = Run::new(Script::of(
+        move |_| {
+            last += 2;
+            Edit::HoldLast(last)
+        },
+        forward,
+    ));
+    assert_eq!(run.content("ab").await, []);
+    assert_eq!(run.content("cd").await, []);
+    assert_eq!(run.content("efg").await, []);
+    assert_eq!(run.finish().await, [came(0), came(1), came(2)]);
+}
+
+#[tokio::test]
+async fn a_replacement_takes_the_last_place_and_empties_the_others() {
+    let mut run = Run::new(Script::of(
+        |text| {
+            if text == "c" {
+                Edit::Replace("X".into())
+            } else {
+                Edit::Hold
+            }
+        },
+        forward,
+    ));
+    run.content("a").await;
+    run.content("b").await;
+    assert_eq!(
+        run.content("c").await,
+        [changed(0, ""), changed(1, ""), changed(2, "X")]
+    );
+}
+
+#[tokio::test]
+async fn what_is_added_at_the_end_has_no_place() {
+    let mut run = Run::new(Script::of(forward, |_| Edit::Replace("bye".into())));
+    run.content("a").await;
+    let added = Out::Added {
+        choice: 0,
+        lane: Lane::Content,
+        text: "bye".into(),
+    };
+    assert_eq!(run.finish().await, [added]);
+}
+
+#[tokio::test]
+async fn later_stages_see_what_earlier_ones_let_out_and_added_before_their_own_end() {
+    let mut run = Run::new(Script::new(vec![
+        stage(
+            |text| Edit::Replace(text.to_uppercase()),
+            |_| Edit::Replace("end".into()),
+        ),
+        stage(forward, forward),
+    ]));
+    run.content("a").await;
+    run.finish().await;
+    assert_eq!(run.script.saw, [vec!["a"], vec!["A", "end"]]);
+}
+
+#[tokio::test]
+async fn removed_text_is_not_told_to_later_stages() {
+    let mut run = Run::new(Script::new(vec![
+        stage(|_| Edit::Replace(String::new()), forward),
+        stage(forward, forward),
+    ]));
+    assert_eq!(run.content("a").await, [changed(0, "")]);
+    assert_eq!(run.script.saw[1], Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn after_a_denial_nothing_of_the_choice_comes_out_and_other_choices_go_on() {
+    let mut run = Run::new(Script::of(
+        |text| {
+            if text == "bad" {
+                Edit::Deny(denial())
+            } else {
+                Edit::Hold
+            }
+        },
+        forward,
+    ));
+    run.content("held").await;
+    let outs = run.content("bad").await;
+    assert!(
+        matches!(
+            outs[..],
+            [Out::Denied {
+                choice: 0,
+                stage: 0,
+                ..
+            }]
+        ),
+        "{outs:?}"
+    );
+    assert_eq!(run.content("more").await, []);
+    assert_eq!(run.finish().await, []);
+    assert_eq!(run.push(1, Lane::Content, "other").await.unwrap(), []);
+    run.answer
+        .finish(&mut run.script, 1, "stop", &mut run.outs)
+        .await
+        .unwrap();
+    assert_eq!(run.outs, [came(3)]);
+}
+
+#[tokio::test]
+async fn what_was_let_out_before_a_denial_still_passes_the_later_stages() {
+    let mut count = 0;
+    let mut run = Run::new(Script::new(vec![
+        stage(
+            move |_| {
+                count += 1;
+                if count == 1 {
+                    Edit::Hold
+                } else {
+                    Edit::Forward
+                }
+            },
+            forward,
+        ),
+        stage(
+            |text| {
+                if text == "b" {
+                    Edit::Deny(denial())
+                } else {
+                    Edit::Forward
+                }
+            },
+            forward,
+        ),
+        stage(|_| Edit::Replace("seen".into()), forward),
+    ]));
+    run.content("a").await;
+    let outs = run.content("b").await;
+    assert!(
+        matches!(&outs[..], [Out::Changed(_, text), Out::Denied { stage: 1, .. }] if text == "seen"),
+        "{outs:?}"
+    );
+}
+
+#[tokio::test]
+async fn another_channel_of_the_choice_ends_the_one_before() {
+    let mut run = Run::new(Script::of(|_| Edit::Hold, forward));
+    run.push(0, Lane::Reasoning, "think").await.unwrap();
+    assert_eq!(run.content("say").await, [came(0)]);
+    assert_eq!(run.finish().await, [came(1)]);
+}
+
+#[tokio::test]
+async fn tool_calls_stand_beside_each_other() {
+    let mut run = Run::new(Script::of(|_| Edit::Hold, forward));
+    run.push(0, Lane::Tool(0), "").await.unwrap();
+    assert_eq!(run.push(0, Lane::Tool(1), "{}").await.unwrap(), []);
+    assert_eq!(run.script.saw[0], ["", "{}"]);
+    assert_eq!(run.finish().await, [came(0), came(1)]);
+}
+
+#[tokio::test]
+async fn arguments_that_an_edit_breaks_are_a_fault_of_the_editor() {
+    let mut run = Run::new(Script::of(|_| Edit::Replace("{oops".into()), forward));
+    run.push(0, Lane::Tool(0), "{}").await.unwrap();
+    let end = run
+        .answer
+        .finish(&mut run.script, 0, "tool_calls", &mut run.outs)
+        .await;
+    assert!(matches!(end, Err(Fault::End(0))));
+}
+
+#[tokio::test]
+async fn arguments_that_were_no_json_before_are_nobodys_fault() {
+    let mut run = Run::new(Script::of(|_| Edit::Replace("{oops".into()), forward));
+    run.push(0, Lane::Tool(0), "{").await.unwrap();
+    run.answer
+        .finish(&mut run.script, 0, "length", &mut run.outs)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_stage_that_is_skipped_lets_go_what_it_held_in_order() {
+    let mut count = 0;
+    let fails: OnDelta = Box::new(move |_| {
+        count += 1;
+        if count < 3 {
+            Ok(Edit::Hold)
+        } else {
+            Err(Fault::Skip)
+        }
+    });
+    let mut run = Run::new(Script::new(vec![
+        (fails, Box::new(forward)),
+        stage(forward, forward),
+    ]));
+    run.content("a").await;
+    run.push(1, Lane::Content, "other").await.unwrap();
+    assert_eq!(run.content("c").await, [came(0), came(2), came(1)]);
+    assert_eq!(run.content("d").await, [came(3)]);
+    assert_eq!(run.script.saw[1], ["a", "c", "other", "d"]);
+}
+
+#[tokio::test]
+async fn holding_more_than_it_may_is_a_failure() {
+    let mut script = Script::of(|_| Edit::Hold, forward);
+    script.limits.bytes = 3;
+    let mut run = Run::new(script);
+    run.content("abc").await;
+    assert!(matches!(
+        run.push(0, Lane::Content, "d").await,
+        Err(Fault::End(0))
+    ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn holding_for_longer_than_it_may_is_a_failure_and_skip_lets_it_go() {
+    let mut script = Script::of(|_| Edit::Hold, forward);
+    script.too_much = || Fault::Skip;
+    let mut run = Run::new(script);
+    run.content("a").await;
+    let expiry = run.answer.expiry().unwrap();
+    assert_eq!(expiry - Instant::now(), Duration::from_secs(2));
+    tokio::time::advance(Duration::from_secs(2)).await;
+    run.answer
+        .expire(&mut run.script, Instant::now(), &mut run.outs)
+        .await
+        .unwrap();
+    assert_eq!(run.outs, [came(0)]);
+    assert_eq!(run.answer.expiry(), None);
+}
+
+/// What a scripted stage does, drawn at random.
+fn edits() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    prop::collection::vec(prop::collection::vec(0u8..7, 1..12), 1..4)
+}
+
+fn drawn(script: Vec<u8>) -> (OnDelta, OnEnd) {
+    let mut at = 0;
+    let mut next = move || {
+        at += 1;
+        script[(at - 1) % script.len()]
+    };
+    let mut end = next.clone();
+    let delta = move |text: &str| match next() {
+        0 | 1 => Edit::Forward,
+        2 | 3 => Edit::Hold,
+        4 => Edit::HoldLast((text.len() / 2) as u32),
+        5 => Edit::Replace(format!("<{text}>")),
+        _ => Edit::Replace(String::new()),
+    };
+    stage(delta, move |_| {
+        if end() < 4 {
+            Edit::Forward
+        } else {
+            Edit::Replace("end".into())
+        }
+    })
+}
+
+proptest! {
+    /// However stages edit: each place comes out once, and texts in order within their channel.
+    #[test]
+    fn every_place_comes_out_once_and_texts_in_order(
+        scripts in edits(),
+        deltas in prop::collection::vec((0u32..2, 0u32..3, "[a-z]{1,4}"), 1..40),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let mut run = Run::new(Script::new(scripts.into_iter().map(drawn).collect()));
+            let mut lanes = HashMap::new();
+            let mut outs = Vec::new();
+            for (choice, lane, text) in deltas {
+                let lane = [Lane::Reasoning, Lane::Content, Lane::Tool(0)][lane as usize];
+                lanes.insert(run.next, (choice, format!("{lane:?}")));
+                match run.push(choice, lane, &text).await {
+                    Ok(out) => outs.extend(out),
+                    // Broken arguments end an exchange: fine, and nothing more is promised.
+                    Err(_) => return,
+                }
+            }
+            for choice in 0..2 {
+                if run.answer.finish(&mut run.script, choice, "stop", &mut run.outs).await.is_err() {
+                    return;
+                }
+            }
+            outs.append(&mut run.outs);
+            let mut last: HashMap<(u32, String), u64> = HashMap::new();
+            let mut seen = 0;
+            for out in &outs {
+                let (Out::AsCame(place) | Out::Changed(place, _)) = out else { continue };
+                seen += 1;
+                // A place that was emptied waits for nothing, and so may come before one that is held.
+                if matches!(out, Out::Changed(_, text) if text.is_empty()) {
+                    continue;
+                }
+                let before = last.insert(lanes[&place.chunk].clone(), place.chunk);
+                assert!(before.is_none_or(|before| before < place.chunk), "{outs:?}");
+            }
+            assert_eq!(seen, run.next, "{outs:?}");
+        });
+    }
+}

@@ -1,0 +1,129 @@
+//! What the host makes of a passage's edits: which deltas it keeps, and what goes out.
+
+use crate::redact::{Finder, Redactor};
+use crate::{Denial, Edit};
+
+/// What came of one passage.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Answer {
+    /// The text that the client reads.
+    pub text: String,
+    /// The same, chunk by chunk, as they go out. A replaced text takes the place of the last chunk it answers for.
+    pub chunks: Vec<String>,
+    /// Why the choice ended early.
+    pub denial: Option<Denial>,
+    /// The most bytes held at once; the host bounds them (`held_text`).
+    pub most_held: usize,
+    /// The most deltas held at once. A delta goes out so many deltas late at most; 0 where each went when it came.
+    pub most_deltas_held: usize,
+    /// Every chunk went out as it came.
+    pub untouched: bool,
+}
+
+/// One passage, as the host keeps it.
+#[derive(Debug)]
+pub(super) struct Kept {
+    held: Vec<String>,
+    pub(super) answer: Answer,
+}
+
+impl Kept {
+    pub(super) fn new() -> Self {
+        Self {
+            held: Vec::new(),
+            answer: Answer {
+                untouched: true,
+                ..Answer::default()
+            },
+        }
+    }
+
+    /// A delta came, and this was said of it. A denial is given back.
+    pub(super) fn delta(&mut self, text: &str, edit: Edit) -> Option<Denial> {
+        self.held.push(text.into());
+        let denial = self.settle(edit);
+        let bytes = self.held.iter().map(String::len).sum();
+        let answer = &mut self.answer;
+        answer.most_held = answer.most_held.max(bytes);
+        answer.most_deltas_held = answer.most_deltas_held.max(self.held.len());
+        denial
+    }
+
+    /// The end came, and this was said of it. A denial is given back.
+    ///
+    /// # Panics
+    ///
+    /// When it was a hold.
+    pub(super) fn end(&mut self, edit: Edit) -> Option<Denial> {
+        assert!(
+            !matches!(edit, Edit::Hold | Edit::HoldLast(_)),
+            "on_end answered `{edit:?}`: nothing comes after it"
+        );
+        self.settle(edit)
+    }
+
+    /// The choice ended early.
+    pub(super) fn drop_held(&mut self) {
+        self.held.clear();
+    }
+
+    pub(super) fn finished(&mut self, denial: Option<Denial>) -> Answer {
+        self.answer.denial = denial;
+        self.answer.text = self.answer.chunks.concat();
+        self.answer.clone()
+    }
+
+    fn settle(&mut self, edit: Edit) -> Option<Denial> {
+        match edit {
+            Edit::Hold => {}
+            Edit::HoldLast(bytes) => {
+                let mut after: usize = self.held.iter().map(String::len).sum();
+                let gone = self.held.iter().take_while(|held| {
+                    after -= held.len();
+                    after >= bytes as usize
+                });
+                let gone = gone.count();
+                self.answer.chunks.extend(self.held.drain(..gone));
+            }
+            Edit::Forward => self.answer.chunks.append(&mut self.held),
+            Edit::Replace(text) => {
+                self.held.clear();
+                self.answer.untouched = false;
+                if !text.is_empty() {
+                    self.answer.chunks.push(text);
+                }
+            }
+            Edit::Deny(denial) => {
+                self.held.clear();
+                self.answer.untouched = false;
+                return Some(denial);
+            }
+        }
+        None
+    }
+}
+
+/// Sends an answer of these deltas through a redactor alone, with no policy around it: to test a
+/// [`Finder`] of one's own.
+///
+/// ```
+/// use witgate_policy::redact::{Form, Redactor, Words};
+/// use witgate_policy::testing;
+///
+/// let names = Words::new(["lynx"], "[NAME]");
+/// let answer = testing::redact(Redactor::new(names, Form::Text), ["a", " ly", "ric", " lynx"]);
+/// assert_eq!(answer.chunks, ["a", " ly", "ric", " [NAME]"]);
+/// assert_eq!(answer.most_deltas_held, 1);
+/// ```
+pub fn redact<'a, F: Finder>(
+    mut redactor: Redactor<F>,
+    deltas: impl IntoIterator<Item = &'a str>,
+) -> Answer {
+    let mut kept = Kept::new();
+    for delta in deltas.into_iter().filter(|delta| !delta.is_empty()) {
+        let edit = redactor.push(delta);
+        kept.delta(delta, edit);
+    }
+    kept.end(redactor.finish());
+    kept.finished(None)
+}

@@ -1,0 +1,175 @@
+//! Does what the request's header `x-puppet` says, so that one chain serves every test. Without the header it lets all pass.
+
+use witgate_policy::prelude::*;
+use witgate_policy::serde_json;
+
+/// What to do in this exchange.
+#[derive(Clone, Default, Deserialize)]
+#[serde(crate = "witgate_policy::serde", default, deny_unknown_fields)]
+struct Orders {
+    request: Option<Act>,
+    answer: Option<Watch>,
+    complete: Option<Act>,
+}
+
+/// What to do with a request, or at the end.
+#[derive(Clone, Deserialize)]
+#[serde(crate = "witgate_policy::serde", rename_all = "snake_case")]
+enum Act {
+    Trap,
+    Spin,
+    Deny(Why),
+    Respond(Vec<Said>),
+    /// Another text for the last segment.
+    Rewrite(String),
+    Set(String, String),
+    Targets(Vec<String>),
+    Tag(String, String),
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(crate = "witgate_policy::serde")]
+struct Why {
+    code: String,
+    message: String,
+    status: Option<u16>,
+    retry_after: Option<u32>,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(crate = "witgate_policy::serde", rename_all = "snake_case")]
+enum Said {
+    Content(u32, String),
+    Reasoning(u32, String),
+    /// Choice, index, name, arguments.
+    Call(u32, u32, String, String),
+}
+
+/// What to do once the text so far holds `at`; from the beginning without it.
+#[derive(Clone, Deserialize)]
+#[serde(crate = "witgate_policy::serde", deny_unknown_fields)]
+struct Watch {
+    #[serde(default)]
+    at: String,
+    /// In this choice alone.
+    choice: Option<u32>,
+    then: Then,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(crate = "witgate_policy::serde", rename_all = "snake_case")]
+enum Then {
+    Trap,
+    Spin,
+    Deny(String),
+    Hold,
+    Replace(String),
+    /// Text after the passage's end.
+    Add(String),
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(crate = "witgate_policy::serde", deny_unknown_fields)]
+struct Puppet {}
+
+fn orders() -> Orders {
+    let header = request::header("x-puppet").unwrap_or_else(|| "{}".into());
+    serde_json::from_str(&header).expect("x-puppet has orders that a puppet knows")
+}
+
+fn spin() -> ! {
+    loop {
+        std::hint::black_box(0);
+    }
+}
+
+fn denial(why: Why) -> Denial {
+    Denial {
+        code: why.code,
+        message: why.message,
+        status: why.status,
+        retry_after: why.retry_after,
+    }
+}
+
+fn delta(said: Said) -> Delta {
+    let (choice, channel, text) = match said {
+        Said::Content(choice, text) => (choice, Channel::Content, text),
+        Said::Reasoning(choice, text) => (choice, Channel::Reasoning, text),
+        Said::Call(choice, index, name, text) => {
+            let id = format!("call_{index}");
+            let call = ToolCall { index, id, name };
+            (choice, Channel::ToolArguments(call), text)
+        }
+    };
+    Delta {
+        choice,
+        channel,
+        text,
+    }
+}
+
+impl Policy for Puppet {
+    fn on_request(&mut self) -> Verdict {
+        match orders().request {
+            None => {}
+            Some(Act::Trap) => panic!("as ordered"),
+            Some(Act::Spin) => spin(),
+            Some(Act::Deny(why)) => return Verdict::Deny(denial(why)),
+            Some(Act::Respond(said)) => return Verdict::Respond(said.into_iter().map(delta).collect()),
+            Some(Act::Rewrite(text)) => {
+                let last = request::segments().len() - 1;
+                request::replace_segment(last as u32, &text);
+            }
+            Some(Act::Set(pointer, json)) => request::set(&pointer, Some(&json)).expect("it can be set"),
+            Some(Act::Targets(ids)) => request::restrict_targets(&ids).expect("one is left"),
+            Some(Act::Tag(key, value)) => request::tag(&key, &value).expect("it is a tag"),
+        }
+        Verdict::Proceed
+    }
+
+    fn on_answer(&mut self, choice: u32, _channel: &Channel) -> Option<Box<dyn Passage<Self>>> {
+        let watch = orders().answer?;
+        let mine = watch.choice.is_none_or(|wanted| wanted == choice);
+        mine.then(|| Box::new(Watching { watch, seen: String::new() }) as Box<_>)
+    }
+
+    fn on_complete(&mut self) {
+        match orders().complete {
+            Some(Act::Trap) => panic!("as ordered"),
+            Some(Act::Spin) => spin(),
+            _ => {}
+        }
+    }
+}
+
+struct Watching {
+    watch: Watch,
+    seen: String,
+}
+
+impl Passage<Puppet> for Watching {
+    fn on_delta(&mut self, _policy: &mut Puppet, text: &str) -> Edit {
+        self.seen.push_str(text);
+        if !self.seen.contains(&self.watch.at) {
+            return Edit::Forward;
+        }
+        match &self.watch.then {
+            Then::Trap => panic!("as ordered"),
+            Then::Spin => spin(),
+            Then::Deny(code) => Edit::deny(code, "as ordered"),
+            Then::Hold => Edit::Hold,
+            Then::Replace(text) => Edit::Replace(text.clone()),
+            Then::Add(_) => Edit::Forward,
+        }
+    }
+
+    fn on_end(&mut self, _policy: &mut Puppet, _finish: &str) -> Edit {
+        match &self.watch.then {
+            Then::Add(text) => Edit::Replace(text.clone()),
+            _ => Edit::Forward,
+        }
+    }
+}
+
+witgate_policy::export!(Puppet);
