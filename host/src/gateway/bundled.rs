@@ -2,8 +2,8 @@
 
 include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
 
-/// The component of that name.
-pub(super) fn component(name: &str) -> Option<&'static [u8]> {
+/// The component of the bundled policy of that name.
+pub fn component(name: &str) -> Option<&'static [u8]> {
     POLICIES
         .iter()
         .find(|(known, _)| *known == name)

@@ -4,7 +4,7 @@
 //! - [`Gateway`]: holds the current one, and everything that outlives it: engine, journal, metrics, tasks.
 //! - [`Gateway::reload`]: validate aside, then swap in one atomic step.
 
-mod bundled;
+pub mod bundled;
 mod live;
 mod reload;
 mod serve;

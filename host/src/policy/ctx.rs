@@ -1,5 +1,6 @@
 //! What stands behind a guest's imports: one exchange, as one stage may see and change it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use wasmtime::component::ResourceTable;
@@ -7,12 +8,17 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use super::bindings::witgate::policy as wit;
 use super::failure::{BadOutput, Misused};
-use super::limits::{Cpu, EDITS, FINDINGS, LOG_LINE, LOG_LINES, MemoryLimit, TAGS};
+use super::limits::{
+    Cpu, EDITS, FINDINGS, HOST_HANDLES, JOURNAL_ENTRIES, LOG_LINE, LOG_LINES, MemoryLimit, TAGS,
+};
 use super::outcome::Outcome;
 use super::request::{Draft, RequestView};
 use super::types::{Account, Ending, Finding, Level, Role, Segment, Target, Tool, Usage};
 use super::wasi::{Frozen, Printed};
 use crate::journal::{Entry, Journal};
+
+/// Bytes of a guest's words that a message of the host's repeats.
+const SAID: usize = 4 << 10;
 
 /// What the guest is in the middle of: it decides which imports it may call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +48,8 @@ pub(super) struct Ctx {
     pub(super) journal: Option<Journal>,
     /// Appends that did not succeed.
     pub(super) journal_failures: u32,
+    /// Entries that it wrote or tried to.
+    journal_entries: u32,
     /// Bytes of text that the edits of this call bring.
     edited: usize,
     /// Changes of the request in this call.
@@ -91,9 +99,11 @@ impl Ctx {
         cpu: Cpu,
         journal: Option<Journal>,
     ) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(HOST_HANDLES);
         Ctx {
             wasi,
-            table: ResourceTable::new(),
+            table,
             memory: MemoryLimit::new(memory),
             cpu,
             phase: Phase::Configure,
@@ -105,6 +115,7 @@ impl Ctx {
             tags: Vec::new(),
             journal,
             journal_failures: 0,
+            journal_entries: 0,
             edited: 0,
             edits: 0,
             lines: 0,
@@ -172,6 +183,26 @@ pub(super) fn is_name(text: &str) -> bool {
             .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'))
 }
 
+/// Text of a guest's, fit for a line of the log: a line break would begin a line that looks like the host's own.
+pub(super) fn printable(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let mut line = String::with_capacity(text.len() + 8);
+    for char in text.chars() {
+        match char.is_control() && char != '\t' {
+            true => line.extend(char.escape_default()),
+            false => line.push(char),
+        }
+    }
+    Cow::Owned(line)
+}
+
+/// A guest's own words in a message of the host's: cut, and without control characters.
+pub(super) fn said_by_guest(text: &str) -> String {
+    printable(&text[..text.floor_char_boundary(SAID)]).into_owned()
+}
+
 impl WasiView for Ctx {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView {
@@ -217,7 +248,10 @@ impl wit::request::Host for Ctx {
     }
 
     fn segments(&mut self, first_message: u32) -> wasmtime::Result<Vec<Segment>> {
-        Ok(self.request()?.segments(first_message))
+        let segments = self.request()?.segments(first_message);
+        self.cpu
+            .copied(segments.iter().map(|segment| segment.text.len()).sum());
+        Ok(segments)
     }
 
     fn replace_segment(&mut self, index: u32, text: String) -> wasmtime::Result<()> {
@@ -238,11 +272,21 @@ impl wit::request::Host for Ctx {
     }
 
     fn tools(&mut self) -> wasmtime::Result<Vec<Tool>> {
-        Ok(self.request()?.tools())
+        let tools = self.request()?.tools();
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        self.cpu.copied(
+            tools
+                .iter()
+                .map(|tool| text(&tool.description) + text(&tool.parameters))
+                .sum(),
+        );
+        Ok(tools)
     }
 
     fn get(&mut self, pointer: String) -> wasmtime::Result<Option<String>> {
-        Ok(self.request()?.get(&pointer))
+        let json = self.request()?.get(&pointer);
+        self.cpu.copied(json.as_ref().map_or(0, String::len));
+        Ok(json)
     }
 
     fn set(
@@ -259,7 +303,7 @@ impl wit::request::Host for Ctx {
     }
 
     fn restrict_targets(&mut self, ids: Vec<String>) -> wasmtime::Result<Result<(), String>> {
-        let draft = self.draft(0)?;
+        let draft = self.draft(ids.iter().map(|id| size_of::<String>() + id.len()).sum())?;
         Ok(draft.restrict_targets(&ids))
     }
 
@@ -333,6 +377,7 @@ impl wit::host::Host for Ctx {
         if message.len() > LOG_LINE {
             message.truncate(message.floor_char_boundary(LOG_LINE));
         }
+        let message = printable(&message);
         let stage = &*self.stage;
         match level {
             Level::Trace => tracing::trace!(target: "policy", stage, "{message}"),
@@ -370,6 +415,12 @@ impl wit::journal::Host for Ctx {
     async fn append(&mut self, entry: String) -> wasmtime::Result<Result<(), String>> {
         if self.phase == Phase::Configure {
             return Err(Misused("wrote to the journal while being configured".into()).into());
+        }
+        self.journal_entries += 1;
+        if self.journal_entries > JOURNAL_ENTRIES {
+            return Ok(Err(format!(
+                "an exchange takes no more than {JOURNAL_ENTRIES} journal entries of one stage"
+            )));
         }
         let Some(journal) = self.journal.clone() else {
             return Ok(Ok(()));

@@ -18,6 +18,13 @@ pub const TICK: Duration = Duration::from_millis(1);
 const RESERVATION: u64 = 4 << 30;
 const GUARD: u64 = 32 << 20;
 
+/// Core instances that one component may be made of; most languages need three or four.
+const CORE_INSTANCES: u32 = 64;
+/// Linear memories that one component may have. A second is for components that were composed of two.
+const MEMORIES: u32 = 2;
+/// Tables that one component may have.
+const TABLES: u32 = 8;
+
 /// What is fixed when the process starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineSettings {
@@ -100,10 +107,14 @@ fn config(settings: &EngineSettings, reservation: u64) -> Config {
         .cache(settings.cache.as_ref().and_then(cache));
     let slots = settings.slots();
     let mut pool = PoolingAllocationConfig::new();
+    // As many of each as all instances at their fullest have together: one component can't use up what is another's.
     pool.total_component_instances(slots)
-        .total_core_instances(slots.saturating_mul(8))
-        .total_memories(slots)
-        .total_tables(slots.saturating_mul(2))
+        .max_core_instances_per_component(CORE_INSTANCES)
+        .total_core_instances(slots.saturating_mul(CORE_INSTANCES))
+        .max_memories_per_component(MEMORIES)
+        .total_memories(slots.saturating_mul(MEMORIES))
+        .max_tables_per_component(TABLES)
+        .total_tables(slots.saturating_mul(TABLES))
         .total_stacks(slots)
         .max_memory_size(usize::try_from(settings.memory).unwrap_or(usize::MAX))
         .max_component_instance_size(4 << 20)
@@ -137,6 +148,10 @@ fn cache(folder: &PathBuf) -> Option<Cache> {
 }
 
 /// A thread of its own, so that no guest that keeps the runtime busy can stop the clock it is measured by.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a clock is what waits for a time"
+)]
 fn tick(engine: &Engine) {
     let engine = engine.weak();
     let ticker = move || {

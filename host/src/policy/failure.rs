@@ -3,6 +3,7 @@
 use std::fmt;
 
 use wasmtime::Trap;
+use wasmtime::component::ResourceTableError;
 
 /// The class of a failure: what metrics count and operators filter by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -90,6 +91,14 @@ pub(super) struct OverMemory {
     pub(super) limit: usize,
 }
 
+/// Raised by the limiter: a table would get too long.
+#[derive(Debug, thiserror::Error)]
+#[error("wanted a table of {wanted} elements, and no table may have more than {limit}")]
+pub(super) struct OverTable {
+    pub(super) wanted: usize,
+    pub(super) limit: usize,
+}
+
 /// Raised by a host function that was called in a way the contract forbids.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -106,7 +115,10 @@ impl From<wasmtime::Error> for Failure {
     fn from(error: wasmtime::Error) -> Self {
         let class = if error.is::<OverBudget>() {
             Class::Deadline
-        } else if error.is::<OverMemory>() {
+        } else if error.is::<OverMemory>()
+            || error.is::<OverTable>()
+            || error.is::<ResourceTableError>()
+        {
             Class::Memory
         } else if error.is::<Misused>() {
             Class::Misuse

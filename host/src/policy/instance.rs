@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use wasmtime::Store;
 use wasmtime::component::ResourceAny;
 
-use super::ctx::{Ctx, Phase, is_name};
+use super::ctx::{Ctx, Phase, is_name, said_by_guest};
 use super::failure::{Class, Failure};
 use super::limits::{Cpu, DELTA_OUTPUT, OUTPUT};
 use super::load::{Bindings, store};
@@ -120,7 +120,7 @@ impl Instance {
             .map_or(0, |request| request.size());
         let cpu = self.stage.limits().request_cpu + per_mebibyte(size);
         let output = OUTPUT + 2 * usize::try_from(size).unwrap_or(usize::MAX / 4);
-        let call = self.begin(Phase::Request, cpu, output);
+        let call = self.begin(Phase::Request, cpu, output)?;
         let policy = self.bindings.witgate_policy_policy();
         let answer = within(
             call.limit,
@@ -136,11 +136,15 @@ impl Instance {
             Verdict::Deny(_) | Verdict::Respond(_) => None,
         };
         let verdict = match verdict {
-            Verdict::Deny(denial) => Verdict::Deny(self.valid(denial)?),
-            Verdict::Respond(deltas) => Verdict::Respond(self.valid_deltas(deltas)?),
-            Verdict::Proceed => Verdict::Proceed,
+            Verdict::Deny(denial) => self.valid(denial).map(Verdict::Deny),
+            Verdict::Respond(deltas) => self.valid_deltas(deltas).map(Verdict::Respond),
+            Verdict::Proceed => Ok(Verdict::Proceed),
         };
-        Ok(Requested { verdict, request })
+        self.lost = verdict.is_err();
+        Ok(Requested {
+            verdict: verdict?,
+            request,
+        })
     }
 
     /// Tells of a channel that begins. `None`: the stage doesn't want to see it.
@@ -149,7 +153,7 @@ impl Instance {
         choice: u32,
         channel: &Channel,
     ) -> Result<Option<Passage>, Failure> {
-        let call = self.begin(Phase::Answer, self.stage.limits().delta_cpu, DELTA_OUTPUT);
+        let call = self.begin(Phase::Answer, self.stage.limits().delta_cpu, DELTA_OUTPUT)?;
         let policy = self.bindings.witgate_policy_policy();
         let answer = within(
             call.limit,
@@ -164,7 +168,7 @@ impl Instance {
     /// Asks what is to become of a delta.
     pub async fn on_delta(&mut self, passage: &Passage, text: &str) -> Answered {
         let output = DELTA_OUTPUT + 2 * text.len();
-        let call = self.begin(Phase::Answer, self.stage.limits().delta_cpu, output);
+        let call = self.begin(Phase::Answer, self.stage.limits().delta_cpu, output)?;
         let policy = self.bindings.witgate_policy_policy();
         let answer = within(
             call.limit,
@@ -179,7 +183,7 @@ impl Instance {
 
     /// Tells of a channel's end. The passage is gone after it.
     pub async fn on_end(&mut self, passage: Passage, finish: &str) -> Answered {
-        let call = self.begin(Phase::Answer, self.stage.limits().delta_cpu, OUTPUT);
+        let call = self.begin(Phase::Answer, self.stage.limits().delta_cpu, OUTPUT)?;
         let policy = self.bindings.witgate_policy_policy();
         let answer = within(call.limit, async {
             let edit = policy
@@ -192,6 +196,7 @@ impl Instance {
         .await;
         let edit = self.end(call, Hook::OnEnd, answer)?;
         if matches!(edit, Edit::Hold | Edit::HoldLast(_)) {
+            self.lost = true;
             return Err(Failure::new(
                 Class::Misuse,
                 "answered on-end with hold, when nothing comes after it",
@@ -203,7 +208,7 @@ impl Instance {
     /// Tells how the exchange ended. Nothing is asked of the instance after it.
     pub async fn on_complete(&mut self, outcome: Arc<Outcome>) -> Result<(), Failure> {
         self.store.data_mut().outcome = Some(outcome);
-        let call = self.begin(Phase::Complete, self.stage.limits().request_cpu, OUTPUT);
+        let call = self.begin(Phase::Complete, self.stage.limits().request_cpu, OUTPUT)?;
         let policy = self.bindings.witgate_policy_policy();
         let answer = within(
             call.limit,
@@ -215,18 +220,21 @@ impl Instance {
         self.end(call, Hook::OnComplete, answer)
     }
 
-    fn begin(&mut self, phase: Phase, cpu: Duration, output: usize) -> Call {
-        debug_assert!(!self.lost, "a lost instance is not entered again");
+    fn begin(&mut self, phase: Phase, cpu: Duration, output: usize) -> Result<Call, Failure> {
+        if self.lost {
+            let what = "was asked again after a call that failed or was broken off";
+            return Err(Failure::new(Class::Host, what));
+        }
         self.lost = true;
         let ctx = self.store.data_mut();
         ctx.begin(phase);
         ctx.cpu.begin(cpu);
         self.store.set_hostcall_fuel(output);
         self.store.set_epoch_deadline(1);
-        Call {
+        Ok(Call {
             began: Instant::now(),
             limit: self.stage.limits().call_time,
-        }
+        })
     }
 
     fn end<T>(&mut self, call: Call, hook: Hook, answer: Result<T, Failure>) -> Result<T, Failure> {
@@ -239,9 +247,13 @@ impl Instance {
         answer
     }
 
-    fn valid_edit(&self, edit: Edit) -> Answered {
+    fn valid_edit(&mut self, edit: Edit) -> Answered {
         match edit {
-            Edit::Deny(denial) => Ok(Edit::Deny(self.valid(denial)?)),
+            Edit::Deny(denial) => {
+                let denial = self.valid(denial);
+                self.lost = denial.is_err();
+                Ok(Edit::Deny(denial?))
+            }
             edit => Ok(edit),
         }
     }
@@ -266,12 +278,7 @@ impl Instance {
     }
 
     fn valid_deltas(&self, deltas: Vec<Delta>) -> Result<Vec<Delta>, Failure> {
-        let choices = deltas
-            .iter()
-            .map(|delta| delta.choice)
-            .max()
-            .map_or(0, |last| last + 1);
-        if choices > 128 {
+        if deltas.iter().any(|delta| delta.choice >= 128) {
             return Err(Failure::new(
                 Class::Output,
                 "responded with a choice past the 128th",
@@ -305,7 +312,10 @@ async fn configured(stage: &Stage, store: &mut Store<Ctx>) -> Result<Bindings, F
     said.map_err(|why| {
         Failure::new(
             Class::Host,
-            format!("refused the configuration that it took at load: {why}"),
+            format!(
+                "refused the configuration that it took at load: {}",
+                said_by_guest(&why)
+            ),
         )
     })?;
     store.data_mut().cpu = Cpu::new(limits.exchange_cpu);

@@ -6,7 +6,7 @@ use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
 
 use super::ctx::Ctx;
 use super::engine::TICK;
-use super::failure::{OverBudget, OverMemory};
+use super::failure::{OverBudget, OverMemory, OverTable};
 
 /// Bytes that a guest may hand to the host in one call, beside what its input allows.
 pub(super) const OUTPUT: usize = 4 << 20;
@@ -22,8 +22,16 @@ pub(super) const FINDINGS: usize = 64;
 pub(super) const EDITS: usize = 4096;
 /// Tags of one stage in one exchange.
 pub(super) const TAGS: usize = 16;
-/// Elements of all tables.
+/// Entries of one stage in the journal in one exchange.
+pub(super) const JOURNAL_ENTRIES: u32 = 64;
+/// Handles to what the host keeps for a guest: streams, pollables.
+pub(super) const HOST_HANDLES: usize = 1_000;
+/// Handles of a component to what is its own or another's: passages, say.
+pub(super) const GUEST_HANDLES: usize = 10_000;
+/// Elements of one table.
 const TABLE_ELEMENTS: usize = 20_000;
+/// What the host copies for a guest in this many bytes counts as a tick of the guest's own running time.
+const COPIED_PER_TICK: usize = 1 << 20;
 
 /// Sums every memory of a store: wasmtime's own limits count each by itself.
 #[derive(Debug)]
@@ -68,7 +76,7 @@ impl ResourceLimiter for MemoryLimit {
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         if desired > TABLE_ELEMENTS {
-            return Err(OverMemory {
+            return Err(OverTable {
                 wanted: desired,
                 limit: TABLE_ELEMENTS,
             }
@@ -85,6 +93,8 @@ pub(super) struct Cpu {
     call_limit: u64,
     exchange: u64,
     exchange_limit: u64,
+    /// Bytes that the host copied for the guest in this call and that no tick has counted yet.
+    copied: usize,
 }
 
 impl Cpu {
@@ -99,6 +109,12 @@ impl Cpu {
     pub(super) fn begin(&mut self, limit: Duration) {
         self.call = 0;
         self.call_limit = ticks(limit);
+        self.copied = 0;
+    }
+
+    /// The guest asked for that much: a host call may take many ticks, and only one of them would be seen.
+    pub(super) fn copied(&mut self, bytes: usize) {
+        self.copied = self.copied.saturating_add(bytes);
     }
 }
 
@@ -112,8 +128,10 @@ fn ticks(limit: Duration) -> u64 {
 /// its turn isn't counted: the deadline is set anew when it goes on.
 pub(super) fn on_tick(mut store: StoreContextMut<'_, Ctx>) -> wasmtime::Result<UpdateDeadline> {
     let cpu = &mut store.data_mut().cpu;
-    cpu.call += 1;
-    cpu.exchange += 1;
+    let copying = (cpu.copied / COPIED_PER_TICK) as u64;
+    cpu.copied %= COPIED_PER_TICK;
+    cpu.call = cpu.call.saturating_add(1 + copying);
+    cpu.exchange = cpu.exchange.saturating_add(1 + copying);
     let over = |limit: u64| OverBudget {
         limit_ms: limit.saturating_sub(1),
     };

@@ -14,7 +14,7 @@ use super::component::{self, MAX_SIZE};
 use super::ctx::Ctx;
 use super::engine::{self, EngineError, EngineSettings};
 use super::failure::Failure;
-use super::limits::{OUTPUT, on_tick};
+use super::limits::{GUEST_HANDLES, OUTPUT, on_tick};
 use super::stage::{Plan, Ready, Stage};
 use super::types::{Description, Hooks};
 use super::{selftest, snapshot};
@@ -243,6 +243,7 @@ pub(super) fn store(engine: &Engine, ctx: Ctx) -> Store<Ctx> {
     store.epoch_deadline_callback(on_tick);
     store.set_epoch_deadline(1);
     store.set_hostcall_fuel(OUTPUT);
+    store.set_max_component_handles(GUEST_HANDLES);
     store
 }
 

@@ -13,7 +13,7 @@ use wasmtime::component::Instance;
 use wasmtime_wizer::{WasmtimeWizerComponent, Wizer};
 
 use super::bindings::PolicyComponentWithAllGrantsPre;
-use super::ctx::Ctx;
+use super::ctx::{Ctx, said_by_guest};
 use super::failure::{Class, Failure};
 use super::limits::{Cpu, OUTPUT};
 use super::load::{Bindings, CONFIGURE_CPU, CONFIGURE_TIME, LoadError, Sandbox};
@@ -147,12 +147,8 @@ impl Configuring {
         store: &mut Store<Ctx>,
     ) -> Result<Self, LoadError> {
         let step = "start";
-        let instance = timed(
-            step,
-            begin(store),
-            pre.instance_pre().instantiate_async(&mut *store),
-        )
-        .await?;
+        begin(store);
+        let instance = timed(step, pre.instance_pre().instantiate_async(&mut *store)).await?;
         let bindings = Bindings::new(&mut *store, &instance)
             .map_err(|error| LoadError::Misfit(format!("{error:#}")))?;
         Ok(Configuring { instance, bindings })
@@ -163,7 +159,23 @@ impl Configuring {
         store: &mut Store<Ctx>,
     ) -> Result<Description, LoadError> {
         let policy = self.bindings.witgate_policy_policy();
-        timed("describe", begin(store), policy.call_describe(&mut *store)).await
+        begin(store);
+        let description = timed("describe", policy.call_describe(&mut *store)).await?;
+        for (what, text) in [
+            ("name", &description.name),
+            ("version", &description.version),
+        ] {
+            if text.len() > 64 || text.contains(char::is_control) {
+                let message =
+                    format!("its {what} is longer than 64 bytes or has control characters");
+                let failure = Failure::new(Class::Output, message);
+                return Err(LoadError::Failed {
+                    step: "describe",
+                    failure,
+                });
+            }
+        }
+        Ok(description)
     }
 
     pub(super) async fn configure(
@@ -172,14 +184,14 @@ impl Configuring {
         plan: &Plan,
     ) -> Result<Hooks, LoadError> {
         let policy = self.bindings.witgate_policy_policy();
+        begin(store);
         let call = timed(
             "configure",
-            begin(store),
             policy.call_configure(&mut *store, &plan.settings),
         );
         call.await?.map_err(|why| LoadError::Refused {
             id: plan.id.to_string(),
-            why,
+            why: said_by_guest(&why),
         })
     }
 }
@@ -192,7 +204,6 @@ fn begin(store: &mut Store<Ctx>) {
 
 async fn timed<T>(
     step: &'static str,
-    (): (),
     call: impl Future<Output = wasmtime::Result<T>>,
 ) -> Result<T, LoadError> {
     let failure = match tokio::time::timeout(CONFIGURE_TIME, call).await {

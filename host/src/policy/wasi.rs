@@ -10,6 +10,9 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 use wasmtime_wasi::{Deterministic, HostMonotonicClock, HostWallClock, async_trait};
 
+use super::ctx::printable;
+use super::limits::LOG_LINES;
+
 /// Bytes that one instance may print; what comes after is dropped.
 const PRINTED: usize = 16 << 10;
 
@@ -34,8 +37,9 @@ impl Printed {
 impl Drop for Page {
     fn drop(&mut self) {
         let text = self.text.get_mut();
-        for line in String::from_utf8_lossy(text).lines() {
-            tracing::info!(target: "policy", stage = %self.stage, "printed: {line}");
+        let text = String::from_utf8_lossy(text);
+        for line in text.lines().take(LOG_LINES as usize) {
+            tracing::info!(target: "policy", stage = %self.stage, "printed: {}", printable(line));
         }
     }
 }

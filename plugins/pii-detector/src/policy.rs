@@ -52,7 +52,7 @@ impl Policy for PiiDetector {
     fn hooks(&self) -> Hooks {
         let mut hooks = Hooks::empty();
         hooks.set(Hooks::ON_REQUEST, self.settings.requests);
-        hooks.set(Hooks::ON_ANSWER | Hooks::ON_COMPLETE, self.settings.answers);
+        hooks.set(Hooks::ON_ANSWER, self.settings.answers);
         hooks
     }
 
@@ -75,10 +75,6 @@ impl Policy for PiiDetector {
 
     fn on_answer(&mut self, _choice: u32, channel: &Channel) -> Option<Box<dyn Passage<Self>>> {
         Some(Box::new(Redacting(self.redactor(channel))))
-    }
-
-    fn on_complete(&mut self) {
-        self.found.report("in the answer");
     }
 
     fn schema() -> Option<String> {
@@ -117,6 +113,10 @@ impl Redacting {
         if counts.is_empty() {
             return edit;
         }
+        // Told at once: other stages' on-complete reads what was found before it.
+        let mut now = Tally::default();
+        now.add(&counts);
+        now.report("in the answer");
         policy.found.add(&counts);
         match policy.settings.action {
             Action::Deny => policy.found.denial("answer").into(),

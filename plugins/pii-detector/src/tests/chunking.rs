@@ -206,4 +206,3 @@ fn a_key_without_end_is_held_within_bounds() {
     check(Form::Text, &text, &[16]).unwrap();
     check(Form::Text, &text, &[4096]).unwrap();
 }
-

@@ -292,3 +292,38 @@ fn neighbours_are_told_apart() {
         ),
     ]);
 }
+
+/// Where the README says that it is wrong. A change here belongs there, too.
+#[test]
+fn known_misses() {
+    table(&[
+        // There is no list of top-level domains.
+        ("w@x.shape and self@module.attribute", "[EMAIL] and [EMAIL]"),
+        // A mark that is rare in addresses ends the local part.
+        (
+            "o'brien@x.com a!b@x.com a/b@x.com",
+            "o'[EMAIL] a![EMAIL] a/[EMAIL]",
+        ),
+        ("\"john doe\"@x.com", "\"john doe\"@x.com"),
+        // Any four numbers that are no version.
+        ("section 1.2.3.4 of it", "section [IP] of it"),
+        // A row of numbers that looks as numbers are written in Germany.
+        ("item 030 1234567 of it", "item [PHONE] of it"),
+        // Any three numbers of the right lengths.
+        ("area 123 45 6789 m", "area [SSN] m"),
+    ]);
+    clean(&[
+        "john (at) example.com",
+        "ivan@пример.рф",
+        "git@example.com",
+        "415 555 2671 and 1 415 555 2671",
+        "00 44 20 7946 0958",
+        "4111.1111.1111.1111 4111/1111/1111/1111",
+        "DE89-3704-0044-0532-0130-00",
+        "123.45.6789 123456789",
+        "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        "glpat-aB3dE6gH9jK2mN5pQ8sT hf_aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF3h",
+        "sk_live_aB3dE6gH9jK2mN5pQ8sT1vW4",
+        "password: hunter2",
+    ]);
+}

@@ -214,7 +214,11 @@ impl<P: Policy> Exchange<P> {
     fn deny(&mut self, passage: usize, denial: Denial) {
         check_code("the denial's code", &denial.code);
         let choice = self.passages[passage].choice;
-        for open in self.passages.iter_mut().filter(|open| open.choice == choice) {
+        for open in self
+            .passages
+            .iter_mut()
+            .filter(|open| open.choice == choice)
+        {
             open.kept.drop_held();
         }
         self.denied.insert(choice, denial);

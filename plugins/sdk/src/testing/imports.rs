@@ -106,7 +106,14 @@ pub(crate) mod host {
         check_code("the finding's code", &finding.code);
         CURRENT.with_borrow_mut(|current| {
             if let Some(state) = current {
-                state.findings.push(finding.clone());
+                // As the host does: the same code and detail is one finding.
+                let known = |known: &&mut Finding| {
+                    known.code == finding.code && known.detail == finding.detail
+                };
+                match state.findings.iter_mut().find(known) {
+                    Some(known) => known.count = known.count.saturating_add(finding.count),
+                    None => state.findings.push(finding.clone()),
+                }
             }
         });
     }

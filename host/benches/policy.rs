@@ -1,0 +1,226 @@
+//! What the sandbox costs, with the bundled policies: an instance, each hook, and an exchange of three stages and a hundred deltas.
+
+#![expect(clippy::unwrap_used, reason = "a benchmark")]
+
+use std::sync::{Arc, LazyLock};
+
+use tokio::runtime::Runtime;
+use witgate::config::{Config, StageConfig};
+use witgate::gateway::bundled;
+use witgate::metrics::Metrics;
+use witgate::policy::engine::EngineSettings;
+use witgate::policy::types::{Channel, Ending, Hooks, Role, Segment, Target, Tool, Verdict};
+use witgate::policy::{Draft, Instance, Outcome, Plan, RequestView, Sandbox, Stage};
+
+fn main() {
+    divan::main();
+}
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+});
+
+/// The bundled policies with their defaults, loaded as a gateway would.
+static STAGES: LazyLock<Vec<Arc<Stage>>> = LazyLock::new(|| {
+    let sandbox = Sandbox::new(EngineSettings {
+        exchanges: 64,
+        ..EngineSettings::default()
+    })
+    .unwrap();
+    let metrics = Arc::new(Metrics::new());
+    let load = |stage: &StageConfig| {
+        let component = bundled::component(&stage.id).unwrap();
+        RUNTIME
+            .block_on(sandbox.load(Plan::from(stage), component, None, &metrics))
+            .unwrap()
+    };
+    Config::embedded()
+        .unwrap()
+        .stages
+        .iter()
+        .map(load)
+        .collect()
+});
+
+fn stage(id: &str) -> &'static Arc<Stage> {
+    STAGES.iter().find(|stage| **stage.id() == *id).unwrap()
+}
+
+/// The request that every exchange here is about.
+struct Asked;
+
+const ASKED: &str = "Explain WebAssembly and its use cases in three sentences, please.";
+
+impl RequestView for Asked {
+    fn id(&self) -> &str {
+        "5f0c9d1e-54a8-4c53-9c5e-7a8a0a9c7f10"
+    }
+    fn endpoint(&self) -> &str {
+        "chat"
+    }
+    fn model(&self) -> &str {
+        "gpt-oss-120b"
+    }
+    fn principal(&self) -> Option<&str> {
+        None
+    }
+    fn received_at(&self) -> u64 {
+        1_795_254_326_000
+    }
+    fn header(&self, _: &str) -> Option<String> {
+        None
+    }
+    fn messages(&self) -> Vec<Role> {
+        vec![Role::User]
+    }
+    fn size(&self) -> u64 {
+        ASKED.len() as u64
+    }
+    fn segments(&self, _: u32) -> Vec<Segment> {
+        vec![Segment {
+            message: 0,
+            role: Role::User,
+            channel: Channel::Content,
+            text: ASKED.into(),
+        }]
+    }
+    fn tools(&self) -> Vec<Tool> {
+        Vec::new()
+    }
+    fn get(&self, _: &str) -> Option<String> {
+        None
+    }
+    fn targets(&self) -> Vec<Target> {
+        Vec::new()
+    }
+    fn draft(&self) -> Box<dyn Draft> {
+        unreachable!("nothing in the request is changed")
+    }
+}
+
+fn outcome() -> Arc<Outcome> {
+    Arc::new(Outcome {
+        ended: Ending::Completed,
+        model: Some("gpt-oss-120b".into()),
+        target: Some("cerebras".into()),
+        status: Some(200),
+        finish_reasons: vec!["stop".into()],
+        tokens: None,
+        stages: Vec::new(),
+        tags: Vec::new(),
+        first_delta_us: Some(10_000),
+        total_us: 200_000,
+    })
+}
+
+async fn start(stage: &Arc<Stage>) -> Instance {
+    Instance::start(stage, Arc::new(Asked)).await.unwrap()
+}
+
+#[divan::bench(args = ["prompt-injection", "pii-detector", "audit-logger"])]
+fn fresh_instance(bencher: divan::Bencher<'_, '_>, id: &str) {
+    let stage = stage(id);
+    bencher.bench(|| RUNTIME.block_on(async { drop(start(stage).await) }));
+}
+
+#[divan::bench(args = ["prompt-injection", "pii-detector"])]
+fn fresh_instance_and_on_request(bencher: divan::Bencher<'_, '_>, id: &str) {
+    let stage = stage(id);
+    bencher.bench(|| {
+        RUNTIME.block_on(async {
+            let verdict = start(stage).await.on_request().await.unwrap().verdict;
+            assert!(matches!(verdict, Verdict::Proceed));
+        });
+    });
+}
+
+/// One delta of 16 bytes of English; the figure is for a hundred.
+#[divan::bench]
+fn pii_detector_100_deltas(bencher: divan::Bencher<'_, '_>) {
+    let stage = stage("pii-detector");
+    bencher
+        .with_inputs(|| {
+            RUNTIME.block_on(async {
+                let mut instance = start(stage).await;
+                let passage = instance
+                    .on_answer(0, &Channel::Content)
+                    .await
+                    .unwrap()
+                    .unwrap();
+                (instance, passage)
+            })
+        })
+        .bench_refs(|(instance, passage)| {
+            RUNTIME.block_on(async {
+                for _ in 0..100 {
+                    divan::black_box(
+                        instance
+                            .on_delta(passage, " hello world and")
+                            .await
+                            .unwrap(),
+                    );
+                }
+            });
+        });
+}
+
+#[divan::bench]
+fn audit_logger_on_complete(bencher: divan::Bencher<'_, '_>) {
+    let stage = stage("audit-logger");
+    let outcome = outcome();
+    bencher
+        .with_inputs(|| RUNTIME.block_on(start(stage)))
+        .bench_values(|mut instance| {
+            RUNTIME
+                .block_on(instance.on_complete(outcome.clone()))
+                .unwrap()
+        });
+}
+
+/// All three stages, each in an instance of its own: request, an answer of a hundred deltas, completion. No wire, no journal.
+#[divan::bench]
+fn exchange_of_3_stages_and_100_deltas(bencher: divan::Bencher<'_, '_>) {
+    let outcome = outcome();
+    bencher.bench(|| {
+        RUNTIME.block_on(async {
+            let mut passing = Vec::new();
+            for stage in STAGES.iter() {
+                let hooks = stage.hooks();
+                let mut instance = None;
+                if hooks.contains(Hooks::ON_REQUEST) {
+                    instance
+                        .insert(start(stage).await)
+                        .on_request()
+                        .await
+                        .unwrap();
+                }
+                if !hooks.intersects(Hooks::ON_ANSWER | Hooks::ON_COMPLETE) {
+                    instance = None;
+                }
+                if hooks.contains(Hooks::ON_ANSWER) {
+                    let live = instance.as_mut().unwrap();
+                    let passage = live.on_answer(0, &Channel::Content).await.unwrap().unwrap();
+                    for _ in 0..100 {
+                        divan::black_box(
+                            live.on_delta(&passage, " hello world and").await.unwrap(),
+                        );
+                    }
+                    live.on_end(passage, "stop").await.unwrap();
+                }
+                passing.push((stage, instance));
+            }
+            for (stage, instance) in passing {
+                if stage.hooks().contains(Hooks::ON_COMPLETE) {
+                    let mut instance = match instance {
+                        Some(instance) => instance,
+                        None => start(stage).await,
+                    };
+                    instance.on_complete(outcome.clone()).await.unwrap();
+                }
+            }
+        });
+    });
+}

@@ -1,0 +1,145 @@
+//! What can be done in any hook, and what is done once in `on-request`.
+
+use std::hash::{BuildHasher, RandomState};
+use std::hint::black_box;
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::Passage;
+use crate::bindings::exports::witgate::policy::policy as contract;
+use crate::bindings::wasi::clocks::monotonic_clock;
+use crate::bindings::witgate::policy::types::{Finding, Level};
+use crate::bindings::witgate::policy::{host, outcome, request};
+
+/// The `<deed>` of `<deed>-in-<hook>`. Not every one comes back.
+pub(crate) fn commit(deed: &str) {
+    match deed {
+        "loop" => loop {
+            black_box(0);
+        },
+        "sleep" => std::thread::sleep(Duration::from_secs(100_000)),
+        "naps" => loop {
+            std::thread::sleep(Duration::from_nanos(1));
+        },
+        "clocks" => loop {
+            black_box(clocks());
+        },
+        "logs" => loop {
+            host::log(Level::Info, "again");
+        },
+        "reports" => loop {
+            host::report(&finding("again", None));
+        },
+        "gets" => loop {
+            black_box(request::get(""));
+        },
+        "segments" => loop {
+            black_box(request::segments(0));
+        },
+        "edits" => loop {
+            edit();
+        },
+        "targets" => {
+            let ids = vec![String::new(); 1 << 16];
+            loop {
+                let _ = black_box(request::restrict_targets(&ids));
+            }
+        }
+        "trap" => core::arch::wasm32::unreachable(),
+        "panic" => panic!("{}", "oh no! ".repeat(1 << 20)),
+        "exit" => std::process::exit(0),
+        "recursion" => {
+            black_box(deeper(black_box(1)));
+        }
+        "memory" => grow(1 << 14),
+        "steps" => loop {
+            grow(1);
+        },
+        "pollables" => loop {
+            std::mem::forget(monotonic_clock::subscribe_duration(u64::MAX));
+        },
+        "pollable" => std::mem::forget(monotonic_clock::subscribe_duration(1)),
+        "passages" => loop {
+            std::mem::forget(contract::Passage::new(Passage));
+        },
+        "print" => println!("printed while configuring"),
+        "request" => drop(request::id()),
+        "outcome" => drop(outcome::finish_reasons()),
+        "report" => host::report(&finding("hello", None)),
+        "tag" => drop(request::tag("key", "value")),
+        "set" => drop(request::set("/model", Some("\"other\""))),
+        "network" => network(),
+        // Done by the caller, who needs what it gives.
+        "draw" | "clock" => {}
+        other => unreachable!("no deed {other}"),
+    }
+}
+
+/// What `on-request` does once, and then proceeds.
+pub(crate) fn once(misdeed: &str) {
+    match misdeed {
+        "odd-finding" => host::report(&finding("Bad Code\r\n", None)),
+        "odd-tag" => drop(request::tag("key\r\n", "value")),
+        "segment-out-of-range" => request::replace_segment(1_000_000, "hello"),
+        "edits-then-trap" => {
+            edit();
+            core::arch::wasm32::unreachable()
+        }
+        "flood-of-logs" => (0..1_000).for_each(|n| host::log(Level::Info, &format!("line {n}"))),
+        "flood-of-findings" => (0..1_000).for_each(|n| host::report(&finding(&format!("code-{n}"), None))),
+        "flood-of-tags" => {
+            let taken = (0..1_000).filter(|n| request::tag("key", &format!("{n}")).is_ok());
+            assert_eq!(taken.count(), 16);
+        }
+        "flood-of-prints" => (0..4_000).for_each(|_| println!("a\n\nb")),
+        "forged-log-line" => {
+            host::log(Level::Info, "one\n2026-01-01 ERROR forged\r\x1b[31mred");
+            println!("two \x1b[31mred");
+        }
+        "long-log-line" => host::log(Level::Info, &"é".repeat(100_000)),
+        "long-finding" => host::report(&finding("long", Some("é".repeat(100_000)))),
+        _ => {}
+    }
+}
+
+pub(crate) fn edit() {
+    request::replace_segment(0, "edited");
+}
+
+fn finding(code: &str, detail: Option<String>) -> Finding {
+    Finding { code: code.into(), count: 1, detail }
+}
+
+/// A number that a second call doesn't give again.
+pub(crate) fn random() -> u64 {
+    RandomState::new().hash_one(0)
+}
+
+/// Both clocks in one number.
+pub(crate) fn clocks() -> u64 {
+    let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
+    black_box(Instant::now());
+    wall
+}
+
+/// Takes that many pages and uses the last.
+fn grow(pages: usize) {
+    let before = core::arch::wasm32::memory_grow::<0>(pages);
+    assert_ne!(before, usize::MAX, "told that there is no more memory");
+    let last = (before + pages) * 65_536 - 8;
+    // SAFETY: inside of what was just grown, and nobody else's.
+    unsafe { (last as *mut u64).write_volatile(1) };
+}
+
+#[expect(unconditional_recursion, reason = "the misdeed")]
+fn deeper(depth: u64) -> u64 {
+    let frame = black_box([depth; 8]);
+    deeper(depth + 1) + frame[3]
+}
+
+fn network() {
+    use std::net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
+    assert!(TcpStream::connect("127.0.0.1:80").is_err());
+    assert!(TcpListener::bind("127.0.0.1:0").is_err());
+    assert!(UdpSocket::bind("127.0.0.1:0").is_err());
+    assert!("localhost:80".to_socket_addrs().is_err());
+}

@@ -1,0 +1,180 @@
+//! A policy that misbehaves as its configuration tells it to, and behaves well without.
+//!
+//! In the loader's self-test it behaves, as malice would, unless the configuration says `"from_the_start":true`.
+
+mod deeds;
+mod list;
+mod peek;
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+use bindings::exports::witgate::policy::policy as contract;
+use bindings::witgate::policy::types::{Channel, Delta, Denial, Description, Edit, Hooks, Verdict};
+use bindings::witgate::policy::{host, request};
+
+mod bindings {
+    wit_bindgen::generate!({
+        path: "../../../wit",
+        inline: r#"
+            package hostile:guest;
+            world hostile {
+                include witgate:policy/policy-component@0.1.0;
+                import wasi:clocks/monotonic-clock@0.2.0;
+            }
+            package wasi:io@0.2.0 {
+                interface poll {
+                    resource pollable { ready: func() -> bool; block: func(); }
+                    poll: func(in: list<borrow<pollable>>) -> list<u32>;
+                }
+            }
+            package wasi:clocks@0.2.0 {
+                interface monotonic-clock {
+                    use wasi:io/poll@0.2.0.{pollable};
+                    type instant = u64;
+                    type duration = u64;
+                    now: func() -> instant;
+                    resolution: func() -> duration;
+                    subscribe-instant: func(when: instant) -> pollable;
+                    subscribe-duration: func(when: duration) -> pollable;
+                }
+            }
+        "#,
+        world: "hostile:guest/hostile",
+        generate_all,
+    });
+    export!(Hostile with_types_in self);
+    use super::Hostile;
+}
+
+static MISDEED: OnceLock<String> = OnceLock::new();
+static FROM_THE_START: AtomicBool = AtomicBool::new(false);
+/// What `configure` drew or read, for the tests that ask whether it is the same everywhere.
+static DRAWN: AtomicU64 = AtomicU64::new(0);
+
+/// The misdeed of the moment: none in the self-test.
+fn misdeed() -> &'static str {
+    let behave = !FROM_THE_START.load(Relaxed) && request::model() == "self-test";
+    if behave { "" } else { MISDEED.get().map_or("", String::as_str) }
+}
+
+/// Does `<deed>-in-<hook>`, if that is the misdeed.
+fn at(hook: &str, misdeed: &str) {
+    if let Some((deed, place)) = misdeed.split_once("-in-")
+        && place == hook
+    {
+        deeds::commit(deed);
+    }
+}
+
+fn deny(code: &str, message: &str) -> Denial {
+    Denial { code: code.into(), message: message.into(), status: None, retry_after: None }
+}
+
+struct Hostile;
+struct Exchange;
+struct Passage;
+
+impl contract::Guest for Hostile {
+    type Exchange = Exchange;
+    type Passage = Passage;
+
+    fn describe() -> Description {
+        Description { name: "hostile".into(), version: "0.1.0".into(), config_schema: None }
+    }
+
+    fn configure(config: String) -> Result<Hooks, String> {
+        let named = config.split_once(r#""misdeed":""#).and_then(|(_, rest)| rest.split_once('"'));
+        let misdeed = named.map_or("", |(name, _)| name);
+        if !misdeed.is_empty() && !list::MISDEEDS.contains(&misdeed) {
+            return Err(format!("there is no misdeed {misdeed}"));
+        }
+        FROM_THE_START.store(config.contains(r#""from_the_start":true"#), Relaxed);
+        at("configure", misdeed);
+        match misdeed {
+            "refusal" => return Err("it is not to my taste".into()),
+            "long-refusal" => return Err("no! ".repeat(1 << 19)),
+            "draw-in-configure" => DRAWN.store(deeds::random(), Relaxed),
+            "clock-in-configure" => DRAWN.store(deeds::clocks(), Relaxed),
+            _ => {}
+        }
+        let _ = MISDEED.set(misdeed.into());
+        Ok(Hooks::ON_REQUEST | Hooks::ON_ANSWER | Hooks::ON_COMPLETE)
+    }
+}
+
+impl contract::GuestExchange for Exchange {
+    fn new() -> Self {
+        at("constructor", misdeed());
+        Exchange
+    }
+
+    fn on_request(&self) -> Verdict {
+        let misdeed = misdeed();
+        at("on-request", misdeed);
+        let hello = |choice| Delta { choice, channel: Channel::Content, text: "hello".into() };
+        match misdeed {
+            "many-deltas" => Verdict::Respond(vec![hello(0); 1 << 18]),
+            "far-choice" => Verdict::Respond(vec![hello(128)]),
+            "farthest-choice" => Verdict::Respond(vec![hello(u32::MAX)]),
+            "code-with-a-header" => Verdict::Deny(deny("no\r\nset-cookie: a=b", "")),
+            "message-with-a-header" => Verdict::Deny(deny("no", "no\r\nset-cookie: a=b")),
+            "long-message" => Verdict::Deny(deny("no", &"é".repeat(1 << 20))),
+            "status-of-success" => Verdict::Deny(Denial { status: Some(200), ..deny("no", "fine") }),
+            "peek" => peek::peek(),
+            "draw-in-configure" => seen(DRAWN.load(Relaxed), deeds::random()),
+            "clock-in-configure" => seen(DRAWN.load(Relaxed), deeds::clocks()),
+            "edits-then-denial" => {
+                deeds::edit();
+                Verdict::Deny(deny("no", ""))
+            }
+            _ => {
+                deeds::once(misdeed);
+                Verdict::Proceed
+            }
+        }
+    }
+
+    fn on_answer(&self, _choice: u32, _channel: Channel) -> Option<contract::Passage> {
+        at("on-answer", misdeed());
+        Some(contract::Passage::new(Passage))
+    }
+
+    fn on_complete(&self) {
+        at("on-complete", misdeed());
+        host::log(host::Level::Info, "completed");
+    }
+}
+
+impl contract::GuestPassage for Passage {
+    fn on_delta(&self, text: String) -> Edit {
+        let misdeed = misdeed();
+        at("on-delta", misdeed);
+        match misdeed {
+            "long-replacement" => Edit::Replace("!".repeat(1 << 20)),
+            "code-with-a-header-mid-stream" => Edit::Deny(deny("no\nway", "")),
+            _ if text.contains('!') => Edit::Replace(text.replace('!', ".")),
+            _ => Edit::Forward,
+        }
+    }
+
+    fn on_end(&self, _finish: String) -> Edit {
+        let misdeed = misdeed();
+        at("on-end", misdeed);
+        match misdeed {
+            "hold-at-the-end" => Edit::Hold,
+            _ => Edit::Forward,
+        }
+    }
+}
+
+impl Drop for Passage {
+    fn drop(&mut self) {
+        at("destructor", misdeed());
+    }
+}
+
+/// Tells two numbers by denying.
+fn seen(configuring: u64, now: u64) -> Verdict {
+    Verdict::Deny(deny("seen", &format!("{configuring} {now}")))
+}

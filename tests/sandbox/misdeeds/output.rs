@@ -1,0 +1,175 @@
+//! Saying what it may not.
+
+use witgate::policy::types::{Denial, Verdict};
+use witgate::policy::{Class, LoadError};
+
+use super::ends_in;
+use crate::support::{Request, guest_that, is, plan_of, refusal_of};
+
+const CODE: &str = "denied with a code that doesn't match";
+
+#[tokio::test]
+async fn refusal() {
+    let error = refusal_of(plan_of("refusal")).await;
+    let sentence = "it refuses its configuration (policy.tested): it is not to my taste";
+    assert_eq!(error.to_string(), sentence);
+}
+
+/// Two megabytes of refusal; the operator is spared most of it.
+#[tokio::test]
+async fn long_refusal() {
+    let error = refusal_of(plan_of("long-refusal")).await;
+    assert!(matches!(error, LoadError::Refused { .. }), "{error}");
+    assert!(error.to_string().len() < 5_000);
+}
+
+#[tokio::test]
+async fn long_replacement() {
+    ends_in(
+        "long-replacement",
+        "on-delta",
+        Class::Output,
+        "too much data",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn many_deltas() {
+    ends_in("many-deltas", "on-request", Class::Output, "too much data").await;
+}
+
+#[tokio::test]
+async fn far_choice() {
+    ends_in("far-choice", "on-request", Class::Output, "past the 128th").await;
+}
+
+/// The largest number that there is; one more than it is none.
+#[tokio::test]
+async fn farthest_choice() {
+    ends_in(
+        "farthest-choice",
+        "on-request",
+        Class::Output,
+        "past the 128th",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn code_with_a_header() {
+    ends_in("code-with-a-header", "on-request", Class::Output, CODE).await;
+}
+
+#[tokio::test]
+async fn code_with_a_header_mid_stream() {
+    ends_in(
+        "code-with-a-header-mid-stream",
+        "on-delta",
+        Class::Output,
+        CODE,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn hold_at_the_end() {
+    ends_in(
+        "hold-at-the-end",
+        "on-end",
+        Class::Misuse,
+        "answered on-end with hold",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn odd_finding() {
+    ends_in(
+        "odd-finding",
+        "on-request",
+        Class::Output,
+        "a finding's code must match",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn odd_tag() {
+    ends_in(
+        "odd-tag",
+        "on-request",
+        Class::Output,
+        "a tag's key and value must match",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn segment_out_of_range() {
+    ends_in(
+        "segment-out-of-range",
+        "on-request",
+        Class::Misuse,
+        "no segment 1000000",
+    )
+    .await;
+}
+
+/// A message goes into a body, where it can break nothing.
+#[tokio::test]
+async fn message_with_a_header() {
+    let denial = denial_of("message-with-a-header").await;
+    assert_eq!(denial.message, "no\r\nset-cookie: a=b");
+}
+
+#[tokio::test]
+async fn long_message() {
+    let denial = denial_of("long-message").await;
+    assert_eq!(
+        denial.message,
+        "é".repeat(2048),
+        "cut where a character ends"
+    );
+}
+
+/// No status: the usual one of a denial.
+#[tokio::test]
+async fn status_of_success() {
+    let denial = denial_of("status-of-success").await;
+    assert_eq!((denial.status, &*denial.message), (None, "fine"));
+}
+
+async fn denial_of(misdeed: &str) -> Denial {
+    let loaded = guest_that(misdeed).await;
+    match loaded.started().await.on_request().await.unwrap().verdict {
+        Verdict::Deny(denial) => denial,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn edits_then_denial() {
+    let loaded = guest_that("edits-then-denial").await;
+    let requested = loaded.started().await.on_request().await.unwrap();
+    assert!(matches!(requested.verdict, Verdict::Deny(_)));
+    assert!(
+        requested.request.is_none(),
+        "a denial drops what was edited"
+    );
+}
+
+#[tokio::test]
+async fn edits_then_trap() {
+    let loaded = guest_that("edits-then-trap").await;
+    let mut instance = loaded.started().await;
+    let failure = instance.on_request().await.err().unwrap();
+    is(&failure, Class::Trap, "unreachable");
+    loaded.recovers(instance).await;
+    // A good one's edits do arrive: the tests above would hold of a host that drops all of them.
+    let good = crate::forged::policy_that_edits().await;
+    let mut instance = good.started().await;
+    let edited = instance.on_request().await.unwrap().request.unwrap();
+    assert_eq!(edited.segments(0)[0].text, "edited");
+    assert_eq!(Request::small().segments(0)[0].text, "hello");
+}

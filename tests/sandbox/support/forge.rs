@@ -1,0 +1,138 @@
+//! Policies written as core WebAssembly, for what a compiler wouldn't do.
+//!
+//! A [`Forged`] begins as a policy that does nothing wrong; a test replaces the function that it is about. Its memory: texts from
+//! 64 on, what the functions return from 1024 on (see the addresses below), what the host hands over at 8192.
+
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+const POLICY: &str = "witgate:policy/policy@0.1.0";
+
+/// Where each function's result lies, before a test changes it.
+pub(crate) const DESCRIPTION: u32 = 1024;
+pub(crate) const CONFIGURED: u32 = 1088;
+pub(crate) const VERDICT: u32 = 1152;
+pub(crate) const OPENED: u32 = 1216;
+pub(crate) const EDIT: u32 = 1280;
+
+/// The bodies of a policy's functions, in WebAssembly's text format.
+pub(crate) struct Forged {
+    pub(crate) world: &'static str,
+    /// More imports; they come first.
+    pub(crate) imports: String,
+    /// Anything else at the module's end.
+    pub(crate) extra: String,
+    pub(crate) memory: &'static str,
+    pub(crate) realloc: String,
+    pub(crate) describe: String,
+    pub(crate) configure: String,
+    pub(crate) constructor: String,
+    pub(crate) on_request: String,
+    pub(crate) on_answer: String,
+    pub(crate) on_complete: String,
+    pub(crate) on_delta: String,
+    pub(crate) on_end: String,
+    pub(crate) destructor: String,
+}
+
+impl Default for Forged {
+    fn default() -> Self {
+        let address = |address: u32| format!("i32.const {address}");
+        Forged {
+            world: "policy-component",
+            imports: String::new(),
+            extra: String::new(),
+            memory: r#"(memory (export "memory") 4)"#,
+            realloc: "i32.const 8192".into(),
+            describe: address(DESCRIPTION),
+            configure: address(CONFIGURED),
+            constructor: "(call $new-exchange (i32.const 1))".into(),
+            on_request: address(VERDICT),
+            on_answer: format!(
+                "(i32.store (i32.const {}) (call $new-passage (i32.const 1))) (i32.const {OPENED})",
+                OPENED + 4
+            ),
+            on_complete: String::new(),
+            on_delta: address(EDIT),
+            on_end: address(EDIT),
+            destructor: String::new(),
+        }
+    }
+}
+
+impl Forged {
+    /// The module, with the contract's names and types.
+    pub(crate) fn module(&self) -> Vec<u8> {
+        let Forged {
+            imports,
+            extra,
+            memory,
+            realloc,
+            describe,
+            configure,
+            constructor,
+            ..
+        } = self;
+        let Forged {
+            on_request,
+            on_answer,
+            on_complete,
+            on_delta,
+            on_end,
+            destructor,
+            ..
+        } = self;
+        let text = format!(
+            r#"(module
+  (import "[export]{POLICY}" "[resource-new]exchange" (func $new-exchange (param i32) (result i32)))
+  (import "[export]{POLICY}" "[resource-new]passage" (func $new-passage (param i32) (result i32)))
+  {imports}
+  {memory}
+  (global $state (mut i32) (i32.const 0))
+  (data (i32.const 64) "forged\00\001.0.0")
+  (data (i32.const {DESCRIPTION}) "\40\00\00\00\06\00\00\00\48\00\00\00\05\00\00\00\00\00\00\00")
+  (data (i32.const {CONFIGURED}) "\00\00\00\00\07")
+  (data (i32.const {OPENED}) "\01")
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) {realloc})
+  (func (export "{POLICY}#describe") (result i32) {describe})
+  (func (export "{POLICY}#configure") (param i32 i32) (result i32) {configure})
+  (func (export "{POLICY}#[constructor]exchange") (result i32) {constructor})
+  (func (export "{POLICY}#[method]exchange.on-request") (param i32) (result i32) {on_request})
+  (func (export "{POLICY}#[method]exchange.on-answer")
+    (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32) {on_answer})
+  (func (export "{POLICY}#[method]exchange.on-complete") (param i32) {on_complete})
+  (func (export "{POLICY}#[method]passage.on-delta") (param i32 i32 i32) (result i32) {on_delta})
+  (func (export "{POLICY}#[method]passage.on-end") (param i32 i32 i32) (result i32) {on_end})
+  (func (export "{POLICY}#[dtor]passage") (param i32) {destructor})
+  {extra}
+)"#
+        );
+        wat::parse_str(text).unwrap()
+    }
+
+    /// The component.
+    pub(crate) fn component(&self) -> Vec<u8> {
+        let mut module = self.module();
+        let mut resolve = Resolve::default();
+        let (package, _) = resolve
+            .push_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../wit"))
+            .unwrap();
+        let world = resolve.select_world(&[package], Some(self.world)).unwrap();
+        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+        let mut encoder = ComponentEncoder::default().module(&module).unwrap();
+        encoder.encode().unwrap()
+    }
+}
+
+/// `i32.store`s that put those words one after the other, then that address as the result.
+pub(crate) fn returning(address: u32, words: &[u32]) -> String {
+    let mut body = String::new();
+    for (place, word) in words.iter().enumerate() {
+        let at = address as usize + place * 4;
+        body.push_str(&format!(
+            "(i32.store (i32.const {at}) (i32.const {})) ",
+            *word as i32
+        ));
+    }
+    body + &format!("(i32.const {address})")
+}

@@ -1,0 +1,191 @@
+//! What every test needs: the guest, a sandbox to run it in, a request to show it.
+
+pub(crate) mod forge;
+pub(crate) mod guest;
+pub(crate) mod log;
+mod request;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use serde_json::{Value, json};
+use witgate::config::{Limits, OnError};
+use witgate::metrics::Metrics;
+use witgate::policy::engine::EngineSettings;
+use witgate::policy::types::{Channel, Ending};
+use witgate::policy::{
+    Class, Failure, Instance, LoadError, Outcome, Passage, Plan, Sandbox, Stage,
+};
+
+pub(crate) use request::Request;
+
+/// Where this binary's files may go; cargo keeps it between runs.
+pub(crate) fn folder() -> &'static Path {
+    Path::new(env!("CARGO_TARGET_TMPDIR"))
+}
+
+/// Small, so that a test can use up its slots.
+pub(crate) fn settings() -> EngineSettings {
+    EngineSettings {
+        exchanges: 16,
+        stages: 2,
+        cache: Some(compiled()),
+        ..EngineSettings::default()
+    }
+}
+
+/// Compiled components, kept between runs.
+fn compiled() -> PathBuf {
+    folder().join("compiled")
+}
+
+/// The engine that tests share. What has to count its slots makes one of its own.
+pub(crate) fn sandbox() -> &'static Sandbox {
+    static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
+    SANDBOX.get_or_init(|| Sandbox::new(settings()).unwrap())
+}
+
+/// A plan with default limits.
+pub(crate) fn plan(settings: &Value) -> Plan {
+    Plan {
+        id: "tested".into(),
+        on_error: OnError::Deny,
+        limits: Limits::default(),
+        grants: Vec::new(),
+        settings: settings.to_string(),
+        pinned: None,
+    }
+}
+
+/// The plan that makes the guest do that.
+pub(crate) fn plan_of(misdeed: &str) -> Plan {
+    plan(&json!({ "misdeed": misdeed }))
+}
+
+/// A stage that is loaded, with counters of its own.
+pub(crate) struct Loaded {
+    pub(crate) stage: Arc<Stage>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// Loads a component in the shared sandbox.
+pub(crate) async fn load(plan: Plan, component: &[u8]) -> Result<Loaded, LoadError> {
+    load_in(sandbox(), plan, component).await
+}
+
+/// Loads a component in a sandbox of the test's own.
+pub(crate) async fn load_in(
+    sandbox: &Sandbox,
+    plan: Plan,
+    component: &[u8],
+) -> Result<Loaded, LoadError> {
+    let metrics = Arc::new(Metrics::new());
+    let stage = sandbox.load(plan, component, None, &metrics).await?;
+    Ok(Loaded { stage, metrics })
+}
+
+/// The hostile guest, told to do that; it loads, since it behaves in the self-test.
+pub(crate) async fn guest_that(misdeed: &str) -> Loaded {
+    load(plan_of(misdeed), guest::component()).await.unwrap()
+}
+
+/// Why the hostile guest can't be loaded, told to do that.
+pub(crate) async fn refusal_of(plan: Plan) -> LoadError {
+    refused(plan, guest::component()).await
+}
+
+/// Why that component can't be loaded.
+pub(crate) async fn refused(plan: Plan, component: &[u8]) -> LoadError {
+    match load(plan, component).await {
+        Ok(_) => panic!("it loaded"),
+        Err(error) => error,
+    }
+}
+
+impl Loaded {
+    /// An exchange with an ordinary request.
+    pub(crate) async fn start(&self) -> Result<Instance, Failure> {
+        Instance::start(&self.stage, Request::small()).await
+    }
+
+    /// An exchange that begins well.
+    pub(crate) async fn started(&self) -> Instance {
+        self.start().await.unwrap()
+    }
+
+    /// An exchange whose answer has begun.
+    pub(crate) async fn answering(&self) -> (Instance, Passage) {
+        let mut instance = self.started().await;
+        let passage = instance
+            .on_answer(0, &Channel::Content)
+            .await
+            .unwrap()
+            .unwrap();
+        (instance, passage)
+    }
+
+    /// Instances that are alive.
+    pub(crate) fn live(&self) -> i64 {
+        self.metrics.instances_live.get()
+    }
+
+    /// After a failed call: the instance is lost and says so, `on-complete` runs on a fresh one, and nothing is left.
+    pub(crate) async fn recovers(&self, mut failed: Instance) {
+        assert!(failed.is_lost(), "the instance counts as lost");
+        let again = failed.on_complete(outcome()).await.unwrap_err();
+        assert_eq!(
+            again.class,
+            Class::Host,
+            "a lost instance is not entered: {again}"
+        );
+        drop(failed);
+        assert_eq!(self.live(), 0);
+        let mut fresh = self.started().await;
+        fresh.on_complete(outcome()).await.unwrap();
+        drop(fresh);
+        assert_eq!(self.live(), 0);
+    }
+}
+
+/// A failure of that class, whose sentence has those words.
+#[track_caller]
+pub(crate) fn is(failure: &Failure, class: Class, words: &str) {
+    assert_eq!(failure.class, class, "{failure}");
+    assert!(
+        failure.message.contains(words),
+        "«{}» lacks «{words}»",
+        failure.message
+    );
+}
+
+/// A load error at that step, of that class, whose sentence has those words.
+#[track_caller]
+pub(crate) fn failed_in(error: &LoadError, expected: &str, class: Class, words: &str) {
+    match error {
+        LoadError::Failed { step, failure } => {
+            assert_eq!(*step, expected, "{error}");
+            is(failure, class, words);
+        }
+        LoadError::SelfTest { hook, failure } => {
+            assert_eq!(format!("self-test {hook}"), expected, "{error}");
+            is(failure, class, words);
+        }
+        other => panic!("another error: {other}"),
+    }
+}
+
+/// How an ordinary exchange ended.
+pub(crate) fn outcome() -> Arc<Outcome> {
+    Arc::new(Outcome {
+        ended: Ending::Completed,
+        model: Some("llama".into()),
+        target: Some("cerebras".into()),
+        status: Some(200),
+        finish_reasons: vec!["stop".into()],
+        tokens: None,
+        stages: Vec::new(),
+        tags: Vec::new(),
+        first_delta_us: Some(1),
+        total_us: 2,
+    })
+}
