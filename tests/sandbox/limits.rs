@@ -1,1 +1,65 @@
-//! limits
+//! How far the limits go.
+
+use std::time::Duration;
+
+use witgate::config::Limits;
+use witgate::policy::types::Role;
+use witgate::policy::{Class, Instance};
+
+use crate::support::{Request, guest, guest_that, is, load, plan_of};
+
+/// 50 ms and 20 ms for each MiB.
+#[tokio::test]
+async fn request_cpu_grows_with_the_request() {
+    let loaded = guest_that("loop-in-on-request").await;
+    for (mebibytes, limit) in [(0, "of 50 ms"), (1, "of 70 ms"), (5, "of 150 ms")] {
+        let request = Request::saying("x".repeat(mebibytes << 20));
+        assert_eq!(request.messages(), [Role::User]);
+        let mut instance = Instance::start(&loaded.stage, request).await.unwrap();
+        let failure = instance.on_request().await.err().unwrap();
+        is(&failure, Class::Deadline, limit);
+    }
+}
+
+#[tokio::test]
+async fn limits_are_the_stage_s_own() {
+    assert_eq!(Limits::default().memory, 64 << 20);
+    let mut plan = plan_of("steps-in-on-request");
+    plan.limits.memory = 8 << 20;
+    let small = load(plan, guest::component()).await.unwrap();
+    let failure = small.started().await.on_request().await.err().unwrap();
+    is(&failure, Class::Memory, "over its limit of 8388608");
+
+    let mut plan = plan_of("loop-in-on-delta");
+    plan.limits.delta_cpu = Duration::from_millis(11);
+    let slow = load(plan, guest::component()).await.unwrap();
+    let (mut instance, passage) = slow.answering().await;
+    let failure = instance.on_delta(&passage, "hello").await.unwrap_err();
+    is(&failure, Class::Deadline, "limit of 11 ms");
+}
+
+/// What the host copies for a guest is counted as the guest's: a host call is one tick to the clock, however long it takes.
+#[tokio::test]
+async fn copies_by_the_host_are_counted() {
+    let loaded = guest_that("segments-in-on-request").await;
+    let (request, reads) = Request::counting("x".repeat(8 << 20));
+    let mut instance = Instance::start(&loaded.stage, request).await.unwrap();
+    let failure = instance.on_request().await.err().unwrap();
+    is(&failure, Class::Deadline, "limit of 210 ms");
+    // 8 ticks each.
+    let reads = reads.load(std::sync::atomic::Ordering::Relaxed);
+    assert!((1..=27).contains(&reads), "{reads} reads of 8 MiB");
+}
+
+/// An answer may be as long again as twice what was given, and 256 KiB.
+#[tokio::test]
+async fn a_long_delta_may_have_a_long_replacement() {
+    let good = guest_that("").await;
+    let (mut instance, passage) = good.answering().await;
+    let text = "hello!".repeat(1 << 15);
+    let edit = instance.on_delta(&passage, &text).await.unwrap();
+    assert_eq!(
+        edit,
+        witgate::policy::types::Edit::Replace(text.replace('!', "."))
+    );
+}

@@ -1,1 +1,212 @@
-//! loading
+//! What is no policy, or not the one that was meant, or one that asks for too much: each has its sentence.
+
+use serde_json::json;
+use witgate::policy::{CONTRACT, Class, LoadError, MAX_SIZE, inspect};
+
+use crate::support::forge::Forged;
+use crate::support::{failed_in, guest, load, plan, plan_of, refusal_of, refused};
+
+async fn refusal(bytes: &[u8]) -> LoadError {
+    refused(plan(&json!({})), bytes).await
+}
+
+/// A component without code, in WebAssembly's text format.
+async fn refusal_of_text(text: &str) -> LoadError {
+    refusal(&wat::parse_str(text).unwrap()).await
+}
+
+#[tokio::test]
+async fn empty_file() {
+    assert!(matches!(refusal(b"").await, LoadError::Empty));
+}
+
+#[tokio::test]
+async fn not_wasm() {
+    assert!(matches!(
+        refusal(b"\x7fELF and so on").await,
+        LoadError::NotWasm
+    ));
+}
+
+#[tokio::test]
+async fn core_module() {
+    assert!(matches!(
+        refusal(&Forged::default().module()).await,
+        LoadError::CoreModule
+    ));
+}
+
+#[tokio::test]
+async fn too_large() {
+    let mut bytes = guest::component().to_vec();
+    bytes.resize(MAX_SIZE + 1, 0);
+    let error = refusal(&bytes).await;
+    assert!(
+        matches!(error, LoadError::TooLarge { size } if size == MAX_SIZE + 1),
+        "{error}"
+    );
+}
+
+/// However much of it is there, and whichever byte is another: an error or an inspection, never a panic.
+#[test]
+fn truncated_or_damaged() {
+    let whole = guest::component();
+    for length in (0..whole.len()).step_by(997) {
+        assert!(
+            inspect(&whole[..length]).is_err(),
+            "the first {length} bytes pass for all"
+        );
+    }
+    let mut damaged = whole.to_vec();
+    for place in (0..whole.len()).step_by(613) {
+        damaged[place] ^= 0xff;
+        let _ = inspect(&damaged);
+        damaged[place] = whole[place];
+    }
+    assert!(inspect(&damaged).is_ok());
+}
+
+#[tokio::test]
+async fn truncated() {
+    let whole = guest::component();
+    let error = refusal(&whole[..whole.len() / 2]).await;
+    assert!(matches!(error, LoadError::Broken(_)), "{error}");
+    assert!(error.to_string().contains("still being written?"));
+}
+
+#[tokio::test]
+async fn wrong_world() {
+    assert!(matches!(
+        refusal_of_text("(component)").await,
+        LoadError::NotAPolicy
+    ));
+    let other =
+        r#"(component (instance $i) (export "wasi:http/incoming-handler@0.2.0" (instance $i)))"#;
+    assert!(matches!(
+        refusal_of_text(other).await,
+        LoadError::NotAPolicy
+    ));
+}
+
+#[tokio::test]
+async fn wrong_version_of_the_contract() {
+    for version in ["0.2.0", "1.0.0", "0.0.9"] {
+        let text = format!(
+            r#"(component (instance $i) (export "witgate:policy/policy@{version}" (instance $i)))"#
+        );
+        let error = refusal_of_text(&text).await;
+        assert!(
+            matches!(&error, LoadError::WrongVersion { found } if found == version),
+            "{error}"
+        );
+        assert!(error.to_string().contains(CONTRACT));
+    }
+}
+
+#[tokio::test]
+async fn right_name_and_wrong_shape() {
+    let empty = r#"(component (instance $i) (export "witgate:policy/policy@0.1.0" (instance $i)))"#;
+    let error = refusal_of_text(empty).await;
+    assert!(matches!(error, LoadError::Misfit(_)), "{error}");
+}
+
+#[tokio::test]
+async fn journal_without_the_grant() {
+    let forged = Forged {
+        world: "policy-component-with-all-grants",
+        imports: r#"(import "witgate:policy/journal@0.1.0" "append" (func (param i32 i32 i32)))"#
+            .into(),
+        ..Forged::default()
+    };
+    let error = refusal(&forged.component()).await;
+    assert!(
+        matches!(&error, LoadError::NotGranted(grant) if grant == "journal"),
+        "{error}"
+    );
+    assert!(error.to_string().contains("`grants: [journal]`"), "{error}");
+    let mut granted = plan(&json!({}));
+    granted.grants = vec![witgate::config::Grant::Journal];
+    assert!(load(granted, &forged.component()).await.is_ok());
+}
+
+#[tokio::test]
+async fn grants_that_are_not_offered() {
+    for grant in ["counters", "kv", "http", "everything"] {
+        let error = refusal_of_text(&importing(&format!("witgate:policy/{grant}@0.1.0"))).await;
+        assert!(
+            matches!(&error, LoadError::NotOffered(name) if name == grant),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn imports_that_no_policy_is_given() {
+    for import in [
+        "wasi:http/types@0.2.0",
+        "wasi:keyvalue/store@0.2.0",
+        "evil:thing/x@1.0.0",
+        "thing",
+    ] {
+        let error = refusal_of_text(&importing(import)).await;
+        assert!(
+            matches!(&error, LoadError::UnknownImport(name) if name == import),
+            "{error}"
+        );
+    }
+}
+
+fn importing(import: &str) -> String {
+    format!(
+        r#"(component (import "{import}" (instance))
+            (instance $i) (export "witgate:policy/policy@0.1.0" (instance $i)))"#
+    )
+}
+
+#[tokio::test]
+async fn digest_mismatch() {
+    let component = Forged::default().component();
+    let found = inspect(&component).unwrap().digest;
+    let mut pinned = plan(&json!({}));
+    pinned.pinned = Some(found.to_uppercase());
+    assert!(load(pinned.clone(), &component).await.is_ok());
+    let wrong = format!("sha256:{}", "0".repeat(64));
+    pinned.pinned = Some(wrong.clone());
+    let error = refused(pinned, &component).await;
+    assert!(
+        error.to_string().contains(&found) && error.to_string().contains(&wrong),
+        "{error}"
+    );
+    assert!(matches!(error, LoadError::WrongDigest { .. }));
+}
+
+/// It takes its configuration and then falls over in each hook: no exchange has to find that out.
+#[tokio::test]
+async fn what_fails_from_the_start_is_found_by_the_self_test() {
+    for (hook, step) in [
+        ("constructor", "start"),
+        ("on-request", "on-request"),
+        ("on-answer", "on-answer"),
+        ("on-end", "on-end"),
+        ("on-complete", "on-complete"),
+    ] {
+        let settings = json!({"misdeed": format!("trap-in-{hook}"), "from_the_start": true});
+        let error = refusal_of(plan(&settings)).await;
+        failed_in(
+            &error,
+            &format!("self-test {step}"),
+            Class::Trap,
+            "unreachable",
+        );
+    }
+}
+
+#[tokio::test]
+async fn settings_that_the_policy_does_not_know() {
+    let error = refusal_of(plan_of("be-nice")).await;
+    assert!(matches!(error, LoadError::Refused { .. }), "{error}");
+    assert!(
+        error.to_string().ends_with("there is no misdeed be-nice"),
+        "{error}"
+    );
+}

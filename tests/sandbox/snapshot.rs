@@ -1,1 +1,120 @@
-//! snapshot
+//! The configured snapshot: the same bytes and settings make the same one, wherever.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::json;
+use witgate::config::Config;
+use witgate::gateway::Blueprint;
+use witgate::policy::engine::EngineSettings;
+use witgate::policy::{Plan, Ready, Sandbox};
+
+use crate::support::{guest, load_in, plan, plan_of, sandbox, settings};
+
+/// Set for the child: where it finds the cache, and where it writes what it found.
+const CACHE: &str = "WITGATE_TEST_CACHE";
+const ANSWER: &str = "WITGATE_TEST_ANSWER";
+
+fn with_cache(cache: PathBuf) -> Sandbox {
+    Sandbox::new(EngineSettings {
+        cache: Some(cache),
+        ..settings()
+    })
+    .unwrap()
+}
+
+async fn digest(sandbox: &Sandbox, plan: Plan) -> String {
+    let loaded = load_in(sandbox, plan, guest::component()).await.unwrap();
+    loaded.stage.snapshot_digest().unwrap().to_owned()
+}
+
+/// Its settings hold what hashes and clocks could make different.
+fn drawing() -> Plan {
+    plan_of("draw-in-configure")
+}
+
+fn files(folder: &Path) -> usize {
+    let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+    entries
+        .map(|entry| match entry.file_type().unwrap().is_dir() {
+            true => files(&entry.path()),
+            // The cache writes statistics beside its entries in its own time.
+            false => usize::from(entry.path().extension().is_none()),
+        })
+        .sum()
+}
+
+/// Runs itself once more, as the other process.
+#[tokio::test]
+async fn the_same_in_this_process_and_in_another() {
+    if let (Some(cache), Some(answer)) = (std::env::var_os(CACHE), std::env::var_os(ANSWER)) {
+        let found = digest(&with_cache(cache.into()), drawing()).await;
+        return std::fs::write(answer, found).unwrap();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (cache, answer) = (folder.path().join("cache"), folder.path().join("answer"));
+    let here = with_cache(cache.clone());
+    let first = digest(&here, drawing()).await;
+    let compiled = files(&cache);
+    assert!(compiled > 0, "something was kept");
+    assert_eq!(digest(&here, drawing()).await, first);
+    assert_eq!(digest(&with_cache(cache.clone()), drawing()).await, first);
+
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "snapshot::the_same_in_this_process_and_in_another",
+        ])
+        .env(CACHE, &cache)
+        .env(ANSWER, &answer)
+        .output()
+        .unwrap();
+    assert!(
+        child.status.success(),
+        "{}",
+        String::from_utf8_lossy(&child.stdout)
+    );
+    assert_eq!(std::fs::read_to_string(answer).unwrap(), first);
+    assert_eq!(
+        files(&cache),
+        compiled,
+        "nothing was compiled a second time"
+    );
+
+    // Another configuration is another snapshot, and does compile.
+    let other = plan(&json!({"misdeed": "draw-in-configure", "note": "another"}));
+    assert_ne!(digest(&here, other).await, first);
+    assert!(files(&cache) > compiled);
+}
+
+#[tokio::test]
+async fn another_configuration_makes_another() {
+    let sandbox = sandbox();
+    let digests = [
+        digest(sandbox, plan(&json!({}))).await,
+        digest(sandbox, plan_of("peek")).await,
+        digest(sandbox, plan_of("trap-in-on-delta")).await,
+    ];
+    assert!(digests[0] != digests[1] && digests[1] != digests[2] && digests[0] != digests[2]);
+}
+
+#[tokio::test]
+async fn bundled_policies_load_as_snapshots() {
+    let blueprint = Blueprint::read(Config::embedded().unwrap()).unwrap();
+    let stages = &blueprint.config.stages;
+    assert_eq!(stages.len(), 3);
+    for stage in stages {
+        let component = blueprint.component(stage);
+        let first = load_in(sandbox(), Plan::from(stage), component)
+            .await
+            .unwrap();
+        match first.stage.ready() {
+            Ready::Snapshot => {}
+            Ready::PerInstance(why) => panic!("{}: {why}", stage.id),
+        }
+        let again = load_in(sandbox(), Plan::from(stage), component)
+            .await
+            .unwrap();
+        assert_eq!(first.stage.snapshot_digest(), again.stage.snapshot_digest());
+    }
+}

@@ -387,11 +387,14 @@ impl Exchange {
                 return Ok(Ending::Denied);
             }
             if let Err(Broken::Stage(stage)) = step {
-                // What other stages had let out before it failed still goes, unless nothing has.
+                // What had passed every stage before it failed still goes, unless nothing has gone yet.
                 let error = heads::failed(&self.stages, stage);
                 if !sending.began() {
                     self.refuse(sending.out, error, told);
                     return Ok(Ending::Faulted);
+                }
+                if let Some(bytes) = streamer.take(read.as_ref()) {
+                    sending.send(&self.live, &self.stages, told, bytes).await?;
                 }
                 return self.cut(sending, told, error, Ending::Faulted).await;
             }

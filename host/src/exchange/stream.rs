@@ -65,6 +65,8 @@ struct Carrier {
     raw: Bytes,
     data: Bytes,
     fates: SmallVec<[Fate; 2]>,
+    /// Comments and blank lines that came behind it: they keep their place.
+    after: Vec<Bytes>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -84,6 +86,7 @@ impl Carrier {
             raw: event.raw.clone(),
             data: data.clone(),
             fates: smallvec![Fate::Waiting; pieces],
+            after: Vec::new(),
         }
     }
 
@@ -157,7 +160,10 @@ impl Streamer {
 
     async fn event(&mut self, stages: &mut Stages, event: Event) -> Result<(), Broken> {
         let Some(data) = event.data.clone() else {
-            self.ready.push(event.raw);
+            match self.carriers.last_mut() {
+                Some(carrier) => carrier.after.push(event.raw),
+                None => self.ready.push(event.raw),
+            }
             return Ok(());
         };
         if event.is_done() {
@@ -263,10 +269,10 @@ impl Streamer {
         }
         // Nearly every chunk: one text, and it goes as it came.
         let mine = |out: &Out| matches!(out, Out::AsCame(place) if place.chunk == number);
-        if chunk.pieces.len() == 1 && self.outs.len() == 1 && mine(&self.outs[0]) {
+        if fault.is_ok() && chunk.pieces.len() == 1 && self.outs.len() == 1 && mine(&self.outs[0]) {
             self.outs.clear();
             self.ready.push(event.raw);
-            return fault_to_broken(fault);
+            return Ok(());
         }
         self.finish_step(
             stages,
@@ -299,6 +305,11 @@ impl Streamer {
         current: Option<Current<'_>>,
         fault: Result<(), Fault>,
     ) -> Result<(), Broken> {
+        if fault.is_err() {
+            // Of the step in which a stage failed nothing goes out: no finish either.
+            self.outs.clear();
+            return fault_to_broken(fault);
+        }
         let mut outs = std::mem::take(&mut self.outs);
         let mut here = current
             .as_ref()
@@ -358,7 +369,7 @@ impl Streamer {
             self.emit_current(current, here)?;
         }
         self.ready.append(&mut last);
-        fault_to_broken(fault)
+        Ok(())
     }
 
     fn resolve(
@@ -378,7 +389,7 @@ impl Streamer {
         let carrier = &mut self.carriers[at];
         carrier.fates[usize::from(place.piece - carrier.first)] = fate;
         if !carrier.waits() {
-            let carrier = self.carriers.remove(at);
+            let mut carrier = self.carriers.remove(at);
             if carrier.fates.iter().all(|fate| *fate == Fate::AsCame) {
                 self.ready.push(carrier.raw);
             } else {
@@ -386,6 +397,7 @@ impl Streamer {
                 let bytes = rewritten(&chunk, &carrier.raw, &carrier.data, &carrier.fates);
                 self.ready.extend(bytes);
             }
+            self.ready.append(&mut carrier.after);
         }
         Ok(())
     }
@@ -409,6 +421,9 @@ impl Streamer {
             let mine = chunk.pieces.iter().any(|piece| piece.choice == choice);
             if mine && let Ok(Rest::Usage(data)) = without_choices(&carrier.data, &[choice]) {
                 ready.push(sse::event(&data));
+            }
+            if mine {
+                ready.append(&mut carrier.after);
             }
             !mine
         });
@@ -497,6 +512,7 @@ impl Streamer {
                 raw: raw.clone(),
                 data: data.clone(),
                 fates: smallvec![Fate::Waiting; waiting],
+                after: Vec::new(),
             });
             return Ok(());
         }
@@ -516,6 +532,7 @@ impl Streamer {
                 raw: sse::event(&data),
                 data,
                 fates: smallvec![Fate::Waiting],
+                after: Vec::new(),
             });
         }
         let rest = without(data, &slots).map_err(Broken::NotAChunk)?;

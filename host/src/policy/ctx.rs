@@ -430,7 +430,9 @@ impl wit::journal::Host for Ctx {
             request_id: self.request()?.id().into(),
             body: entry,
         };
-        Ok(journal.append(entry).await.map_err(|error| {
+        let written = journal.append(entry).await;
+        self.cpu.waited();
+        Ok(written.map_err(|error| {
             self.journal_failures += 1;
             tracing::error!(stage = %self.stage, "a journal entry was not kept: {error}");
             // The error names the host's paths; the guest needs to know no more than this.

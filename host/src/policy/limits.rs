@@ -95,6 +95,8 @@ pub(super) struct Cpu {
     exchange_limit: u64,
     /// Bytes that the host copied for the guest in this call and that no tick has counted yet.
     copied: usize,
+    /// Whether the guest waited since the last tick: that tick found it waiting.
+    waited: bool,
 }
 
 impl Cpu {
@@ -110,6 +112,12 @@ impl Cpu {
         self.call = 0;
         self.call_limit = ticks(limit);
         self.copied = 0;
+        self.waited = false;
+    }
+
+    /// The guest waited for the host, which isn't its own running time.
+    pub(super) fn waited(&mut self) {
+        self.waited = true;
     }
 
     /// The guest asked for that much: a host call may take many ticks, and only one of them would be seen.
@@ -128,10 +136,10 @@ fn ticks(limit: Duration) -> u64 {
 /// its turn isn't counted: the deadline is set anew when it goes on.
 pub(super) fn on_tick(mut store: StoreContextMut<'_, Ctx>) -> wasmtime::Result<UpdateDeadline> {
     let cpu = &mut store.data_mut().cpu;
-    let copying = (cpu.copied / COPIED_PER_TICK) as u64;
+    let ticks = u64::from(!std::mem::take(&mut cpu.waited)) + (cpu.copied / COPIED_PER_TICK) as u64;
     cpu.copied %= COPIED_PER_TICK;
-    cpu.call = cpu.call.saturating_add(1 + copying);
-    cpu.exchange = cpu.exchange.saturating_add(1 + copying);
+    cpu.call = cpu.call.saturating_add(ticks);
+    cpu.exchange = cpu.exchange.saturating_add(ticks);
     let over = |limit: u64| OverBudget {
         limit_ms: limit.saturating_sub(1),
     };

@@ -52,6 +52,9 @@ pub enum LoadError {
     /// WebAssembly that doesn't parse or validate.
     #[error("it isn't a valid component: {0}; was it cut short, or still being written?")]
     Broken(String),
+    /// A good component that the engine can't take.
+    #[error("it can't be compiled here: {0}")]
+    Uncompiled(String),
     /// A component that exports something else.
     #[error(
         "it doesn't export witgate:policy/policy, so it is a component but not a policy; the SDK's export! macro does that"
@@ -208,7 +211,7 @@ impl Sandbox {
 
     pub(super) fn compile(&self, bytes: &[u8]) -> Result<Component, LoadError> {
         Component::from_binary(&self.engine, bytes)
-            .map_err(|error| LoadError::Broken(error.root_cause().to_string()))
+            .map_err(|error| LoadError::Uncompiled(error.root_cause().to_string()))
     }
 
     /// Links what the grants allow and nothing else.

@@ -83,6 +83,14 @@ impl Reply {
         data(self.text()).last() == Some("[DONE]")
     }
 
+    /// The same where there may be an error in its place.
+    pub fn said_or_nothing(&self) -> Said {
+        match self.status {
+            200 => self.said(),
+            _ => Said::default(),
+        }
+    }
+
     /// What was said, streamed or whole.
     pub fn said(&self) -> Said {
         let mut said = Said::default();

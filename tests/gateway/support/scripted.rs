@@ -15,6 +15,8 @@ use tokio_util::sync::CancellationToken;
 pub enum Step {
     /// Writes this, as one chunk.
     Write(String),
+    /// Writes this in two chunks.
+    Cut(Vec<u8>),
     /// Waits until the test lets it go on.
     Gate,
     /// Writes this so many times, and notes when it can't write on for a while.
@@ -42,6 +44,14 @@ impl Scripted {
         Self::serve_as("200 OK", "text/event-stream; charset=utf-8", steps).await
     }
 
+    /// How far the cuts of [`cutting`](Scripted::cutting) are apart, in bytes.
+    pub const STRIDE: usize = 5;
+
+    /// Writes these bytes in two pieces, and cuts them elsewhere for each request.
+    pub async fn cutting(bytes: &str) -> Self {
+        Self::serve(vec![Step::Cut(bytes.as_bytes().to_vec())]).await
+    }
+
     pub async fn serve_as(status: &'static str, kind: &'static str, steps: Vec<Step>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let scripted = Scripted {
@@ -59,6 +69,7 @@ impl Scripted {
             gate: scripted.gate.clone(),
             written: scripted.written.clone(),
             blocked: scripted.blocked.clone(),
+            cut: AtomicU64::new(0),
         };
         let (player, stop) = (Arc::new(player), scripted.stop.clone());
         tokio::spawn(stop.run_until_cancelled_owned(async move {
@@ -90,6 +101,8 @@ struct Player {
     gate: Arc<Semaphore>,
     written: Arc<AtomicU64>,
     blocked: CancellationToken,
+    /// Where the next cut is.
+    cut: AtomicU64,
 }
 
 impl Player {
@@ -98,7 +111,15 @@ impl Player {
         stream.write_all(self.head.as_bytes()).await?;
         for step in &self.steps {
             match step {
-                Step::Write(text) => write(&mut stream, text).await?,
+                Step::Write(text) => write(&mut stream, text.as_bytes()).await?,
+                Step::Cut(bytes) => {
+                    let at = self.cut.fetch_add(Scripted::STRIDE as u64, Ordering::Relaxed) as usize % bytes.len();
+                    let (before, after) = bytes.split_at(at.max(1));
+                    write(&mut stream, before).await?;
+                    // What is written is on its way before the rest follows.
+                    tokio::task::yield_now().await;
+                    write(&mut stream, after).await?;
+                }
                 Step::Gate => self.gate.acquire().await.unwrap().forget(),
                 Step::Flood(text, times) => {
                     for _ in 0..*times {
@@ -116,7 +137,7 @@ impl Player {
     }
 
     async fn flood(&self, stream: &mut TcpStream, text: &str) -> std::io::Result<()> {
-        let mut writing = std::pin::pin!(write(stream, text));
+        let mut writing = std::pin::pin!(write(stream, text.as_bytes()));
         if tokio::time::timeout(HELD_BACK, writing.as_mut())
             .await
             .is_err()
@@ -129,9 +150,9 @@ impl Player {
     }
 }
 
-async fn write(stream: &mut TcpStream, text: &str) -> std::io::Result<()> {
-    let chunk = format!("{:x}\r\n{text}\r\n", text.len());
-    stream.write_all(chunk.as_bytes()).await
+async fn write(stream: &mut TcpStream, bytes: &[u8]) -> std::io::Result<()> {
+    let length = format!("{:x}\r\n", bytes.len());
+    stream.write_all(&[length.as_bytes(), bytes, b"\r\n"].concat()).await
 }
 
 async fn read_request(stream: &mut TcpStream) -> std::io::Result<()> {

@@ -1,10 +1,11 @@
 //! Never coming back, by computing, by calling the host or by waiting.
 
-use serde_json::json;
-use witgate::policy::{Class, LoadError};
+use std::time::Duration;
+
+use witgate::policy::Class;
 
 use super::ends_in;
-use crate::support::{failed_in, guest_that, plan_of, refusal_of};
+use crate::support::{failed_in, guest, guest_that, is, load, plan_of, refusal_of};
 
 const RAN: &str = "ran for longer than its limit of";
 const WAITED: &str = "waited for longer than";
@@ -187,12 +188,23 @@ async fn targets_in_on_request() {
     .await;
 }
 
-/// The same in the self-test, where a component fails before any exchange meets it.
+/// Each call keeps its limit; all of them together don't keep the exchange's.
 #[tokio::test]
-async fn a_loop_from_the_start_is_found_by_the_self_test() {
-    let plan =
-        crate::support::plan(&json!({"misdeed": "loop-in-on-request", "from_the_start": true}));
-    let error = refusal_of(plan).await;
-    assert!(matches!(error, LoadError::SelfTest { .. }), "{error}");
-    failed_in(&error, "self-test on-request", Class::Deadline, RAN);
+async fn burn_in_on_delta() {
+    let mut plan = plan_of("burn-in-on-delta");
+    plan.limits.delta_cpu = Duration::from_secs(60);
+    plan.limits.exchange_cpu = Duration::from_millis(30);
+    let loaded = load(plan, guest::component()).await.unwrap();
+    let (mut instance, passage) = loaded.answering().await;
+    let mut calls = 0;
+    let failure = loop {
+        match instance.on_delta(&passage, "hello").await {
+            Ok(_) => calls += 1,
+            Err(failure) => break failure,
+        }
+        assert!(calls < 10_000, "it goes on for ever");
+    };
+    is(&failure, Class::Deadline, "limit of 30 ms");
+    assert!(calls > 0, "the first call was within its own limit");
+    loaded.recovers(instance).await;
 }

@@ -70,7 +70,7 @@ async fn recursion_in_on_request() {
     .await;
 }
 
-/// Its message of seven megabytes goes to standard error, which is cut.
+/// Its message of half a megabyte goes to standard error, which is cut.
 #[tokio::test]
 async fn panic_in_on_request() {
     let log = crate::support::log::Log::new();

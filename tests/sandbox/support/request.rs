@@ -1,6 +1,7 @@
 //! A request as policies see it, and a draft that keeps what they change.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use witgate::policy::types::{Channel, Role, Segment, Target, Tool};
 use witgate::policy::{Draft, RequestView};
@@ -9,6 +10,8 @@ use witgate::policy::{Draft, RequestView};
 #[derive(Clone)]
 pub(crate) struct Request {
     text: String,
+    /// How often the segments were read.
+    reads: Arc<AtomicUsize>,
 }
 
 impl Request {
@@ -17,7 +20,17 @@ impl Request {
     }
 
     pub(crate) fn saying(text: impl Into<String>) -> Arc<dyn RequestView> {
-        Arc::new(Request { text: text.into() })
+        Request::counting(text).0
+    }
+
+    /// And the count of how often its segments are read.
+    pub(crate) fn counting(text: impl Into<String>) -> (Arc<dyn RequestView>, Arc<AtomicUsize>) {
+        let reads = Arc::<AtomicUsize>::default();
+        let request = Request {
+            text: text.into(),
+            reads: Arc::clone(&reads),
+        };
+        (Arc::new(request), reads)
     }
 }
 
@@ -55,6 +68,7 @@ impl RequestView for Request {
     }
 
     fn segments(&self, first_message: u32) -> Vec<Segment> {
+        self.reads.fetch_add(1, Relaxed);
         let only = Segment {
             message: 0,
             role: Role::User,

@@ -1,12 +1,12 @@
 //! What can be done in any hook, and what is done once in `on-request`.
 
-use std::hash::{BuildHasher, RandomState};
 use std::hint::black_box;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::Passage;
 use crate::bindings::exports::witgate::policy::policy as contract;
 use crate::bindings::wasi::clocks::monotonic_clock;
+use crate::bindings::wasi::random::random;
 use crate::bindings::witgate::policy::types::{Finding, Level};
 use crate::bindings::witgate::policy::{host, outcome, request};
 
@@ -16,6 +16,10 @@ pub(crate) fn commit(deed: &str) {
         "loop" => loop {
             black_box(0);
         },
+        "burn" => {
+            let began = Instant::now();
+            while began.elapsed() < Duration::from_millis(3) {}
+        }
         "sleep" => std::thread::sleep(Duration::from_secs(100_000)),
         "naps" => loop {
             std::thread::sleep(Duration::from_nanos(1));
@@ -45,7 +49,7 @@ pub(crate) fn commit(deed: &str) {
             }
         }
         "trap" => core::arch::wasm32::unreachable(),
-        "panic" => panic!("{}", "oh no! ".repeat(1 << 20)),
+        "panic" => panic!("{}", "oh no! ".repeat(1 << 16)),
         "exit" => std::process::exit(0),
         "recursion" => {
             black_box(deeper(black_box(1)));
@@ -85,7 +89,9 @@ pub(crate) fn once(misdeed: &str) {
             core::arch::wasm32::unreachable()
         }
         "flood-of-logs" => (0..1_000).for_each(|n| host::log(Level::Info, &format!("line {n}"))),
-        "flood-of-findings" => (0..1_000).for_each(|n| host::report(&finding(&format!("code-{n}"), None))),
+        "flood-of-findings" => {
+            (0..1_000).for_each(|n| host::report(&finding(&format!("code-{n}"), None)))
+        }
         "flood-of-tags" => {
             let taken = (0..1_000).filter(|n| request::tag("key", &format!("{n}")).is_ok());
             assert_eq!(taken.count(), 16);
@@ -106,17 +112,22 @@ pub(crate) fn edit() {
 }
 
 fn finding(code: &str, detail: Option<String>) -> Finding {
-    Finding { code: code.into(), count: 1, detail }
+    Finding {
+        code: code.into(),
+        count: 1,
+        detail,
+    }
 }
 
-/// A number that a second call doesn't give again.
 pub(crate) fn random() -> u64 {
-    RandomState::new().hash_one(0)
+    random::get_random_u64()
 }
 
 /// Both clocks in one number.
 pub(crate) fn clocks() -> u64 {
-    let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
+    let wall = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_nanos() as u64);
     black_box(Instant::now());
     wall
 }

@@ -21,6 +21,13 @@ mod bindings {
             world hostile {
                 include witgate:policy/policy-component@0.1.0;
                 import wasi:clocks/monotonic-clock@0.2.0;
+                import wasi:random/random@0.2.0;
+            }
+            package wasi:random@0.2.0 {
+                interface random {
+                    get-random-bytes: func(len: u64) -> list<u8>;
+                    get-random-u64: func() -> u64;
+                }
             }
             package wasi:io@0.2.0 {
                 interface poll {
@@ -55,7 +62,11 @@ static DRAWN: AtomicU64 = AtomicU64::new(0);
 /// The misdeed of the moment: none in the self-test.
 fn misdeed() -> &'static str {
     let behave = !FROM_THE_START.load(Relaxed) && request::model() == "self-test";
-    if behave { "" } else { MISDEED.get().map_or("", String::as_str) }
+    if behave {
+        ""
+    } else {
+        MISDEED.get().map_or("", String::as_str)
+    }
 }
 
 /// Does `<deed>-in-<hook>`, if that is the misdeed.
@@ -68,7 +79,12 @@ fn at(hook: &str, misdeed: &str) {
 }
 
 fn deny(code: &str, message: &str) -> Denial {
-    Denial { code: code.into(), message: message.into(), status: None, retry_after: None }
+    Denial {
+        code: code.into(),
+        message: message.into(),
+        status: None,
+        retry_after: None,
+    }
 }
 
 struct Hostile;
@@ -80,11 +96,17 @@ impl contract::Guest for Hostile {
     type Passage = Passage;
 
     fn describe() -> Description {
-        Description { name: "hostile".into(), version: "0.1.0".into(), config_schema: None }
+        Description {
+            name: "hostile".into(),
+            version: "0.1.0".into(),
+            config_schema: None,
+        }
     }
 
     fn configure(config: String) -> Result<Hooks, String> {
-        let named = config.split_once(r#""misdeed":""#).and_then(|(_, rest)| rest.split_once('"'));
+        let named = config
+            .split_once(r#""misdeed":""#)
+            .and_then(|(_, rest)| rest.split_once('"'));
         let misdeed = named.map_or("", |(name, _)| name);
         if !misdeed.is_empty() && !list::MISDEEDS.contains(&misdeed) {
             return Err(format!("there is no misdeed {misdeed}"));
@@ -112,7 +134,11 @@ impl contract::GuestExchange for Exchange {
     fn on_request(&self) -> Verdict {
         let misdeed = misdeed();
         at("on-request", misdeed);
-        let hello = |choice| Delta { choice, channel: Channel::Content, text: "hello".into() };
+        let hello = |choice| Delta {
+            choice,
+            channel: Channel::Content,
+            text: "hello".into(),
+        };
         match misdeed {
             "many-deltas" => Verdict::Respond(vec![hello(0); 1 << 18]),
             "far-choice" => Verdict::Respond(vec![hello(128)]),
@@ -120,7 +146,10 @@ impl contract::GuestExchange for Exchange {
             "code-with-a-header" => Verdict::Deny(deny("no\r\nset-cookie: a=b", "")),
             "message-with-a-header" => Verdict::Deny(deny("no", "no\r\nset-cookie: a=b")),
             "long-message" => Verdict::Deny(deny("no", &"é".repeat(1 << 20))),
-            "status-of-success" => Verdict::Deny(Denial { status: Some(200), ..deny("no", "fine") }),
+            "status-of-success" => Verdict::Deny(Denial {
+                status: Some(200),
+                ..deny("no", "fine")
+            }),
             "peek" => peek::peek(),
             "draw-in-configure" => seen(DRAWN.load(Relaxed), deeds::random()),
             "clock-in-configure" => seen(DRAWN.load(Relaxed), deeds::clocks()),

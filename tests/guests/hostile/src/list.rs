@@ -1,7 +1,7 @@
 /// Every misdeed that the configuration can name. The sandbox's tests include this file: each has a test of its name.
 ///
 /// `<deed>-in-<hook>` does the deed in that hook; the others have a hook of their own.
-pub const MISDEEDS: &[&str] = &[
+pub(crate) const MISDEEDS: &[&str] = &[
     // Never coming back.
     "loop-in-configure",
     "loop-in-constructor",
@@ -11,6 +11,7 @@ pub const MISDEEDS: &[&str] = &[
     "loop-in-on-end",
     "loop-in-on-complete",
     "loop-in-destructor",
+    "burn-in-on-delta",
     "sleep-in-configure",
     "sleep-in-on-request",
     "sleep-in-on-delta",
@@ -54,7 +55,6 @@ pub const MISDEEDS: &[&str] = &[
     // Saying what it may not.
     "refusal",
     "long-refusal",
-    
     "long-replacement",
     "long-message",
     "many-deltas",

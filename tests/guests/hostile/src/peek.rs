@@ -23,10 +23,16 @@ pub(crate) fn peek() -> Verdict {
     if std::env::vars().next().is_some() || std::env::args().next().is_some() {
         return saw("the environment");
     }
-    if std::fs::read_dir("/").is_ok() || std::fs::read("/etc/hostname").is_ok() || std::fs::write("/mark", "1").is_ok() {
+    if std::fs::read_dir("/").is_ok()
+        || std::fs::read("/etc/hostname").is_ok()
+        || std::fs::write("/mark", "1").is_ok()
+    {
         return saw("files");
     }
-    if std::io::stdin().read(&mut [0; 16]).is_ok_and(|read| read > 0) {
+    if std::io::stdin()
+        .read(&mut [0; 16])
+        .is_ok_and(|read| read > 0)
+    {
         return saw("standard input");
     }
     // Pages that nobody has touched yet.

@@ -1,0 +1,1 @@
+//! The gateway in operation: reload, the journal, the command line.
