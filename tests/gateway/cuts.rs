@@ -87,6 +87,7 @@ async fn the_bytes_of_a_stream_may_be_cut_anywhere() {
     let simulator = Bench::of(REDACTS).await;
     let directive = format!("chunk: 9 | think: hm | say: {PERSONAL}");
     let whole = simulator.chat(&ask_stream(&directive)).await;
+    assert_eq!(whole.status, 200, "{}", whole.text());
     let (wanted, bytes) = (whole.said(), simulator.straight(ask_stream(&directive).to_string()).await);
     let bytes = bytes.text().to_owned();
     let upstream = Scripted::cutting(&bytes).await;
@@ -94,6 +95,7 @@ async fn the_bytes_of_a_stream_may_be_cut_anywhere() {
     // A cut every few bytes, at a distance that has no factor in common with the length of an event.
     for _ in 0..bytes.len() / Scripted::STRIDE {
         let reply = bench.chat(&ask_stream("hi")).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
         assert_eq!(reply.said(), wanted);
         assert_eq!(reply.body, whole.body);
     }

@@ -94,11 +94,12 @@ async fn a_denial_in_mid_stream_ends_the_choice_and_cancels_the_upstream() {
     let text = format!("chunk: 5 | say: This is fine. The secret is out. {}", "And on and on. ".repeat(400));
     let orders = deny_at("secret").to_string();
     let mut stream = bench.open(&ask_stream(&text), &[("x-puppet", &orders)]).await;
+    assert_eq!(stream.status(), 200);
     stream.read_until("This ").await;
     let reply = stream.finish().await;
     let said = reply.said();
     assert!(said.content().starts_with("This is fine."), "{}", said.content());
-    assert!(!reply.text().contains("cret"), "{}", reply.text());
+    assert!(!said.content().contains("cret"), "{}", reply.text());
     let denial = json!({"policy": "puppet", "code": "secret", "message": "as ordered"});
     assert_eq!((&said.denials[&0], said.finishes[&0].as_str()), (&denial, "content_filter"));
     assert!(reply.is_done(), "{}", reply.text());

@@ -5,13 +5,19 @@
 #![expect(unreachable_pub, reason = "nothing is reached from outside a test")]
 
 mod bad_requests;
+mod cli;
+mod clients;
 mod cuts;
 mod denials;
 mod exact;
 mod failures;
 mod faults;
+mod journal;
+mod reload;
 mod responses;
+mod shutdown;
 mod support;
+mod third_party;
 
 // NOTE to helper e2e, from the lead: reload, journal (kill -9, tamper, failing disk), command line, third party and graceful
 // shutdown are now being written by helper `ops` in tests/operations/ (it uses your support module). Leave those out; do

@@ -1,1 +1,19 @@
-//! The gateway in operation: reload, the journal, the command line.
+//! The gateway in operation: reload, the journal, the command line, a third party's component, the end.
+//!
+//! All of it through the program itself; what the tests stand on is the gateway tests' `support`.
+#![expect(clippy::unwrap_used, reason = "a test")]
+#![expect(unreachable_pub, reason = "nothing is reached from outside a test")]
+
+mod cli;
+mod journal;
+mod reload;
+mod scene;
+mod shutdown;
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "shared with the gateway's tests, which use the rest"
+)]
+#[path = "../gateway/support/mod.rs"]
+mod support;
+mod third_party;

@@ -104,9 +104,10 @@ async fn trap_in_describe() {
 #[tokio::test]
 async fn loop_after_returning() {
     let name = "cabi_post_witgate:policy/policy@0.1.0#[method]passage.on-delta";
-    let extra = format!(r#"(func (export "{name}") (param i32) {LOOP})"#);
+    let body = format!("(if (global.get $state) (then {LOOP}))");
     let loaded = loaded(Forged {
-        extra,
+        extra: format!(r#"(func (export "{name}") (param i32) {body})"#),
+        on_delta: format!("(global.set $state (i32.const 1)) (i32.const {EDIT})"),
         ..Forged::default()
     })
     .await;

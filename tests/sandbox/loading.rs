@@ -187,6 +187,7 @@ async fn what_fails_from_the_start_is_found_by_the_self_test() {
         ("constructor", "start"),
         ("on-request", "on-request"),
         ("on-answer", "on-answer"),
+        ("on-delta", "on-delta"),
         ("on-end", "on-end"),
         ("on-complete", "on-complete"),
     ] {

@@ -9,6 +9,7 @@ use witgate::gateway::Blueprint;
 use witgate::policy::engine::EngineSettings;
 use witgate::policy::{Plan, Ready, Sandbox};
 
+use crate::support::forge::Forged;
 use crate::support::{guest, load_in, plan, plan_of, sandbox, settings};
 
 /// Set for the child: where it finds the cache, and where it writes what it found.
@@ -85,6 +86,30 @@ async fn the_same_in_this_process_and_in_another() {
     let other = plan(&json!({"misdeed": "draw-in-configure", "note": "another"}));
     assert_ne!(digest(&here, other).await, first);
     assert!(files(&cache) > compiled);
+}
+
+/// What lies in the cache is run as native code: so nobody else may write there.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_cache_that_others_may_write_to_is_not_used() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let made = folder.path().join("made");
+    let forged = Forged::default().component();
+    load_in(&with_cache(made.clone()), plan(&json!({})), &forged)
+        .await
+        .unwrap();
+    assert_eq!(mode(&made), 0o700);
+    assert!(files(&made) > 0);
+
+    let open = folder.path().join("open");
+    std::fs::create_dir(&open).unwrap();
+    std::fs::set_permissions(&open, PermissionsExt::from_mode(0o777)).unwrap();
+    load_in(&with_cache(open.clone()), plan(&json!({})), &forged)
+        .await
+        .unwrap();
+    assert_eq!(files(&open), 0);
 }
 
 #[tokio::test]

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use clap::Args;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::{Wrong, setup};
 use crate::config::Config;
-use crate::gateway::{Front, Gateway, Overrides, Workshop};
+use crate::gateway::{BuildError, Front, Gateway, Overrides, Workshop};
 use crate::journal::{self, Journal, Store};
 use crate::metrics::Metrics;
 use crate::server::{self, ADMIN_ADDRESS, Settings, TRAFFIC_ADDRESS, serve_admin, serve_traffic};
@@ -61,11 +61,20 @@ pub(super) async fn run(args: RunArgs) -> Result<ExitCode, Wrong> {
     let config = source.load()?;
     let traffic = server::bind(&args.listen, "--listen").await?;
     let admin = server::bind(&args.admin, "--admin").await?;
-    may_listen(&traffic, &config, args.open)?;
+    let needs_clients = !args.open && !traffic.local_addr()?.ip().is_loopback();
+    if needs_clients && config.clients.is_empty() {
+        // Said before anything is built, as a reload says it.
+        return Err(BuildError::NoClients.into());
+    }
 
     let stop = CancellationToken::new();
     tokio::spawn(stop_on_signal(stop.clone()));
-    let mut overrides = Overrides::default();
+    // Heard from here on: before that it ends a process, and what follows takes a while.
+    let hangup = signal(SignalKind::hangup())?;
+    let mut overrides = Overrides {
+        needs_clients,
+        ..Overrides::default()
+    };
     if args.simulate {
         overrides.upstream = Some(stand_in(args.tokens_per_second).await?);
     }
@@ -92,7 +101,7 @@ pub(super) async fn run(args: RunArgs) -> Result<ExitCode, Wrong> {
     let router = server::admin_router(front.clone(), metrics.clone());
     let admin = tokio::spawn(serve_admin(admin, router, admin_stop.clone()));
     tokio::spawn(gateway.clone().watch(stop.clone()));
-    tokio::spawn(reload_on_signal(gateway.clone(), stop.clone()));
+    tokio::spawn(reload_on_signal(gateway.clone(), hangup, stop.clone()));
     tokio::spawn(count_journal(
         workshop.journal.clone(),
         metrics.clone(),
@@ -121,19 +130,6 @@ pub(super) async fn run(args: RunArgs) -> Result<ExitCode, Wrong> {
     // Its last answers; nothing is lost without them.
     let _ = admin.await;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Without client keys, whoever reaches the listener uses the gateway's own key upstream.
-fn may_listen(traffic: &TcpListener, config: &Config, open: bool) -> Result<(), Wrong> {
-    let address = traffic.local_addr()?;
-    if address.ip().is_loopback() || open || !config.clients.is_empty() {
-        return Ok(());
-    }
-    Err(format!(
-        "{address} can be reached from other machines, and the configuration has no clients: whoever reaches it would use your \
-         key. Name clients in the configuration, or say --open"
-    )
-    .into())
 }
 
 async fn stand_in(tokens_per_second: f64) -> Result<url::Url, Wrong> {
@@ -206,10 +202,7 @@ pub(super) async fn stop_on_signal(stop: CancellationToken) {
     }
 }
 
-async fn reload_on_signal(gateway: Arc<Gateway>, stop: CancellationToken) {
-    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
-        return;
-    };
+async fn reload_on_signal(gateway: Arc<Gateway>, mut hangup: Signal, stop: CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,

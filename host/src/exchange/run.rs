@@ -371,7 +371,7 @@ impl Exchange {
                     streamer.read(&mut self.stages, bytes.clone()).await,
                     Some(bytes),
                 ),
-                Next::Over => return self.over(sending, streamer, told).await,
+                Next::Over => return self.over(sending, streamer, told, choices).await,
                 Next::Broke(error) => {
                     tracing::warn!(request = %self.request.facts.id, "an answer broke off: {error}");
                     return self
@@ -433,8 +433,9 @@ impl Exchange {
         sending: &mut Sending<'_>,
         streamer: &mut Streamer,
         told: &Told,
+        choices: usize,
     ) -> Result<Ending, Gone> {
-        let whole = streamer.is_complete();
+        let whole = streamer.is_complete(choices);
         if !whole {
             let error = broke_off(&BodyError::Broken("it ended before its finish".into()));
             return self.cut(sending, told, error, Ending::UpstreamFailed).await;

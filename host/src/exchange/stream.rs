@@ -153,9 +153,9 @@ impl Streamer {
         self.framer.finish()
     }
 
-    /// Whether the upstream's bytes may end here: it said so, or every choice has finished.
-    pub(super) fn is_complete(&self) -> bool {
-        self.seen.done || !self.seen.finishes.is_empty() && self.carriers.is_empty()
+    /// Whether the upstream's bytes may end here: it said so, or every one of so many choices has finished.
+    pub(super) fn is_complete(&self, choices: usize) -> bool {
+        self.seen.done || self.seen.finishes.len() >= choices && self.carriers.is_empty()
     }
 
     async fn event(&mut self, stages: &mut Stages, event: Event) -> Result<(), Broken> {

@@ -65,6 +65,12 @@ pub enum BuildError {
     /// No target can be used.
     #[error("{0}")]
     Upstream(#[from] crate::upstream::UpstreamError),
+    /// Whoever reaches the listener would use the gateway's own key.
+    #[error(
+        "the configuration has no clients, and the listener can be reached from other machines: whoever reaches it would use \
+         your key. Name clients in the configuration, or start witgate with --open"
+    )]
+    NoClients,
     /// A client's key can't be read.
     #[error("clients.keys: `{client}`: {cause}")]
     Client {
@@ -121,10 +127,11 @@ impl Blueprint {
 /// Reads no more than it takes to see that a file is too large.
 fn read_component(path: &std::path::Path) -> std::io::Result<Vec<u8>> {
     use std::io::Read;
-    let file = std::fs::File::open(path)?;
-    if file.metadata()?.is_dir() {
-        return Err(std::io::Error::other("it is a folder"));
+    // Asked before opening: opening a pipe waits for its writer.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other("it is not a file"));
     }
+    let file = std::fs::File::open(path)?;
     let mut bytes = Vec::new();
     file.take(MAX_SIZE as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)

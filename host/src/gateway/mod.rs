@@ -32,9 +32,19 @@ pub use status::hooks;
 pub struct Overrides {
     /// Stands in for every target: a simulator's base URL.
     pub upstream: Option<url::Url>,
+    /// The listener can be reached from other machines, and nobody said that it may be open: a configuration without clients is
+    /// refused, at start and on every reload.
+    pub needs_clients: bool,
 }
 
 impl Overrides {
+    fn check(&self, config: &Config) -> Result<(), BuildError> {
+        match self.needs_clients && config.clients.is_empty() {
+            true => Err(BuildError::NoClients),
+            false => Ok(()),
+        }
+    }
+
     /// The configuration as the command line wants it.
     pub fn apply(&self, mut config: Config) -> Config {
         if let Some(url) = &self.upstream {
@@ -48,6 +58,8 @@ impl Overrides {
 pub struct Gateway {
     source: Source,
     overrides: Overrides,
+    /// What was configured at start: what can't change while running is still so.
+    began_with: Config,
     workshop: Workshop,
     live: ArcSwap<Live>,
     /// Held while reloading: one at a time.
@@ -70,9 +82,15 @@ impl Gateway {
         workshop: Workshop,
     ) -> Result<Arc<Self>, BuildError> {
         let config = overrides.apply(config);
+        overrides.check(&config)?;
+        let began_with = config.clone();
         let watched = watch::files(&source, &config);
-        let blueprint = reload::blocking(move || Blueprint::read(config)).await??;
-        let attempt = reload::Attempt::of(&blueprint);
+        let read = move || -> Result<_, BuildError> {
+            let blueprint = Blueprint::read(config)?;
+            let attempt = reload::Attempt::of(&blueprint);
+            Ok((blueprint, attempt))
+        };
+        let (blueprint, attempt) = reload::blocking(read).await??;
         workshop
             .journal
             .configure(reload::journal_options(&blueprint.config));
@@ -85,6 +103,7 @@ impl Gateway {
         Ok(Arc::new(Gateway {
             source,
             overrides,
+            began_with,
             workshop,
             live: ArcSwap::from_pointee(live),
             attempt: tokio::sync::Mutex::new(attempt),

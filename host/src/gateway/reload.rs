@@ -76,10 +76,20 @@ pub enum Reloaded {
 pub(super) struct Attempt(Option<[u8; 32]>);
 
 impl Attempt {
+    /// Reads files: not for a runtime worker.
     pub(super) fn of(blueprint: &Blueprint) -> Self {
         let mut hash = Sha256::new();
-        // Debug shows references to secrets, never secrets; a changed secret is read by a changed configuration.
+        // Debug shows references to secrets, never secrets.
         hash.update(format!("{:?}", blueprint.config));
+        // What they refer to counts as well: a key that was changed, or that has come, makes a new attempt.
+        let config = &blueprint.config;
+        let targets = config.targets.iter().filter_map(|it| it.secret.as_ref());
+        for secret in targets.chain(config.clients.iter().map(|it| &it.secret)) {
+            hash.update(match secret.read() {
+                Ok(secret) => Sha256::digest(secret.expose()),
+                Err(error) => Sha256::digest(error.to_string()),
+            });
+        }
         for stage in &blueprint.config.stages {
             hash.update(Sha256::digest(blueprint.component(stage)));
         }
@@ -97,7 +107,7 @@ impl Gateway {
         let result = self.try_reload(&mut attempt).await;
         let metrics = &self.workshop.metrics;
         match &result {
-            Ok((Reloaded::Unchanged, _)) => {}
+            Ok((Reloaded::Unchanged, _)) => tracing::debug!("nothing changed"),
             Ok((Reloaded::Swapped(generation), needs_restart)) => {
                 metrics.reloads_ok.inc();
                 for change in needs_restart {
@@ -127,22 +137,34 @@ impl Gateway {
         self: &Arc<Self>,
         attempt: &mut Attempt,
     ) -> Result<(Reloaded, Vec<String>), ReloadError> {
+        // What can't be read is no attempt to compare with: what follows is tried, also what ran before, and the state shows that
+        // all is well again.
+        let last = std::mem::take(attempt);
         let source = self.source.clone();
         let overrides = self.overrides.clone();
         let config = blocking(move || source.load()).await??;
         let config = overrides.apply(config);
-        self.watched
-            .send_replace(super::watch::files(&self.source, &config));
-        let blueprint = blocking(move || Blueprint::read(config)).await??;
-        let tried = Attempt::of(&blueprint);
-        if *attempt == tried {
+        overrides.check(&config)?;
+        let files = super::watch::files(&self.source, &config);
+        self.watched.send_if_modified(|watched| {
+            let before = std::mem::replace(watched, files);
+            before != *watched
+        });
+        let read = move || -> Result<_, BuildError> {
+            let blueprint = Blueprint::read(config)?;
+            let tried = Attempt::of(&blueprint);
+            Ok((blueprint, tried))
+        };
+        let (blueprint, tried) = blocking(read).await??;
+        if last == tried {
+            *attempt = tried;
             return Ok((Reloaded::Unchanged, Vec::new()));
         }
         *attempt = tried;
 
         let before = self.live.load_full();
         let generation = before.generation() + 1;
-        let needs_restart = Config::changes_needing_restart(before.config(), &blueprint.config);
+        let needs_restart = Config::changes_needing_restart(&self.began_with, &blueprint.config);
         let workshop = self.workshop.clone();
         let runtime = tokio::runtime::Handle::current();
         let built = blocking(move || {

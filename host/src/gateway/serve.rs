@@ -91,11 +91,7 @@ impl server::Gateway for Front {
     }
 
     fn ready(&self) -> Result<(), String> {
-        self.0
-            .workshop
-            .journal
-            .health()
-            .map_err(|error| format!("the journal fails: {error}"))
+        self.0.takes_requests()
     }
 }
 

@@ -1,7 +1,8 @@
 //! Watching the configuration and its components.
 //!
-//! The folders are watched and not the files: an editor's rename and a swapped link leave a watch on a file behind. A burst of
-//! events becomes one reload, once it has been quiet for a moment.
+//! The folders are watched and not the files: an editor's rename leaves a watch on a file behind. A path that leads over links is
+//! watched at every link, so that a swapped one is seen, and a file's folder may be replaced as a whole. A burst of events becomes one reload, once it has been quiet for a
+//! moment; what else happens in those folders counts for nothing, or a busy neighbour would put off every reload.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -35,24 +37,63 @@ pub(super) fn files(source: &Source, config: &Config) -> BTreeSet<PathBuf> {
     components.chain(own).collect()
 }
 
-/// The folders to watch: each file's own, and where it really lies if it is reached by links.
-fn folders(files: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
-    let mut folders = BTreeSet::new();
+/// The most links that are followed; a path with more leads in a circle.
+const LINKS: usize = 40;
+
+/// Every name whose change matters to one of the files: the links on the way to it, where it really lies, and its folder there.
+/// The folders in these names are free of links.
+fn names(files: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
+    let mut names = BTreeSet::new();
     for file in files {
-        folders.extend(file.parent().map(Path::to_owned));
-        if let Ok(real) = file.canonicalize() {
-            folders.extend(real.parent().map(Path::to_owned));
+        let mut links = 0;
+        let mut at = PathBuf::new();
+        let mut rest: Vec<PathBuf> = parts(file).collect();
+        while let Some(part) = rest.pop() {
+            if part.as_os_str() == ".." {
+                at.pop();
+                continue;
+            }
+            at.push(part);
+            if let Ok(target) = at.read_link()
+                && links < LINKS
+            {
+                links += 1;
+                names.insert(at.clone());
+                at.pop();
+                rest.extend(parts(&target));
+            }
         }
+        names.extend(at.parent().map(Path::to_owned));
+        names.insert(at);
     }
-    folders
+    names
+}
+
+/// The parts of a path, the last one first.
+fn parts(path: &Path) -> impl Iterator<Item = PathBuf> {
+    path.components()
+        .rev()
+        .map(|part| PathBuf::from(part.as_os_str()))
+}
+
+/// Whether an event can mean that one of these has changed.
+fn matters(event: &notify::Result<Event>, names: &BTreeSet<PathBuf>) -> bool {
+    match event {
+        // Reading is an event too, and reloading reads.
+        Ok(event) if matches!(event.kind, EventKind::Access(_)) => false,
+        Ok(event) => event.need_rescan() || event.paths.iter().any(|path| names.contains(path)),
+        // Something was lost, perhaps ours.
+        Err(_) => true,
+    }
 }
 
 /// Reloads on changes until cancelled.
 pub(super) async fn run(gateway: Arc<Gateway>, stop: CancellationToken) {
     let (send, mut events) = mpsc::unbounded_channel();
+    let wanted = Arc::new(Mutex::new(BTreeSet::new()));
+    let known = wanted.clone();
     let notify = move |event: notify::Result<Event>| {
-        // Reading is an event too, and reloading reads.
-        if !event.is_ok_and(|event| matches!(event.kind, EventKind::Access(_))) {
+        if matters(&event, &known.lock()) {
             // A closed channel: the gateway is stopping.
             let _ = send.send(());
         }
@@ -66,21 +107,36 @@ pub(super) async fn run(gateway: Arc<Gateway>, stop: CancellationToken) {
     };
     let mut files = gateway.watched.subscribe();
     let mut watched = BTreeSet::new();
+    // What changed before it was watched is no event: each time there is something new to watch, all is looked at once more.
+    let mut look = true;
     loop {
-        let wanted = folders(&files.borrow_and_update());
-        rewatch(&mut watcher, &mut watched, wanted);
+        look |= files.has_changed().unwrap_or(false);
+        let names = names(&files.borrow_and_update());
+        let folders = names.iter().filter_map(|name| name.parent());
+        let folders = folders.map(Path::to_owned).collect();
+        *wanted.lock() = names;
+        rewatch(&mut watcher, &mut watched, folders);
+        if std::mem::take(&mut look) {
+            // Success and failure are both said there.
+            let _ = gateway.reload().await;
+            continue;
+        }
         tokio::select! {
             () = stop.cancelled() => return,
-            _ = files.changed() => continue,
-            event = events.recv() => if event.is_none() { return },
+            _ = files.changed() => look = true,
+            event = events.recv() => {
+                if event.is_none() {
+                    return;
+                }
+                // Trailing: every further event starts the wait again, so a slow write is read when it is done.
+                while let Ok(Some(())) = tokio::time::timeout(QUIET, events.recv()).await {}
+                look = true;
+            }
         }
-        // Trailing: every further event starts the wait again, so a slow write is read when it is done.
-        while let Ok(Some(())) = tokio::time::timeout(QUIET, events.recv()).await {}
-        // Success and failure are both said there.
-        let _ = gateway.reload().await;
     }
 }
 
+/// Also watches anew what is watched already: it may be another folder of the same name by now.
 fn rewatch(
     watcher: &mut RecommendedWatcher,
     watched: &mut BTreeSet<PathBuf>,
@@ -90,10 +146,42 @@ fn rewatch(
         // It may be gone, and its watch with it.
         let _ = watcher.unwatch(folder);
     }
-    for folder in wanted.difference(watched) {
-        if let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive) {
+    for folder in &wanted {
+        if let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive)
+            && !watched.contains(folder)
+        {
             tracing::warn!(folder = %folder.display(), %error, "changes there can't be watched");
         }
     }
     *watched = wanted;
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test")]
+
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_path_over_links_is_followed_link_by_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path().canonicalize().unwrap();
+        std::fs::create_dir(at.join("v1")).unwrap();
+        std::fs::write(at.join("v1/file"), "").unwrap();
+        symlink("v1", at.join("current")).unwrap();
+        symlink("current/../current/file", at.join("file")).unwrap();
+        let expected = ["current", "file", "v1", "v1/file"].map(|name| at.join(name));
+        assert_eq!(names(&[at.join("file")].into()), expected.into());
+    }
+
+    #[test]
+    fn a_link_in_a_circle_and_a_file_that_is_missing_have_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path().canonicalize().unwrap();
+        symlink("circle", at.join("circle")).unwrap();
+        let files = [at.join("circle"), at.join("missing")];
+        let [circle, missing] = files.clone();
+        assert_eq!(names(&files.into()), [at, circle, missing].into());
+    }
 }

@@ -3,7 +3,7 @@
 //! Its sizes are fixed at start. What must stay true: every guest call is async (the epoch callback yields), the ticker lives on a
 //! thread of its own and holds the engine weakly, and no more instances than `slots` are alive at once.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use wasmtime::{
@@ -95,6 +95,14 @@ fn config(settings: &EngineSettings, reservation: u64) -> Config {
     config
         .concurrency_support(false)
         .epoch_interruption(true)
+        // Named one by one: what other crates of the build ask of wasmtime turns some of them on. Shared memories would be out
+        // of every limit, and a wait on one would block a thread of the host's for good.
+        .wasm_threads(false)
+        .wasm_exceptions(false)
+        .wasm_gc(false)
+        .wasm_function_references(false)
+        .gc_support(false)
+        .wasm_stack_switching(false)
         .wasm_memory64(false)
         .wasm_multi_memory(false)
         .wasm_relaxed_simd(false)
@@ -138,6 +146,10 @@ fn memory_stays() -> bool {
 
 /// wasmtime's own compile cache. Only the host writes there: loading from it trusts native code.
 fn cache(folder: &PathBuf) -> Option<Cache> {
+    if let Err(error) = keep_to_ourselves(folder) {
+        tracing::warn!(folder = %folder.display(), %error, "no compile cache there; components are compiled at every start");
+        return None;
+    }
     let mut config = CacheConfig::new();
     config.with_directory(folder);
     Cache::new(config)
@@ -145,6 +157,27 @@ fn cache(folder: &PathBuf) -> Option<Cache> {
             tracing::warn!(folder = %folder.display(), %error, "no compile cache there; components are compiled at every start");
         })
         .ok()
+}
+
+/// Makes the folder for this user alone, and takes none that others may write to: what lies there is run as native code.
+#[cfg(unix)]
+fn keep_to_ourselves(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
+    match std::fs::metadata(folder)?.mode() & 0o022 {
+        0 => Ok(()),
+        _ => Err(std::io::Error::other(
+            "others may write to it; take that from them with chmod go-w",
+        )),
+    }
+}
+
+#[cfg(not(unix))]
+fn keep_to_ourselves(folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)
 }
 
 /// A thread of its own, so that no guest that keeps the runtime busy can stop the clock it is measured by.

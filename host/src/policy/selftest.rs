@@ -31,6 +31,8 @@ async fn exchange(stage: &Arc<Stage>, last: &mut &'static str) -> Result<(), Fai
     if hooks.contains(Hooks::ON_ANSWER) {
         *last = "on-answer";
         if let Some(passage) = instance.on_answer(0, &Channel::Content).await? {
+            *last = "on-delta";
+            instance.on_delta(&passage, ".").await?;
             *last = "on-end";
             instance.on_end(passage, "stop").await?;
         }

@@ -193,6 +193,7 @@ impl Bench {
             settings,
             stop.clone(),
         ));
+        tokio::spawn(gateway.clone().watch(stop.clone()));
         Bench {
             gateway,
             traffic: traffic_at,
@@ -302,6 +303,16 @@ impl Bench {
             .post(url)
             .header("content-type", "application/json");
         Reply::read(request.body(body).send().await.unwrap()).await
+    }
+
+    /// What `/status` says.
+    pub async fn status(&self) -> Value {
+        self.ask_admin("/status").await.json()
+    }
+
+    /// Waits until `/status` says of the last reload what is wanted, and returns all of it.
+    pub async fn reloaded(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        until(what, async || Some(self.status().await).filter(|status| wanted(&status["last_reload"]))).await
     }
 
     /// Waits until no exchange is left, and checks that none left anything behind.

@@ -92,18 +92,32 @@ impl Process {
         Self::with(folder, &["--policy-config", &file]).await
     }
 
+    /// The same for a process that a signal of this name doesn't end.
+    pub async fn run_unstoppable_by(signal: &str, folder: Arc<TempDir>, config: &str, upstreams: &[SocketAddr]) -> Self {
+        let file = folder.path().join("policy-config.yaml");
+        std::fs::write(&file, bench::complete(config, upstreams, folder.path())).unwrap();
+        let mut command = Command::new("sh");
+        for (name, value) in witgate(folder.path()).get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command.arg("-c").arg(format!("trap '' {signal}; exec \"$0\" \"$@\"")).arg(env!("CARGO_BIN_EXE_witgate"));
+        let args = ["--policy-config", file.to_str().unwrap(), "--listen", "127.0.0.1:0"];
+        Self::start(command, folder.clone(), &args).await
+    }
+
     /// Runs with these arguments, and waits until it is ready.
     pub async fn with(folder: Arc<TempDir>, args: &[&str]) -> Self {
-        let mut command = witgate(folder.path());
-        command.args([
-            "--log-format",
-            "json",
-            "run",
-            "--listen",
-            "127.0.0.1:0",
-            "--admin",
-            "127.0.0.1:0",
-        ]);
+        let command = witgate(folder.path());
+        let listen = ["--listen", "127.0.0.1:0"];
+        Self::start(command, folder, &[&listen, args].concat()).await
+    }
+
+    /// The same for a command of the caller's making, which is given all arguments.
+    pub async fn start(mut command: Command, folder: Arc<TempDir>, args: &[&str]) -> Self {
+        command.args(["--log-format", "json", "run", "--admin", "127.0.0.1:0"]);
         command
             .args(args)
             .stdin(Stdio::null())
@@ -202,8 +216,13 @@ impl Process {
 
     /// Asks it to stop, as a service manager does.
     pub fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Sends it the signal of this name.
+    pub fn signal(&self, name: &str) {
         let done = Command::new("kill")
-            .args(["-TERM", &self.id().to_string()])
+            .args([&format!("-{name}"), &self.id().to_string()])
             .status()
             .unwrap();
         assert!(done.success());
@@ -234,14 +253,47 @@ impl Drop for Process {
     }
 }
 
-/// Both addresses, from the line that announces them.
-fn announced(line: &str) -> Option<(SocketAddr, SocketAddr)> {
-    let line: Value = serde_json::from_str(line).ok()?;
-    let text = line.to_string();
-    let mut addresses = text.split("http://").skip(1).filter_map(|rest| {
+/// Another command that listens, and says where. Killed when dropped.
+pub struct Listening {
+    pub address: SocketAddr,
+    child: Child,
+}
+
+impl Listening {
+    pub async fn start(mut command: Command) -> Self {
+        command.args(["--log-format", "json"]).stdin(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        // Its other lines are read away, so that it never waits for a reader.
+        let (said, mut heard) = tokio::sync::mpsc::unbounded_channel();
+        std::thread::spawn(move || {
+            let address = lines.find_map(|line| addresses(&line).next());
+            let _ = said.send(address.expect("it says where it listens"));
+            lines.for_each(drop);
+        });
+        let address = super::soon("it says where it listens", heard.recv()).await.unwrap();
+        Listening { address, child }
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The addresses in a line of the log.
+fn addresses(line: &str) -> impl Iterator<Item = SocketAddr> {
+    line.split("http://").skip(1).filter_map(|rest| {
         let end = rest.find(|c: char| c != '.' && c != ':' && !c.is_ascii_digit())?;
         rest[..end].parse().ok()
-    });
-    text.contains("health, metrics and status")
-        .then(|| Some((addresses.next()?, addresses.next()?)))?
+    })
+}
+
+/// Both addresses, from the line that announces them.
+fn announced(line: &str) -> Option<(SocketAddr, SocketAddr)> {
+    let mut found = addresses(line);
+    line.contains("health, metrics and status").then(|| Some((found.next()?, found.next()?)))?
 }

@@ -14,6 +14,13 @@ async fn peek() {
         let verdict = loaded.started().await.on_request().await.unwrap().verdict;
         assert_eq!(verdict, Verdict::Proceed);
     }
+    // It would tell: a second look in the same exchange finds what the first left.
+    let mut instance = loaded.started().await;
+    instance.on_request().await.unwrap();
+    match instance.on_request().await.unwrap().verdict {
+        Verdict::Deny(denial) => assert_eq!(denial.message, "memory"),
+        other => panic!("{other:?}"),
+    }
 }
 
 /// Each of its tries is denied to it: else it panics.

@@ -14,11 +14,11 @@ static COUNTER: AtomicU32 = AtomicU32::new(0);
 
 pub(crate) fn peek() -> Verdict {
     let saw = |what: &str| Verdict::Deny(deny("saw", what));
-    if COUNTER.fetch_add(1, Relaxed) != 0 {
-        return saw("a static");
-    }
     if holds_secret(16, core::arch::wasm32::memory_size::<0>() * PAGE) {
         return saw("memory");
+    }
+    if COUNTER.fetch_add(1, Relaxed) != 0 {
+        return saw("a static");
     }
     if std::env::vars().next().is_some() || std::env::args().next().is_some() {
         return saw("the environment");

@@ -1,0 +1,37 @@
+"""The OpenAI SDK against the gateway."""
+
+import asyncio
+
+import openai
+from common import BASE, KEY, MODEL, check, run, shared_checks, user
+
+
+def client_with(**options):
+    return openai.OpenAI(**{"base_url": BASE + "/v1", "api_key": KEY, "max_retries": 2, **options})
+
+
+client = client_with(max_retries=0)
+# Denials and failures must not be tried again even by a client that would like to.
+shared_checks(openai, client_with(max_retries=2, timeout=30), client_with, openai.APIError)
+
+
+@check
+def a_stream_through_the_helper():
+    with client.chat.completions.stream(model=MODEL, messages=user("chunk: 3 | say: helped along")) as stream:
+        stream.until_done()
+        assert stream.get_final_completion().choices[0].message.content == "helped along"
+
+
+@check
+def many_at_once():
+    async def all_of_them():
+        async with openai.AsyncOpenAI(base_url=BASE + "/v1", api_key=KEY) as many:
+            asks = [
+                many.chat.completions.create(model=MODEL, messages=user(f"say: number {number}")) for number in range(20)
+            ]
+            return [answer.choices[0].message.content for answer in await asyncio.gather(*asks)]
+
+    assert asyncio.run(all_of_them()) == [f"number {number}" for number in range(20)]
+
+
+run()

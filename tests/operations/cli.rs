@@ -1,0 +1,355 @@
+//! The command line: what it says of what is wrong, and with which exit code.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use crate::scene::{NONE, TONE_HERE, component, text, tone};
+use crate::support::process::{Done, run, witgate};
+use crate::support::{Reply, Upstream, Value, ask, soon, until};
+
+/// A folder with a configuration, and a component beside it.
+struct Desk {
+    folder: tempfile::TempDir,
+    upstream: Upstream,
+}
+
+impl Desk {
+    async fn with(config: &str) -> Self {
+        let desk = Desk {
+            folder: tempfile::tempdir().unwrap(),
+            upstream: Upstream::simulated().await,
+        };
+        desk.write(config).await;
+        desk
+    }
+
+    async fn write(&self, config: &str) {
+        let text = text(self.folder.path(), config, self.upstream.address).await;
+        std::fs::write(self.folder.path().join("policy-config.yaml"), text).unwrap();
+    }
+
+    fn tone(&self, bytes: impl AsRef<[u8]>) {
+        std::fs::write(self.folder.path().join("tone.wasm"), bytes).unwrap();
+    }
+
+    /// Runs a line; `@` is the configuration's path.
+    async fn run(&self, line: &str) -> Done {
+        let file = self.folder.path().join("policy-config.yaml");
+        let file = file.to_str().unwrap();
+        soon(
+            "the command ends",
+            run(
+                self.folder.path(),
+                line.split_whitespace()
+                    .map(|word| if word == "@" { file } else { word }),
+            ),
+        )
+        .await
+    }
+
+    async fn checked(&self) -> (i32, Value) {
+        let done = self
+            .run("check --policy-config @ --offline --format json")
+            .await;
+        (done.code, done.json())
+    }
+}
+
+#[tokio::test]
+async fn check_shows_a_good_configuration_stage_by_stage() {
+    let desk = Desk::with(&tone(3)).await;
+    let done = desk.run("check --policy-config @").await;
+    assert_eq!(done.code, 0, "{done:?}");
+    for said in [
+        "✓ tone: tone-police 0.1.0",
+        "on-request, on-answer",
+        "snapshot",
+        "✓ sim",
+        "it lists",
+        "all well",
+    ] {
+        assert!(done.out.contains(said), "no {said:?} in {}", done.out);
+    }
+    let found = desk
+        .run("check --policy-config @ --format json")
+        .await
+        .json();
+    assert_eq!(found["ok"], true);
+    assert_eq!(found["stages"][0]["policy"], "tone-police");
+    assert!(!found["targets"][0]["models"].as_array().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn check_asks_no_target_offline_and_names_one_that_does_not_answer() {
+    let desk = Desk::with(NONE).await;
+    // A port that was free a moment ago.
+    let closed = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let target = format!(
+        "{NONE}providers: {{targets: [{{id: gone, provider: cerebras, base_url: \"http://{closed}/v1\"}}]}}\n"
+    );
+    desk.write(&target).await;
+    let (code, found) = desk.checked().await;
+    assert_eq!((code, &found["ok"]), (0, &Value::Bool(true)));
+    let done = desk.run("check --policy-config @").await;
+    assert_eq!(done.code, 1, "{done:?}");
+    assert!(
+        done.out.contains("✗ gone") && done.out.contains("something is wrong"),
+        "{done:?}"
+    );
+}
+
+#[tokio::test]
+async fn check_says_what_is_wrong_with_a_component() {
+    let good = component().await;
+    let desk = Desk::with(TONE_HERE).await;
+    let module = wat::parse_str("(module)").unwrap();
+    let stranger = wat::parse_str("(component)").unwrap();
+    let told = async |why: &str| {
+        let (code, found) = desk.checked().await;
+        assert_eq!(
+            (code, &found["ok"], &found["stages"][0]["ok"]),
+            (1, &Value::Bool(false), &Value::Bool(false)),
+            "{why}: {found}"
+        );
+        let error = found["stages"][0]["error"].as_str().unwrap().to_owned();
+        assert!(error.contains(why), "{why:?} is not in: {error}");
+        let done = desk.run("check --policy-config @ --offline").await;
+        assert_eq!(done.code, 1);
+        assert!(
+            done.out.contains("✗ tone") && done.out.contains(why),
+            "{done:?}"
+        );
+    };
+    told("tone.wasm").await;
+    for (bytes, why) in [
+        (&b""[..], "empty"),
+        (b"not wasm at all", "isn't WebAssembly"),
+        (&good[..good.len() / 2], "cut short"),
+        (&module, "module"),
+        (&stranger, "witgate:policy"),
+    ] {
+        desk.tone(bytes);
+        told(why).await;
+    }
+    desk.tone(&good);
+    desk.write(&TONE_HERE.replace("limit: 3", "limt: 3")).await;
+    told("limt").await;
+    desk.write(&TONE_HERE.replace(
+        "id: tone,",
+        &format!("id: tone, digest: \"sha256:{}\",", "0".repeat(64)),
+    ))
+    .await;
+    told("sha256").await;
+    desk.write(TONE_HERE).await;
+    assert_eq!(desk.checked().await.0, 0);
+}
+
+#[tokio::test]
+async fn a_broken_configuration_is_found_by_check_and_run() {
+    let desk = Desk::with("policies: {chian: []}\n").await;
+    for line in [
+        "check --policy-config @",
+        "run --listen 127.0.0.1:0 --admin 127.0.0.1:0 --policy-config @",
+    ] {
+        let done = desk.run(line).await;
+        assert_eq!(done.code, 1, "{line}: {done:?}");
+        assert!(
+            done.err.contains("chian") && done.err.contains("chain"),
+            "{done:?}"
+        );
+    }
+    let (code, found) = desk.checked().await;
+    assert_eq!((code, &found["ok"]), (1, &Value::Bool(false)));
+    let done = desk.run("check --policy-config /nowhere/at-all.yaml").await;
+    assert_eq!(done.code, 1);
+    assert!(done.err.contains("/nowhere/at-all.yaml"), "{done:?}");
+}
+
+#[tokio::test]
+async fn a_key_that_is_not_set_is_named() {
+    let desk = Desk::with(NONE).await;
+    let target = "providers: {targets: [{id: a, provider: cerebras, base_url: \"http://@0/v1\", secret_key_ref: {env: WITGATE_TEST_UNSET}}]}\n";
+    desk.write(&format!("{NONE}{target}")).await;
+    let (code, found) = desk.checked().await;
+    assert_eq!(code, 1);
+    assert!(
+        found["targets"][0]["error"]
+            .as_str()
+            .unwrap()
+            .contains("WITGATE_TEST_UNSET"),
+        "{found}"
+    );
+    let done = desk
+        .run("run --listen 127.0.0.1:0 --admin 127.0.0.1:0 --policy-config @")
+        .await;
+    assert_eq!(done.code, 1);
+    assert!(
+        done.err.contains("WITGATE_TEST_UNSET") && done.err.contains("--simulate"),
+        "{done:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_listener_that_cannot_be_had_is_explained() {
+    let desk = Desk::with(NONE).await;
+    let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = holder.local_addr().unwrap().to_string();
+    for (line, option) in [
+        (
+            format!("run --policy-config @ --listen {taken} --admin 127.0.0.1:0"),
+            "--listen",
+        ),
+        (
+            format!("run --policy-config @ --listen 127.0.0.1:0 --admin {taken}"),
+            "--admin",
+        ),
+        (format!("simulate --listen {taken}"), "--listen"),
+    ] {
+        let done = desk.run(&line).await;
+        assert_eq!(done.code, 1, "{done:?}");
+        assert!(
+            done.err.contains(&format!("{taken} is in use")) && done.err.contains(option),
+            "{done:?}"
+        );
+    }
+    let done = desk
+        .run("run --policy-config @ --listen 0.0.0.0:0 --admin 127.0.0.1:0")
+        .await;
+    assert_eq!(done.code, 1);
+    assert!(done.err.contains("--open"), "{done:?}");
+}
+
+#[tokio::test]
+async fn misuse_is_told_apart_from_what_is_wrong() {
+    let desk = Desk::with(NONE).await;
+    for line in [
+        "",
+        "dance",
+        "run --no-such-option",
+        "run --max-exchanges 0",
+        "run --tokens-per-second 5",
+        "check --format xml",
+        "policy",
+        "policy inspect",
+        "audit verify --head zzz",
+        "audit verify --store sqlite:/nowhere/at/all.db",
+        "check --log =,= --offline",
+        "check --log-format xml --offline",
+    ] {
+        let done = desk.run(line).await;
+        assert_eq!((done.code, done.out.as_str()), (2, ""), "{line}: {done:?}");
+        assert!(!done.err.is_empty(), "{line}");
+    }
+    for line in ["--help", "--version", "run --help"] {
+        assert_eq!(desk.run(line).await.code, 0, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn inspect_says_what_a_component_is() {
+    let desk = Desk::with(NONE).await;
+    desk.tone(component().await);
+    let file = desk.folder.path().join("tone.wasm");
+    let inspected = async |file: &Path, settings: &str| {
+        desk.run(&format!(
+            "policy inspect {} --format json --settings {settings}",
+            file.display()
+        ))
+        .await
+    };
+    let done = inspected(&file, r#"{"limit":3}"#).await;
+    let found = done.json();
+    assert_eq!(
+        (done.code, &found["name"], &found["version"]),
+        (0, &"tone-police".into(), &"0.1.0".into()),
+        "{found}"
+    );
+    assert_eq!(
+        found["hooks"],
+        serde_json::json!(["on-request", "on-answer"])
+    );
+    assert_eq!(found["grants"], serde_json::json!([]));
+    // Without the setting that it wants its hooks are unknown; the rest is told all the same.
+    let done = inspected(&file, "{}").await;
+    assert_eq!(
+        (done.code, &done.json()["name"]),
+        (1, &"tone-police".into())
+    );
+    assert!(done.json()["error"].as_str().unwrap().contains("limit"));
+    let done = inspected(&desk.folder.path().join("none.wasm"), "{}").await;
+    assert_eq!(done.code, 1);
+    assert!(done.err.contains("none.wasm"), "{done:?}");
+}
+
+#[tokio::test]
+async fn the_simulator_runs_alone_until_it_is_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = witgate(folder.path());
+    command.args([
+        "--log-format",
+        "json",
+        "simulate",
+        "--listen",
+        "127.0.0.1:0",
+        "--api-key",
+        "sesame",
+    ]);
+    let mut child = Running(
+        command
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap(),
+    );
+    let mut log = BufReader::new(child.0.stderr.take().unwrap()).lines();
+    let line = tokio::task::spawn_blocking(move || (log.next(), log));
+    let (line, _log) = soon("it says where it listens", line).await.unwrap();
+    let line = line.unwrap().unwrap();
+    let url = line
+        .split_once("http://")
+        .unwrap()
+        .1
+        .split_once("/v1")
+        .unwrap()
+        .0;
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    for (key, status) in [("sesame", 200), ("another", 401)] {
+        let request = http
+            .post(format!("http://{url}/v1/chat/completions"))
+            .bearer_auth(key);
+        let reply = Reply::read(
+            request
+                .body(ask("say: hello").to_string())
+                .send()
+                .await
+                .unwrap(),
+        )
+        .await;
+        assert_eq!(reply.status, status, "{}", reply.text());
+    }
+    let id = child.0.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-TERM", &id])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let status = until("it ends", async || child.0.try_wait().unwrap()).await;
+    assert_eq!(status.code(), Some(0));
+}
+
+/// Killed when dropped.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
