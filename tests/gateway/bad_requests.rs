@@ -14,49 +14,115 @@ async fn what_is_no_chat_request_is_refused_in_a_sentence() {
         ("hello".into(), ""),
         ("[]".into(), ""),
         ("null".into(), ""),
-        (format!(r#"{{"model":"llama3.1-8b","messages":{message}"#), ""),
-        (format!(r#"{{"model":"llama3.1-8b","messages":{message}}} x"#), ""),
-        (format!(r#"{{"model":"llama3.1-8b","model":"b","messages":{message}}}"#), "model"),
-        (format!(r#"{{"model":"llama3.1-8b","messages":{message},"m\u0065ssages":[]}}"#), "messages"),
-        (r#"{"model":"llama3.1-8b","messages":[{"role":"user","content":"a","content":"b"}]}"#.into(), "content"),
-        (r#"{"model":"llama3.1-8b","messages":[{"role":"user","content":"\ud800"}]}"#.into(), ""),
+        (
+            format!(r#"{{"model":"llama3.1-8b","messages":{message}"#),
+            "",
+        ),
+        (
+            format!(r#"{{"model":"llama3.1-8b","messages":{message}}} x"#),
+            "",
+        ),
+        (
+            format!(r#"{{"model":"llama3.1-8b","model":"b","messages":{message}}}"#),
+            "model",
+        ),
+        (
+            format!(r#"{{"model":"llama3.1-8b","messages":{message},"m\u0065ssages":[]}}"#),
+            "messages",
+        ),
+        (
+            r#"{"model":"llama3.1-8b","messages":[{"role":"user","content":"a","content":"b"}]}"#
+                .into(),
+            "content",
+        ),
+        (
+            r#"{"model":"llama3.1-8b","messages":[{"role":"user","content":"\ud800"}]}"#.into(),
+            "",
+        ),
         (r#"{"model":"llama3.1-8b"}"#.into(), "messages"),
-        (r#"{"model":"llama3.1-8b","messages":[]}"#.into(), "messages"),
-        (r#"{"model":"llama3.1-8b","messages":"hi"}"#.into(), "messages"),
-        (r#"{"model":"llama3.1-8b","messages":["hi"]}"#.into(), "messages"),
-        (r#"{"model":"llama3.1-8b","messages":[{"role":"user","content":7}]}"#.into(), "content"),
-        (r#"{"model":"llama3.1-8b","messages":[{"role":"wizard","content":"a"}]}"#.into(), "role"),
-        (r#"{"model":"llama3.1-8b","messages":[{"content":"a"}]}"#.into(), "role"),
+        (
+            r#"{"model":"llama3.1-8b","messages":[]}"#.into(),
+            "messages",
+        ),
+        (
+            r#"{"model":"llama3.1-8b","messages":"hi"}"#.into(),
+            "messages",
+        ),
+        (
+            r#"{"model":"llama3.1-8b","messages":["hi"]}"#.into(),
+            "messages",
+        ),
+        (
+            r#"{"model":"llama3.1-8b","messages":[{"role":"user","content":7}]}"#.into(),
+            "content",
+        ),
+        (
+            r#"{"model":"llama3.1-8b","messages":[{"role":"wizard","content":"a"}]}"#.into(),
+            "role",
+        ),
+        (
+            r#"{"model":"llama3.1-8b","messages":[{"content":"a"}]}"#.into(),
+            "role",
+        ),
         (format!(r#"{{"messages":{message}}}"#), "model"),
         (format!(r#"{{"model":7,"messages":{message}}}"#), "model"),
-        (format!(r#"{{"model":"llama3.1-8b","messages":{message},"stream":"yes"}}"#), "stream"),
-        (format!(r#"{{"model":"llama3.1-8b","messages":{message},"n":"two"}}"#), "n"),
-        (format!("{{\"model\":\"llama3.1-8b\",\"messages\":{message},\"x\":{}1{}}}", "[".repeat(5000), "]".repeat(5000)), ""),
+        (
+            format!(r#"{{"model":"llama3.1-8b","messages":{message},"stream":"yes"}}"#),
+            "stream",
+        ),
+        (
+            format!(r#"{{"model":"llama3.1-8b","messages":{message},"n":"two"}}"#),
+            "n",
+        ),
+        (
+            format!(
+                "{{\"model\":\"llama3.1-8b\",\"messages\":{message},\"x\":{}1{}}}",
+                "[".repeat(5000),
+                "]".repeat(5000)
+            ),
+            "",
+        ),
     ];
     for (body, named) in cases {
         let reply = bench.send(body.clone(), &[]).await;
         let shown = &body[..body.len().min(120)];
-        assert_eq!(reply.error(), (400, "wrong_api_format".into()), "{shown}: {}", reply.text());
+        assert_eq!(
+            reply.error(),
+            (400, "wrong_api_format".into()),
+            "{shown}: {}",
+            reply.text()
+        );
         let error = reply.json();
         assert_eq!(error["type"], "invalid_request_error");
         let said = format!("{} {}", error["param"], error["message"]);
         assert!(said.contains(named), "{shown}: {said}");
     }
-    let reply = bench.send(vec![b'{', b'"', 0xff, b'"', b':', b'1', b'}'], &[]).await;
+    let reply = bench
+        .send(vec![b'{', b'"', 0xff, b'"', b':', b'1', b'}'], &[])
+        .await;
     assert_eq!(reply.error().0, 400);
     assert!(bench.upstream().recorder.requests().is_empty());
-    assert!(bench.journal().await.is_empty(), "what is no request is no exchange");
+    assert!(
+        bench.journal().await.is_empty(),
+        "what is no request is no exchange"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_past_ten_mebibytes_is_too_large() {
     let bench = Bench::of(CHAIN).await;
     let large = ask(&"x".repeat(10 << 20)).to_string();
-    assert_eq!(bench.send(large, &[]).await.error(), (413, "request_too_large".into()));
+    assert_eq!(
+        bench.send(large, &[]).await.error(),
+        (413, "request_too_large".into())
+    );
     // One that doesn't say how long it is.
     let chunks = (0..11).map(|_| Ok::<_, std::io::Error>(vec![b' '; 1 << 20]));
     let body = reqwest::Body::wrap_stream(futures_util::stream::iter(chunks));
-    assert_eq!(bench.send(body, &[]).await.error(), (413, "request_too_large".into()));
+    assert_eq!(
+        bench.send(body, &[]).await.error(),
+        (413, "request_too_large".into())
+    );
     assert_eq!(bench.chat(&ask("say: still here")).await.status, 200);
     bench.settled().await;
 }
@@ -65,13 +131,31 @@ async fn a_body_past_ten_mebibytes_is_too_large() {
 async fn a_model_that_no_target_takes_does_not_exist() {
     let bench = Bench::of(CHAIN).await;
     for model in ["nothing", "openai/llama3.1-8b", "cerebras/nothing", ""] {
-        let reply = bench.chat(&with(ask("say: hi"), json!({"model": model}))).await;
+        let reply = bench
+            .chat(&with(ask("say: hi"), json!({"model": model})))
+            .await;
         let (status, code) = reply.error();
-        assert!(matches!((status, code.as_str()), (404, "model_not_found") | (400, "wrong_api_format")), "{model}: {}", reply.text());
+        assert!(
+            matches!(
+                (status, code.as_str()),
+                (404, "model_not_found") | (400, "wrong_api_format")
+            ),
+            "{model}: {}",
+            reply.text()
+        );
         assert!(status == 404 || model.is_empty(), "{model}");
         assert_eq!(reply.json()["param"], "model");
     }
-    assert_eq!(bench.chat(&with(ask("say: hi"), json!({"model": "cerebras/llama3.1-8b"}))).await.status, 200);
+    assert_eq!(
+        bench
+            .chat(&with(
+                ask("say: hi"),
+                json!({"model": "cerebras/llama3.1-8b"})
+            ))
+            .await
+            .status,
+        200
+    );
     // The chain judged them, so the journal knows of them.
     let journal = bench.journal().await;
     assert_eq!(journal.len(), 4, "{journal:?}");
@@ -83,12 +167,33 @@ async fn routes_and_models_are_as_clients_expect() {
     for path in ["/v1/models", "/v1/v1/models", "/v1/models/"] {
         let reply = bench.get(path).await;
         let models = reply.json();
-        assert!(reply.status == 200 && models["data"].as_array().is_some_and(|data| !data.is_empty()), "{path}: {models}");
+        assert!(
+            reply.status == 200
+                && models["data"]
+                    .as_array()
+                    .is_some_and(|data| !data.is_empty()),
+            "{path}: {models}"
+        );
     }
-    assert_eq!(bench.get("/v1/models/llama3.1-8b").await.json()["id"], "llama3.1-8b");
-    assert_eq!(bench.get("/v1/models/none").await.error(), (404, "model_not_found".into()));
+    assert_eq!(
+        bench.get("/v1/models/llama3.1-8b").await.json()["id"],
+        "llama3.1-8b"
+    );
+    assert_eq!(
+        bench.get("/v1/models/none").await.error(),
+        (404, "model_not_found".into())
+    );
     assert_eq!(bench.get("/v1/tcp_warming").await.text(), "{}");
-    assert_eq!(bench.get("/v1/chat/completions").await.error(), (405, "method_not_allowed".into()));
-    assert_eq!(bench.get("/v1/completions").await.error(), (404, "not_offered".into()));
-    assert_eq!(bench.get("/elsewhere").await.error(), (404, "unknown_route".into()));
+    assert_eq!(
+        bench.get("/v1/chat/completions").await.error(),
+        (405, "method_not_allowed".into())
+    );
+    assert_eq!(
+        bench.get("/v1/completions").await.error(),
+        (404, "not_offered".into())
+    );
+    assert_eq!(
+        bench.get("/elsewhere").await.error(),
+        (404, "unknown_route".into())
+    );
 }

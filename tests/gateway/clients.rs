@@ -22,9 +22,18 @@ async fn passes(script: &str) {
     let requests = upstream.recorder.requests();
     assert!(!requests.is_empty());
     let carries_key = |request: &&witgate::simulator::Received| {
-        request.headers.values().any(|value| value.as_bytes().windows(KEY.len()).any(|part| part == KEY.as_bytes()))
+        request.headers.values().any(|value| {
+            value
+                .as_bytes()
+                .windows(KEY.len())
+                .any(|part| part == KEY.as_bytes())
+        })
     };
-    assert_eq!(requests.iter().filter(carries_key).count(), 0, "a client's key went upstream");
+    assert_eq!(
+        requests.iter().filter(carries_key).count(),
+        0,
+        "a client's key went upstream"
+    );
     let journal = bench::entries(&gateway.journal());
     assert!(journal.iter().all(|entry| entry["principal"] == "team-a"));
     assert!(!gateway.log().contains(KEY));

@@ -18,28 +18,36 @@ async fn a_denied_request_is_an_error_that_every_client_reads() {
         let reply = bench.chat(&body).await;
         assert_eq!(reply.error(), (403, "prompt-injection".into()));
         let error = reply.json();
-        assert_eq!((&error["type"], &error["param"]), (&json!("policy_denied"), &json!("prompt-injection")));
+        assert_eq!(
+            (&error["type"], &error["param"]),
+            (&json!("policy_denied"), &json!("prompt-injection"))
+        );
         assert_eq!(reply.header("x-should-retry"), "false");
         assert_eq!(
             reply.header("x-witgate-policies"),
             "prompt-injection=deny, pii-detector=unreached, audit-logger=unreached"
         );
-        assert!(reply.header("x-witgate-chain").starts_with("1-"), "{}", reply.header("x-witgate-chain"));
+        assert!(
+            reply.header("x-witgate-chain").starts_with("1-"),
+            "{}",
+            reply.header("x-witgate-chain")
+        );
         assert_eq!(reply.header("x-witgate-target"), "");
         assert!(!reply.header("x-request-id").is_empty());
     }
     let journal = bench.journal().await;
     assert_eq!(journal.len(), 2, "{journal:?}");
-    assert_eq!((&journal[0]["ended"], &journal[0]["policy"]), (&json!("denied"), &json!("prompt-injection")));
+    assert_eq!(
+        (&journal[0]["ended"], &journal[0]["policy"]),
+        (&json!("denied"), &json!("prompt-injection"))
+    );
     assert_eq!(bench.upstream().recorder.requests().len(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_denial_has_the_status_it_names_where_that_is_one_for_denials() {
     let bench = Bench::of(PUPPET).await;
-    let deny = |status: Value, retry_after: Value| {
-        json!({"request": {"deny": {"code": "no", "message": "No.", "status": status, "retry_after": retry_after}}})
-    };
+    let deny = |status: Value, retry_after: Value| json!({"request": {"deny": {"code": "no", "message": "No.", "status": status, "retry_after": retry_after}}});
     for (asked, status) in [
         (json!(null), 403),
         (json!(400), 400),
@@ -52,14 +60,25 @@ async fn a_denial_has_the_status_it_names_where_that_is_one_for_denials() {
         (json!(500), 403),
         (json!(65535), 403),
     ] {
-        let reply = bench.puppet(&ask("say: hi"), deny(asked, json!(null))).await;
+        let reply = bench
+            .puppet(&ask("say: hi"), deny(asked, json!(null)))
+            .await;
         assert_eq!(reply.error(), (status, "no".into()));
-        assert_eq!((reply.header("x-should-retry"), reply.header("retry-after")), ("false", ""), "{status}");
+        assert_eq!(
+            (reply.header("x-should-retry"), reply.header("retry-after")),
+            ("false", ""),
+            "{status}"
+        );
     }
     for status in [429, 503] {
-        let reply = bench.puppet(&ask("say: hi"), deny(json!(status), json!(7))).await;
+        let reply = bench
+            .puppet(&ask("say: hi"), deny(json!(status), json!(7)))
+            .await;
         assert_eq!(reply.error(), (status, "no".into()));
-        assert_eq!((reply.header("x-should-retry"), reply.header("retry-after")), ("", "7"));
+        assert_eq!(
+            (reply.header("x-should-retry"), reply.header("retry-after")),
+            ("", "7")
+        );
     }
     // A code that is no name would become a header.
     let orders = json!({"request": {"deny": {"code": "No\r\nX: y", "message": "No."}}});
@@ -70,13 +89,22 @@ async fn a_denial_has_the_status_it_names_where_that_is_one_for_denials() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_answers_headers_name_target_stages_and_tags() {
-    let chain = "policies: {chain: [prompt-injection, pii-detector, {id: puppet, component: @puppet}]}";
+    let chain =
+        "policies: {chain: [prompt-injection, pii-detector, {id: puppet, component: @puppet}]}";
     let bench = Bench::of(chain).await;
-    for body in [ask("say: ok, ann@example.org"), ask_stream("say: ok, ann@example.org")] {
-        let reply = bench.puppet(&body, json!({"request": {"tag": ["team", "red"]}})).await;
+    for body in [
+        ask("say: ok, ann@example.org"),
+        ask_stream("say: ok, ann@example.org"),
+    ] {
+        let reply = bench
+            .puppet(&body, json!({"request": {"tag": ["team", "red"]}}))
+            .await;
         assert_eq!(reply.status, 200);
         assert_eq!(reply.header("x-witgate-target"), "sim");
-        assert_eq!(reply.header("x-witgate-policies"), "prompt-injection=proceed, pii-detector=edit, puppet=proceed");
+        assert_eq!(
+            reply.header("x-witgate-policies"),
+            "prompt-injection=proceed, pii-detector=edit, puppet=proceed"
+        );
         assert_eq!(reply.header("x-witgate-tags"), "team=red");
         assert_ne!(reply.header("x-ratelimit-limit-requests-day"), "");
         assert_eq!(reply.said().content(), "ok, [EMAIL]");
@@ -84,38 +112,72 @@ async fn the_answers_headers_name_target_stages_and_tags() {
     let asked = &bench.upstream().bodies()[0];
     assert_eq!(asked["messages"][0]["content"], "say: ok, [EMAIL]");
     let request = &bench.upstream().recorder.requests()[0];
-    assert!(request.headers.get("x-puppet").is_none(), "a client's own header went on");
+    assert!(
+        request.headers.get("x-puppet").is_none(),
+        "a client's own header went on"
+    );
     bench.settled().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_denial_in_mid_stream_ends_the_choice_and_cancels_the_upstream() {
     let bench = Bench::before(PUPPET, vec![Upstream::paced(100.0).await]).await;
-    let text = format!("chunk: 5 | say: This is fine. The secret is out. {}", "And on and on. ".repeat(400));
+    let text = format!(
+        "chunk: 5 | say: This is fine. The secret is out. {}",
+        "And on and on. ".repeat(400)
+    );
     let orders = deny_at("secret").to_string();
-    let mut stream = bench.open(&ask_stream(&text), &[("x-puppet", &orders)]).await;
+    let mut stream = bench
+        .open(&ask_stream(&text), &[("x-puppet", &orders)])
+        .await;
     assert_eq!(stream.status(), 200);
     stream.read_until("This ").await;
     let reply = stream.finish().await;
     let said = reply.said();
-    assert!(said.content().starts_with("This is fine."), "{}", said.content());
+    assert!(
+        said.content().starts_with("This is fine."),
+        "{}",
+        said.content()
+    );
     assert!(!said.content().contains("cret"), "{}", reply.text());
     let denial = json!({"policy": "puppet", "code": "secret", "message": "as ordered"});
-    assert_eq!((&said.denials[&0], said.finishes[&0].as_str()), (&denial, "content_filter"));
+    assert_eq!(
+        (&said.denials[&0], said.finishes[&0].as_str()),
+        (&denial, "content_filter")
+    );
     assert!(reply.is_done(), "{}", reply.text());
-    soon("the upstream is cancelled", bench.upstream().recorder.wait_until(|traffic| traffic.dropped == 1)).await;
+    soon(
+        "the upstream is cancelled",
+        bench
+            .upstream()
+            .recorder
+            .wait_until(|traffic| traffic.dropped == 1),
+    )
+    .await;
     let journal = bench.journal().await;
-    assert_eq!((&journal[0]["ended"], &journal[0]["code"]), (&json!("denied"), &json!("secret")));
+    assert_eq!(
+        (&journal[0]["ended"], &journal[0]["code"]),
+        (&json!("denied"), &json!("secret"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_denial_before_the_headers_have_left_is_an_error_on_streams_too() {
-    let all = [delta(0, json!({"role": "assistant"})), event("a secret"), event("more"), finish(0), DONE.into()];
+    let all = [
+        delta(0, json!({"role": "assistant"})),
+        event("a secret"),
+        event("more"),
+        finish(0),
+        DONE.into(),
+    ];
     let upstream = Scripted::serve(vec![Step::Write(all.concat())]).await;
     let bench = Bench::to(PUPPET, vec![upstream.address]).await;
     let reply = bench.puppet(&ask_stream("hi"), deny_at("secret")).await;
     assert_eq!(reply.error(), (403, "secret".into()));
-    assert_eq!(reply.header("x-witgate-policies"), "puppet=deny, audit-logger=proceed");
+    assert_eq!(
+        reply.header("x-witgate-policies"),
+        "puppet=deny, audit-logger=proceed"
+    );
     assert_eq!(reply.header("x-witgate-target"), "sim");
     bench.settled().await;
 }
@@ -123,7 +185,9 @@ async fn a_denial_before_the_headers_have_left_is_an_error_on_streams_too() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_denied_choice_of_a_stream_leaves_the_other() {
     let steps = [
-        Step::Write(delta(0, json!({"role": "assistant"})) + &delta(1, json!({"role": "assistant"}))),
+        Step::Write(
+            delta(0, json!({"role": "assistant"})) + &delta(1, json!({"role": "assistant"})),
+        ),
         Step::Gate,
         Step::Write(delta(0, json!({"content": "one "})) + &delta(1, json!({"content": "fine "}))),
         Step::Write(delta(0, json!({"content": "secret"})) + &delta(1, json!({"content": "too"}))),
@@ -133,23 +197,42 @@ async fn one_denied_choice_of_a_stream_leaves_the_other() {
     let upstream = Scripted::serve(steps.to_vec()).await;
     let bench = Bench::to(PUPPET, vec![upstream.address]).await;
     let body = with(ask_stream("hi"), json!({"n": 2}));
-    let mut stream = bench.open(&body, &[("x-puppet", &deny_at("secret").to_string())]).await;
+    let mut stream = bench
+        .open(&body, &[("x-puppet", &deny_at("secret").to_string())])
+        .await;
     stream.read_until("assistant").await;
     upstream.go_on();
     let reply = stream.finish().await;
     let said = reply.said();
-    assert_eq!((said.of(0, "content"), said.of(1, "content")), ("one ", "fine too!"));
-    assert_eq!((said.finishes[&0].as_str(), said.finishes[&1].as_str()), ("content_filter", "stop"));
+    assert_eq!(
+        (said.of(0, "content"), said.of(1, "content")),
+        ("one ", "fine too!")
+    );
+    assert_eq!(
+        (said.finishes[&0].as_str(), said.finishes[&1].as_str()),
+        ("content_filter", "stop")
+    );
     assert!(reply.is_done());
-    let usages = reply.events().into_iter().filter(|event| event["usage"].is_object());
-    assert_eq!(usages.count(), 2, "the denied choice's usage is lost: {}", reply.text());
+    let usages = reply
+        .events()
+        .into_iter()
+        .filter(|event| event["usage"].is_object());
+    assert_eq!(
+        usages.count(),
+        2,
+        "the denied choice's usage is lost: {}",
+        reply.text()
+    );
     bench.settled().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_whole_answer_is_denied_as_a_whole_or_by_choice() {
     let bench = Bench::of(PUPPET).await;
-    let two = with(ask("say: the secret is out"), json!({"n": 2, "logprobs": true}));
+    let two = with(
+        ask("say: the secret is out"),
+        json!({"n": 2, "logprobs": true}),
+    );
     let reply = bench.puppet(&two, deny_at("secret")).await;
     assert_eq!(reply.error(), (403, "secret".into()));
     assert_eq!(reply.header("x-should-retry"), "false");
@@ -158,26 +241,47 @@ async fn a_whole_answer_is_denied_as_a_whole_or_by_choice() {
     let reply = bench.puppet(&two, orders).await;
     assert_eq!(reply.status, 200);
     let said = reply.said();
-    assert_eq!((said.of(0, "content"), said.of(1, "content")), ("the secret is out", ""));
-    assert_eq!((said.finishes[&0].as_str(), said.finishes[&1].as_str()), ("stop", "content_filter"));
+    assert_eq!(
+        (said.of(0, "content"), said.of(1, "content")),
+        ("the secret is out", "")
+    );
+    assert_eq!(
+        (said.finishes[&0].as_str(), said.finishes[&1].as_str()),
+        ("stop", "content_filter")
+    );
     assert_eq!(said.denials[&1]["code"], "secret");
     let choices = &reply.json()["choices"];
-    assert!(choices[0]["logprobs"].is_object() && choices[1]["logprobs"].is_null(), "{choices}");
-    assert_eq!(reply.header("x-witgate-policies"), "puppet=deny, audit-logger=proceed");
+    assert!(
+        choices[0]["logprobs"].is_object() && choices[1]["logprobs"].is_null(),
+        "{choices}"
+    );
+    assert_eq!(
+        reply.header("x-witgate-policies"),
+        "puppet=deny, audit-logger=proceed"
+    );
 
     // Calls go with the rest of the choice.
-    let call = with(ask("call: lookup {\"who\": \"secret\"}"), with(tools(), json!({"n": 2})));
+    let call = with(
+        ask("call: lookup {\"who\": \"secret\"}"),
+        with(tools(), json!({"n": 2})),
+    );
     let orders = json!({"answer": {"at": "secret", "choice": 0, "then": {"deny": "secret"}}});
     let reply = bench.puppet(&call, orders).await;
     let message = &reply.json()["choices"][0]["message"];
-    assert!(message["tool_calls"].as_array().is_none_or(Vec::is_empty), "{message}");
+    assert!(
+        message["tool_calls"].as_array().is_none_or(Vec::is_empty),
+        "{message}"
+    );
     bench.settled().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reasoning_and_tool_arguments_are_denied_like_content() {
     let bench = Bench::of(PUPPET).await;
-    for directive in ["think: a secret thought | say: hi", "call: lookup {\"who\": \"secret\"}"] {
+    for directive in [
+        "think: a secret thought | say: hi",
+        "call: lookup {\"who\": \"secret\"}",
+    ] {
         for stream in [false, true] {
             let body = with(with(ask(directive), tools()), json!({"stream": stream}));
             let reply = bench.puppet(&body, deny_at("secret")).await;
@@ -189,7 +293,14 @@ async fn reasoning_and_tool_arguments_are_denied_like_content() {
                 assert_eq!(reply.error(), (403, "secret".into()));
             }
             // The denial's own code is the one place where the word may stand.
-            assert_eq!(reply.said_or_nothing().texts.values().find(|text| text.contains("secret")), None);
+            assert_eq!(
+                reply
+                    .said_or_nothing()
+                    .texts
+                    .values()
+                    .find(|text| text.contains("secret")),
+                None
+            );
         }
     }
     bench.settled().await;

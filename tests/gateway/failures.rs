@@ -18,28 +18,43 @@ fn in_answer(at: &str, then: Value) -> Value {
 async fn a_failure_on_the_request_denies_or_skips() {
     let bench = Bench::of(&chain("deny")).await;
     for (act, class) in [("trap", "trap"), ("spin", "deadline")] {
-        let reply = bench.puppet(&ask_stream("say: hi"), json!({"request": act})).await;
+        let reply = bench
+            .puppet(&ask_stream("say: hi"), json!({"request": act}))
+            .await;
         assert_eq!(reply.error(), (500, class.into()));
         let error = reply.json();
-        assert_eq!((&error["type"], &error["param"]), (&json!("policy_failed"), &json!("puppet")));
+        assert_eq!(
+            (&error["type"], &error["param"]),
+            (&json!("policy_failed"), &json!("puppet"))
+        );
         assert_eq!(reply.header("x-should-retry"), "false");
-        assert_eq!(reply.header("x-witgate-policies"), format!("puppet=error:{class}, audit-logger=unreached"));
+        assert_eq!(
+            reply.header("x-witgate-policies"),
+            format!("puppet=error:{class}, audit-logger=unreached")
+        );
         assert_eq!(reply.header("x-witgate-target"), "");
     }
     assert!(bench.upstream().recorder.requests().is_empty());
     let journal = bench.journal().await;
     assert_eq!(journal.len(), 2);
-    assert_eq!((&journal[0]["ended"], &journal[0]["policy"]), (&json!("faulted"), &json!("puppet")));
+    assert_eq!(
+        (&journal[0]["ended"], &journal[0]["policy"]),
+        (&json!("faulted"), &json!("puppet"))
+    );
 
     let bench = Bench::of(&chain("skip")).await;
     for (act, class) in [("trap", "trap"), ("spin", "deadline")] {
         let reply = bench.puppet(&ask("say: hi"), json!({"request": act})).await;
         assert_eq!((reply.status, reply.said().content()), (200, "hi"));
-        assert_eq!(reply.header("x-witgate-policies"), format!("puppet=skip:{class}, audit-logger=proceed"));
+        assert_eq!(
+            reply.header("x-witgate-policies"),
+            format!("puppet=skip:{class}, audit-logger=proceed")
+        );
     }
     bench.settled().await;
     let metrics = bench.ask_admin("/metrics").await;
-    let counted = r#"witgate_stage_failures_total{stage="puppet",hook="on-request",class="trap"} 1"#;
+    let counted =
+        r#"witgate_stage_failures_total{stage="puppet",hook="on-request",class="trap"} 1"#;
     assert!(metrics.text().contains(counted), "{}", metrics.text());
 }
 
@@ -47,20 +62,31 @@ async fn a_failure_on_the_request_denies_or_skips() {
 async fn a_failure_in_a_whole_answer_denies_or_skips() {
     for (act, class) in [("trap", "trap"), ("spin", "deadline")] {
         let denying = Bench::of(&chain("deny")).await;
-        let reply = denying.puppet(&ask("say: hi there"), in_answer("there", json!(act))).await;
+        let reply = denying
+            .puppet(&ask("say: hi there"), in_answer("there", json!(act)))
+            .await;
         assert_eq!(reply.error(), (500, class.into()));
         denying.settled().await;
         let skipping = Bench::of(&chain("skip")).await;
-        let reply = skipping.puppet(&ask("say: hi there"), in_answer("there", json!(act))).await;
+        let reply = skipping
+            .puppet(&ask("say: hi there"), in_answer("there", json!(act)))
+            .await;
         assert_eq!((reply.status, reply.said().content()), (200, "hi there"));
-        assert_eq!(reply.header("x-witgate-policies"), format!("puppet=skip:{class}, audit-logger=proceed"));
+        assert_eq!(
+            reply.header("x-witgate-policies"),
+            format!("puppet=skip:{class}, audit-logger=proceed")
+        );
         skipping.settled().await;
     }
 }
 
 /// `one `, then, behind a gate, `two three`.
 async fn in_two_parts() -> Scripted {
-    let steps = [Step::Write(event("one ")), Step::Gate, Step::Write(event("two ") + &event("three") + &finish(0) + DONE)];
+    let steps = [
+        Step::Write(event("one ")),
+        Step::Gate,
+        Step::Write(event("two ") + &event("three") + &finish(0) + DONE),
+    ];
     Scripted::serve(steps.to_vec()).await
 }
 
@@ -71,7 +97,9 @@ async fn a_failure_in_mid_stream_ends_the_stream_with_an_error_or_is_skipped() {
             let upstream = in_two_parts().await;
             let bench = Bench::to(&chain(on_error), vec![upstream.address]).await;
             let orders = in_answer("three", json!(act)).to_string();
-            let mut stream = bench.open(&ask_stream("hi"), &[("x-puppet", &orders)]).await;
+            let mut stream = bench
+                .open(&ask_stream("hi"), &[("x-puppet", &orders)])
+                .await;
             stream.read_until("one").await;
             upstream.go_on();
             let reply = stream.finish().await;
@@ -83,7 +111,10 @@ async fn a_failure_in_mid_stream_ends_the_stream_with_an_error_or_is_skipped() {
             // What had passed before the failure is the client's.
             assert_eq!(said.content(), "one two ");
             let error = said.error.expect("the stream ends with an error");
-            assert_eq!((&error["status_code"], &error["error"]["code"]), (&json!(500), &json!(class)));
+            assert_eq!(
+                (&error["status_code"], &error["error"]["code"]),
+                (&json!(500), &json!(class))
+            );
             assert_eq!(error["error"]["type"], "policy_failed");
             assert!(!reply.is_done());
             let journal = bench.journal().await;
@@ -98,13 +129,18 @@ async fn text_that_is_held_too_long_is_a_failure() {
         let upstream = in_two_parts().await;
         let bench = Bench::to(&chain(on_error), vec![upstream.address]).await;
         let orders = in_answer("one", json!("hold")).to_string();
-        let mut stream = bench.open(&ask_stream("hi"), &[("x-puppet", &orders)]).await;
+        let mut stream = bench
+            .open(&ask_stream("hi"), &[("x-puppet", &orders)])
+            .await;
         if on_error == "skip" {
             // It comes without anything more from upstream.
             stream.read_until("one").await;
             upstream.go_on();
             let reply = stream.finish().await;
-            assert_eq!((reply.said().content(), reply.is_done()), ("one two three", true));
+            assert_eq!(
+                (reply.said().content(), reply.is_done()),
+                ("one two three", true)
+            );
         } else {
             let reply = stream.finish().await;
             assert_eq!(reply.said().content(), "");
@@ -120,7 +156,10 @@ async fn text_that_is_held_too_much_is_a_failure() {
     for on_error in ["deny", "skip"] {
         let bench = Bench::of(&chain(on_error)).await;
         for stream in [false, true] {
-            let body = with(ask(&format!("chunk: 4 | say: {text}")), json!({"stream": stream}));
+            let body = with(
+                ask(&format!("chunk: 4 | say: {text}")),
+                json!({"stream": stream}),
+            );
             let reply = bench.puppet(&body, in_answer("", json!("hold"))).await;
             if on_error == "skip" {
                 assert_eq!(reply.said().content(), text);
@@ -139,7 +178,9 @@ async fn text_that_is_held_too_much_is_a_failure() {
 async fn arguments_that_are_no_longer_json_are_a_failure() {
     let body = with(ask("call: lookup {\"who\": \"me\"}"), tools());
     let bench = Bench::of(&chain("deny")).await;
-    let reply = bench.puppet(&body, in_answer("me", json!({"replace": "\""}))).await;
+    let reply = bench
+        .puppet(&body, in_answer("me", json!({"replace": "\""})))
+        .await;
     assert_eq!(reply.error(), (500, "output".into()));
     bench.settled().await;
 }
@@ -148,11 +189,22 @@ async fn arguments_that_are_no_longer_json_are_a_failure() {
 async fn a_failure_at_the_end_costs_nobody_else_their_end() {
     let bench = Bench::of(&chain("deny")).await;
     for (number, act) in ["trap", "spin"].into_iter().enumerate() {
-        let reply = bench.puppet(&ask_stream("say: hi"), json!({"complete": act})).await;
+        let reply = bench
+            .puppet(&ask_stream("say: hi"), json!({"complete": act}))
+            .await;
         assert_eq!((reply.said().content(), reply.is_done()), ("hi", true));
         let journal = bench.journal().await;
-        assert_eq!((journal.len(), &journal[number]["ended"]), (number + 1, &json!("completed")));
+        assert_eq!(
+            (journal.len(), &journal[number]["ended"]),
+            (number + 1, &json!("completed"))
+        );
     }
     let metrics = bench.ask_admin("/metrics").await;
-    assert!(metrics.text().contains(r#"hook="on-complete",class="trap"} 1"#), "{}", metrics.text());
+    assert!(
+        metrics
+            .text()
+            .contains(r#"hook="on-complete",class="trap"} 1"#),
+        "{}",
+        metrics.text()
+    );
 }

@@ -31,20 +31,68 @@ const ALL: &str = "one two three four five six seven.";
 
 /// Each fault; what is seen whole, and what is seen streamed.
 const FAULTS: [(&str, Seen, Seen); 24] = [
-    ("401", Error(401, "wrong_api_key"), Error(401, "wrong_api_key")),
-    ("402", Error(402, "payment_required"), Error(402, "payment_required")),
+    (
+        "401",
+        Error(401, "wrong_api_key"),
+        Error(401, "wrong_api_key"),
+    ),
+    (
+        "402",
+        Error(402, "payment_required"),
+        Error(402, "payment_required"),
+    ),
     ("403-html", Error(403, ""), Error(403, "")),
-    ("404", Error(404, "model_not_found"), Error(404, "model_not_found")),
-    ("408", Error(408, "request_timeout"), Error(408, "request_timeout")),
-    ("413", Error(413, "content_too_large"), Error(413, "content_too_large")),
-    ("422", Error(422, "wrong_api_format"), Error(422, "wrong_api_format")),
-    ("429-requests", Error(429, "request_quota_exceeded"), Error(429, "request_quota_exceeded")),
-    ("429-tokens", Error(429, "token_quota_exceeded"), Error(429, "token_quota_exceeded")),
-    ("429-queue", Error(429, "queue_exceeded"), Error(429, "queue_exceeded")),
+    (
+        "404",
+        Error(404, "model_not_found"),
+        Error(404, "model_not_found"),
+    ),
+    (
+        "408",
+        Error(408, "request_timeout"),
+        Error(408, "request_timeout"),
+    ),
+    (
+        "413",
+        Error(413, "content_too_large"),
+        Error(413, "content_too_large"),
+    ),
+    (
+        "422",
+        Error(422, "wrong_api_format"),
+        Error(422, "wrong_api_format"),
+    ),
+    (
+        "429-requests",
+        Error(429, "request_quota_exceeded"),
+        Error(429, "request_quota_exceeded"),
+    ),
+    (
+        "429-tokens",
+        Error(429, "token_quota_exceeded"),
+        Error(429, "token_quota_exceeded"),
+    ),
+    (
+        "429-queue",
+        Error(429, "queue_exceeded"),
+        Error(429, "queue_exceeded"),
+    ),
     ("500", Error(500, ""), Error(500, "")),
-    ("503", Error(503, "service_unavailable"), Error(503, "service_unavailable")),
-    ("html-200", Error(502, "upstream_unreadable"), Error(502, "upstream_unreadable")),
-    ("silent", Error(504, "upstream_timeout"), Error(504, "upstream_timeout")),
+    (
+        "503",
+        Error(503, "service_unavailable"),
+        Error(503, "service_unavailable"),
+    ),
+    (
+        "html-200",
+        Error(502, "upstream_unreadable"),
+        Error(502, "upstream_unreadable"),
+    ),
+    (
+        "silent",
+        Error(504, "upstream_timeout"),
+        Error(504, "upstream_timeout"),
+    ),
     ("slow-first-byte=100ms", Says(ALL), Says(ALL)),
     ("error-first", Error(500, ""), Error(500, "")),
     ("error-mid-stream", Error(500, ""), Event(500)),
@@ -54,7 +102,11 @@ const FAULTS: [(&str, Seen, Seen); 24] = [
     ("empty-length", Says(""), Says("")),
     ("crlf", Says(ALL), Says(ALL)),
     ("bytewise", Says(ALL), Says(ALL)),
-    ("nonsense", Error(400, "wrong_api_format"), Error(400, "wrong_api_format")),
+    (
+        "nonsense",
+        Error(400, "wrong_api_format"),
+        Error(400, "wrong_api_format"),
+    ),
 ];
 
 async fn every_fault_is_told(chain: &str) {
@@ -62,25 +114,52 @@ async fn every_fault_is_told(chain: &str) {
     for (fault, whole, streamed) in &FAULTS {
         for (stream, seen) in [(false, whole), (true, streamed)] {
             let reply = bench.chat(&faulty(fault, stream)).await;
-            let told = format!("{fault}, stream {stream}: {} {}", reply.status, reply.text());
+            let told = format!(
+                "{fault}, stream {stream}: {} {}",
+                reply.status,
+                reply.text()
+            );
             assert_eq!(reply.broken, None, "{told}");
             assert_ne!(reply.header("x-request-id"), "", "{told}");
             assert_ne!(reply.header("x-witgate-chain"), "", "{told}");
             assert_eq!(reply.header("x-witgate-target"), "sim", "{told}");
             match seen {
                 Error(status, "") => assert_eq!(reply.error().0, *status, "{told}"),
-                Error(status, code) => assert_eq!(reply.error(), (*status, (*code).into()), "{told}"),
+                Error(status, code) => {
+                    assert_eq!(reply.error(), (*status, (*code).into()), "{told}")
+                }
                 Event(status) => {
                     let said = reply.said();
-                    assert_eq!((reply.status, said.error.as_ref().map(|error| &error["status_code"])), (200, Some(&json!(status))), "{told}");
-                    assert!(ALL.starts_with(said.content()) && !reply.is_done(), "{told}");
+                    assert_eq!(
+                        (
+                            reply.status,
+                            said.error.as_ref().map(|error| &error["status_code"])
+                        ),
+                        (200, Some(&json!(status))),
+                        "{told}"
+                    );
+                    assert!(
+                        ALL.starts_with(said.content()) && !reply.is_done(),
+                        "{told}"
+                    );
                 }
-                Says(text) => assert_eq!((reply.status, reply.said().content()), (200, *text), "{told}"),
+                Says(text) => assert_eq!(
+                    (reply.status, reply.said().content()),
+                    (200, *text),
+                    "{told}"
+                ),
             }
-            let waits = if fault.starts_with("429") { reply.header("retry-after") } else { "none" };
+            let waits = if fault.starts_with("429") {
+                reply.header("retry-after")
+            } else {
+                "none"
+            };
             assert_ne!(waits, "", "{told}");
         }
-        assert_eq!(bench.chat(&ask("say: still here")).await.said().content(), "still here");
+        assert_eq!(
+            bench.chat(&ask("say: still here")).await.said().content(),
+            "still here"
+        );
     }
     bench.settled().await;
 }
@@ -99,16 +178,29 @@ async fn every_fault_is_told_through_the_bundled_policies() {
 async fn an_event_that_is_no_json_passes_where_nobody_looks_and_ends_a_stream_that_is_judged() {
     let bench = Bench::of(NONE).await;
     let reply = bench.chat(&faulty("not-json", true)).await;
-    assert!(reply.text().contains("data: {\"id\":\"chatcmpl-\n\n") && reply.is_done(), "{}", reply.text());
-    assert_eq!(bench.chat(&faulty("not-json", false)).await.error(), (502, "upstream_unreadable".into()));
+    assert!(
+        reply.text().contains("data: {\"id\":\"chatcmpl-\n\n") && reply.is_done(),
+        "{}",
+        reply.text()
+    );
+    assert_eq!(
+        bench.chat(&faulty("not-json", false)).await.error(),
+        (502, "upstream_unreadable".into())
+    );
 
     let bench = Bench::of(BUNDLED).await;
     let reply = bench.chat(&faulty("not-json", true)).await;
     match reply.status {
-        200 => assert_eq!(reply.said().error.unwrap()["error"]["code"], "upstream_unreadable"),
+        200 => assert_eq!(
+            reply.said().error.unwrap()["error"]["code"],
+            "upstream_unreadable"
+        ),
         _ => assert_eq!(reply.error(), (502, "upstream_unreadable".into())),
     }
-    assert_eq!(bench.chat(&faulty("not-json", false)).await.error(), (502, "upstream_unreadable".into()));
+    assert_eq!(
+        bench.chat(&faulty("not-json", false)).await.error(),
+        (502, "upstream_unreadable".into())
+    );
     bench.settled().await;
 }
 
@@ -118,12 +210,19 @@ async fn an_event_past_the_cap_ends_a_stream_and_a_large_answer_is_none() {
         let bench = Bench::of(chain).await;
         let reply = bench.chat(&faulty("huge-event", true)).await;
         match reply.status {
-            200 => assert_eq!(reply.said().error.unwrap()["error"]["code"], "upstream_unreadable"),
+            200 => assert_eq!(
+                reply.said().error.unwrap()["error"]["code"],
+                "upstream_unreadable"
+            ),
             _ => assert_eq!(reply.error(), (502, "upstream_unreadable".into())),
         }
         assert!(reply.body.len() < 1 << 20, "{}", reply.body.len());
         let reply = bench.chat(&faulty("huge-event", false)).await;
-        assert_eq!((reply.status, reply.said().content().len() >= 4 << 20), (200, true), "{chain}");
+        assert_eq!(
+            (reply.status, reply.said().content().len() >= 4 << 20),
+            (200, true),
+            "{chain}"
+        );
         bench.settled().await;
     }
 }
@@ -131,25 +230,37 @@ async fn an_event_past_the_cap_ends_a_stream_and_a_large_answer_is_none() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn refused_fields_and_text_beside_calls_go_through() {
     let bench = Bench::of(BUNDLED).await;
-    let refused = with(faulty("penalties", false), json!({"frequency_penalty": 0.5}));
+    let refused = with(
+        faulty("penalties", false),
+        json!({"frequency_penalty": 0.5}),
+    );
     assert_eq!(bench.chat(&refused).await.error().0, 400);
     for stream in [false, true] {
         let both = with(faulty("text-and-tools", stream), tools());
         let said = bench.chat(&both).await.said();
-        assert!(!said.content().is_empty() && said.of(0, "tool 0 name") == "lookup", "{said:?}");
+        assert!(
+            !said.content().is_empty() && said.of(0, "tool 0 name") == "lookup",
+            "{said:?}"
+        );
     }
     bench.settled().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_that_ends_before_all_its_choices_did_broke_off() {
-    let steps = vec![Step::Write(delta(0, json!({"content": "a"})) + &delta(1, json!({"content": "b"})) + &finish(0))];
+    let steps = vec![Step::Write(
+        delta(0, json!({"content": "a"})) + &delta(1, json!({"content": "b"})) + &finish(0),
+    )];
     for chain in [NONE, BUNDLED] {
         let upstream = Scripted::serve(steps.clone()).await;
         let bench = Bench::to(chain, vec![upstream.address]).await;
         let reply = bench.chat(&with(ask_stream("hi"), json!({"n": 2}))).await;
         let said = reply.said();
-        assert_eq!(said.error.expect("it is told")["error"]["code"], "upstream_broke_off", "{chain}");
+        assert_eq!(
+            said.error.expect("it is told")["error"]["code"],
+            "upstream_broke_off",
+            "{chain}"
+        );
         bench.settled().await;
     }
 }
@@ -162,7 +273,13 @@ async fn an_upstream_that_resets_the_connection_is_told_in_the_stream() {
     stream.read_until("one").await;
     upstream.go_on();
     let said = stream.finish().await.said();
-    assert_eq!((said.content(), &said.error.as_ref().unwrap()["error"]["code"]), ("one ", &json!("upstream_broke_off")));
+    assert_eq!(
+        (
+            said.content(),
+            &said.error.as_ref().unwrap()["error"]["code"]
+        ),
+        ("one ", &json!("upstream_broke_off"))
+    );
     bench.settled().await;
 }
 
@@ -172,44 +289,84 @@ async fn only_statuses_that_say_not_now_lead_to_another_target() {
                   providers: {targets: [\
                     {id: first, provider: cerebras, base_url: \"http://@0/v1\", timeouts: {first_byte: 400ms}}, \
                     {id: second, provider: \"cerebras:chat:gpt-oss-120b\", base_url: \"http://@1/v1\"}]}";
-    let bench = Bench::before(config, vec![Upstream::simulated().await, Upstream::simulated().await]).await;
+    let bench = Bench::before(
+        config,
+        vec![Upstream::simulated().await, Upstream::simulated().await],
+    )
+    .await;
     for stream in [false, true] {
         let mut expected = bench.upstreams[1].bodies().len();
         for fault in ["429-requests", "500", "503", "408", "error-first", "silent"] {
             let reply = bench.chat(&faulty(fault, stream)).await;
-            assert_eq!((reply.status, reply.said().content()), (200, ALL), "{fault}");
+            assert_eq!(
+                (reply.status, reply.said().content()),
+                (200, ALL),
+                "{fault}"
+            );
             assert_eq!(reply.header("x-witgate-target"), "second", "{fault}");
             let bodies = bench.upstreams[1].bodies();
             expected += 1;
-            assert_eq!((bodies.len(), &bodies[expected - 1]["model"]), (expected, &json!("gpt-oss-120b")), "{fault}");
+            assert_eq!(
+                (bodies.len(), &bodies[expected - 1]["model"]),
+                (expected, &json!("gpt-oss-120b")),
+                "{fault}"
+            );
         }
         for fault in ["401", "402", "404", "422", "html-200"] {
             let reply = bench.chat(&faulty(fault, stream)).await;
-            assert_eq!((reply.status >= 400, reply.header("x-witgate-target")), (true, "first"), "{fault}");
+            assert_eq!(
+                (reply.status >= 400, reply.header("x-witgate-target")),
+                (true, "first"),
+                "{fault}"
+            );
         }
         assert_eq!(bench.upstreams[1].bodies().len(), expected);
     }
     let journal = bench.journal().await;
-    assert_eq!((&journal[0]["answered_by"]["target"], &journal[0]["answered_by"]["model"]), (&json!("second"), &json!("gpt-oss-120b")));
+    assert_eq!(
+        (
+            &journal[0]["answered_by"]["target"],
+            &journal[0]["answered_by"]["model"]
+        ),
+        (&json!("second"), &json!("gpt-oss-120b"))
+    );
     let metrics = bench.ask_admin("/metrics").await;
-    assert!(metrics.text().contains(r#"witgate_failovers_total{target="first",reason="rate-limited"} 2"#), "{}", metrics.text());
+    assert!(
+        metrics
+            .text()
+            .contains(r#"witgate_failovers_total{target="first",reason="rate-limited"} 2"#),
+        "{}",
+        metrics.text()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_target_that_is_not_there_is_passed_over_and_said_when_there_is_no_other() {
     // Nobody listens there any more.
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let gone = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let upstream = Upstream::simulated().await;
     let config = "policies: {chain: []}\n\
                   providers: {targets: [{id: first, provider: cerebras, base_url: \"http://@0/v1\"}, \
                     {id: second, provider: \"cerebras:chat:gpt-oss-120b\", base_url: \"http://@1/v1\"}]}";
     let bench = Bench::to(config, vec![gone, upstream.address]).await;
     let reply = bench.chat(&ask_stream("say: from the second")).await;
-    assert_eq!((reply.said().content(), reply.header("x-witgate-target")), ("from the second", "second"));
+    assert_eq!(
+        (reply.said().content(), reply.header("x-witgate-target")),
+        ("from the second", "second")
+    );
 
     let bench = Bench::to(NONE, vec![gone]).await;
-    assert_eq!(bench.chat(&ask_stream("say: hi")).await.error(), (502, "upstream_unreachable".into()));
-    assert_eq!(bench.get("/v1/models").await.error(), (502, "upstream_unreachable".into()));
+    assert_eq!(
+        bench.chat(&ask_stream("say: hi")).await.error(),
+        (502, "upstream_unreachable".into())
+    );
+    assert_eq!(
+        bench.get("/v1/models").await.error(),
+        (502, "upstream_unreachable".into())
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -217,10 +374,20 @@ async fn when_every_target_fails_the_first_ones_reason_is_told() {
     let config = "policies: {chain: []}\n\
                   providers: {targets: [{id: first, provider: cerebras, base_url: \"http://@0/v1\"}, \
                     {id: second, provider: cerebras, base_url: \"http://@1/v1\"}]}";
-    let bench = Bench::before(config, vec![Upstream::simulated().await, Upstream::simulated().await]).await;
+    let bench = Bench::before(
+        config,
+        vec![Upstream::simulated().await, Upstream::simulated().await],
+    )
+    .await;
     let reply = bench.chat(&faulty("429-tokens", true)).await;
     assert_eq!(reply.error(), (429, "token_quota_exceeded".into()));
-    assert_eq!((reply.header("x-witgate-target"), reply.header("retry-after")), ("first", "7"));
+    assert_eq!(
+        (
+            reply.header("x-witgate-target"),
+            reply.header("retry-after")
+        ),
+        ("first", "7")
+    );
     assert_eq!(bench.upstreams[1].bodies().len(), 1);
     bench.settled().await;
 }
@@ -232,16 +399,41 @@ async fn a_client_that_goes_away_cancels_its_request_upstream() {
         let mut stream = bench.open(&ask_stream("words: 2000"), &[]).await;
         stream.read_until("content").await;
         drop(stream);
-        soon("it is cancelled", bench.upstream().recorder.wait_until(|traffic| traffic.dropped == 1)).await;
+        soon(
+            "it is cancelled",
+            bench
+                .upstream()
+                .recorder
+                .wait_until(|traffic| traffic.dropped == 1),
+        )
+        .await;
         // One that waits for a stream that stands still, and one that waits for a head.
         let mut stream = bench.open(&faulty("stall", true), &[]).await;
         stream.read_until("content").await;
         drop(stream);
-        soon("it is cancelled", bench.upstream().recorder.wait_until(|traffic| traffic.dropped == 2)).await;
+        soon(
+            "it is cancelled",
+            bench
+                .upstream()
+                .recorder
+                .wait_until(|traffic| traffic.dropped == 2),
+        )
+        .await;
         let body = faulty("silent", false);
         let waiting = std::time::Duration::from_millis(300);
-        assert!(tokio::time::timeout(waiting, bench.chat(&body)).await.is_err());
-        soon("it is cancelled", bench.upstream().recorder.wait_until(|traffic| traffic.dropped == 3)).await;
+        assert!(
+            tokio::time::timeout(waiting, bench.chat(&body))
+                .await
+                .is_err()
+        );
+        soon(
+            "it is cancelled",
+            bench
+                .upstream()
+                .recorder
+                .wait_until(|traffic| traffic.dropped == 3),
+        )
+        .await;
         if chain == BUNDLED {
             let journal = bench.journal().await;
             let ended: Vec<&Value> = journal.iter().map(|entry| &entry["ended"]).collect();
@@ -256,17 +448,29 @@ async fn an_upstream_is_read_no_faster_than_its_client_reads() {
     const EVENTS: usize = 2048;
     let text = "x".repeat(32 << 10);
     let all = (EVENTS * event(&text).len()) as u64;
-    for chain in [NONE, "policies: {chain: [{id: puppet, component: @puppet}]}"] {
-        let steps = vec![Step::Flood(event(&text), EVENTS), Step::Write(finish(0) + DONE)];
+    for chain in [
+        NONE,
+        "policies: {chain: [{id: puppet, component: @puppet}]}",
+    ] {
+        let steps = vec![
+            Step::Flood(event(&text), EVENTS),
+            Step::Write(finish(0) + DONE),
+        ];
         let upstream = Scripted::serve(steps).await;
         let bench = Bench::to(chain, vec![upstream.address]).await;
         let stream = bench.open(&ask_stream("hi"), &[]).await;
         soon("the upstream can't write on", upstream.blocked.cancelled()).await;
         let written = upstream.written.load(std::sync::atomic::Ordering::Relaxed);
         // What fits into the sockets' own buffers, and no more.
-        assert!(written < all / 2, "{written} of {all} bytes were taken from the upstream");
+        assert!(
+            written < all / 2,
+            "{written} of {all} bytes were taken from the upstream"
+        );
         let reply = stream.finish().await;
-        assert_eq!(reply.body.len() as u64, all + (finish(0) + DONE).len() as u64);
+        assert_eq!(
+            reply.body.len() as u64,
+            all + (finish(0) + DONE).len() as u64
+        );
         bench.settled().await;
     }
 }

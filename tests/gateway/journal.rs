@@ -15,7 +15,12 @@ async fn every_exchange_is_in_it_once_however_it_ended() {
     let chain = "policies: {chain: [prompt-injection, {id: puppet, component: @puppet}, audit-logger]}\n\
                  providers: {targets: [{id: sim, provider: cerebras, base_url: \"http://@0/v1\", timeouts: {silence: 300ms}}]}";
     let bench = Bench::before(chain, vec![Upstream::paced(400.0).await]).await;
-    let faulty = |fault: &str| with(ask_stream("chunk: 3 | say: one two three"), json!({"model": format!("llama3.1-8b+{fault}")}));
+    let faulty = |fault: &str| {
+        with(
+            ask_stream("chunk: 3 | say: one two three"),
+            json!({"model": format!("llama3.1-8b+{fault}")}),
+        )
+    };
     let watch = |then: Value| json!({"answer": {"at": "two", "then": then}});
     let mut wanted = Vec::new();
     let mut ids = Vec::new();
@@ -24,10 +29,22 @@ async fn every_exchange_is_in_it_once_however_it_ended() {
         (ask_stream("say: hi"), json!({}), "completed"),
         (ask(ATTACK), json!({}), "denied"),
         (ask("say: hi"), json!({"request": "trap"}), "faulted"),
-        (ask("say: hi"), json!({"request": {"respond": [{"content": [0, "no need"]}]}}), "responded"),
+        (
+            ask("say: hi"),
+            json!({"request": {"respond": [{"content": [0, "no need"]}]}}),
+            "responded",
+        ),
         (ask("say: one two"), watch(json!({"deny": "no"})), "denied"),
-        (ask_stream("chunk: 3 | say: one two three"), watch(json!({"deny": "no"})), "denied"),
-        (ask_stream("chunk: 3 | say: one two three"), watch(json!("trap")), "faulted"),
+        (
+            ask_stream("chunk: 3 | say: one two three"),
+            watch(json!({"deny": "no"})),
+            "denied",
+        ),
+        (
+            ask_stream("chunk: 3 | say: one two three"),
+            watch(json!("trap")),
+            "faulted",
+        ),
         (faulty("500"), json!({}), "upstream-failed"),
         (faulty("cut"), json!({}), "upstream-failed"),
         (faulty("stall"), json!({}), "upstream-failed"),
@@ -47,13 +64,33 @@ async fn every_exchange_is_in_it_once_however_it_ended() {
     assert_eq!(journal.len(), wanted.len());
     for (id, wanted) in ids.iter().zip(wanted) {
         let mut mine = journal.iter().filter(|entry| entry["id"] == id.as_str());
-        let entry = mine.next().unwrap_or_else(|| panic!("no entry for the one that {wanted}"));
-        assert_eq!((&entry["ended"], mine.count()), (&json!(wanted), 0), "{entry}");
-        assert!(entry["stages"].as_array().is_some_and(|stages| stages.len() == 3), "{entry}");
+        let entry = mine
+            .next()
+            .unwrap_or_else(|| panic!("no entry for the one that {wanted}"));
+        assert_eq!(
+            (&entry["ended"], mine.count()),
+            (&json!(wanted), 0),
+            "{entry}"
+        );
+        assert!(
+            entry["stages"]
+                .as_array()
+                .is_some_and(|stages| stages.len() == 3),
+            "{entry}"
+        );
     }
-    let whole = &journal.iter().find(|entry| entry["id"] == ids[0].as_str()).unwrap();
-    assert_eq!((&whole["status"], &whole["finish_reasons"]), (&json!(200), &json!(["stop"])));
-    assert!(whole["usage"]["completion_tokens"].as_u64() > Some(0) && whole["first_delta_us"].is_u64(), "{whole}");
+    let whole = &journal
+        .iter()
+        .find(|entry| entry["id"] == ids[0].as_str())
+        .unwrap();
+    assert_eq!(
+        (&whole["status"], &whole["finish_reasons"]),
+        (&json!(200), &json!(["stop"]))
+    );
+    assert!(
+        whole["usage"]["completion_tokens"].as_u64() > Some(0) && whole["first_delta_us"].is_u64(),
+        "{whole}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -66,9 +103,15 @@ async fn a_gateway_that_is_killed_leaves_a_sound_journal_and_the_next_one_goes_o
         acknowledged.push(reply.header("x-request-id").to_owned());
     }
     let journal = gateway.journal();
-    until("the first ones are written", async || (entries(&journal).len() == 20).then_some(())).await;
+    until("the first ones are written", async || {
+        (entries(&journal).len() == 20).then_some(())
+    })
+    .await;
 
-    let (answered, stop) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+    let (answered, stop) = (
+        Arc::new(AtomicUsize::new(0)),
+        Arc::new(AtomicBool::new(false)),
+    );
     let url = format!("http://{}/v1/chat/completions", gateway.traffic);
     let load = async || {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -84,26 +127,43 @@ async fn a_gateway_that_is_killed_leaves_a_sound_journal_and_the_next_one_goes_o
         }
     };
     let kill = async {
-        until("there is load", async || (answered.load(Ordering::Relaxed) > 60).then_some(())).await;
+        until("there is load", async || {
+            (answered.load(Ordering::Relaxed) > 60).then_some(())
+        })
+        .await;
         gateway.kill();
         stop.store(true, Ordering::Relaxed);
     };
     tokio::join!(load(), load(), load(), load(), kill);
 
     let store = format!("sqlite:{}", journal.display());
-    let verified = gateway.witgate(&["audit", "verify", "--store", &store, "--format", "json"]).await;
+    let verified = gateway
+        .witgate(&["audit", "verify", "--store", &store, "--format", "json"])
+        .await;
     assert_eq!(verified.code, 0, "{verified:?}");
     let written = entries(&journal);
     assert!(written.len() > 20, "the load left nothing");
     for id in &acknowledged {
-        assert_eq!(written.iter().filter(|entry| entry["id"] == id.as_str()).count(), 1, "{id}");
+        assert_eq!(
+            written
+                .iter()
+                .filter(|entry| entry["id"] == id.as_str())
+                .count(),
+            1,
+            "{id}"
+        );
     }
     let head = verified.json()["head"].as_str().expect("a head").to_owned();
 
     let gateway = Process::again(gateway.folder.clone(), BUNDLED, &[upstream.address]).await;
     assert_eq!(gateway.chat(&ask("say: hi")).await.status, 200);
-    until("it is written", async || (entries(&journal).len() == written.len() + 1).then_some(())).await;
-    let verified = gateway.witgate(&["audit", "verify", "--store", &store, "--head", &head]).await;
+    until("it is written", async || {
+        (entries(&journal).len() == written.len() + 1).then_some(())
+    })
+    .await;
+    let verified = gateway
+        .witgate(&["audit", "verify", "--store", &store, "--head", &head])
+        .await;
     assert_eq!(verified.code, 0, "{verified:?}");
 }
 
@@ -115,9 +175,16 @@ async fn what_was_tampered_with_is_found_and_what_was_written_can_be_asked_for()
         gateway.chat(&ask(text)).await;
     }
     let journal = gateway.journal();
-    until("all is written", async || (entries(&journal).len() == 3).then_some(())).await;
+    until("all is written", async || {
+        (entries(&journal).len() == 3).then_some(())
+    })
+    .await;
     let store = format!("sqlite:{}", journal.display());
-    let audit = async |args: &[&str]| gateway.witgate(&[&["audit"], args, &["--store", &store]].concat()).await;
+    let audit = async |args: &[&str]| {
+        gateway
+            .witgate(&[&["audit"], args, &["--store", &store]].concat())
+            .await
+    };
 
     // While the gateway runs.
     assert_eq!(audit(&["verify"]).await.code, 0);
@@ -125,21 +192,59 @@ async fn what_was_tampered_with_is_found_and_what_was_written_can_be_asked_for()
     let found = queried.json();
     assert_eq!((queried.code, found.as_array().unwrap().len()), (0, 1));
     assert_eq!(found[0]["body"]["code"], "prompt-injection");
-    assert_eq!(audit(&["query", "--policy", "pii-detector", "--format", "json"]).await.json(), json!([]));
+    assert_eq!(
+        audit(&["query", "--policy", "pii-detector", "--format", "json"])
+            .await
+            .json(),
+        json!([])
+    );
     let table = audit(&["query"]).await;
-    assert!(table.out.contains("llama3.1-8b") && table.out.contains("prompt-injection"), "{}", table.out);
+    assert!(
+        table.out.contains("llama3.1-8b") && table.out.contains("prompt-injection"),
+        "{}",
+        table.out
+    );
     let lines = audit(&["export"]).await;
-    let seqs: Vec<Value> = lines.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["seq"].clone()).collect();
+    let seqs: Vec<Value> = lines
+        .out
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["seq"].clone())
+        .collect();
     assert_eq!(seqs, [1, 2, 3]);
     let csv = gateway.folder.path().join("journal.csv");
-    assert_eq!(audit(&["export", "--format", "csv", "--output", csv.to_str().unwrap()]).await.code, 0);
+    assert_eq!(
+        audit(&[
+            "export",
+            "--format",
+            "csv",
+            "--output",
+            csv.to_str().unwrap()
+        ])
+        .await
+        .code,
+        0
+    );
     assert_eq!(std::fs::read_to_string(csv).unwrap().lines().count(), 4);
 
     let database = rusqlite::Connection::open(&journal).unwrap();
-    database.execute("UPDATE entries SET body = replace(body, 'deny', 'proceed') WHERE seq = 3", []).unwrap();
+    database
+        .execute(
+            "UPDATE entries SET body = replace(body, 'deny', 'proceed') WHERE seq = 3",
+            [],
+        )
+        .unwrap();
     let verified = audit(&["verify"]).await;
-    assert!(verified.code == 1 && verified.out.contains('3'), "{verified:?}");
-    assert_eq!(gateway.witgate(&["audit", "verify", "--store", "sqlite:/nowhere/journal.db"]).await.code, 2);
+    assert!(
+        verified.code == 1 && verified.out.contains('3'),
+        "{verified:?}"
+    );
+    assert_eq!(
+        gateway
+            .witgate(&["audit", "verify", "--store", "sqlite:/nowhere/journal.db"])
+            .await
+            .code,
+        2
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -147,19 +252,32 @@ async fn a_journal_that_was_moved_away_closes_the_gateway_until_it_is_back() {
     let bench = Bench::of(BUNDLED).await;
     assert_eq!(bench.chat(&ask("say: hi")).await.status, 200);
     bench.settled().await;
-    let (journal, away) = (bench.folder.path().join("journal.db"), bench.folder.path().join("away.db"));
+    let (journal, away) = (
+        bench.folder.path().join("journal.db"),
+        bench.folder.path().join("away.db"),
+    );
     std::fs::rename(&journal, &away).unwrap();
-    until("the gateway is closed", async || (bench.chat(&ask("say: hi")).await.status == 503).then_some(())).await;
+    until("the gateway is closed", async || {
+        (bench.chat(&ask("say: hi")).await.status == 503).then_some(())
+    })
+    .await;
     let refused = bench.chat(&ask_stream("say: hi")).await;
     assert_eq!(refused.error(), (503, "journal_failed".into()));
     assert_eq!(refused.header("retry-after"), "5");
     let ready = bench.ask_admin("/readyz").await;
-    assert!(ready.status == 503 && ready.text().contains("journal"), "{}", ready.text());
+    assert!(
+        ready.status == 503 && ready.text().contains("journal"),
+        "{}",
+        ready.text()
+    );
     assert_eq!(bench.ask_admin("/healthz").await.status, 200);
     assert_eq!(bench.status().await["journal"]["ok"], false);
 
     std::fs::rename(&away, &journal).unwrap();
-    until("it is open again", async || (bench.ask_admin("/readyz").await.status == 200).then_some(())).await;
+    until("it is open again", async || {
+        (bench.ask_admin("/readyz").await.status == 200).then_some(())
+    })
+    .await;
     assert_eq!(bench.chat(&ask("say: hi")).await.status, 200);
     bench.settled().await;
 }
@@ -182,8 +300,14 @@ async fn where_no_stage_must_write_a_failing_journal_closes_nothing() {
 /// A disk that takes nothing more: a limit on the size of files, which the process outlives.
 fn limit(process: &Process, bytes: &str) {
     let id = process.id().to_string();
-    let limited = Command::new("prlimit").args(["--pid", &id, &format!("--fsize={bytes}")]).status();
-    assert!(limited.expect("prlimit (util-linux) is needed for this test").success());
+    let limited = Command::new("prlimit")
+        .args(["--pid", &id, &format!("--fsize={bytes}")])
+        .status();
+    assert!(
+        limited
+            .expect("prlimit (util-linux) is needed for this test")
+            .success()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -193,12 +317,23 @@ async fn a_disk_that_is_full_closes_the_gateway_until_there_is_room() {
     let gateway = Process::run_unstoppable_by("XFSZ", folder, BUNDLED, &[upstream.address]).await;
     assert_eq!(gateway.chat(&ask("say: hi")).await.status, 200);
     let journal = gateway.journal();
-    until("it is written", async || (entries(&journal).len() == 1).then_some(())).await;
+    until("it is written", async || {
+        (entries(&journal).len() == 1).then_some(())
+    })
+    .await;
 
-    let used = std::fs::metadata(journal.with_extension("db-wal")).unwrap().len();
+    let used = std::fs::metadata(journal.with_extension("db-wal"))
+        .unwrap()
+        .len();
     limit(&gateway, &format!("{used}:unlimited"));
-    until("the gateway is closed", async || (gateway.chat(&ask("say: hi")).await.status == 503).then_some(())).await;
-    assert_eq!(gateway.chat(&ask("say: hi")).await.error(), (503, "journal_failed".into()));
+    until("the gateway is closed", async || {
+        (gateway.chat(&ask("say: hi")).await.status == 503).then_some(())
+    })
+    .await;
+    assert_eq!(
+        gateway.chat(&ask("say: hi")).await.error(),
+        (503, "journal_failed".into())
+    );
     assert_eq!(gateway.ask_admin("/readyz").await.unwrap().status, 503);
     until("it is counted", async || {
         let metrics = gateway.ask_admin("/metrics").await?;
@@ -207,9 +342,14 @@ async fn a_disk_that_is_full_closes_the_gateway_until_there_is_room() {
     .await;
 
     limit(&gateway, "unlimited:unlimited");
-    until("it is open again", async || (gateway.ask_admin("/readyz").await?.status == 200).then_some(())).await;
+    until("it is open again", async || {
+        (gateway.ask_admin("/readyz").await?.status == 200).then_some(())
+    })
+    .await;
     assert_eq!(gateway.chat(&ask("say: hi")).await.status, 200);
     let store = format!("sqlite:{}", journal.display());
-    let verified = gateway.witgate(&["audit", "verify", "--store", &store]).await;
+    let verified = gateway
+        .witgate(&["audit", "verify", "--store", &store])
+        .await;
     assert_eq!(verified.code, 0, "{verified:?}");
 }

@@ -6,20 +6,40 @@ use crate::support::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_that_runs_finishes_before_the_gateway_ends() {
-    let steps = [Step::Write(event("one ")), Step::Gate, Step::Write(event("two") + &finish(0) + DONE)];
+    let steps = [
+        Step::Write(event("one ")),
+        Step::Gate,
+        Step::Write(event("two") + &finish(0) + DONE),
+    ];
     let upstream = Scripted::serve(steps.to_vec()).await;
-    let mut gateway = Process::run("policies: {chain: [pii-detector, audit-logger]}", &[upstream.address]).await;
+    let mut gateway = Process::run(
+        "policies: {chain: [pii-detector, audit-logger]}",
+        &[upstream.address],
+    )
+    .await;
     let mut stream = gateway.open(&ask_stream("hi")).await;
     stream.read_until("one").await;
     gateway.terminate();
-    until("nobody new is let in", async || gateway.try_chat(&ask("hi")).await.is_none().then_some(())).await;
-    assert_eq!(gateway.ask_admin("/healthz").await.map(|reply| reply.status), Some(200));
+    until("nobody new is let in", async || {
+        gateway.try_chat(&ask("hi")).await.is_none().then_some(())
+    })
+    .await;
+    assert_eq!(
+        gateway
+            .ask_admin("/healthz")
+            .await
+            .map(|reply| reply.status),
+        Some(200)
+    );
     upstream.go_on();
     let reply = stream.finish().await;
     assert_eq!((reply.said().content(), reply.is_done()), ("one two", true));
     assert_eq!(gateway.ended().await.code(), Some(0));
     let journal = entries(&gateway.journal());
-    assert_eq!((journal.len(), &journal[0]["ended"]), (1, &json!("completed")));
+    assert_eq!(
+        (journal.len(), &journal[0]["ended"]),
+        (1, &json!("completed"))
+    );
     assert_eq!(journal[0]["id"], reply.header("x-request-id"));
 }
 
@@ -35,7 +55,10 @@ async fn an_idle_gateway_ends_at_once_and_a_second_signal_ends_any() {
     let mut stream = busy.open(&ask_stream("hi")).await;
     stream.read_until("one").await;
     busy.signal("TERM");
-    until("nobody new is let in", async || busy.try_chat(&ask("hi")).await.is_none().then_some(())).await;
+    until("nobody new is let in", async || {
+        busy.try_chat(&ask("hi")).await.is_none().then_some(())
+    })
+    .await;
     busy.signal("TERM");
     assert_eq!(busy.ended().await.code(), Some(1));
 }
@@ -44,15 +67,26 @@ async fn an_idle_gateway_ends_at_once_and_a_second_signal_ends_any() {
 async fn what_does_not_finish_in_time_is_cut_and_recorded() {
     let upstream = Scripted::serve(vec![Step::Write(event("one ")), Step::Gate]).await;
     let folder = std::sync::Arc::new(tempfile::tempdir().unwrap());
-    let config = bench::complete("policies: {chain: [audit-logger]}", &[upstream.address], folder.path());
+    let config = bench::complete(
+        "policies: {chain: [audit-logger]}",
+        &[upstream.address],
+        folder.path(),
+    );
     let file = folder.path().join("policy-config.yaml");
     std::fs::write(&file, config).unwrap();
-    let mut gateway = Process::with(folder, &["--policy-config", file.to_str().unwrap(), "--drain", "1"]).await;
+    let mut gateway = Process::with(
+        folder,
+        &["--policy-config", file.to_str().unwrap(), "--drain", "1"],
+    )
+    .await;
     let mut stream = gateway.open(&ask_stream("hi")).await;
     stream.read_until("one").await;
     gateway.terminate();
     assert_eq!(gateway.ended().await.code(), Some(0));
     assert!(stream.finish().await.broken.is_some());
     let journal = entries(&gateway.journal());
-    assert_eq!((journal.len(), &journal[0]["ended"]), (1, &json!("disconnected")));
+    assert_eq!(
+        (journal.len(), &journal[0]["ended"]),
+        (1, &json!("disconnected"))
+    );
 }

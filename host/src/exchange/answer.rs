@@ -18,7 +18,7 @@ use crate::policy::types::{Channel, Denial, Edit};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) chunk: u64,
-    pub(super) piece: u16,
+    pub(super) piece: u32,
 }
 
 /// Which of a choice's channels.
@@ -272,6 +272,10 @@ impl<P: Send> Answer<P> {
                     .await?
             }
         };
+        if self.choices[choice].denied {
+            // A stage failed over the opening, and what it had held was denied further on.
+            return Ok(());
+        }
         if let Some(arguments) = &mut self.choices[choice].open[open].arguments {
             arguments.came.push_str(&delta.text);
         }
@@ -447,7 +451,7 @@ impl<P: Send> Answer<P> {
                 .and_then(|open| open.arguments.as_ref());
             if let Some(at) = arguments.and_then(Arguments::broken_by) {
                 match stages.broke_arguments(at) {
-                    Fault::Skip => {}
+                    Fault::Skip => self.skip(stages, at, out).await?,
                     end => return Err(end),
                 }
             }
@@ -494,10 +498,12 @@ impl<P: Send> Answer<P> {
                             continue;
                         }
                         Ok(edit @ (Edit::Hold | Edit::HoldLast(_))) => {
+                            let mut wanted = u64::MAX;
                             if let Edit::HoldLast(bytes) = edit {
                                 hold.release_before(item.text.len(), bytes, &mut onward);
+                                wanted = bytes.into();
                             }
-                            match hold.keep(item, stages.hold_limits(at)) {
+                            match hold.keep(item, wanted, stages.hold_limits(at)) {
                                 Ok(()) => continue,
                                 Err((item, why)) => (item, stages.held_too_much(at, why)),
                             }
@@ -626,9 +632,15 @@ impl<P> Open<P> {
 }
 
 impl Hold {
-    fn keep<'a>(&mut self, item: Item<'a>, limits: HoldLimits) -> Result<(), (Item<'a>, String)> {
+    /// Keeps an item. What counts is what the stage asked to keep: a delta may be longer than the open end of it.
+    fn keep<'a>(
+        &mut self,
+        item: Item<'a>,
+        wanted: u64,
+        limits: HoldLimits,
+    ) -> Result<(), (Item<'a>, String)> {
         let bytes = self.bytes + item.text.len() as u64;
-        if bytes > limits.bytes {
+        if bytes.min(wanted) > limits.bytes {
             let why = format!("held more than its held_text of {} bytes", limits.bytes);
             return Err((item, why));
         }
@@ -708,7 +720,7 @@ fn emit<P>(choice: &mut Choice<P>, open: usize, items: Items<'_>, out: &mut Vec<
         match item.place {
             Some(place) if item.changed => out.push(Out::Changed(place, item.text.into_owned())),
             Some(place) => out.push(Out::AsCame(place)),
-            None if item.text.is_empty() => {}
+            None if item.text.is_empty() && !item.opens => {}
             None => out.push(Out::Added {
                 choice: choice.index,
                 lane,

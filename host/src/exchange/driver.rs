@@ -6,10 +6,11 @@
 //! how the future hands over. A slow client does not poll, so the upstream isn't read.
 
 use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::Response;
@@ -27,6 +28,8 @@ pub(super) struct Gone;
 struct Slot {
     state: Mutex<State>,
     gone: AtomicBool,
+    /// The response is done with: read to its end, or dropped.
+    left: AtomicBool,
 }
 
 #[derive(Default)]
@@ -34,8 +37,6 @@ struct State {
     head: Option<Response<Option<Bytes>>>,
     frame: Option<Bytes>,
     ended: bool,
-    /// Nothing is left to do once the answer is out.
-    finished: bool,
 }
 
 /// The future's side.
@@ -49,11 +50,10 @@ impl Out {
     }
 
     /// Sends a whole answer. Nothing may follow.
-    pub(super) fn whole(&self, response: Response<Bytes>, more_to_do: bool) {
+    pub(super) fn whole(&self, response: Response<Bytes>) {
         let mut state = self.0.state.lock();
         state.head = Some(response.map(Some));
         state.ended = true;
-        state.finished = !more_to_do;
     }
 
     /// Sends the head of a stream.
@@ -87,10 +87,18 @@ impl Out {
     }
 
     /// Ends the stream, once the last frame was taken.
-    pub(super) fn end(&self, more_to_do: bool) {
-        let mut state = self.0.state.lock();
-        state.ended = true;
-        state.finished = !more_to_do;
+    pub(super) fn end(&self) {
+        self.0.state.lock().ended = true;
+    }
+
+    /// Waits until the response is done with. What follows is off its way, on a task.
+    pub(super) async fn left(&self) {
+        // No waker: the driver that sets this then polls the future on that task.
+        poll_fn(|_| match self.0.left.load(Ordering::Acquire) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        })
+        .await;
     }
 
     /// Waits for something outside of policies: given up at once when the client leaves.
@@ -155,9 +163,19 @@ impl Driver {
         let Some(exchange) = &mut self.exchange else {
             return Poll::Ready(());
         };
-        ready!(exchange.as_mut().poll(cx));
-        self.exchange = None;
-        Poll::Ready(())
+        let polled = catch_unwind(AssertUnwindSafe(|| exchange.as_mut().poll(cx)));
+        match polled {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(())) => {
+                self.exchange = None;
+                Poll::Ready(())
+            }
+            Err(panic) => {
+                // It can't be polled again, not even to its end.
+                self.exchange = None;
+                resume_unwind(panic)
+            }
+        }
     }
 }
 
@@ -200,14 +218,12 @@ impl Drop for Driver {
         };
         let ended = {
             let state = self.slot.state.lock();
-            if state.finished {
-                return;
-            }
             state.ended && state.frame.is_none()
         };
         if !ended {
             self.slot.gone.store(true, Ordering::Release);
         }
+        self.slot.left.store(true, Ordering::Release);
         self.tasks.spawn_on(exchange, &self.runtime);
     }
 }

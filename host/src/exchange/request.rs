@@ -32,18 +32,17 @@ pub(super) struct Asked {
 
 /// Headers that may carry a credential. They stay with the host.
 fn is_credential(name: &str) -> bool {
-    const NAMES: [&str; 6] = [
-        "authorization",
-        "proxy-authorization",
+    const PARTS: [&str; 8] = [
+        "auth",
         "cookie",
-        "x-api-key",
-        "api-key",
-        "x-goog-api-key",
+        "key",
+        "token",
+        "secret",
+        "password",
+        "session",
+        "credential",
     ];
-    NAMES.contains(&name)
-        || ["token", "secret", "password"]
-            .iter()
-            .any(|part| name.contains(part))
+    PARTS.iter().any(|part| name.contains(part))
 }
 
 impl RequestView for Asked {

@@ -56,6 +56,8 @@ struct Told {
     usage: Option<Usage>,
     first_delta: Option<Instant>,
     deltas: u64,
+    /// A target answered, or a stage did.
+    answered: bool,
     /// Time in which the upstream was waited for.
     waited: Duration,
     counted: Option<Arc<TargetMetrics>>,
@@ -75,10 +77,12 @@ impl Exchange {
         }
         self.metrics.deltas.inc_by(told.deltas);
         if self.stages.wants_completion() {
+            // Off the way of the answer: from here on this runs on a task of its own.
+            out.left().await;
             let outcome = Outcome {
                 ended,
                 model: told.model,
-                target: told.target,
+                target: told.target.filter(|_| told.answered),
                 status: told.status,
                 finish_reasons: told.finishes,
                 tokens: told.usage,
@@ -89,6 +93,8 @@ impl Exchange {
             };
             self.stages.complete(outcome).await;
         }
+        // The room goes back when the instances have gone.
+        drop(self.stages);
         drop(self.permit);
     }
 
@@ -146,7 +152,8 @@ impl Exchange {
             let counted = self.live.target_metrics(candidate.target().id());
             match attempt? {
                 Ok(answer) => {
-                    counted.first_byte.observe(told.waited);
+                    counted.first_byte.observe(asked.elapsed());
+                    told.answered = true;
                     told.counted = Some(counted);
                     told.target = Some(answer.target.to_string());
                     told.status = Some(answer.status.as_u16());
@@ -194,8 +201,13 @@ impl Exchange {
                 return Ok(Ending::UpstreamFailed);
             }
         };
-        let body = match Body::parse(body) {
+        let body = match Body::parse(body.clone()) {
             Ok(body) => body,
+            Err(_) if !self.stages.sees_answer() => {
+                // Nobody looks, so nobody needs to be able to read it.
+                self.whole(out, told, status, passed_on, body);
+                return Ok(Ending::Completed);
+            }
             Err(error) => {
                 self.refuse(out, unreadable(&error.to_string()), told);
                 return Ok(Ending::UpstreamFailed);
@@ -231,18 +243,27 @@ impl Exchange {
             self.refuse(out, error, told);
             return Ok(Ending::Denied);
         }
-        let mut response = heads::json(status, passed_on, passed.body);
+        self.whole(out, told, status, passed_on, passed.body);
+        Ok(Ending::Completed)
+    }
+
+    fn whole(
+        &self,
+        out: &Out,
+        told: &Told,
+        status: StatusCode,
+        passed_on: http::HeaderMap,
+        body: Bytes,
+    ) {
+        self.metrics.answer_bytes.inc_by(body.len() as u64);
+        let mut response = heads::json(status, passed_on, body);
         heads::told(
             response.headers_mut(),
             &self.live,
             &self.stages,
             told.target.as_deref(),
         );
-        self.metrics
-            .answer_bytes
-            .inc_by(response.body().len() as u64);
-        out.whole(response, true);
-        Ok(Ending::Completed)
+        out.whole(response);
     }
 
     /// The target answered, and what it says is no.
@@ -303,7 +324,7 @@ impl Exchange {
             &self.stages,
             told.target.as_deref(),
         );
-        out.whole(response, true);
+        out.whole(response);
     }
 
     /// An error in place of an answer.
@@ -315,7 +336,7 @@ impl Exchange {
             &self.stages,
             told.target.as_deref(),
         );
-        out.whole(response, true);
+        out.whole(response);
     }
 
     async fn stream(&mut self, out: &Out, told: &mut Told, answer: Answer) -> Result<Ending, Gone> {
@@ -357,6 +378,7 @@ impl Exchange {
         told: &mut Told,
         choices: usize,
     ) -> Result<Ending, Gone> {
+        let mut over = false;
         loop {
             let waited = Instant::now();
             let next = sending.wait(&mut body, streamer.answer.expiry()).await?;
@@ -371,7 +393,10 @@ impl Exchange {
                     streamer.read(&mut self.stages, bytes.clone()).await,
                     Some(bytes),
                 ),
-                Next::Over => return self.over(sending, streamer, told, choices).await,
+                Next::Over => {
+                    over = true;
+                    (streamer.end(&mut self.stages).await, None)
+                }
                 Next::Broke(error) => {
                     tracing::warn!(request = %self.request.facts.id, "an answer broke off: {error}");
                     return self
@@ -379,13 +404,6 @@ impl Exchange {
                         .await;
                 }
             };
-            let all_denied = streamer.answer.any_denied() && streamer.answer.denied() >= choices;
-            if all_denied && !sending.began() {
-                let (stage, denial) = self.stages.last_denial();
-                let error = heads::denied(self.stages.id(stage), &denial);
-                self.refuse(sending.out, error, told);
-                return Ok(Ending::Denied);
-            }
             if let Err(Broken::Stage(stage)) = step {
                 // What had passed every stage before it failed still goes, unless nothing has gone yet.
                 let error = heads::failed(&self.stages, stage);
@@ -398,6 +416,11 @@ impl Exchange {
                 }
                 return self.cut(sending, told, error, Ending::Faulted).await;
             }
+            let all_denied = streamer.answer.any_denied() && streamer.answer.denied() >= choices;
+            if all_denied && !sending.began() {
+                self.refuse(sending.out, self.denied_by_all(), told);
+                return Ok(Ending::Denied);
+            }
             if let Some(bytes) = streamer.take(read.as_ref()) {
                 sending.send(&self.live, &self.stages, told, bytes).await?;
             }
@@ -405,13 +428,16 @@ impl Exchange {
                 Ok(()) if all_denied => {
                     // Dropping the body cancels the request upstream.
                     drop(body);
-                    sending.send(&self.live, &self.stages, told, DONE).await?;
-                    sending.out.end(true);
+                    if !streamer.seen.done {
+                        sending.send(&self.live, &self.stages, told, DONE).await?;
+                    }
+                    sending.out.end();
                     return Ok(Ending::Denied);
                 }
+                Ok(()) if over => return self.over(sending, streamer, told, choices).await,
                 Ok(()) => {}
                 Err(Broken::Said) => {
-                    sending.out.end(true);
+                    sending.out.end();
                     return Ok(Ending::UpstreamFailed);
                 }
                 Err(Broken::NotAChunk(error)) => {
@@ -440,14 +466,19 @@ impl Exchange {
             let error = broke_off(&BodyError::Broken("it ended before its finish".into()));
             return self.cut(sending, told, error, Ending::UpstreamFailed).await;
         }
-        if let Some(rest) = streamer.rest() {
-            sending.send(&self.live, &self.stages, told, rest).await?;
-        }
         if !sending.began() {
             sending.send_head(&self.live, &self.stages, told);
         }
-        sending.out.end(true);
+        sending.out.end();
         Ok(Ending::Completed)
+    }
+
+    /// What is told when no choice is left.
+    fn denied_by_all(&self) -> ApiError {
+        match self.stages.last_denial() {
+            Some((stage, denial)) => heads::denied(self.stages.id(stage), denial),
+            None => unreadable("no choice of it is left"),
+        }
     }
 
     /// Ends a stream with an error: as the answer's status if nothing has gone out, else as an event.
@@ -461,7 +492,7 @@ impl Exchange {
         if sending.began() {
             let event = heads::event(&error);
             sending.send(&self.live, &self.stages, told, event).await?;
-            sending.out.end(true);
+            sending.out.end();
         } else {
             self.refuse(sending.out, error, told);
         }
@@ -477,6 +508,7 @@ impl Exchange {
     ) -> Result<Ending, Gone> {
         self.stages.begin_answer(&self.live);
         told.target = Some(BY_POLICY.into());
+        told.answered = true;
         told.usage = Some(usage(wire::Usage::default()));
         told.first_delta = Some(Instant::now());
         let id = format!("chatcmpl-{}", self.request.facts.id);
@@ -493,16 +525,14 @@ impl Exchange {
         told.deltas += composed.deltas;
         told.finishes = composed.finishes();
         if composed.all_denied() {
-            let (stage, denial) = self.stages.last_denial();
-            let error = heads::denied(self.stages.id(stage), &denial);
-            self.refuse(out, error, told);
+            self.refuse(out, self.denied_by_all(), told);
             return Ok(Ending::Denied);
         }
         if self.request.chat.stream() {
             let mut sending = Sending::new(out, heads::stream(http::HeaderMap::new()));
             let events = composed.stream(&id, &model, &self.stages);
             sending.send(&self.live, &self.stages, told, events).await?;
-            sending.out.end(true);
+            sending.out.end();
         } else {
             let body = composed.whole(&id, &model, &self.stages);
             let mut response = heads::json(StatusCode::OK, http::HeaderMap::new(), body);
@@ -512,7 +542,7 @@ impl Exchange {
                 &self.stages,
                 told.target.as_deref(),
             );
-            out.whole(response, true);
+            out.whole(response);
         }
         Ok(Ending::Responded)
     }

@@ -75,15 +75,25 @@ impl Run {
         Ok(self.instance.as_mut().expect("it was just made"))
     }
 
+    /// Takes what the instance has found and tagged so far.
     fn collect(&mut self, tags: &mut Vec<(String, String)>) {
-        if let Some(instance) = &mut self.instance {
-            self.findings.extend(instance.take_findings());
-            tags.extend(instance.take_tags());
+        let Some(instance) = &mut self.instance else {
+            return;
+        };
+        tags.extend(instance.take_tags());
+        for finding in instance.take_findings() {
+            let same =
+                |known: &&mut Finding| known.code == finding.code && known.detail == finding.detail;
+            match self.findings.iter_mut().find(same) {
+                Some(known) => known.count = known.count.saturating_add(finding.count),
+                None => self.findings.push(finding),
+            }
         }
     }
 
-    /// A call failed: what it means for the exchange.
-    fn failed(&mut self, hook: Hook, failure: &Failure) -> Fault {
+    /// A call failed: what it means for the exchange. What it found still counts, and what it tagged in calls before.
+    fn failed(&mut self, hook: Hook, failure: &Failure, tags: &mut Vec<(String, String)>) -> Fault {
+        self.collect(tags);
         let stage = &self.stage;
         stage.metrics().failure(hook, failure.class.into());
         let on_error = stage.on_error();
@@ -92,10 +102,7 @@ impl Run {
             then = if on_error == OnError::Skip { "skip" } else { "deny" },
             "a policy failed: {}", failure.message
         );
-        // What it found before it failed still counts; what it tagged in the failed call doesn't.
-        if let Some(mut instance) = self.instance.take() {
-            self.findings.extend(instance.take_findings());
-        }
+        self.instance = None;
         match on_error {
             OnError::Skip => {
                 self.standing = Standing::Skipped(failure.class);
@@ -163,7 +170,7 @@ impl Stages {
             };
             let Requested { verdict, request } = match requested {
                 Ok(requested) => requested,
-                Err((hook, failure)) => match run.failed(hook, &failure) {
+                Err((hook, failure)) => match run.failed(hook, &failure, &mut self.tags) {
                     Fault::Skip => continue,
                     Fault::End(_) => return Judged::Failed(index),
                 },
@@ -212,10 +219,13 @@ impl Stages {
             .filter(sees)
             .copied()
             .collect();
-        for run in &mut self.runs {
+        for index in &self.order {
+            let run = &mut self.runs[*index];
             if run.standing == Standing::Unreached {
                 run.standing = Standing::Proceeded;
             }
+        }
+        for run in &mut self.runs {
             if let Some(instance) = &mut run.instance {
                 // From here on every stage reads the request as the whole chain made it.
                 instance.show(self.request.clone());
@@ -241,13 +251,9 @@ impl Stages {
     }
 
     /// Who denied, and why, when a denial is why the exchange ends: the last stage in the order of answers that did.
-    pub(super) fn last_denial(&self) -> (usize, Denial) {
-        let mut denials = self
-            .order
-            .iter()
-            .rev()
-            .filter_map(|index| Some((*index, self.runs[*index].denial.clone()?)));
-        denials.next().expect("asked for only after a denial")
+    pub(super) fn last_denial(&self) -> Option<(usize, &Denial)> {
+        let denial = |index: &usize| Some((*index, self.runs[*index].denial.as_ref()?));
+        self.order.iter().rev().find_map(denial)
     }
 
     /// The stage's id and, where it failed, the class.
@@ -311,6 +317,7 @@ impl Stages {
             run.instance.take_if(|instance| instance.is_lost());
             let told = match run.instance(&self.request).await {
                 Ok(instance) => {
+                    instance.show(self.request.clone());
                     let told = instance.on_complete(outcome.clone()).await;
                     told.map_err(|failure| (Hook::OnComplete, failure))
                 }
@@ -328,7 +335,7 @@ impl Stages {
     }
 
     fn fault(&mut self, index: usize, hook: Hook, failure: &Failure) -> Fault {
-        match self.runs[index].failed(hook, failure) {
+        match self.runs[index].failed(hook, failure, &mut self.tags) {
             Fault::Skip => Fault::Skip,
             Fault::End(_) => Fault::End(index),
         }

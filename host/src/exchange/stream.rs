@@ -17,7 +17,7 @@ use crate::policy::types;
 use crate::wire::chat::chunk::{Chunk, NotAChunk, Piece, PieceChannel, needs_parse};
 use crate::wire::chat::envelope::Envelope;
 use crate::wire::chat::splice::set_texts;
-use crate::wire::chat::split::{Rest, only, without, without_choices};
+use crate::wire::chat::split::{Rest, only, without, without_any_choice, without_choices};
 use crate::wire::sse::{self, DEFAULT_CAP, Event, Framer, TooLong};
 use crate::wire::{self, Usage};
 
@@ -61,7 +61,7 @@ pub(super) struct Streamer {
 struct Carrier {
     chunk: u64,
     /// The first of its pieces; more than 0 where the chunk was split.
-    first: u16,
+    first: u32,
     raw: Bytes,
     data: Bytes,
     fates: SmallVec<[Fate; 2]>,
@@ -92,7 +92,7 @@ impl Carrier {
 
     fn has(&self, place: Place) -> bool {
         self.chunk == place.chunk
-            && (self.first..self.first + self.fates.len() as u16).contains(&place.piece)
+            && (self.first..self.first + self.fates.len() as u32).contains(&place.piece)
     }
 
     fn waits(&self) -> bool {
@@ -148,18 +148,32 @@ impl Streamer {
         self.finish_step(stages, None, fault)
     }
 
-    /// The upstream's bytes are over. What has no end never went out.
-    pub(super) fn rest(&mut self) -> Option<Bytes> {
-        self.framer.finish()
+    /// The upstream's bytes are over. What came without its end goes the way of all events, as if its end had come.
+    pub(super) async fn end(&mut self, stages: &mut Stages) -> Result<(), Broken> {
+        let Some(rest) = self.framer.finish() else {
+            return Ok(());
+        };
+        if !stages.sees_answer() {
+            self.ready.push(rest);
+            return Ok(());
+        }
+        let ended: Vec<u8> = [&rest[..], b"\n\n"].concat();
+        self.framer = Framer::new(DEFAULT_CAP);
+        self.read(stages, ended.into()).await
     }
 
-    /// Whether the upstream's bytes may end here: it said so, or every one of so many choices has finished.
+    /// Whether the upstream's bytes may end here: it said so, or every one of so many choices has finished or was denied.
     pub(super) fn is_complete(&self, choices: usize) -> bool {
-        self.seen.done || self.seen.finishes.len() >= choices && self.carriers.is_empty()
+        let mut ended = self.answer.denied_choices();
+        ended.extend(self.seen.finishes.iter().map(|(choice, _)| *choice));
+        ended.sort_unstable();
+        ended.dedup();
+        self.seen.done || ended.len() >= choices && self.carriers.is_empty()
     }
 
     async fn event(&mut self, stages: &mut Stages, event: Event) -> Result<(), Broken> {
-        let Some(data) = event.data.clone() else {
+        // An event without data says nothing.
+        let Some(data) = event.data.clone().filter(|data| !data.is_empty()) else {
             match self.carriers.last_mut() {
                 Some(carrier) => carrier.after.push(event.raw),
                 None => self.ready.push(event.raw),
@@ -230,7 +244,14 @@ impl Streamer {
         let chunk = Chunk::parse(&data).map_err(Broken::NotAChunk)?;
         self.note(&chunk);
         if chunk.error.is_some() {
-            self.ready.push(event.raw);
+            if chunk.choices == 0 {
+                self.ready.push(event.raw);
+            } else if let Rest::Usage(data) =
+                without_any_choice(&data).map_err(Broken::NotAChunk)?
+            {
+                // No stage has seen what its choices say.
+                self.ready.push(sse::event(&data));
+            }
             return Err(Broken::Said);
         }
         if self.envelope.is_none() {
@@ -246,7 +267,7 @@ impl Streamer {
                 lane: lane(&piece.channel),
                 place: Some(Place {
                     chunk: number,
-                    piece: index as u16,
+                    piece: index as u32,
                 }),
                 text: Cow::Borrowed(&piece.text),
             };
@@ -379,7 +400,7 @@ impl Streamer {
         fate: Fate,
     ) -> Result<(), Broken> {
         if let Some(here) = here.as_mut().filter(|here| here.has(place)) {
-            here.fates[usize::from(place.piece - here.first)] = fate;
+            here.fates[(place.piece - here.first) as usize] = fate;
             return Ok(());
         }
         let Some(at) = self.carriers.iter().position(|carrier| carrier.has(place)) else {
@@ -387,7 +408,7 @@ impl Streamer {
             return Ok(());
         };
         let carrier = &mut self.carriers[at];
-        carrier.fates[usize::from(place.piece - carrier.first)] = fate;
+        carrier.fates[(place.piece - carrier.first) as usize] = fate;
         if !carrier.waits() {
             let mut carrier = self.carriers.remove(at);
             if carrier.fates.iter().all(|fate| *fate == Fate::AsCame) {
@@ -441,7 +462,7 @@ impl Streamer {
         let pieces: Pieces = fates
             .into_iter()
             .enumerate()
-            .map(|(index, fate)| (index as u16, fate))
+            .map(|(index, fate)| (index as u32, fate))
             .collect();
         let denied = match self.answer.any_denied() {
             true => self.answer.denied_choices(),
@@ -541,7 +562,7 @@ impl Streamer {
 }
 
 /// The pieces of a chunk: each one's number in the chunk as it came, and its fate.
-type Pieces = SmallVec<[(u16, Fate); 2]>;
+type Pieces = SmallVec<[(u32, Fate); 2]>;
 
 /// The chunk at hand.
 struct Current<'a> {
@@ -554,7 +575,7 @@ struct Current<'a> {
 /// Text that is added after a text of the current chunk goes into it: so it stands before the chunk's finish.
 fn merge(current: &Current<'_>, here: &mut Carrier, choice: u32, at: Lane, text: &str) -> bool {
     let same = |piece: &Piece<'_>| piece.choice == choice && lane(&piece.channel) == at;
-    let Some(index) = current.chunk.pieces.iter().position(same) else {
+    let Some(index) = current.chunk.pieces.iter().rposition(same) else {
         return false;
     };
     match &mut here.fates[index] {

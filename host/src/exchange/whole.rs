@@ -59,7 +59,7 @@ pub(super) async fn pass(stages: &mut Stages, mut body: Body) -> Result<Passed, 
                 lane: lane(&text.channel),
                 place: Some(Place {
                     chunk: number as u64,
-                    piece: index as u16,
+                    piece: index as u32,
                 }),
                 text: Cow::Borrowed(piece),
             };
@@ -115,12 +115,16 @@ fn changed(body: &Body, outs: &[Out]) -> Vec<(usize, String)> {
         return Vec::new();
     }
     let texts = body.texts();
+    let cut: Vec<Vec<&str>> = texts
+        .iter()
+        .map(|text| pieces(&text.text).collect())
+        .collect();
     let mut built: Vec<String> = vec![String::new(); texts.len()];
     for out in outs {
         match out {
             Out::AsCame(place) => {
-                let piece = pieces(&texts[place.chunk as usize].text).nth(usize::from(place.piece));
-                built[place.chunk as usize].push_str(piece.unwrap_or_default());
+                let number = place.chunk as usize;
+                built[number].push_str(cut[number][place.piece as usize]);
             }
             Out::Changed(place, text) => built[place.chunk as usize].push_str(text),
             Out::Added {
@@ -130,7 +134,7 @@ fn changed(body: &Body, outs: &[Out]) -> Vec<(usize, String)> {
             } => {
                 let known = texts
                     .iter()
-                    .position(|known| known.choice == *choice && lane(&known.channel) == *at);
+                    .rposition(|known| known.choice == *choice && lane(&known.channel) == *at);
                 if let Some(number) = known {
                     built[number].push_str(text);
                 }

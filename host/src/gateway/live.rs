@@ -227,6 +227,12 @@ impl Live {
             .any(|stage| stage.on_error == OnError::Deny && stage.grants.contains(&Grant::Journal))
     }
 
+    /// Whether any stage writes to the journal.
+    pub fn writes_journal(&self) -> bool {
+        let mut stages = self.config.stages.iter();
+        stages.any(|stage| stage.grants.contains(&Grant::Journal))
+    }
+
     /// Who may send requests.
     pub fn keys(&self) -> &Keys {
         &self.keys

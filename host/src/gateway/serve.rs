@@ -91,7 +91,11 @@ impl server::Gateway for Front {
     }
 
     fn ready(&self) -> Result<(), String> {
-        self.0.takes_requests()
+        if !self.0.live.load().writes_journal() {
+            return Ok(());
+        }
+        let health = self.0.workshop.journal.health();
+        health.map_err(|error| format!("the journal can't be written: {error}"))
     }
 }
 

@@ -44,6 +44,8 @@ pub(super) struct Ctx {
     pub(super) outcome: Option<Arc<Outcome>>,
     pub(super) findings: Vec<Finding>,
     pub(super) tags: Vec<(String, String)>,
+    /// Tags that there were when the call under way began.
+    tagged: usize,
     /// `None` where nothing is kept: in the loader's self-test.
     pub(super) journal: Option<Journal>,
     /// Appends that did not succeed.
@@ -113,6 +115,7 @@ impl Ctx {
             outcome: None,
             findings: Vec::new(),
             tags: Vec::new(),
+            tagged: 0,
             journal,
             journal_failures: 0,
             journal_entries: 0,
@@ -128,6 +131,13 @@ impl Ctx {
         self.draft = None;
         self.edited = 0;
         self.edits = 0;
+        self.tagged = self.tags.len();
+    }
+
+    /// The call failed: what it changed and tagged doesn't count. What it found does.
+    pub(super) fn undo(&mut self) {
+        self.draft = None;
+        self.tags.truncate(self.tagged);
     }
 
     fn request(&self) -> wasmtime::Result<&dyn RequestView> {

@@ -168,7 +168,8 @@ impl Instance {
     /// Asks what is to become of a delta.
     pub async fn on_delta(&mut self, passage: &Passage, text: &str) -> Answered {
         let output = DELTA_OUTPUT + 2 * text.len();
-        let call = self.begin(Phase::Answer, self.stage.limits().delta_cpu, output)?;
+        let cpu = self.stage.limits().delta_cpu + per_mebibyte(text.len() as u64);
+        let call = self.begin(Phase::Answer, cpu, output)?;
         let policy = self.bindings.witgate_policy_policy();
         let answer = within(
             call.limit,
@@ -241,8 +242,7 @@ impl Instance {
         self.stage.metrics.took(hook, call.began.elapsed());
         self.lost = answer.is_err();
         if answer.is_err() {
-            let ctx = self.store.data_mut();
-            ctx.draft = None;
+            self.store.data_mut().undo();
         }
         answer
     }
@@ -324,7 +324,7 @@ async fn configured(stage: &Stage, store: &mut Store<Ctx>) -> Result<Bindings, F
     Ok(bindings)
 }
 
-/// A longer request may be looked at for longer: 20 ms a MiB.
+/// A longer text may be looked at for longer: 20 ms a MiB.
 fn per_mebibyte(size: u64) -> Duration {
     Duration::from_micros(size.saturating_mul(20_000) >> 20)
 }

@@ -37,7 +37,7 @@ impl Event {
     pub fn is_done(&self) -> bool {
         self.data
             .as_deref()
-            .is_some_and(|data| data.starts_with(b"[DONE]"))
+            .is_some_and(|data| data.trim_ascii() == b"[DONE]")
     }
 }
 

@@ -312,7 +312,19 @@ impl Bench {
 
     /// Waits until `/status` says of the last reload what is wanted, and returns all of it.
     pub async fn reloaded(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        until(what, async || Some(self.status().await).filter(|status| wanted(&status["last_reload"]))).await
+        let mut last = Value::Null;
+        let waited = tokio::time::timeout(super::DEADLINE / 2, async {
+            loop {
+                last = self.status().await;
+                if wanted(&last["last_reload"]) {
+                    return;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        });
+        let in_time = waited.await;
+        assert!(in_time.is_ok(), "waited in vain until {what}: {last}");
+        last
     }
 
     /// Waits until no exchange is left, and checks that none left anything behind.

@@ -93,7 +93,12 @@ impl Process {
     }
 
     /// The same for a process that a signal of this name doesn't end.
-    pub async fn run_unstoppable_by(signal: &str, folder: Arc<TempDir>, config: &str, upstreams: &[SocketAddr]) -> Self {
+    pub async fn run_unstoppable_by(
+        signal: &str,
+        folder: Arc<TempDir>,
+        config: &str,
+        upstreams: &[SocketAddr],
+    ) -> Self {
         let file = folder.path().join("policy-config.yaml");
         std::fs::write(&file, bench::complete(config, upstreams, folder.path())).unwrap();
         let mut command = Command::new("sh");
@@ -103,8 +108,16 @@ impl Process {
                 None => command.env_remove(name),
             };
         }
-        command.arg("-c").arg(format!("trap '' {signal}; exec \"$0\" \"$@\"")).arg(env!("CARGO_BIN_EXE_witgate"));
-        let args = ["--policy-config", file.to_str().unwrap(), "--listen", "127.0.0.1:0"];
+        command
+            .arg("-c")
+            .arg(format!("trap '' {signal}; exec \"$0\" \"$@\""))
+            .arg(env!("CARGO_BIN_EXE_witgate"));
+        let args = [
+            "--policy-config",
+            file.to_str().unwrap(),
+            "--listen",
+            "127.0.0.1:0",
+        ];
         Self::start(command, folder.clone(), &args).await
     }
 
@@ -261,9 +274,14 @@ pub struct Listening {
 
 impl Listening {
     pub async fn start(mut command: Command) -> Self {
-        command.args(["--log-format", "json"]).stdin(Stdio::null()).stderr(Stdio::piped());
+        command
+            .args(["--log-format", "json"])
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let mut lines = BufReader::new(child.stderr.take().unwrap())
+            .lines()
+            .map_while(Result::ok);
         // Its other lines are read away, so that it never waits for a reader.
         let (said, mut heard) = tokio::sync::mpsc::unbounded_channel();
         std::thread::spawn(move || {
@@ -271,7 +289,9 @@ impl Listening {
             let _ = said.send(address.expect("it says where it listens"));
             lines.for_each(drop);
         });
-        let address = super::soon("it says where it listens", heard.recv()).await.unwrap();
+        let address = super::soon("it says where it listens", heard.recv())
+            .await
+            .unwrap();
         Listening { address, child }
     }
 }
@@ -295,5 +315,6 @@ fn addresses(line: &str) -> impl Iterator<Item = SocketAddr> {
 /// Both addresses, from the line that announces them.
 fn announced(line: &str) -> Option<(SocketAddr, SocketAddr)> {
     let mut found = addresses(line);
-    line.contains("health, metrics and status").then(|| Some((found.next()?, found.next()?)))?
+    line.contains("health, metrics and status")
+        .then(|| Some((found.next()?, found.next()?)))?
 }

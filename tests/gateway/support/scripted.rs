@@ -113,7 +113,11 @@ impl Player {
             match step {
                 Step::Write(text) => write(&mut stream, text.as_bytes()).await?,
                 Step::Cut(bytes) => {
-                    let at = self.cut.fetch_add(Scripted::STRIDE as u64, Ordering::Relaxed) as usize % bytes.len();
+                    let at = self
+                        .cut
+                        .fetch_add(Scripted::STRIDE as u64, Ordering::Relaxed)
+                        as usize
+                        % bytes.len();
                     let (before, after) = bytes.split_at(at.max(1));
                     write(&mut stream, before).await?;
                     // What is written is on its way before the rest follows.
@@ -152,7 +156,9 @@ impl Player {
 
 async fn write(stream: &mut TcpStream, bytes: &[u8]) -> std::io::Result<()> {
     let length = format!("{:x}\r\n", bytes.len());
-    stream.write_all(&[length.as_bytes(), bytes, b"\r\n"].concat()).await
+    stream
+        .write_all(&[length.as_bytes(), bytes, b"\r\n"].concat())
+        .await
 }
 
 async fn read_request(stream: &mut TcpStream) -> std::io::Result<()> {

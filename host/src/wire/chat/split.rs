@@ -105,6 +105,14 @@ pub fn without_choices(data: &[u8], choices: &[u32]) -> Result<Rest, NotAChunk> 
     })
 }
 
+/// What the chunk says beside its choices: an error, usage.
+///
+/// # Errors
+/// [`NotAChunk`] where it isn't one.
+pub fn without_any_choice(data: &[u8]) -> Result<Rest, NotAChunk> {
+    Reader::new(data)?.rebuild(|_, _| Ok(false))
+}
+
 fn says(value: &RawValue) -> bool {
     !matches!(value.get(), "null" | "{}" | "[]" | "\"\"")
 }

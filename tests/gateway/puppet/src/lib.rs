@@ -116,12 +116,16 @@ impl Policy for Puppet {
             Some(Act::Trap) => panic!("as ordered"),
             Some(Act::Spin) => spin(),
             Some(Act::Deny(why)) => return Verdict::Deny(denial(why)),
-            Some(Act::Respond(said)) => return Verdict::Respond(said.into_iter().map(delta).collect()),
+            Some(Act::Respond(said)) => {
+                return Verdict::Respond(said.into_iter().map(delta).collect());
+            }
             Some(Act::Rewrite(text)) => {
                 let last = request::segments().len() - 1;
                 request::replace_segment(last as u32, &text);
             }
-            Some(Act::Set(pointer, json)) => request::set(&pointer, Some(&json)).expect("it can be set"),
+            Some(Act::Set(pointer, json)) => {
+                request::set(&pointer, Some(&json)).expect("it can be set")
+            }
             Some(Act::Targets(ids)) => request::restrict_targets(&ids).expect("one is left"),
             Some(Act::Tag(key, value)) => request::tag(&key, &value).expect("it is a tag"),
         }
@@ -131,7 +135,12 @@ impl Policy for Puppet {
     fn on_answer(&mut self, choice: u32, _channel: &Channel) -> Option<Box<dyn Passage<Self>>> {
         let watch = orders().answer?;
         let mine = watch.choice.is_none_or(|wanted| wanted == choice);
-        mine.then(|| Box::new(Watching { watch, seen: String::new() }) as Box<_>)
+        mine.then(|| {
+            Box::new(Watching {
+                watch,
+                seen: String::new(),
+            }) as Box<_>
+        })
     }
 
     fn on_complete(&mut self) {
