@@ -229,7 +229,7 @@ async fn what_was_tampered_with_is_found_and_what_was_written_can_be_asked_for()
     let database = rusqlite::Connection::open(&journal).unwrap();
     database
         .execute(
-            "UPDATE entries SET body = replace(body, 'deny', 'proceed') WHERE seq = 3",
+            "UPDATE entries SET body = replace(body, 'llama3.1', 'llama9.9') WHERE seq = 3",
             [],
         )
         .unwrap();
@@ -293,7 +293,7 @@ async fn where_no_stage_must_write_a_failing_journal_closes_nothing() {
     .await;
     assert_eq!(bench.chat(&ask("say: hi")).await.status, 200);
     let ready = bench.ask_admin("/readyz").await;
-    assert_eq!(ready.status, 200, "{}", ready.text());
+    assert_eq!(ready.status, 503, "{}", ready.text());
     bench.settled().await;
 }
 

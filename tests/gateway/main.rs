@@ -5,7 +5,6 @@
 #![expect(unreachable_pub, reason = "nothing is reached from outside a test")]
 
 mod bad_requests;
-mod cli;
 mod clients;
 mod cuts;
 mod denials;
@@ -17,9 +16,3 @@ mod reload;
 mod responses;
 mod shutdown;
 mod support;
-mod third_party;
-
-// NOTE to helper e2e, from the lead: reload, journal (kill -9, tamper, failing disk), command line, third party and graceful
-// shutdown are now being written by helper `ops` in tests/operations/ (it uses your support module). Leave those out; do
-// everything else of your list, most important first (real clients, exactness, chunking property, faults, denial, respond).
-// Remove this note.

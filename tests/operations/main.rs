@@ -5,10 +5,8 @@
 #![expect(unreachable_pub, reason = "nothing is reached from outside a test")]
 
 mod cli;
-mod journal;
 mod reload;
 mod scene;
-mod shutdown;
 #[expect(
     dead_code,
     unused_imports,

@@ -203,8 +203,8 @@ impl Exchange {
         };
         let body = match Body::parse(body.clone()) {
             Ok(body) => body,
-            Err(_) if !self.stages.sees_answer() => {
-                // Nobody looks, so nobody needs to be able to read it.
+            Err(_) if !self.stages.sees_answer() && has_choices(&body) => {
+                // A completion with something in it that isn't known here; nobody looks, so nobody needs to know.
                 self.whole(out, told, status, passed_on, body);
                 return Ok(Ending::Completed);
             }
@@ -608,6 +608,12 @@ fn unreadable(why: &str) -> ApiError {
         "upstream_unreadable",
         message,
     )
+}
+
+/// Whether it is a completion at all, and not a web page.
+fn has_choices(body: &[u8]) -> bool {
+    let json: Option<serde_json::Value> = serde_json::from_slice(body).ok();
+    json.is_some_and(|json| json["choices"].is_array())
 }
 
 fn usage(usage: wire::Usage) -> Usage {

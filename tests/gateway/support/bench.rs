@@ -23,7 +23,7 @@ fn sandbox() -> Arc<Sandbox> {
     static SANDBOX: OnceLock<Arc<Sandbox>> = OnceLock::new();
     let make = || {
         let settings = EngineSettings {
-            exchanges: 64,
+            exchanges: 256,
             cache: Some(kept().join("compiled")),
             ..EngineSettings::default()
         };
@@ -183,7 +183,7 @@ impl Bench {
         let router = admin_router(front.clone(), metrics.clone());
         tokio::spawn(serve_admin(admin, router, stop.clone()));
         let settings = Settings {
-            max_exchanges: 64,
+            max_exchanges: 256,
             ..Settings::default()
         };
         tokio::spawn(serve_traffic(

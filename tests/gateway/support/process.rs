@@ -266,44 +266,6 @@ impl Drop for Process {
     }
 }
 
-/// Another command that listens, and says where. Killed when dropped.
-pub struct Listening {
-    pub address: SocketAddr,
-    child: Child,
-}
-
-impl Listening {
-    pub async fn start(mut command: Command) -> Self {
-        command
-            .args(["--log-format", "json"])
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap())
-            .lines()
-            .map_while(Result::ok);
-        // Its other lines are read away, so that it never waits for a reader.
-        let (said, mut heard) = tokio::sync::mpsc::unbounded_channel();
-        std::thread::spawn(move || {
-            let address = lines.find_map(|line| addresses(&line).next());
-            let _ = said.send(address.expect("it says where it listens"));
-            lines.for_each(drop);
-        });
-        let address = super::soon("it says where it listens", heard.recv())
-            .await
-            .unwrap();
-        Listening { address, child }
-    }
-}
-
-impl Drop for Listening {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// The addresses in a line of the log.
 fn addresses(line: &str) -> impl Iterator<Item = SocketAddr> {
     line.split("http://").skip(1).filter_map(|rest| {
