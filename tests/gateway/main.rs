@@ -16,3 +16,4 @@ mod reload;
 mod responses;
 mod shutdown;
 mod support;
+mod unseen;
