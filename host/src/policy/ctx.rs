@@ -48,8 +48,6 @@ pub(super) struct Ctx {
     tagged: usize,
     /// `None` where nothing is kept: in the loader's self-test.
     pub(super) journal: Option<Journal>,
-    /// Appends that did not succeed.
-    pub(super) journal_failures: u32,
     /// Entries that it wrote or tried to.
     journal_entries: u32,
     /// Bytes of text that the edits of this call bring.
@@ -117,7 +115,6 @@ impl Ctx {
             tags: Vec::new(),
             tagged: 0,
             journal,
-            journal_failures: 0,
             journal_entries: 0,
             edited: 0,
             edits: 0,
@@ -443,7 +440,6 @@ impl wit::journal::Host for Ctx {
         let written = journal.append(entry).await;
         self.cpu.waited();
         Ok(written.map_err(|error| {
-            self.journal_failures += 1;
             tracing::error!(stage = %self.stage, "a journal entry was not kept: {error}");
             // The error names the host's paths; the guest needs to know no more than this.
             "the journal could not take the entry".to_owned()

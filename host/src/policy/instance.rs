@@ -105,11 +105,6 @@ impl Instance {
         std::mem::take(&mut self.store.data_mut().tags)
     }
 
-    /// Journal entries that could not be written.
-    pub fn journal_failures(&self) -> u32 {
-        self.store.data().journal_failures
-    }
-
     /// Asks for a verdict on the request.
     pub async fn on_request(&mut self) -> Result<Requested, Failure> {
         let size = self
