@@ -4,7 +4,7 @@
 //! - [`answer`] takes text through the stages, with holding back and replacing; [`stream`] and [`whole`] are its two wires, and
 //!   [`respond`] the answer that a stage gives itself.
 //! - [`stages`] keeps the instances and what each stage did; [`request`] is what they see of the request.
-//! - [`driver`] is how an exchange lives in its response, and outlives it.
+//! - [`sending`] is a stream's client side; [`driver`] is how an exchange lives in its response, and outlives it.
 
 mod answer;
 mod driver;
@@ -12,6 +12,7 @@ mod heads;
 mod request;
 mod respond;
 mod run;
+mod sending;
 mod stages;
 mod stream;
 mod whole;

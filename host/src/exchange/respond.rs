@@ -169,7 +169,7 @@ impl Composed {
                 }
             }
         }
-        out.extend_from_slice(b"data: [DONE]\n\n");
+        out.extend_from_slice(&sse::DONE);
         out.freeze()
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use tokio::time::Instant;
@@ -14,6 +13,7 @@ use super::driver::{Gone, Out};
 use super::heads::{self, BY_POLICY};
 use super::request::Asked;
 use super::respond;
+use super::sending::{HEAD_WAIT, Next, Sending};
 use super::stages::{Judged, Stages};
 use super::stream::{Broken, Streamer};
 use super::whole;
@@ -26,10 +26,8 @@ use crate::upstream::{Answer, AnswerBody, BodyError, Candidate, Failure, WHOLE_B
 use crate::wire;
 use crate::wire::chat::answer::Answer as Body;
 use crate::wire::chat::chunk::Chunk;
-use crate::wire::sse::Framer;
+use crate::wire::sse::{DONE, Framer};
 
-/// How long a stream's head waits for its first frame, so that both leave together.
-const HEAD_WAIT: Duration = Duration::from_millis(50);
 /// How long a whole answer may take to be read, once it began.
 const WHOLE_TIME: Duration = Duration::from_secs(600);
 /// How much of an error's body is read, in bytes.
@@ -256,14 +254,7 @@ impl Exchange {
         body: Bytes,
     ) {
         self.metrics.answer_bytes.inc_by(body.len() as u64);
-        let mut response = heads::json(status, passed_on, body);
-        heads::told(
-            response.headers_mut(),
-            &self.live,
-            &self.stages,
-            told.target.as_deref(),
-        );
-        out.whole(response);
+        self.send_whole(out, told, heads::json(status, passed_on, body));
     }
 
     /// The target answered, and what it says is no.
@@ -318,6 +309,11 @@ impl Exchange {
         let error = ApiError::new(status, said.kind, said.code, said.message).param(said.param);
         let mut response = heads::error(error);
         response.headers_mut().extend(passed_on);
+        self.send_whole(out, told, response);
+    }
+
+    /// Sends a whole response, with what it tells of the chain.
+    fn send_whole(&self, out: &Out, told: &Told, mut response: http::Response<Bytes>) {
         heads::told(
             response.headers_mut(),
             &self.live,
@@ -329,14 +325,7 @@ impl Exchange {
 
     /// An error in place of an answer.
     fn refuse(&self, out: &Out, error: ApiError, told: &Told) {
-        let mut response = heads::error(error);
-        heads::told(
-            response.headers_mut(),
-            &self.live,
-            &self.stages,
-            told.target.as_deref(),
-        );
-        out.whole(response);
+        self.send_whole(out, told, heads::error(error));
     }
 
     async fn stream(&mut self, out: &Out, told: &mut Told, answer: Answer) -> Result<Ending, Gone> {
@@ -385,7 +374,7 @@ impl Exchange {
             told.waited += waited.elapsed();
             let (step, read) = match next {
                 Next::Head => {
-                    sending.send_head(&self.live, &self.stages, told);
+                    sending.send_head(&self.live, &self.stages, told.target.as_deref());
                     continue;
                 }
                 Next::Expired => (streamer.expire(&mut self.stages).await, None),
@@ -412,7 +401,9 @@ impl Exchange {
                     return Ok(Ending::Faulted);
                 }
                 if let Some(bytes) = streamer.take(read.as_ref()) {
-                    sending.send(&self.live, &self.stages, told, bytes).await?;
+                    sending
+                        .send(&self.live, &self.stages, told.target.as_deref(), bytes)
+                        .await?;
                 }
                 return self.cut(sending, told, error, Ending::Faulted).await;
             }
@@ -422,14 +413,18 @@ impl Exchange {
                 return Ok(Ending::Denied);
             }
             if let Some(bytes) = streamer.take(read.as_ref()) {
-                sending.send(&self.live, &self.stages, told, bytes).await?;
+                sending
+                    .send(&self.live, &self.stages, told.target.as_deref(), bytes)
+                    .await?;
             }
             match step {
                 Ok(()) if all_denied => {
                     // Dropping the body cancels the request upstream.
                     drop(body);
                     if !streamer.seen.done {
-                        sending.send(&self.live, &self.stages, told, DONE).await?;
+                        sending
+                            .send(&self.live, &self.stages, told.target.as_deref(), DONE)
+                            .await?;
                     }
                     sending.out.end();
                     return Ok(Ending::Denied);
@@ -467,7 +462,7 @@ impl Exchange {
             return self.cut(sending, told, error, Ending::UpstreamFailed).await;
         }
         if !sending.began() {
-            sending.send_head(&self.live, &self.stages, told);
+            sending.send_head(&self.live, &self.stages, told.target.as_deref());
         }
         sending.out.end();
         Ok(Ending::Completed)
@@ -491,7 +486,9 @@ impl Exchange {
     ) -> Result<Ending, Gone> {
         if sending.began() {
             let event = heads::event(&error);
-            sending.send(&self.live, &self.stages, told, event).await?;
+            sending
+                .send(&self.live, &self.stages, told.target.as_deref(), event)
+                .await?;
             sending.out.end();
         } else {
             self.refuse(sending.out, error, told);
@@ -531,24 +528,17 @@ impl Exchange {
         if self.request.chat.stream() {
             let mut sending = Sending::new(out, heads::stream(http::HeaderMap::new()));
             let events = composed.stream(&id, &model, &self.stages);
-            sending.send(&self.live, &self.stages, told, events).await?;
+            sending
+                .send(&self.live, &self.stages, told.target.as_deref(), events)
+                .await?;
             sending.out.end();
         } else {
             let body = composed.whole(&id, &model, &self.stages);
-            let mut response = heads::json(StatusCode::OK, http::HeaderMap::new(), body);
-            heads::told(
-                response.headers_mut(),
-                &self.live,
-                &self.stages,
-                told.target.as_deref(),
-            );
-            out.whole(response);
+            self.whole(out, told, StatusCode::OK, http::HeaderMap::new(), body);
         }
         Ok(Ending::Responded)
     }
 }
-
-const DONE: Bytes = Bytes::from_static(b"data: [DONE]\n\n");
 
 /// One attempt at one target. A stream that dies, or begins with an error, before anything has gone out counts as none.
 async fn attempt(candidate: &Candidate, request: &Asked) -> Result<Answer, Failure> {
@@ -627,98 +617,4 @@ fn usage(usage: wire::Usage) -> Usage {
 
 fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
-}
-
-/// What the pump woke up for.
-enum Next {
-    Bytes(Bytes),
-    Over,
-    Broke(BodyError),
-    /// The head has waited for long enough.
-    Head,
-    /// Held text is late.
-    Expired,
-}
-
-/// The client's side of a stream: the head leaves with the first frame, or soon.
-struct Sending<'a> {
-    out: &'a Out,
-    head: Option<http::Response<()>>,
-    until: Instant,
-    bytes: u64,
-}
-
-impl<'a> Sending<'a> {
-    fn new(out: &'a Out, head: http::Response<()>) -> Self {
-        Sending {
-            out,
-            head: Some(head),
-            until: Instant::now() + HEAD_WAIT,
-            bytes: 0,
-        }
-    }
-
-    fn began(&self) -> bool {
-        self.head.is_none()
-    }
-
-    fn send_head(&mut self, live: &Live, stages: &Stages, told: &Told) {
-        if let Some(mut head) = self.head.take() {
-            heads::told(head.headers_mut(), live, stages, told.target.as_deref());
-            self.out.head(head);
-        }
-    }
-
-    fn send(
-        &mut self,
-        live: &Live,
-        stages: &Stages,
-        told: &Told,
-        bytes: Bytes,
-    ) -> impl Future<Output = Result<(), Gone>> + use<'a> {
-        self.bytes += bytes.len() as u64;
-        let out = self.out;
-        let later = match self.head.take() {
-            Some(mut head) => {
-                heads::told(head.headers_mut(), live, stages, told.target.as_deref());
-                out.first(head, bytes);
-                None
-            }
-            None => Some(bytes),
-        };
-        async move {
-            match later {
-                Some(bytes) => out.frame(bytes).await,
-                None if out.is_gone() => Err(Gone),
-                None => Ok(()),
-            }
-        }
-    }
-
-    /// The next bytes, or whatever comes before them. A timer is armed only where there is something to wait for.
-    async fn wait(&self, body: &mut AnswerBody, expiry: Option<Instant>) -> Result<Next, Gone> {
-        let until = match (self.head.is_some().then_some(self.until), expiry) {
-            (None, None) => None,
-            (Some(head), Some(held)) if held < head => Some((held, Next::Expired)),
-            (Some(head), _) => Some((head, Next::Head)),
-            (None, Some(held)) => Some((held, Next::Expired)),
-        };
-        let next = async {
-            match body.next().await {
-                Some(Ok(bytes)) => Next::Bytes(bytes),
-                Some(Err(error)) => Next::Broke(error),
-                None => Next::Over,
-            }
-        };
-        let mut next = std::pin::pin!(self.out.unless_gone(next));
-        let Some((until, then)) = until else {
-            return next.await;
-        };
-        if let std::task::Poll::Ready(ready) = futures_util::poll!(next.as_mut()) {
-            return ready;
-        }
-        tokio::time::timeout_at(until, next)
-            .await
-            .unwrap_or(Ok(then))
-    }
 }
