@@ -5,12 +5,14 @@
 #![expect(unreachable_pub, reason = "nothing is reached from outside a test")]
 
 mod bad_requests;
+mod breaker;
 mod clients;
 mod cuts;
 mod denials;
 mod exact;
 mod failures;
 mod faults;
+mod generations;
 mod journal;
 mod reload;
 mod responses;

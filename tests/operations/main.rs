@@ -6,6 +6,7 @@
 
 mod cli;
 mod reload;
+mod rollback;
 mod scene;
 #[expect(
     dead_code,

@@ -129,8 +129,13 @@ async fn what_is_wrong_leaves_the_chain_and_says_why_until_it_is_right() {
     scene.configure("policies: [").await;
     scene.refused("").await;
     scene.configure(TONE_HERE).await;
-    scene.runs(3).await;
-    assert_eq!(scene.status().await["last_reload"]["ok"], true);
+    scene.logs("the files say again what runs").await;
+    let status = scene.status().await;
+    assert_eq!(status["last_reload"]["ok"], true, "{status}");
+    assert_eq!(
+        status["generation"], 2,
+        "nothing changed, so nothing was built"
+    );
 }
 
 #[tokio::test]
@@ -348,4 +353,18 @@ async fn a_folder_replaced_as_a_whole_is_seen_and_watched_on() {
     replace(&at.join("policies/tone.wasm"), &bytes);
     scene.runs(3).await;
     assert_eq!(said().await, "please don't shout");
+}
+
+/// Written to under another name in another folder, which no watch on this one tells of.
+#[tokio::test]
+async fn a_change_that_nobody_is_told_of_is_found() {
+    let upstream = Upstream::simulated().await;
+    let scene = Scene::of(NONE, upstream.address).await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let other = elsewhere.path().join("linked.yaml");
+    std::fs::hard_link(scene.file(), &other).unwrap();
+    let config = text(scene.folder(), &tone(3), upstream.address).await;
+    std::fs::write(&other, config).unwrap();
+    scene.runs(2).await;
+    assert_eq!(scene.gateway.chat(&ask("LOUD")).await.status, 403);
 }

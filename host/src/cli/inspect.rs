@@ -40,6 +40,8 @@ pub(super) async fn inspect(args: InspectArgs) -> Result<ExitCode, Wrong> {
     let plan = Plan {
         id: "inspected".into(),
         on_error: OnError::Deny,
+        breaker: false,
+        counted: false,
         limits: Limits::default(),
         grants: vec![Grant::Journal],
         settings: args.settings,

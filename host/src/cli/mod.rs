@@ -5,6 +5,7 @@
 pub mod audit;
 mod check;
 mod inspect;
+mod rollback;
 mod run;
 mod setup;
 mod simulate;
@@ -36,6 +37,8 @@ enum Command {
     Run(run::RunArgs),
     /// Load the configuration and every component, ask each target, and say what would happen
     Check(check::CheckArgs),
+    /// Make a running gateway go back to the chain that it ran before
+    Rollback(rollback::RollbackArgs),
     /// Run the Cerebras simulator alone
     Simulate(simulate::SimulateArgs),
     /// Work with a policy
@@ -76,6 +79,9 @@ pub fn main() -> ExitCode {
         Command::Run(args) => setup::runtime().and_then(|runtime| runtime.block_on(run::run(args))),
         Command::Check(args) => {
             setup::runtime().and_then(|runtime| runtime.block_on(check::check(args)))
+        }
+        Command::Rollback(args) => {
+            setup::runtime().and_then(|runtime| runtime.block_on(rollback::rollback(args)))
         }
         Command::Simulate(args) => {
             setup::runtime().and_then(|runtime| runtime.block_on(simulate::simulate(args)))

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Wrong, setup};
 use crate::config::Config;
-use crate::gateway::{BuildError, Front, Gateway, Overrides, Workshop};
+use crate::gateway::{BuildError, By, Front, Gateway, Overrides, Workshop};
 use crate::journal::{self, Journal, Store};
 use crate::metrics::Metrics;
 use crate::server::{self, ADMIN_ADDRESS, Settings, TRAFFIC_ADDRESS, serve_admin, serve_traffic};
@@ -208,7 +208,7 @@ async fn reload_on_signal(gateway: Arc<Gateway>, mut hangup: Signal, stop: Cance
             () = stop.cancelled() => return,
             _ = hangup.recv() => {
                 // Success and failure are both said there.
-                let _ = gateway.reload().await;
+                let _ = gateway.reload(By::Operator).await;
             }
         }
     }

@@ -12,6 +12,7 @@ mod journal;
 mod limits;
 mod nearest;
 mod pack;
+mod reload;
 mod secret;
 mod stages;
 mod targets;
@@ -27,6 +28,7 @@ pub use error::{ConfigError, Position, Problem};
 pub use journal::JournalConfig;
 pub use limits::Limits;
 pub use pack::Pack;
+pub use reload::ReloadConfig;
 pub use secret::{Secret, SecretError, SecretRef};
 pub use stages::{BUNDLED, ComponentSource, Grant, OnError, StageConfig};
 pub use targets::{TargetConfig, Timeouts};
@@ -58,6 +60,8 @@ pub struct Config {
     pub clients: Vec<ClientConfig>,
     /// Where entries go.
     pub journal: JournalConfig,
+    /// How one chain gives way to the next.
+    pub reload: ReloadConfig,
 }
 
 impl Config {
@@ -210,6 +214,7 @@ fn read(
         "providers",
         "clients",
         "journal",
+        "reload",
     ])?;
     // Every part is read before the first failure counts, so that all problems are reported at once.
     let pack = pack::read(&fields);
@@ -217,6 +222,7 @@ fn read(
     let targets = targets::read(&fields, base);
     let clients = clients::read(&fields, base);
     let journal = journal::read(&fields, base);
+    let reload = reload::read(&fields);
     let (stages, answers) = chain?;
     let mut journal = journal?;
     journal::take_over(&mut journal, &fields, &stages)?;
@@ -227,6 +233,7 @@ fn read(
         targets: targets?,
         clients: clients?,
         journal,
+        reload: reload?,
     })
 }
 

@@ -22,6 +22,8 @@ pub struct StageConfig {
     pub digest: Option<String>,
     /// What follows when it fails.
     pub on_error: OnError,
+    /// Whether it isn't called any more while it fails too often: `on_error` without the call.
+    pub breaker: bool,
     /// What it may use.
     pub limits: Limits,
     /// The interfaces it is given beside those that every policy has.
@@ -145,6 +147,7 @@ fn entry(field: &Field<'_>, base: &Path) -> Option<StageConfig> {
         "component",
         "digest",
         "on_error",
+        "breaker",
         "isolation",
         "limits",
         "grants",
@@ -169,6 +172,7 @@ fn entry(field: &Field<'_>, base: &Path) -> Option<StageConfig> {
     let on_error = optional(&fields, "on_error", |field| {
         field.one_of(&[("deny", OnError::Deny), ("skip", OnError::Skip)], &[])
     });
+    let breaker = breaker(&fields, on_error.flatten().unwrap_or_default());
     let isolation = optional(&fields, "isolation", |field| {
         field.one_of(&[("exchange", ())], &["reused"])
     });
@@ -178,6 +182,7 @@ fn entry(field: &Field<'_>, base: &Path) -> Option<StageConfig> {
     let mut stage = stage(id?.to_owned(), component?);
     stage.digest = digest?;
     stage.on_error = on_error?.unwrap_or_default();
+    stage.breaker = breaker?;
     stage.limits = limits?.unwrap_or_default();
     if let Some(grants) = grants? {
         stage.grants = grants;
@@ -197,10 +202,36 @@ fn stage(id: String, component: ComponentSource) -> StageConfig {
         component,
         digest: None,
         on_error: OnError::default(),
+        breaker: false,
         limits: Limits::default(),
         grants,
         settings: serde_json::Value::Object(serde_json::Map::new()),
         at: Position::default(),
+    }
+}
+
+/// `breaker` names what an open one does, which is what `on_error` says. So nobody makes a guard one that callers can switch off
+/// without having said the word.
+fn breaker(fields: &Fields<'_>, on_error: OnError) -> Option<bool> {
+    let Some(field) = fields.get("breaker") else {
+        return Some(false);
+    };
+    let said = field.one_of(
+        &[
+            ("off", None),
+            ("deny", Some(OnError::Deny)),
+            ("skip", Some(OnError::Skip)),
+        ],
+        &[],
+    )?;
+    match said {
+        Some(said) if said != on_error => {
+            field.problem(format!(
+                "an open breaker does what `on_error` says, which is `{on_error}` here; write `breaker: {on_error}` if that is meant"
+            ));
+            None
+        }
+        said => Some(said.is_some()),
     }
 }
 

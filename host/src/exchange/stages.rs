@@ -7,10 +7,10 @@ use std::sync::Arc;
 use super::answer::{self, Fault, HoldLimits};
 use super::request::Asked;
 use crate::config::OnError;
-use crate::gateway::Live;
+use crate::gateway::{Live, Pin};
 use crate::metrics::Hook;
 use crate::policy::types::{Account, Channel, Denial, Edit, Finding, Hooks};
-use crate::policy::{Class, Failure, Instance, Outcome, Passage, Requested, Stage};
+use crate::policy::{Class, Failure, Instance, Outcome, Passage, Refused, Requested, Stage, Trial};
 
 /// Every stage of the chain, in this exchange.
 pub(super) struct Stages {
@@ -19,12 +19,16 @@ pub(super) struct Stages {
     order: Vec<usize>,
     request: Arc<Asked>,
     tags: Vec<(String, String)>,
+    /// The generation that the stages are of.
+    pin: Pin,
 }
 
 /// One stage, in this exchange.
 pub(super) struct Run {
     stage: Arc<Stage>,
     instance: Option<Instance>,
+    /// What its breaker let in, and is told of a failure.
+    trial: Option<Trial>,
     standing: Standing,
     edited: bool,
     denial: Option<Denial>,
@@ -67,6 +71,19 @@ impl Run {
         self.stage.hooks().intersects(hooks)
     }
 
+    /// The instance to call, made if there is none yet and if it may be called at all.
+    async fn called(&mut self, pin: &Pin, request: &Arc<Asked>) -> Result<&mut Instance, Failure> {
+        if pin.is_expired() {
+            return Err(drained());
+        }
+        if let (None, Some(breaker)) = (&self.trial, self.stage.breaker()) {
+            let open =
+                |Refused| Failure::new(Class::Breaker, "its breaker is open: it failed too often");
+            self.trial = Some(breaker.admit().map_err(open)?);
+        }
+        self.instance(request).await
+    }
+
     /// The instance, made if there is none yet.
     async fn instance(&mut self, request: &Arc<Asked>) -> Result<&mut Instance, Failure> {
         if self.instance.is_none() {
@@ -91,11 +108,21 @@ impl Run {
         }
     }
 
+    /// Counts a failed call; its breaker hears of it, if it is the policy's doing.
+    fn count_failure(&mut self, hook: Hook, failure: &Failure) {
+        self.stage.metrics().failure(hook, failure.class.into());
+        if failure.class.is_the_policys()
+            && let Some(trial) = &mut self.trial
+        {
+            trial.fail();
+        }
+    }
+
     /// A call failed: what it means for the exchange. What it found still counts, and what it tagged in calls before.
     fn failed(&mut self, hook: Hook, failure: &Failure, tags: &mut Vec<(String, String)>) -> Fault {
         self.collect(tags);
+        self.count_failure(hook, failure);
         let stage = &self.stage;
-        stage.metrics().failure(hook, failure.class.into());
         let on_error = stage.on_error();
         tracing::warn!(
             stage = %stage.id(), hook = hook.as_str(), class = %failure.class,
@@ -116,6 +143,12 @@ impl Run {
     }
 }
 
+/// The stage belongs to a chain whose time is over.
+fn drained() -> Failure {
+    let what = "another chain has taken its place, and its time to drain is over";
+    Failure::new(Class::Drained, what)
+}
+
 /// What the request phase came to.
 pub(super) enum Judged {
     /// Send this upstream.
@@ -133,6 +166,7 @@ impl Stages {
         let run = |stage: &Arc<Stage>| Run {
             stage: stage.clone(),
             instance: None,
+            trial: None,
             standing: Standing::Unreached,
             edited: false,
             denial: None,
@@ -144,6 +178,7 @@ impl Stages {
             order: Vec::new(),
             request,
             tags: Vec::new(),
+            pin: live.pin(),
         }
     }
 
@@ -158,7 +193,7 @@ impl Stages {
             if !run.wants(Hooks::ON_REQUEST) {
                 continue;
             }
-            let requested = match run.instance(&self.request).await {
+            let requested = match run.called(&self.pin, &self.request).await {
                 Ok(instance) => {
                     instance.show(self.request.clone());
                     instance
@@ -315,6 +350,10 @@ impl Stages {
                 continue;
             }
             run.instance.take_if(|instance| instance.is_lost());
+            if run.trial.is_none() && run.standing == Standing::Proceeded {
+                // It wants no other hook, so it was not counted before. It hears of the end whatever its breaker says.
+                run.trial = run.stage.breaker().and_then(|breaker| breaker.admit().ok());
+            }
             let told = match run.instance(&self.request).await {
                 Ok(instance) => {
                     instance.show(self.request.clone());
@@ -324,7 +363,7 @@ impl Stages {
                 Err(failure) => Err((Hook::New, failure)),
             };
             if let Err((hook, failure)) = told {
-                run.stage.metrics().failure(hook, failure.class.into());
+                run.count_failure(hook, &failure);
                 tracing::error!(
                     stage = %run.stage.id(), request = %self.request.facts.id, class = %failure.class,
                     "on-complete failed and is not tried again: {}", failure.message
@@ -387,7 +426,7 @@ impl answer::Stages for Stages {
         if run.is_off() {
             return Ok(None);
         }
-        let opened = match run.instance(&self.request).await {
+        let opened = match run.called(&self.pin, &self.request).await {
             Ok(instance) => {
                 let opened = instance.on_answer(choice, channel).await;
                 opened.map_err(|failure| (Hook::OnAnswer, failure))
@@ -399,6 +438,9 @@ impl answer::Stages for Stages {
 
     async fn on_delta(&mut self, at: usize, passage: &Passage, text: &str) -> Result<Edit, Fault> {
         let index = self.order[at];
+        if self.pin.is_expired() {
+            return Err(self.fault(index, Hook::OnDelta, &drained()));
+        }
         let Some(instance) = &mut self.runs[index].instance else {
             return Ok(Edit::Forward);
         };
@@ -413,6 +455,9 @@ impl answer::Stages for Stages {
 
     async fn on_end(&mut self, at: usize, passage: Passage, finish: &str) -> Result<Edit, Fault> {
         let index = self.order[at];
+        if self.pin.is_expired() {
+            return Err(self.fault(index, Hook::OnEnd, &drained()));
+        }
         let Some(instance) = &mut self.runs[index].instance else {
             return Ok(Edit::Forward);
         };

@@ -1,13 +1,14 @@
 //! What one configuration makes: a chain, its targets, its clients. Immutable; swapped as one whole.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use http::HeaderValue;
 
 use super::bundled;
+use super::generation::{Generation, Pin};
+use super::stamp::Stamp;
 use crate::config::{ComponentSource, Config, Grant, OnError, StageConfig};
 use crate::journal::Journal;
 use crate::metrics::{Metrics, TargetMetrics};
@@ -84,7 +85,8 @@ pub enum BuildError {
     Broken(String),
 }
 
-/// A configuration and the bytes of its components, read once.
+/// A configuration and the bytes of its components, read once. It is all that it takes to build the same chain again.
+#[derive(Debug)]
 pub struct Blueprint {
     /// The configuration.
     pub config: Config,
@@ -124,16 +126,27 @@ impl Blueprint {
     }
 }
 
-/// Reads no more than it takes to see that a file is too large.
-fn read_component(path: &std::path::Path) -> std::io::Result<Vec<u8>> {
+/// How often a file is read again that changes while it is read.
+const READS: usize = 3;
+
+/// Reads no more than it takes to see that a file is too large. What is still being written is read again; if it doesn't come to
+/// rest, what was read last is what there is, and its writer's next event begins another reload.
+fn read_component(path: &Path) -> std::io::Result<Vec<u8>> {
     use std::io::Read;
     // Asked before opening: opening a pipe waits for its writer.
     if !std::fs::metadata(path)?.is_file() {
         return Err(std::io::Error::other("it is not a file"));
     }
-    let file = std::fs::File::open(path)?;
     let mut bytes = Vec::new();
-    file.take(MAX_SIZE as u64 + 1).read_to_end(&mut bytes)?;
+    for _ in 0..READS {
+        bytes.clear();
+        let before = Stamp::of(path);
+        let file = std::fs::File::open(path)?;
+        file.take(MAX_SIZE as u64 + 1).read_to_end(&mut bytes)?;
+        if Stamp::of(path) == before {
+            break;
+        }
+    }
     Ok(bytes)
 }
 
@@ -150,14 +163,14 @@ pub struct Workshop {
 
 /// One configuration, running.
 pub struct Live {
-    config: Config,
+    blueprint: Arc<Blueprint>,
     chain: Chain,
     targets: Targets,
     counted: Vec<(String, Arc<TargetMetrics>)>,
     keys: Keys,
-    generation: u64,
+    generation: Arc<Generation>,
     label: HeaderValue,
-    since: SystemTime,
+    name: String,
 }
 
 impl Live {
@@ -168,7 +181,7 @@ impl Live {
     /// The first part that can't be built; nothing has changed then.
     pub async fn build(
         workshop: &Workshop,
-        blueprint: &Blueprint,
+        blueprint: Arc<Blueprint>,
         before: Option<&Live>,
         generation: u64,
     ) -> Result<Live, BuildError> {
@@ -181,25 +194,32 @@ impl Live {
         let keys = keys(config)?;
         let mut stages = Vec::with_capacity(config.stages.len());
         for stage in &config.stages {
-            stages.push(build_stage(workshop, stage, blueprint.component(stage), before).await?);
+            let component = blueprint.component(stage);
+            let counted = config.reload.probation.is_some();
+            stages.push(build_stage(workshop, stage, counted, component, before).await?);
         }
         let chain = Chain::new(stages, config.answers.as_deref());
-        let label = format!("{generation}-{}", &chain.digest()[..12]);
+        let name = format!("{generation}-{}", &chain.digest()[..12]);
         Ok(Live {
-            config: config.clone(),
+            blueprint,
             chain,
             targets,
             counted,
             keys,
-            generation,
-            label: HeaderValue::from_str(&label).expect("digits and hex make a header"),
-            since: SystemTime::now(),
+            generation: Generation::new(generation),
+            label: HeaderValue::from_str(&name).expect("digits and hex make a header"),
+            name,
         })
     }
 
     /// What it was built from.
+    pub fn blueprint(&self) -> &Arc<Blueprint> {
+        &self.blueprint
+    }
+
+    /// The configuration in it.
     pub fn config(&self) -> &Config {
-        &self.config
+        &self.blueprint.config
     }
 
     /// The stages.
@@ -222,14 +242,14 @@ impl Live {
 
     /// Whether requests must be refused while the journal fails: a stage writes to it, and its `on_error` is deny.
     pub fn needs_journal(&self) -> bool {
-        let mut stages = self.config.stages.iter();
+        let mut stages = self.config().stages.iter();
         stages
             .any(|stage| stage.on_error == OnError::Deny && stage.grants.contains(&Grant::Journal))
     }
 
     /// Whether any stage writes to the journal.
     pub fn writes_journal(&self) -> bool {
-        let mut stages = self.config.stages.iter();
+        let mut stages = self.config().stages.iter();
         stages.any(|stage| stage.grants.contains(&Grant::Journal))
     }
 
@@ -238,19 +258,24 @@ impl Live {
         &self.keys
     }
 
-    /// Counts the configurations of this process, from 1.
-    pub fn generation(&self) -> u64 {
-        self.generation
+    /// Its number, and who runs on it.
+    pub fn generation(&self) -> &Arc<Generation> {
+        &self.generation
     }
 
-    /// The value of `x-witgate-chain`: generation and short digest.
+    /// Counts an exchange that begins on it.
+    pub fn pin(&self) -> Pin {
+        self.generation.pin()
+    }
+
+    /// Generation and short digest.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The same as the value of `x-witgate-chain`.
     pub fn label(&self) -> &HeaderValue {
         &self.label
-    }
-
-    /// When it was built.
-    pub fn since(&self) -> SystemTime {
-        self.since
     }
 }
 
@@ -291,10 +316,14 @@ fn keys(config: &Config) -> Result<Keys, BuildError> {
 async fn build_stage(
     workshop: &Workshop,
     config: &StageConfig,
+    counted: bool,
     component: &[u8],
     before: Option<&Live>,
 ) -> Result<Arc<Stage>, BuildError> {
-    let plan = Plan::from(config);
+    let plan = Plan {
+        counted,
+        ..Plan::from(config)
+    };
     let unchanged = |stage: &&Arc<Stage>| stage.is_built_from(&plan, component);
     if let Some(stage) = before.and_then(|live| live.chain.stages().iter().find(unchanged)) {
         return Ok(stage.clone());

@@ -2,13 +2,18 @@
 //!
 //! - [`Live`]: what one configuration makes; an exchange keeps the one that it began with.
 //! - [`Gateway`]: holds the current one, and everything that outlives it: engine, journal, metrics, tasks.
-//! - [`Gateway::reload`]: validate aside, then swap in one atomic step.
+//! - [`Gateway::reload`]: validate aside, then swap in one atomic step; [`Gateway::roll_back`] goes back.
+//! - [`Generation`]: who still runs on a configuration that another has taken the place of.
 
 pub mod bundled;
+mod generation;
 mod live;
 mod reload;
+mod rollback;
 mod serve;
+mod stamp;
 mod status;
+mod swap;
 mod watch;
 
 use std::collections::BTreeSet;
@@ -22,8 +27,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 
+pub use generation::{Generation, Pin};
 pub use live::{Blueprint, BuildError, Live, Workshop};
-pub use reload::{ReloadError, Reloaded, Source};
+pub use reload::{By, ReloadError, Reloaded, Source};
 pub use serve::Front;
 pub use status::hooks;
 
@@ -63,8 +69,12 @@ pub struct Gateway {
     workshop: Workshop,
     live: ArcSwap<Live>,
     /// Held while reloading: one at a time.
-    attempt: tokio::sync::Mutex<reload::Attempt>,
+    desk: tokio::sync::Mutex<swap::Desk>,
+    /// What ran before, and can come back.
+    before: Mutex<Option<rollback::Before>>,
+    draining: Mutex<Vec<generation::Draining>>,
     last_reload: Mutex<Option<reload::LastReload>>,
+    last_rollback: Mutex<Option<rollback::LastRollback>>,
     watched: tokio::sync::watch::Sender<BTreeSet<PathBuf>>,
     /// What exchanges leave to do when their answer is out.
     tasks: TaskTracker,
@@ -85,29 +95,27 @@ impl Gateway {
         overrides.check(&config)?;
         let began_with = config.clone();
         let watched = watch::files(&source, &config);
-        let read = move || -> Result<_, BuildError> {
-            let blueprint = Blueprint::read(config)?;
-            let attempt = reload::Attempt::of(&blueprint);
-            Ok((blueprint, attempt))
-        };
-        let (blueprint, attempt) = reload::blocking(read).await??;
-        workshop
-            .journal
-            .configure(reload::journal_options(&blueprint.config));
-        let (for_build, runtime) = (workshop.clone(), tokio::runtime::Handle::current());
-        let built = reload::blocking(move || {
-            runtime.block_on(Live::build(&for_build, &blueprint, None, 1))
-        });
-        let live = built.await??;
+        let (blueprint, content) = reload::blocking(move || reload::read(config)).await??;
+        let options = swap::journal_options(&blueprint.config);
+        workshop.journal.configure(options);
+        let live = swap::build(&workshop, Arc::new(blueprint), None, 1).await?;
+        // Until here there was nobody to disturb.
+        workshop.sandbox.compile_aside();
         workshop.metrics.generation.set(1);
         Ok(Arc::new(Gateway {
             source,
             overrides,
             began_with,
             workshop,
-            live: ArcSwap::from_pointee(live),
-            attempt: tokio::sync::Mutex::new(attempt),
-            last_reload: Mutex::new(None),
+            live: ArcSwap::new(live),
+            desk: tokio::sync::Mutex::new(swap::Desk {
+                running: content,
+                tried: None,
+            }),
+            before: Mutex::default(),
+            draining: Mutex::default(),
+            last_reload: Mutex::default(),
+            last_rollback: Mutex::default(),
             watched: tokio::sync::watch::Sender::new(watched),
             tasks: TaskTracker::new(),
         }))

@@ -1,4 +1,5 @@
-//! Reloading: read once, compare, build aside, swap as one whole. A change that fails leaves what runs, and says why.
+//! Reloading: read once, compare, build aside, swap as one whole. A change that fails leaves what runs, and says why; the same
+//! content isn't tried again.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,7 +8,9 @@ use std::time::SystemTime;
 use sha2::{Digest, Sha256};
 
 use super::Gateway;
-use super::live::{Blueprint, BuildError, Live};
+use super::live::{Blueprint, BuildError};
+use super::rollback::Before;
+use super::swap::Desk;
 use crate::config::{Config, ConfigError};
 
 /// Where the configuration comes from.
@@ -41,7 +44,16 @@ impl std::fmt::Display for Source {
     }
 }
 
-/// Why a reload changed nothing.
+/// Who wants a reload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// Something happened to the files.
+    Change,
+    /// Somebody asked for it: by a signal, or at the admin listener.
+    Operator,
+}
+
+/// Why a reload or a rollback changed nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum ReloadError {
     /// The configuration is wrong.
@@ -50,16 +62,36 @@ pub enum ReloadError {
     /// It is right, and something it names can't be built.
     #[error("{0}")]
     Build(#[from] BuildError),
+    /// It is what failed before.
+    #[error(
+        "the files are as they were when this failed, so it isn't tried again until one of them changes: {0}"
+    )]
+    Again(String),
+    /// A rollback, and no chain ran before.
+    #[error(
+        "there is no chain to go back to: none ran before this one, or it came by a rollback itself"
+    )]
+    NothingBefore,
 }
 
 /// What the last reload came to, for `/status`.
 #[derive(Clone, Debug)]
 pub(super) struct LastReload {
     pub(super) at: SystemTime,
-    /// The new generation, or why there is none.
+    /// The generation that runs the files' content, or why none does.
     pub(super) result: Result<u64, String>,
     /// What changed and takes a restart.
     pub(super) needs_restart: Vec<String>,
+}
+
+impl LastReload {
+    fn now(result: Result<u64, String>, needs_restart: Vec<String>) -> Self {
+        LastReload {
+            at: SystemTime::now(),
+            result,
+            needs_restart,
+        }
+    }
 }
 
 /// What a reload came to.
@@ -71,17 +103,17 @@ pub enum Reloaded {
     Unchanged,
 }
 
-/// What the last attempt was made from: the same again is not tried.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Attempt(Option<[u8; 32]>);
+/// A digest of everything that a blueprint is built from: equal contents make equal chains, targets and clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Content([u8; 32]);
 
-impl Attempt {
+impl Content {
     /// Reads files: not for a runtime worker.
     pub(super) fn of(blueprint: &Blueprint) -> Self {
         let mut hash = Sha256::new();
         // Debug shows references to secrets, never secrets.
         hash.update(format!("{:?}", blueprint.config));
-        // What they refer to counts as well: a key that was changed, or that has come, makes a new attempt.
+        // What they refer to counts as well: a key that was changed, or that has come, makes another content.
         let config = &blueprint.config;
         let targets = config.targets.iter().filter_map(|it| it.secret.as_ref());
         for secret in targets.chain(config.clients.iter().map(|it| &it.secret)) {
@@ -93,8 +125,15 @@ impl Attempt {
         for stage in &blueprint.config.stages {
             hash.update(Sha256::digest(blueprint.component(stage)));
         }
-        Attempt(Some(hash.finalize().into()))
+        Content(hash.finalize().into())
     }
+}
+
+/// The last content that was tried, and why it doesn't run: the same again is not tried.
+#[derive(Clone, Debug)]
+pub(super) struct Tried {
+    pub(super) content: Content,
+    pub(super) failed: Option<String>,
 }
 
 impl Gateway {
@@ -102,44 +141,27 @@ impl Gateway {
     ///
     /// # Errors
     /// Why the running chain stays.
-    pub async fn reload(self: &Arc<Self>) -> Result<Reloaded, ReloadError> {
-        let mut attempt = self.attempt.lock().await;
-        let result = self.try_reload(&mut attempt).await;
-        let metrics = &self.workshop.metrics;
-        match &result {
-            Ok((Reloaded::Unchanged, _)) => tracing::debug!("nothing changed"),
-            Ok((Reloaded::Swapped(generation), needs_restart)) => {
-                metrics.reloads_ok.inc();
-                for change in needs_restart {
-                    tracing::warn!("{change}");
-                }
-                *self.last_reload.lock() = Some(LastReload {
-                    at: SystemTime::now(),
-                    result: Ok(*generation),
-                    needs_restart: needs_restart.clone(),
-                });
-            }
-            Err(error) => {
-                metrics.reloads_failed.inc();
-                let running = self.live.load().generation();
-                tracing::error!(source = %self.source, "reload failed, generation {running} goes on: {error}");
-                *self.last_reload.lock() = Some(LastReload {
-                    at: SystemTime::now(),
-                    result: Err(error.to_string()),
-                    needs_restart: Vec::new(),
-                });
-            }
+    pub async fn reload(self: &Arc<Self>, by: By) -> Result<Reloaded, ReloadError> {
+        let mut desk = self.desk.lock().await;
+        let result = self.try_reload(&mut desk, by).await;
+        if let Err(error) = &result
+            && !matches!(error, ReloadError::Again(_))
+        {
+            self.workshop.metrics.reloads_failed.inc();
+            let running = self.live.load().name().to_owned();
+            tracing::error!(source = %self.source, "reload failed, {running} goes on: {error}");
+            *self.last_reload.lock() = Some(LastReload::now(Err(error.to_string()), Vec::new()));
         }
-        result.map(|(reloaded, _)| reloaded)
+        result
     }
 
     async fn try_reload(
         self: &Arc<Self>,
-        attempt: &mut Attempt,
-    ) -> Result<(Reloaded, Vec<String>), ReloadError> {
-        // What can't be read is no attempt to compare with: what follows is tried, also what ran before, and the state shows that
-        // all is well again.
-        let last = std::mem::take(attempt);
+        desk: &mut Desk,
+        by: By,
+    ) -> Result<Reloaded, ReloadError> {
+        // What can't be read is nothing to compare with: whatever follows is tried.
+        let last = desk.tried.take();
         let source = self.source.clone();
         let overrides = self.overrides.clone();
         let config = blocking(move || source.load()).await??;
@@ -150,51 +172,63 @@ impl Gateway {
             let before = std::mem::replace(watched, files);
             before != *watched
         });
-        let read = move || -> Result<_, BuildError> {
-            let blueprint = Blueprint::read(config)?;
-            let tried = Attempt::of(&blueprint);
-            Ok((blueprint, tried))
-        };
-        let (blueprint, tried) = blocking(read).await??;
-        if last == tried {
-            *attempt = tried;
-            return Ok((Reloaded::Unchanged, Vec::new()));
-        }
-        *attempt = tried;
-
-        let before = self.live.load_full();
-        let generation = before.generation() + 1;
+        let (blueprint, content) = blocking(move || read(config)).await??;
         let needs_restart = Config::changes_needing_restart(&self.began_with, &blueprint.config);
-        let workshop = self.workshop.clone();
-        let runtime = tokio::runtime::Handle::current();
-        let built = blocking(move || {
-            runtime.block_on(Live::build(
-                &workshop,
-                &blueprint,
-                Some(&before),
-                generation,
-            ))
-        });
-        let live = built.await??;
-        self.workshop
-            .journal
-            .configure(journal_options(live.config()));
-        self.workshop
-            .metrics
-            .generation
-            .set(i64::try_from(generation).unwrap_or(i64::MAX));
-        tracing::info!(generation, chain = ?live.label(), "a new chain runs");
-        self.live.store(Arc::new(live));
-        Ok((Reloaded::Swapped(generation), needs_restart))
+        let again = last.filter(|tried| tried.content == content);
+        if content == desk.running {
+            desk.tried = Some(Tried {
+                content,
+                failed: None,
+            });
+            self.is_well_again(needs_restart);
+            return Ok(Reloaded::Unchanged);
+        }
+        if let Some(tried) = again {
+            let failed = tried.failed.clone();
+            desk.tried = Some(tried);
+            match (by, failed) {
+                (By::Change, _) => return Ok(Reloaded::Unchanged),
+                (By::Operator, Some(why)) => return Err(ReloadError::Again(why)),
+                // It ran, and an operator went back: an operator may go forward.
+                (By::Operator, None) => {}
+            }
+        }
+        let mut tried = Tried {
+            content,
+            failed: None,
+        };
+        let left = desk.running;
+        let swapped = self.swap(desk, Arc::new(blueprint), content).await;
+        tried.failed = swapped.as_ref().err().map(ToString::to_string);
+        desk.tried = Some(tried);
+        let (before, after) = swapped?;
+        let generation = after.generation().number();
+        self.workshop.metrics.reloads_ok.inc();
+        needs_restart
+            .iter()
+            .for_each(|change| tracing::warn!("{change}"));
+        *self.last_reload.lock() = Some(LastReload::now(Ok(generation), needs_restart));
+        *self.before.lock() = Some(Before::new(&before, left));
+        self.put_on_probation(&after);
+        Ok(Reloaded::Swapped(generation))
+    }
+
+    /// The files say what runs. If they didn't just before, the state must not go on complaining.
+    fn is_well_again(&self, needs_restart: Vec<String>) {
+        let generation = self.live.load().generation().number();
+        let mut last = self.last_reload.lock();
+        if last.as_ref().is_some_and(|last| last.result.is_err()) {
+            tracing::info!(generation, "the files say again what runs");
+            *last = Some(LastReload::now(Ok(generation), needs_restart));
+        }
     }
 }
 
-/// What the journal is told by a configuration.
-pub(super) fn journal_options(config: &Config) -> crate::journal::Options {
-    crate::journal::Options {
-        immutable: config.journal.immutable,
-        retention_days: config.journal.retention_days,
-    }
+/// Reads everything that a configuration names. Not for a runtime worker.
+pub(super) fn read(config: Config) -> Result<(Blueprint, Content), BuildError> {
+    let blueprint = Blueprint::read(config)?;
+    let content = Content::of(&blueprint);
+    Ok((blueprint, content))
 }
 
 /// Files and compilers are not for the runtime's workers.

@@ -9,7 +9,7 @@ use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use tokio::time::{Duration, Instant};
 
-use super::Gateway;
+use super::{BuildError, By, Gateway, ReloadError, Reloaded};
 use crate::exchange;
 use crate::server::{
     self, ApiError, BodyLimits, Caller, Permit, RequestId, Unauthorized, read_body,
@@ -90,6 +90,21 @@ impl server::Gateway for Front {
         self.0.describe()
     }
 
+    async fn reload(&self) -> Result<serde_json::Value, ApiError> {
+        let gateway = self.0.clone();
+        let reloaded = to_its_end(async move { gateway.reload(By::Operator).await }).await?;
+        Ok(self.0.runs(match reloaded {
+            Reloaded::Swapped(_) => "swapped",
+            Reloaded::Unchanged => "unchanged",
+        }))
+    }
+
+    async fn roll_back(&self) -> Result<serde_json::Value, ApiError> {
+        let gateway = self.0.clone();
+        to_its_end(async move { gateway.roll_back().await }).await?;
+        Ok(self.0.runs("rolled-back"))
+    }
+
     fn ready(&self) -> Result<(), String> {
         if !self.0.live.load().writes_journal() {
             return Ok(());
@@ -100,6 +115,16 @@ impl server::Gateway for Front {
 }
 
 impl Gateway {
+    /// What a change came to, and what runs now.
+    fn runs(&self, result: &str) -> serde_json::Value {
+        let live = self.live.load();
+        serde_json::json!({
+            "result": result,
+            "generation": live.generation().number(),
+            "chain": live.name(),
+        })
+    }
+
     /// A journal that fails refuses new requests where a stage that writes to it says `on_error: deny`.
     fn takes_requests(&self) -> Result<(), String> {
         let live = self.live.load();
@@ -109,6 +134,26 @@ impl Gateway {
         let health = self.workshop.journal.health();
         health.map_err(|error| format!("The journal can't be written, and this gateway answers nothing unrecorded: {error}."))
     }
+}
+
+/// On a task of its own: whoever asked may go away, and a change that is half made must be made.
+async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, ReloadError>> + Send + 'static,
+) -> Result<T, ApiError> {
+    let done = tokio::spawn(work).await;
+    done.unwrap_or_else(|error| Err(BuildError::Broken(error.to_string()).into()))
+        .map_err(|error| refused(&error))
+}
+
+/// Why nothing changed.
+fn refused(error: &ReloadError) -> ApiError {
+    let (status, code) = match error {
+        ReloadError::Config(_) => (StatusCode::UNPROCESSABLE_ENTITY, "wrong_configuration"),
+        ReloadError::Build(_) => (StatusCode::UNPROCESSABLE_ENTITY, "cannot_be_built"),
+        ReloadError::Again(_) => (StatusCode::CONFLICT, "failed_before"),
+        ReloadError::NothingBefore => (StatusCode::CONFLICT, "nothing_before"),
+    };
+    ApiError::new(status, "reload_error", code, error.to_string())
 }
 
 async fn pass(answer: Answer) -> Response {

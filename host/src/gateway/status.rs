@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::Gateway;
+use super::generation::Draining;
 use crate::policy::types::Hooks;
 use crate::policy::{Ready, Stage};
 
@@ -24,15 +25,21 @@ impl Gateway {
                 "needs_restart": last.needs_restart,
             })
         });
+        let last_rollback = self.last_rollback.lock().as_ref().map(
+            |last| json!({"at": stamp(last.at), "from": last.from, "to": last.to, "why": last.why}),
+        );
         json!({
             "version": env!("CARGO_PKG_VERSION"),
             "contract": crate::policy::CONTRACT,
             "source": self.source.to_string(),
             "pack": {"name": live.config().pack.name, "version": live.config().pack.version},
-            "generation": live.generation(),
-            "chain": live.label().to_str().unwrap_or_default(),
+            "generation": live.generation().number(),
+            "chain": live.name(),
             "digest": format!("sha256:{}", live.chain().digest()),
-            "since": stamp(live.since()),
+            "since": stamp(live.generation().since()),
+            "exchanges": live.generation().exchanges(),
+            "draining": self.draining(),
+            "before": self.before.lock().as_ref().map(|before| before.chain.clone()),
             "stages": live.chain().stages().iter().map(|stage| describe(stage)).collect::<Vec<_>>(),
             "answers": live.chain().answers().iter().map(|at| live.chain().stages()[*at].id().to_string()).collect::<Vec<_>>(),
             "targets": live.targets().iter().map(|target| json!({
@@ -40,12 +47,41 @@ impl Gateway {
             })).collect::<Vec<_>>(),
             "warnings": live.targets().warnings(),
             "last_reload": last_reload,
+            "last_rollback": last_rollback,
             "journal": match self.workshop.journal.health() {
                 Ok(()) => json!({"ok": true}),
                 Err(error) => json!({"ok": false, "error": error.to_string()}),
             },
             "tasks": self.tasks.len(),
         })
+    }
+}
+
+impl Gateway {
+    /// The generations that others have taken the place of, as long as anything of them is left.
+    fn draining(&self) -> Vec<Value> {
+        let mut draining = self.draining.lock();
+        draining.retain(|draining| !draining.is_gone());
+        let now = tokio::time::Instant::now();
+        let shown = draining.iter().map(|draining| {
+            let Draining {
+                generation,
+                chain,
+                deadline,
+                ..
+            } = draining;
+            let age = generation.since().elapsed().unwrap_or_default();
+            json!({
+                "generation": generation.number(),
+                "chain": chain,
+                "since": stamp(generation.since()),
+                "age_s": age.as_secs(),
+                "exchanges": generation.exchanges(),
+                "expired": generation.is_expired(),
+                "deadline_s": deadline.saturating_duration_since(now).as_secs(),
+            })
+        });
+        shown.collect()
     }
 }
 
@@ -68,6 +104,7 @@ fn describe(stage: &Stage) -> Value {
             crate::config::OnError::Deny => "deny",
             crate::config::OnError::Skip => "skip",
         },
+        "breaker": stage.plan().breaker.then(|| stage.breaker().map(|breaker| breaker.state().as_str())),
         "grants": stage.plan().grants.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }

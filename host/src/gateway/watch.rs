@@ -1,5 +1,7 @@
 //! Watching the configuration and its components.
 //!
+//! Notifications say at once that something happened, and a slow poll finds what they missed: on some mounts they are lost.
+//!
 //! The folders are watched and not the files: an editor's rename leaves a watch on a file behind. A path that leads over links is
 //! watched at every link, so that a swapped one is seen, and a file's folder may be replaced as a whole. A burst of events becomes one reload, once it has been quiet for a
 //! moment; what else happens in those folders counts for nothing, or a busy neighbour would put off every reload.
@@ -12,14 +14,19 @@ use std::time::Duration;
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::Gateway;
-use super::reload::Source;
+use super::reload::{By, Source};
+use super::stamp::Stamp;
 use crate::config::{ComponentSource, Config};
 
 /// How long it must be quiet before a reload.
 const QUIET: Duration = Duration::from_millis(200);
+
+/// How often the files are looked at without having been told that they changed.
+const POLL: Duration = Duration::from_secs(5);
 
 /// The files whose change matters.
 pub(super) fn files(source: &Source, config: &Config) -> BTreeSet<PathBuf> {
@@ -98,42 +105,52 @@ pub(super) async fn run(gateway: Arc<Gateway>, stop: CancellationToken) {
             let _ = send.send(());
         }
     };
-    let mut watcher = match notify::recommended_watcher(notify) {
-        Ok(watcher) => watcher,
-        Err(error) => {
-            tracing::warn!(%error, "changes of files can't be watched; restart witgate to load them");
-            return;
-        }
-    };
+    let mut watcher = notify::recommended_watcher(notify)
+        .inspect_err(|error| {
+            tracing::warn!(%error, "changes of files can't be watched; they are looked for every {} s", POLL.as_secs());
+        })
+        .ok();
     let mut files = gateway.watched.subscribe();
     let mut watched = BTreeSet::new();
+    let mut poll = tokio::time::interval(POLL);
+    poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // What changed before it was watched is no event: each time there is something new to watch, all is looked at once more.
     let mut look = true;
+    let mut seen = Vec::new();
     loop {
         look |= files.has_changed().unwrap_or(false);
-        let names = names(&files.borrow_and_update());
+        let current = files.borrow_and_update().clone();
+        let names = names(&current);
         let folders = names.iter().filter_map(|name| name.parent());
         let folders = folders.map(Path::to_owned).collect();
         *wanted.lock() = names;
-        rewatch(&mut watcher, &mut watched, folders);
+        if let Some(watcher) = &mut watcher {
+            rewatch(watcher, &mut watched, folders);
+        }
         if std::mem::take(&mut look) {
+            // Before reading: what changes while it is read looks changed to the next poll.
+            seen = stamps(&current);
             // Success and failure are both said there.
-            let _ = gateway.reload().await;
+            let _ = gateway.reload(By::Change).await;
             continue;
         }
         tokio::select! {
             () = stop.cancelled() => return,
             _ = files.changed() => look = true,
-            event = events.recv() => {
-                if event.is_none() {
-                    return;
-                }
+            _ = poll.tick() => look = stamps(&current) != seen,
+            // Never, where there is no watcher.
+            Some(()) = events.recv() => {
                 // Trailing: every further event starts the wait again, so a slow write is read when it is done.
                 while let Ok(Some(())) = tokio::time::timeout(QUIET, events.recv()).await {}
                 look = true;
             }
         }
     }
+}
+
+/// What each of the files is now.
+fn stamps(files: &BTreeSet<PathBuf>) -> Vec<Stamp> {
+    files.iter().map(|file| Stamp::of(file)).collect()
 }
 
 /// Also watches anew what is watched already: it may be another folder of the same name by now.

@@ -93,6 +93,10 @@ labels! {
         Misuse = "misuse",
         /// The gateway could not run it.
         Host = "host",
+        /// It wasn't called: its breaker is open.
+        Breaker = "breaker",
+        /// It wasn't called: its chain's time to drain is over.
+        Drained = "drained",
     }
 }
 

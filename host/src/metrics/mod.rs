@@ -60,6 +60,10 @@ pub struct Metrics {
     pub reloads_ok: Counter,
     /// Reloads that were refused; the chain before stays.
     pub reloads_failed: Counter,
+    /// Rollbacks that an operator asked for.
+    pub rollbacks_asked: Counter,
+    /// Rollbacks of a chain that failed on probation.
+    pub rollbacks_on_probation: Counter,
     /// The generation of the chain in place.
     pub generation: Gauge,
     /// Policy instances that are alive.
@@ -93,6 +97,7 @@ impl Metrics {
 
         let bytes = all.labelled("body_bytes", "Bytes of bodies, by direction");
         let reloads = all.labelled("reloads", "Reloads of the configuration, by result");
+        let rollbacks = all.labelled("rollbacks", "Returns to the chain before, by cause");
         Self {
             requests,
             stages,
@@ -109,6 +114,8 @@ impl Metrics {
             answer_bytes: bytes.get_or_create_owned(&[("direction", "answer")]),
             reloads_ok: reloads.get_or_create_owned(&[("result", "ok")]),
             reloads_failed: reloads.get_or_create_owned(&[("result", "failed")]),
+            rollbacks_asked: rollbacks.get_or_create_owned(&[("cause", "operator")]),
+            rollbacks_on_probation: rollbacks.get_or_create_owned(&[("cause", "probation")]),
             generation: all.gauge("config_generation", "Generation of the chain in place"),
             instances_live: all.gauge("instances_live", "Policy instances that are alive"),
             instances_created: all.counter("instances_created", "Policy instances made"),

@@ -21,8 +21,10 @@ use super::live::Live;
 pub struct StageMetrics {
     verdicts: Counts<Verdict, 3>,
     edits: Counts<Edit, 4>,
-    failures: [Counts<Failure, 7>; 6],
+    failures: [Counts<Failure, 9>; 6],
     durations: [Histogram; 6],
+    breakers_open: AtomicU64,
+    breaker_trips: AtomicU64,
 }
 
 impl StageMetrics {
@@ -32,6 +34,8 @@ impl StageMetrics {
             edits: Counts::default(),
             failures: Default::default(),
             durations: std::array::from_fn(|_| Histogram::new(HOOK_BOUNDS)),
+            breakers_open: AtomicU64::new(0),
+            breaker_trips: AtomicU64::new(0),
         }
     }
 
@@ -50,6 +54,17 @@ impl StageMetrics {
     /// Counts a failed call.
     pub fn failure(&self, hook: Hook, class: Failure) {
         self.failures[hook.index()].add(class);
+    }
+
+    /// Its breaker opened. While generations drain, a stage may have more than one.
+    pub fn breaker_opened(&self) {
+        self.breakers_open.fetch_add(1, Relaxed);
+        self.breaker_trips.fetch_add(1, Relaxed);
+    }
+
+    /// A breaker that was open closed, or is gone.
+    pub fn breaker_closed(&self) {
+        self.breakers_open.fetch_sub(1, Relaxed);
     }
 
     /// Counts how long a call took, awaited imports included.
@@ -127,6 +142,27 @@ impl Collector for Stages {
                     let labels = [("stage", stage), ("hook", hook), ("class", class)];
                     encode_count(&mut family, &labels, count)?;
                 }
+            }
+        }
+
+        let tripped = stages.iter().filter_map(|(id, stage)| {
+            let trips = stage.breaker_trips.load(Relaxed);
+            (trips > 0).then(|| (id, stage.breakers_open.load(Relaxed), trips))
+        });
+        let tripped: Vec<_> = tripped.collect();
+        if !tripped.is_empty() {
+            let help = "How often a stage's breaker opened.";
+            let mut family = encoder.encode_descriptor("breaker_trips", help, None, counter)?;
+            for (id, _, trips) in &tripped {
+                encode_count(&mut family, &[("stage", id.as_str())], *trips)?;
+            }
+            let help = "A stage's breakers that are open.";
+            let mut family =
+                encoder.encode_descriptor("breakers_open", help, None, MetricType::Gauge)?;
+            for (id, open, _) in &tripped {
+                let labels = [("stage", id.as_str())];
+                let mut gauge = family.encode_family(&labels)?;
+                gauge.encode_gauge(&i64::try_from(*open).unwrap_or(i64::MAX))?;
             }
         }
 

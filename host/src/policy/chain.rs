@@ -57,7 +57,10 @@ fn digest(stages: &[Arc<Stage>], answers: &[usize]) -> String {
             &plan.id,
             stage.digest(),
             &plan.settings,
-            &format!("{:?}{:?}{:?}", plan.on_error, plan.limits, plan.grants),
+            &format!(
+                "{:?}{}{:?}{:?}",
+                plan.on_error, plan.breaker, plan.limits, plan.grants
+            ),
         ];
         for part in parts {
             hash.update((part.len() as u64).to_le_bytes());

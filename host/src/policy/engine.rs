@@ -180,6 +180,24 @@ fn keep_to_ourselves(folder: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)
 }
 
+/// How much a compilation gives way, 19 being most. At 19 a busy machine would not compile at all.
+const NICE: i32 = 15;
+
+/// One thread that gives way to all others.
+pub(super) fn low_priority() -> Result<rayon::ThreadPool, rayon::ThreadPoolBuildError> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(1)
+        .thread_name(|_| "compile".into())
+        .start_handler(|_| {
+            // On Linux a priority is a thread's own. Elsewhere it may be the process's: so it is left alone there.
+            #[cfg(target_os = "linux")]
+            if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+                tracing::debug!(%error, "components are compiled at normal priority");
+            }
+        })
+        .build()
+}
+
 /// A thread of its own, so that no guest that keeps the runtime busy can stop the clock it is measured by.
 #[expect(
     clippy::disallowed_methods,

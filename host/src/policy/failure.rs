@@ -22,11 +22,15 @@ pub enum Class {
     Misuse,
     /// The gateway could not run it: no fault of the policy's.
     Host,
+    /// It wasn't called: its breaker is open.
+    Breaker,
+    /// It wasn't called: another chain has taken its chain's place, and the time to drain is over.
+    Drained,
 }
 
 impl Class {
     /// Every class.
-    pub const ALL: [Class; 7] = [
+    pub const ALL: [Class; 9] = [
         Class::Deadline,
         Class::Memory,
         Class::Trap,
@@ -34,7 +38,14 @@ impl Class {
         Class::Output,
         Class::Misuse,
         Class::Host,
+        Class::Breaker,
+        Class::Drained,
     ];
+
+    /// Whether it is the policy's own doing.
+    pub fn is_the_policys(self) -> bool {
+        !matches!(self, Class::Host | Class::Breaker | Class::Drained)
+    }
 
     /// The word in headers, metrics and logs.
     pub fn as_str(self) -> &'static str {
@@ -46,6 +57,8 @@ impl Class {
             Class::Output => "output",
             Class::Misuse => "misuse",
             Class::Host => "host",
+            Class::Breaker => "breaker",
+            Class::Drained => "drained",
         }
     }
 }
@@ -152,6 +165,8 @@ impl From<Class> for crate::metrics::Failure {
             Class::Output => Self::Output,
             Class::Misuse => Self::Misuse,
             Class::Host => Self::Host,
+            Class::Breaker => Self::Breaker,
+            Class::Drained => Self::Drained,
         }
     }
 }

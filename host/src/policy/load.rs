@@ -2,14 +2,16 @@
 //!
 //! Loading compiles and runs guest code for up to seconds: call it off the runtime's workers.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use rayon::ThreadPool;
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Engine, Store};
 
 use super::bindings::witgate::policy as wit;
 use super::bindings::{PolicyComponentWithAllGrants, PolicyComponentWithAllGrantsPre};
+use super::breaker::Breaker;
 use super::component::{self, MAX_SIZE};
 use super::ctx::Ctx;
 use super::engine::{self, EngineError, EngineSettings};
@@ -124,6 +126,8 @@ pub struct Sandbox {
     engine: Engine,
     linker: Linker<Ctx>,
     settings: EngineSettings,
+    /// Where components are compiled, once there are exchanges to disturb.
+    aside: OnceLock<ThreadPool>,
 }
 
 impl Sandbox {
@@ -135,7 +139,19 @@ impl Sandbox {
             engine,
             linker,
             settings,
+            aside: OnceLock::new(),
         })
+    }
+
+    /// From now on components are compiled one at a time on a thread of low priority, so that exchanges that run aren't slowed
+    /// down. Before, a compilation takes all cores there are.
+    pub fn compile_aside(&self) {
+        match engine::low_priority() {
+            Ok(thread) => drop(self.aside.set(thread)),
+            Err(error) => {
+                tracing::warn!(%error, "there is no thread to compile on; a reload will take all cores");
+            }
+        }
     }
 
     /// What was fixed at start.
@@ -189,13 +205,17 @@ impl Sandbox {
         }
         let journal = journal.filter(|_| plan.grants.contains(&Grant::Journal));
         let plan_id = plan.id.clone();
+        let counted = metrics.stage(&plan_id);
+        let breaker = (plan.breaker || plan.counted)
+            .then(|| Arc::new(Breaker::new(plan.breaker, counted.clone())));
         let mut stage = Arc::new(Stage {
             plan,
             pre: configured.pre,
             ready: configured.ready,
             hooks: configured.hooks,
             journal: None,
-            metrics: metrics.stage(&plan_id),
+            breaker,
+            metrics: counted,
             all: metrics.clone(),
             name: configured.description.name,
             version: configured.description.version,
@@ -210,8 +230,13 @@ impl Sandbox {
     }
 
     pub(super) fn compile(&self, bytes: &[u8]) -> Result<Component, LoadError> {
-        Component::from_binary(&self.engine, bytes)
-            .map_err(|error| LoadError::Uncompiled(error.root_cause().to_string()))
+        let compile = || Component::from_binary(&self.engine, bytes);
+        let compiled = match self.aside.get() {
+            // What the compiler would share among threads stays on this one, too.
+            Some(thread) => thread.install(compile),
+            None => compile(),
+        };
+        compiled.map_err(|error| LoadError::Uncompiled(error.root_cause().to_string()))
     }
 
     /// Links what the grants allow and nothing else.

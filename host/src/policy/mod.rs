@@ -3,6 +3,7 @@
 //! - [`engine`]: the one WebAssembly engine, its pool and its clock.
 //! - [`load`]: a component's bytes and a stage's configuration become a [`Stage`], or a sentence that says why not.
 //! - [`Stage`] and [`Instance`]: the configured snapshot, and the fresh copy of it that serves one exchange.
+//! - [`Breaker`]: keeps exchanges from a stage that fails too often.
 //! - [`Chain`]: the stages of one configuration, in order.
 //! - [`RequestView`] and [`Draft`]: what a policy sees of a request; the wire's owner implements them.
 //! - [`Failure`]: what went wrong in a guest, by class.
@@ -11,6 +12,7 @@
 //! runs without a budget.
 
 mod bindings;
+mod breaker;
 mod chain;
 mod component;
 mod ctx;
@@ -27,6 +29,8 @@ mod stage;
 mod wasi;
 
 pub use bindings::witgate::policy::types;
+pub use breaker::{Breaker, BreakerState};
+pub(crate) use breaker::{Refused, Trial};
 pub use chain::Chain;
 pub use component::{CONTRACT, Inspection, MAX_SIZE, inspect};
 pub use failure::{Class, Failure};

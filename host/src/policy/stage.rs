@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::bindings::PolicyComponentWithAllGrantsPre;
+use super::breaker::Breaker;
 use super::ctx::Ctx;
 use super::types::Hooks;
 use crate::config::{Grant, Limits, OnError, StageConfig};
@@ -16,6 +17,10 @@ pub struct Plan {
     pub id: Arc<str>,
     /// What its failure means for the exchange.
     pub on_error: OnError,
+    /// Whether it isn't called while it fails too often.
+    pub breaker: bool,
+    /// Whether its failures are counted as a breaker does: the chain may be on probation.
+    pub counted: bool,
     /// What it may use.
     pub limits: Limits,
     /// What it may import beside the contract's own.
@@ -31,6 +36,8 @@ impl From<&StageConfig> for Plan {
         Plan {
             id: stage.id.as_str().into(),
             on_error: stage.on_error,
+            breaker: stage.breaker,
+            counted: false,
             limits: stage.limits.clone(),
             grants: stage.grants.clone(),
             settings: stage.settings.to_string(),
@@ -54,6 +61,7 @@ pub struct Stage {
     pub(super) ready: Ready,
     pub(super) hooks: Hooks,
     pub(super) journal: Option<Journal>,
+    pub(super) breaker: Option<Arc<Breaker>>,
     pub(super) metrics: Arc<StageMetrics>,
     pub(super) all: Arc<Metrics>,
     pub(super) name: String,
@@ -101,6 +109,11 @@ impl Stage {
     /// How its instances come to be.
     pub fn ready(&self) -> &Ready {
         &self.ready
+    }
+
+    /// Its breaker, where it has one or is counted as if it had.
+    pub fn breaker(&self) -> Option<&Arc<Breaker>> {
+        self.breaker.as_ref()
     }
 
     /// Its counters.

@@ -1,4 +1,4 @@
-//! The admin listener: health, readiness, metrics, status.
+//! The admin listener: health, readiness, metrics, status; reload and rollback.
 //!
 //! It has no keys: being on loopback is what protects it. A browser on the same machine can be led there by any web
 //! page, so a request must name a loopback host, and may not come from another site's page.
@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use http::{HeaderMap, StatusCode, Uri, header};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +26,8 @@ pub fn admin_router<G: Gateway>(gateway: Arc<G>, metrics: Arc<Metrics>) -> Route
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready::<G>))
         .route("/status", get(status::<G>))
+        .route("/reload", post(reload::<G>))
+        .route("/rollback", post(roll_back::<G>))
         .with_state(gateway)
         .route("/metrics", get(render).with_state(metrics))
         .fallback(unknown)
@@ -42,13 +44,29 @@ async fn status<G: Gateway>(State(gateway): State<Arc<G>>) -> Response {
     axum::Json(gateway.status()).into_response()
 }
 
+async fn reload<G: Gateway>(State(gateway): State<Arc<G>>) -> Response {
+    told(gateway.reload().await)
+}
+
+async fn roll_back<G: Gateway>(State(gateway): State<Arc<G>>) -> Response {
+    told(gateway.roll_back().await)
+}
+
+fn told(done: Result<serde_json::Value, ApiError>) -> Response {
+    match done {
+        Ok(done) => axum::Json(done).into_response(),
+        Err(error) => error.into_response(),
+    }
+}
+
 async fn render(State(metrics): State<Arc<Metrics>>) -> Response {
     let kind = [(header::CONTENT_TYPE, metrics::CONTENT_TYPE)];
     (kind, metrics.render()).into_response()
 }
 
 async fn unknown() -> ApiError {
-    let message = "There is no such route here. The admin listener answers GET /healthz, /readyz, /metrics and /status.";
+    let message = "There is no such route here. The admin listener answers GET /healthz, /readyz, /metrics and /status, and \
+                   POST /reload and /rollback.";
     let status = StatusCode::NOT_FOUND;
     ApiError::new(status, "not_found_error", "unknown_route", message).param("path")
 }

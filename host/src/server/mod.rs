@@ -69,6 +69,20 @@ pub trait Gateway: Send + Sync + 'static {
     /// What `/status` shows.
     fn status(&self) -> serde_json::Value;
 
+    /// Reads the configuration and its components anew, because an operator asks. The answer says what came of it.
+    ///
+    /// # Errors
+    ///
+    /// Nothing has changed, and why.
+    fn reload(&self) -> impl Future<Output = Result<serde_json::Value, ApiError>> + Send;
+
+    /// Goes back to the chain that ran before. The answer says what runs now.
+    ///
+    /// # Errors
+    ///
+    /// Nothing has changed, and why.
+    fn roll_back(&self) -> impl Future<Output = Result<serde_json::Value, ApiError>> + Send;
+
     /// Whether requests can be served.
     ///
     /// # Errors

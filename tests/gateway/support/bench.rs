@@ -295,6 +295,12 @@ impl Bench {
         .await
     }
 
+    /// A POST without a body below the admin listener.
+    pub async fn tell_admin(&self, path: &str) -> Reply {
+        let url = format!("http://{}{path}", self.admin);
+        Reply::read(self.http.post(url).send().await.unwrap()).await
+    }
+
     /// What the upstream says to this very body when nobody stands between.
     pub async fn straight(&self, body: impl Into<reqwest::Body>) -> Reply {
         let url = format!("http://{}/v1/chat/completions", self.addresses[0]);

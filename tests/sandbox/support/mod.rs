@@ -50,6 +50,8 @@ pub(crate) fn plan(settings: &Value) -> Plan {
     Plan {
         id: "tested".into(),
         on_error: OnError::Deny,
+        breaker: false,
+        counted: false,
         limits: Limits::default(),
         grants: Vec::new(),
         settings: settings.to_string(),

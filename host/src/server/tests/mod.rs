@@ -108,6 +108,20 @@ impl Gateway for Fake {
         serde_json::json!({"generation": 7})
     }
 
+    async fn reload(&self) -> Result<serde_json::Value, ApiError> {
+        Ok(serde_json::json!({"result": "unchanged"}))
+    }
+
+    async fn roll_back(&self) -> Result<serde_json::Value, ApiError> {
+        let status = http::StatusCode::CONFLICT;
+        Err(ApiError::new(
+            status,
+            "reload_error",
+            "nothing_before",
+            "there is none",
+        ))
+    }
+
     fn ready(&self) -> Result<(), String> {
         self.not_ready.clone().map_or(Ok(()), Err)
     }

@@ -1,0 +1,45 @@
+//! What the file system says of a file, to tell without reading whether it is another than before.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// A file's identity, length and times; nothing where there is none. The time of change is set even where a tool sets the time of
+/// modification back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Stamp(Option<[u64; 7]>);
+
+impl Stamp {
+    /// Asks the file system; a link is followed.
+    pub(super) fn of(path: &Path) -> Self {
+        let metadata = std::fs::metadata(path).ok();
+        Stamp(metadata.map(|file| {
+            let (modified, changed) = (file.mtime(), file.ctime());
+            let (modified_ns, changed_ns) = (file.mtime_nsec(), file.ctime_nsec());
+            let times = [modified, modified_ns, changed, changed_ns].map(i64::cast_unsigned);
+            let [a, b, c, d] = times;
+            [file.dev(), file.ino(), file.len(), a, b, c, d]
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test")]
+
+    use super::*;
+
+    #[test]
+    fn it_tells_a_file_from_none_and_from_another_in_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, other) = (folder.path().join("file"), folder.path().join("other"));
+        let none = Stamp::of(&file);
+        assert_eq!(none, Stamp::of(&other));
+        std::fs::write(&file, "one").unwrap();
+        let one = Stamp::of(&file);
+        assert_ne!(one, none);
+        assert_eq!(one, Stamp::of(&file));
+        std::fs::write(&other, "two").unwrap();
+        std::fs::rename(&other, &file).unwrap();
+        assert_ne!(one, Stamp::of(&file));
+    }
+}
