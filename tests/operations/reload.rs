@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::scene::{NONE, Scene, TONE_HERE, component, in_two_parts, other, replace, text, tone};
-use crate::support::{Process, Upstream, ask, ask_stream, json};
+use crate::support::{Process, Upstream, ask, ask_stream, json, until};
 
 #[tokio::test]
 async fn a_stream_keeps_its_chain_and_the_next_request_gets_the_new_one() {
@@ -119,23 +119,40 @@ async fn what_is_wrong_leaves_the_chain_and_says_why_until_it_is_right() {
     scene.refused("cut short").await;
     still(4).await;
 
+    // Back to the very same content, and what runs goes on as it is.
     std::fs::write(&file, &bytes).unwrap();
-    scene.runs(2).await;
-    let status = scene.status().await;
-    assert_eq!(status["last_reload"]["ok"], true, "{status}");
+    let well = || {
+        scene
+            .gateway
+            .log()
+            .matches("the files say again what runs")
+            .count()
+    };
+    let is_well = async |times: usize| {
+        until("the state is well again", async || {
+            (well() == times).then_some(())
+        })
+        .await;
+        let status = scene.status().await;
+        assert_eq!(
+            (&status["last_reload"]["ok"], &status["generation"]),
+            (&json!(true), &json!(1)),
+            "{status}"
+        );
+    };
+    is_well(1).await;
     assert_eq!(scene.gateway.chat(&ask("hello")).await.status, 200);
 
-    // Back to the very same content after a mistake that never became a configuration: the state is well again.
+    // Also after a mistake that never became a configuration.
     scene.configure("policies: [").await;
     scene.refused("").await;
     scene.configure(TONE_HERE).await;
-    scene.logs("the files say again what runs").await;
-    let status = scene.status().await;
-    assert_eq!(status["last_reload"]["ok"], true, "{status}");
-    assert_eq!(
-        status["generation"], 2,
-        "nothing changed, so nothing was built"
-    );
+    is_well(2).await;
+
+    scene
+        .configure(&TONE_HERE.replace("limit: 3", "limit: 5"))
+        .await;
+    scene.runs(2).await;
 }
 
 #[tokio::test]
@@ -298,7 +315,7 @@ async fn the_same_content_is_no_new_generation() {
     // Once for what changed before it was watched, once for the touch, once for the signal.
     let reloads = || scene.gateway.log().matches("nothing changed").count();
     let more = async |than: usize| {
-        crate::support::until("it has looked again", async || {
+        until("it has looked again", async || {
             (reloads() > than).then_some(())
         })
         .await;

@@ -144,13 +144,16 @@ impl Gateway {
     pub async fn reload(self: &Arc<Self>, by: By) -> Result<Reloaded, ReloadError> {
         let mut desk = self.desk.lock().await;
         let result = self.try_reload(&mut desk, by).await;
-        if let Err(error) = &result
-            && !matches!(error, ReloadError::Again(_))
-        {
-            self.workshop.metrics.reloads_failed.inc();
-            let running = self.live.load().name().to_owned();
-            tracing::error!(source = %self.source, "reload failed, {running} goes on: {error}");
-            *self.last_reload.lock() = Some(LastReload::now(Err(error.to_string()), Vec::new()));
+        match &result {
+            Ok(Reloaded::Swapped(_)) | Err(ReloadError::Again(_)) => {}
+            Ok(Reloaded::Unchanged) => tracing::debug!("nothing changed"),
+            Err(error) => {
+                self.workshop.metrics.reloads_failed.inc();
+                let running = self.live.load().name().to_owned();
+                tracing::error!(source = %self.source, "reload failed, {running} goes on: {error}");
+                *self.last_reload.lock() =
+                    Some(LastReload::now(Err(error.to_string()), Vec::new()));
+            }
         }
         result
     }
