@@ -81,6 +81,17 @@ async fn check_shows_a_good_configuration_stage_by_stage() {
 }
 
 #[tokio::test]
+async fn check_says_which_stages_are_in_shadow() {
+    let desk = Desk::with(&tone(3)).await;
+    assert_eq!(desk.checked().await.1["stages"][0]["mode"], "enforce");
+    desk.write(&tone(3).replace("id: tone", "mode: shadow, id: tone"))
+        .await;
+    assert_eq!(desk.checked().await.1["stages"][0]["mode"], "shadow");
+    let done = desk.run("check --policy-config @ --offline").await;
+    assert!(done.out.contains("in shadow"), "{}", done.out);
+}
+
+#[tokio::test]
 async fn check_asks_no_target_offline_and_names_one_that_does_not_answer() {
     let desk = Desk::with(NONE).await;
     // A port that was free a moment ago.

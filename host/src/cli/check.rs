@@ -116,6 +116,7 @@ fn shown(config: &StageConfig, stage: &Stage) -> Value {
         "policy": name, "version": version, "digest": stage.digest(),
         "hooks": hooks(stage.hooks()), "instances": instances, "why": why,
         "on_error": stage.on_error().to_string(),
+        "mode": stage.plan().mode.to_string(),
         "grants": stage.plan().grants.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }
@@ -252,6 +253,9 @@ fn print_stage(stage: &Value) {
         text("on_error"),
         text("instances")
     );
+    if stage["mode"] == "shadow" {
+        println!("      in shadow: what it says is recorded, and nothing of it is done");
+    }
     if let Some(why) = stage["why"].as_str() {
         println!("      it can't be snapshotted: {why}");
     }

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Format, Wrong};
-use crate::config::{Grant, Limits, OnError};
+use crate::config::{Grant, Limits, Mode, OnError};
 use crate::gateway::hooks;
 use crate::policy::engine::EngineSettings;
 use crate::policy::{LoadError, MAX_SIZE, Plan, Sandbox, inspect as read};
@@ -42,6 +42,7 @@ pub(super) async fn inspect(args: InspectArgs) -> Result<ExitCode, Wrong> {
         on_error: OnError::Deny,
         breaker: false,
         counted: false,
+        mode: Mode::Enforce,
         limits: Limits::default(),
         grants: vec![Grant::Journal],
         settings: args.settings,

@@ -30,7 +30,7 @@ pub use limits::Limits;
 pub use pack::Pack;
 pub use reload::ReloadConfig;
 pub use secret::{Secret, SecretError, SecretRef};
-pub use stages::{BUNDLED, ComponentSource, Grant, OnError, StageConfig};
+pub use stages::{BUNDLED, ComponentSource, Grant, Mode, OnError, StageConfig};
 pub use targets::{TargetConfig, Timeouts};
 pub use usable::{NoUsableTarget, Usable, UsableTarget};
 

@@ -24,6 +24,8 @@ pub struct StageConfig {
     pub on_error: OnError,
     /// Whether it isn't called any more while it fails too often: `on_error` without the call.
     pub breaker: bool,
+    /// Whether what it says is done.
+    pub mode: Mode,
     /// What it may use.
     pub limits: Limits,
     /// The interfaces it is given beside those that every policy has.
@@ -67,6 +69,25 @@ impl fmt::Display for OnError {
         f.write_str(match self {
             OnError::Deny => "deny",
             OnError::Skip => "skip",
+        })
+    }
+}
+
+/// Whether what a stage says is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// Its verdicts and edits are carried out.
+    #[default]
+    Enforce,
+    /// It sees real traffic, and what it says is recorded alone.
+    Shadow,
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Mode::Enforce => "enforce",
+            Mode::Shadow => "shadow",
         })
     }
 }
@@ -148,6 +169,7 @@ fn entry(field: &Field<'_>, base: &Path) -> Option<StageConfig> {
         "digest",
         "on_error",
         "breaker",
+        "mode",
         "isolation",
         "limits",
         "grants",
@@ -173,6 +195,9 @@ fn entry(field: &Field<'_>, base: &Path) -> Option<StageConfig> {
         field.one_of(&[("deny", OnError::Deny), ("skip", OnError::Skip)], &[])
     });
     let breaker = breaker(&fields, on_error.flatten().unwrap_or_default());
+    let mode = optional(&fields, "mode", |field| {
+        field.one_of(&[("enforce", Mode::Enforce), ("shadow", Mode::Shadow)], &[])
+    });
     let isolation = optional(&fields, "isolation", |field| {
         field.one_of(&[("exchange", ())], &["reused"])
     });
@@ -183,6 +208,7 @@ fn entry(field: &Field<'_>, base: &Path) -> Option<StageConfig> {
     stage.digest = digest?;
     stage.on_error = on_error?.unwrap_or_default();
     stage.breaker = breaker?;
+    stage.mode = mode?.unwrap_or_default();
     stage.limits = limits?.unwrap_or_default();
     if let Some(grants) = grants? {
         stage.grants = grants;
@@ -203,6 +229,7 @@ fn stage(id: String, component: ComponentSource) -> StageConfig {
         digest: None,
         on_error: OnError::default(),
         breaker: false,
+        mode: Mode::default(),
         limits: Limits::default(),
         grants,
         settings: serde_json::Value::Object(serde_json::Map::new()),

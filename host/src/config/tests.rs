@@ -149,6 +149,7 @@ fn a_stage_says_everything_in_its_entry() {
       component: ./policies/tone.wasm
       digest: sha256:{}
       on_error: skip
+      mode: shadow
       isolation: exchange
       limits: {{memory: 16MiB, request_cpu: 1s, held_text: 100}}
       grants: [journal]
@@ -170,6 +171,7 @@ policy:
     );
     assert_eq!(tone.digest, Some(format!("sha256:{}", "ab".repeat(32))));
     assert_eq!(tone.on_error, OnError::Skip);
+    assert_eq!(tone.mode, Mode::Shadow);
     assert_eq!(tone.limits.memory, 16 << 20);
     assert_eq!(tone.limits.request_cpu, Duration::from_secs(1));
     assert_eq!(tone.limits.held_text, 100);
@@ -182,6 +184,7 @@ policy:
     assert_eq!(tone.at, Position { line: 5, column: 7 });
     assert_eq!(config.stages[0].at, Position { line: 4, column: 7 });
     assert_eq!(config.stages[0].on_error, OnError::Deny);
+    assert_eq!(config.stages[0].mode, Mode::Enforce);
     assert_eq!(
         config.stages[2].component,
         ComponentSource::Bundled("pii-detector")
@@ -420,7 +423,7 @@ refused! {
     key_that_is_a_list: with("policy: {prompt-injection: {[a]: b}}\n"),
     unknown_section: with("polices: {chain: []}\n"),
     unknown_key_of_stage: "pack: {name: a, version: 1.0.0, enabled: true}\npolicies:\n  chain:\n    - prompt-injection\n    - id: tone\n      compnent: a.wasm\n",
-    unknown_key_mode: with("policies: {chain: [{id: pii-detector, mode: shadow}]}\n"),
+    unknown_key_without_a_near_one: with("policies: {chain: [{id: pii-detector, priority: 1}]}\n"),
     unknown_bundled: with("policies: {chain: [promt-injection]}\n"),
     unknown_bundled_by_prefix: with("policies: {chain: [{id: a, component: \"bundled:pii\"}]}\n"),
     entry_is_a_number: with("policies: {chain: [1]}\n"),
@@ -435,6 +438,7 @@ refused! {
     breaker_unknown: with("policies: {chain: [{id: pii-detector, breaker: on}]}\n"),
     breaker_not_by_name: with("policies: {chain: [{id: pii-detector, on_error: skip, breaker: deny}]}\n"),
     reload_wrong: with("reload: {drain: 10ms, probation: yes, keep: 3}\n"),
+    mode_unknown: with("policies: {chain: [{id: a, component: a.wasm, mode: shadwo}]}\n"),
     isolation_reused: with("policies: {chain: [{id: a, component: a.wasm, isolation: reused}]}\n"),
     isolation_unknown: with("policies: {chain: [{id: a, component: a.wasm, isolation: exchagne}]}\n"),
     grant_later: with("policies: {chain: [{id: a, component: a.wasm, grants: [journal, http]}]}\n"),

@@ -201,8 +201,8 @@ impl Exchange {
         };
         let body = match Body::parse(body.clone()) {
             Ok(body) => body,
-            Err(_) if !self.stages.sees_answer() && has_choices(&body) => {
-                // A completion with something in it that isn't known here; nobody looks, so nobody needs to know.
+            Err(_) if !self.stages.may_change_answer() && has_choices(&body) => {
+                // A completion with something in it that isn't known here; nobody judges it, so nobody needs to know.
                 self.whole(out, told, status, passed_on, body);
                 return Ok(Ending::Completed);
             }

@@ -10,13 +10,15 @@ use crate::config::OnError;
 use crate::gateway::{Live, Pin};
 use crate::metrics::Hook;
 use crate::policy::types::{Account, Channel, Denial, Edit, Finding, Hooks};
-use crate::policy::{Class, Failure, Instance, Outcome, Passage, Refused, Requested, Stage, Trial};
+use crate::policy::{self, Class, Failure, Instance, Outcome, Refused, Requested, Stage, Trial};
 
 /// Every stage of the chain, in this exchange.
 pub(super) struct Stages {
     pub(super) runs: Vec<Run>,
     /// Stages that see the answer, by index in the chain, in the order of answers.
     order: Vec<usize>,
+    /// Whether one of them is not in shadow.
+    enforcing: bool,
     request: Arc<Asked>,
     tags: Vec<(String, String)>,
     /// The generation that the stages are of.
@@ -33,6 +35,14 @@ pub(super) struct Run {
     edited: bool,
     denial: Option<Denial>,
     findings: Vec<Finding>,
+    /// In shadow: the choices that it denied. In earnest they would be over, so it is told no more of them.
+    ended: Vec<u32>,
+}
+
+/// A passage that a stage sees, and the choice that it is of.
+pub(super) struct Passage {
+    choice: u32,
+    guest: policy::Passage,
 }
 
 /// Where a stage stands.
@@ -45,21 +55,25 @@ enum Standing {
     Denied,
     /// It failed, and the exchange went on without it.
     Skipped(Class),
-    /// It failed, and the exchange ended.
+    /// It failed, and the exchange ended; in shadow its own part in it.
     Failed(Class),
 }
 
 impl Run {
     /// As in `x-witgate-policies`.
     fn verdict(&self) -> String {
-        match self.standing {
-            Standing::Unreached => "unreached".into(),
+        let verdict = match self.standing {
+            Standing::Unreached => return "unreached".into(),
             Standing::Proceeded if self.edited => "edit".into(),
             Standing::Proceeded => "proceed".into(),
             Standing::Responded => "respond".into(),
             Standing::Denied => "deny".into(),
             Standing::Skipped(class) => format!("skip:{class}"),
             Standing::Failed(class) => format!("error:{class}"),
+        };
+        match self.stage.is_shadow() {
+            true => format!("shadow:{verdict}"),
+            false => verdict,
         }
     }
 
@@ -84,6 +98,13 @@ impl Run {
         self.instance(request).await
     }
 
+    /// Whether it sees the answer. Not one that responded: it would be its own. Nor one that denied the request: it is in shadow,
+    /// and in earnest there would be no answer.
+    fn sees_answer(&self) -> bool {
+        let judges = matches!(self.standing, Standing::Unreached | Standing::Proceeded);
+        judges && self.wants(Hooks::ON_ANSWER)
+    }
+
     /// The instance, made if there is none yet.
     async fn instance(&mut self, request: &Arc<Asked>) -> Result<&mut Instance, Failure> {
         if self.instance.is_none() {
@@ -92,12 +113,51 @@ impl Run {
         Ok(self.instance.as_mut().expect("it was just made"))
     }
 
+    /// The instance, if there is something to tell it of that choice.
+    fn instance_of(&mut self, choice: u32) -> Option<&mut Instance> {
+        if self.ended.contains(&choice) {
+            return None;
+        }
+        self.instance.as_mut()
+    }
+
+    fn denied(&mut self, denial: Denial) {
+        self.standing = Standing::Denied;
+        self.denial = Some(denial);
+    }
+
+    /// It said this of a text of that choice: what is to be done. In shadow it is noted, and everything goes as it came.
+    fn edit(&mut self, choice: u32, edit: Edit) -> Edit {
+        use crate::metrics::Edit as Counted;
+        let counted = match &edit {
+            Edit::Forward => Counted::Forward,
+            Edit::Hold | Edit::HoldLast(_) => Counted::Hold,
+            Edit::Replace(_) => {
+                self.edited = true;
+                Counted::Replace
+            }
+            Edit::Deny(_) => Counted::Deny,
+        };
+        self.stage.said().edit(counted);
+        if !self.stage.is_shadow() {
+            return edit;
+        }
+        if let Edit::Deny(denial) = edit {
+            self.denied(denial);
+            self.ended.push(choice);
+        }
+        Edit::Forward
+    }
+
     /// Takes what the instance has found and tagged so far.
     fn collect(&mut self, tags: &mut Vec<(String, String)>) {
         let Some(instance) = &mut self.instance else {
             return;
         };
-        tags.extend(instance.take_tags());
+        let tagged = instance.take_tags();
+        if !self.stage.is_shadow() {
+            tags.extend(tagged);
+        }
         for finding in instance.take_findings() {
             let same =
                 |known: &&mut Finding| known.code == finding.code && known.detail == finding.detail;
@@ -122,24 +182,19 @@ impl Run {
     fn failed(&mut self, hook: Hook, failure: &Failure, tags: &mut Vec<(String, String)>) -> Fault {
         self.collect(tags);
         self.count_failure(hook, failure);
-        let stage = &self.stage;
-        let on_error = stage.on_error();
+        let (stage, class) = (&self.stage, failure.class);
+        let (then, standing, fault) = match (stage.is_shadow(), stage.on_error()) {
+            (true, _) => ("shadow", Standing::Failed(class), Fault::Skip),
+            (false, OnError::Skip) => ("skip", Standing::Skipped(class), Fault::Skip),
+            (false, OnError::Deny) => ("deny", Standing::Failed(class), Fault::End(usize::MAX)),
+        };
         tracing::warn!(
-            stage = %stage.id(), hook = hook.as_str(), class = %failure.class,
-            then = if on_error == OnError::Skip { "skip" } else { "deny" },
+            stage = %stage.id(), hook = hook.as_str(), %class, then,
             "a policy failed: {}", failure.message
         );
         self.instance = None;
-        match on_error {
-            OnError::Skip => {
-                self.standing = Standing::Skipped(failure.class);
-                Fault::Skip
-            }
-            OnError::Deny => {
-                self.standing = Standing::Failed(failure.class);
-                Fault::End(usize::MAX)
-            }
-        }
+        self.standing = standing;
+        fault
     }
 }
 
@@ -171,18 +226,21 @@ impl Stages {
             edited: false,
             denial: None,
             findings: Vec::new(),
+            ended: Vec::new(),
         };
         let stages = live.chain().stages();
         Stages {
             runs: stages.iter().map(run).collect(),
             order: Vec::new(),
+            enforcing: false,
             request,
             tags: Vec::new(),
             pin: live.pin(),
         }
     }
 
-    /// Takes the request through the stages in configured order. `gone` tells when nobody waits any more.
+    /// Takes the request through the stages in configured order. Of what a stage in shadow says, nothing is done. `gone` tells when
+    /// nobody waits any more.
     pub(super) async fn judge(&mut self, gone: impl Fn() -> bool) -> Judged {
         for index in 0..self.runs.len() {
             if gone() {
@@ -213,47 +271,48 @@ impl Stages {
             run.collect(&mut self.tags);
             use crate::metrics::Verdict as Counted;
             use crate::policy::types::Verdict;
-            let metrics = run.stage.metrics();
+            let shadow = run.stage.is_shadow();
+            let said = run.stage.said();
             match verdict {
                 Verdict::Proceed => {
-                    metrics.verdict(Counted::Proceed);
+                    said.verdict(Counted::Proceed);
                     if let Some(view) = request {
                         run.edited = true;
-                        self.request = Asked::from_view(view);
+                        if !shadow {
+                            self.request = Asked::from_view(view);
+                        }
                     }
                 }
                 Verdict::Deny(denial) => {
-                    metrics.verdict(Counted::Deny);
-                    run.standing = Standing::Denied;
-                    run.denial = Some(denial.clone());
-                    return Judged::Deny(index, denial);
+                    said.verdict(Counted::Deny);
+                    run.denied(denial.clone());
+                    if !shadow {
+                        return Judged::Deny(index, denial);
+                    }
                 }
                 Verdict::Respond(deltas) => {
-                    metrics.verdict(Counted::Respond);
+                    said.verdict(Counted::Respond);
                     run.standing = Standing::Responded;
-                    return Judged::Respond(deltas);
+                    if !shadow {
+                        return Judged::Respond(deltas);
+                    }
                 }
             }
-            if !run.wants(Hooks::ON_ANSWER | Hooks::ON_COMPLETE) {
+            if !run.sees_answer() && !run.wants(Hooks::ON_COMPLETE) {
                 run.instance = None;
             }
         }
         Judged::Proceed(self.request.clone())
     }
 
-    /// The answer begins: who sees it, in the order of answers. A stage that responded doesn't see its own answer.
+    /// The answer begins: who sees it, in the order of answers.
     pub(super) fn begin_answer(&mut self, live: &Live) {
-        let sees = |index: &&usize| {
-            let run = &self.runs[**index];
-            run.wants(Hooks::ON_ANSWER) && !run.is_off() && run.standing != Standing::Responded
-        };
-        self.order = live
-            .chain()
-            .answers()
-            .iter()
-            .filter(sees)
-            .copied()
+        let order = live.chain().answers().iter().copied();
+        self.order = order
+            .filter(|index| self.runs[*index].sees_answer())
             .collect();
+        let mut order = self.order.iter();
+        self.enforcing = order.any(|index| !self.runs[*index].stage.is_shadow());
         for index in &self.order {
             let run = &mut self.runs[*index];
             if run.standing == Standing::Unreached {
@@ -273,6 +332,11 @@ impl Stages {
         !self.order.is_empty()
     }
 
+    /// Whether any stage that sees the answer may change it: one that is not in shadow.
+    pub(super) fn may_change_answer(&self) -> bool {
+        self.enforcing
+    }
+
     /// Whether any stage wants to hear how it ended.
     pub(super) fn wants_completion(&self) -> bool {
         self.runs.iter().any(|run| run.wants(Hooks::ON_COMPLETE))
@@ -280,15 +344,18 @@ impl Stages {
 
     /// A stage denied a choice.
     pub(super) fn denied(&mut self, index: usize, denial: &Denial) {
-        let run = &mut self.runs[index];
-        run.standing = Standing::Denied;
-        run.denial = Some(denial.clone());
+        self.runs[index].denied(denial.clone());
     }
 
-    /// Who denied, and why, when a denial is why the exchange ends: the last stage in the order of answers that did.
+    /// Who denied, and why, when a denial is why the exchange ends: the last stage in the order of answers that did. Never one in
+    /// shadow.
     pub(super) fn last_denial(&self) -> Option<(usize, &Denial)> {
-        let denial = |index: &usize| Some((*index, self.runs[*index].denial.as_ref()?));
-        self.order.iter().rev().find_map(denial)
+        let mut order = self.order.iter().rev();
+        order.find_map(|index| {
+            let run = &self.runs[*index];
+            let denial = run.denial.as_ref().filter(|_| !run.stage.is_shadow())?;
+            Some((*index, denial))
+        })
     }
 
     /// The stage's id and, where it failed, the class.
@@ -379,21 +446,6 @@ impl Stages {
             Fault::End(_) => Fault::End(index),
         }
     }
-
-    fn count_edit(&mut self, index: usize, edit: &Edit) {
-        use crate::metrics::Edit as Counted;
-        let run = &mut self.runs[index];
-        let counted = match edit {
-            Edit::Forward => Counted::Forward,
-            Edit::Hold | Edit::HoldLast(_) => Counted::Hold,
-            Edit::Replace(_) => {
-                run.edited = true;
-                Counted::Replace
-            }
-            Edit::Deny(_) => Counted::Deny,
-        };
-        run.stage.metrics().edit(counted);
-    }
 }
 
 impl answer::Stages for Stages {
@@ -423,7 +475,7 @@ impl answer::Stages for Stages {
     ) -> Result<Option<Passage>, Fault> {
         let index = self.order[at];
         let run = &mut self.runs[index];
-        if run.is_off() {
+        if run.is_off() || run.ended.contains(&choice) {
             return Ok(None);
         }
         let opened = match run.called(&self.pin, &self.request).await {
@@ -433,7 +485,10 @@ impl answer::Stages for Stages {
             }
             Err(failure) => Err((Hook::New, failure)),
         };
-        opened.map_err(|(hook, failure)| self.fault(index, hook, &failure))
+        match opened {
+            Ok(guest) => Ok(guest.map(|guest| Passage { choice, guest })),
+            Err((hook, failure)) => Err(self.fault(index, hook, &failure)),
+        }
     }
 
     async fn on_delta(&mut self, at: usize, passage: &Passage, text: &str) -> Result<Edit, Fault> {
@@ -441,14 +496,12 @@ impl answer::Stages for Stages {
         if self.pin.is_expired() {
             return Err(self.fault(index, Hook::OnDelta, &drained()));
         }
-        let Some(instance) = &mut self.runs[index].instance else {
+        let run = &mut self.runs[index];
+        let Some(instance) = run.instance_of(passage.choice) else {
             return Ok(Edit::Forward);
         };
-        match instance.on_delta(passage, text).await {
-            Ok(edit) => {
-                self.count_edit(index, &edit);
-                Ok(edit)
-            }
+        match instance.on_delta(&passage.guest, text).await {
+            Ok(edit) => Ok(run.edit(passage.choice, edit)),
             Err(failure) => Err(self.fault(index, Hook::OnDelta, &failure)),
         }
     }
@@ -458,14 +511,12 @@ impl answer::Stages for Stages {
         if self.pin.is_expired() {
             return Err(self.fault(index, Hook::OnEnd, &drained()));
         }
-        let Some(instance) = &mut self.runs[index].instance else {
+        let run = &mut self.runs[index];
+        let Some(instance) = run.instance_of(passage.choice) else {
             return Ok(Edit::Forward);
         };
-        match instance.on_end(passage, finish).await {
-            Ok(edit) => {
-                self.count_edit(index, &edit);
-                Ok(edit)
-            }
+        match instance.on_end(passage.guest, finish).await {
+            Ok(edit) => Ok(run.edit(passage.choice, edit)),
             Err(failure) => Err(self.fault(index, Hook::OnEnd, &failure)),
         }
     }

@@ -11,8 +11,7 @@ use tokio::time::Instant;
 
 use super::answer::{Answer, Delta, Fault, Lane, Out, Place};
 use super::request::channel;
-use super::stages::Stages;
-use crate::policy::Passage;
+use super::stages::{Passage, Stages};
 use crate::policy::types;
 use crate::wire::chat::chunk::{Chunk, NotAChunk, Piece, PieceChannel, needs_parse};
 use crate::wire::chat::envelope::Envelope;
@@ -153,13 +152,16 @@ impl Streamer {
         let Some(rest) = self.framer.finish() else {
             return Ok(());
         };
-        if !stages.sees_answer() {
-            self.ready.push(rest);
-            return Ok(());
-        }
         let ended: Vec<u8> = [&rest[..], b"\n\n"].concat();
         self.framer = Framer::new(DEFAULT_CAP);
-        self.read(stages, ended.into()).await
+        let before = self.ready.len();
+        let read = self.read(stages, ended.into()).await;
+        if !stages.may_change_answer() {
+            // The end was for being read; it goes as it came.
+            self.ready.truncate(before);
+            self.ready.push(rest);
+        }
+        read
     }
 
     /// Whether the upstream's bytes may end here: it said so, or every one of so many choices has finished or was denied.
@@ -187,7 +189,10 @@ impl Streamer {
             self.ready.push(event.raw);
             return Ok(());
         }
-        if !stages.sees_answer() {
+        if !stages.may_change_answer() {
+            if stages.sees_answer() {
+                self.show(stages, &data).await;
+            }
             return self.pass(event, &data);
         }
         if self.answer.any_denied() {
@@ -196,7 +201,20 @@ impl Streamer {
         self.chunk(stages, event, data).await
     }
 
-    /// Nobody looks: the bytes go as they came, and only what ends an answer is read.
+    /// All who look are in shadow: they are shown what can be read, and whatever they say, nothing comes of it.
+    async fn show(&mut self, stages: &mut Stages, data: &Bytes) {
+        let Ok(chunk) = Chunk::parse(data) else {
+            return;
+        };
+        if chunk.error.is_none() {
+            self.chunks += 1;
+            let shown = self.texts(stages, &chunk, self.chunks).await;
+            debug_assert!(shown.is_ok(), "a stage in shadow ended an exchange");
+        }
+        self.outs.clear();
+    }
+
+    /// Nobody judges: the bytes go as they came, and only what ends an answer is read.
     fn pass(&mut self, event: Event, data: &Bytes) -> Result<(), Broken> {
         self.seen.first_delta.get_or_insert_with(Instant::now);
         let broken = match needs_parse(data).then(|| Chunk::parse(data)) {
@@ -259,35 +277,7 @@ impl Streamer {
         }
         self.chunks += 1;
         let number = self.chunks;
-        let mut fault = Ok(());
-        for (index, piece) in chunk.pieces.iter().enumerate() {
-            self.seen.first_delta.get_or_insert_with(Instant::now);
-            let delta = Delta {
-                choice: piece.choice,
-                lane: lane(&piece.channel),
-                place: Some(Place {
-                    chunk: number,
-                    piece: index as u32,
-                }),
-                text: Cow::Borrowed(&piece.text),
-            };
-            let opening = || opening(&piece.channel);
-            fault = self
-                .answer
-                .push(stages, delta, opening, &mut self.outs)
-                .await;
-            if fault.is_err() {
-                break;
-            }
-        }
-        for (choice, finish) in &chunk.finishes {
-            if fault.is_ok() {
-                fault = self
-                    .answer
-                    .finish(stages, *choice, finish, &mut self.outs)
-                    .await;
-            }
-        }
+        let fault = self.texts(stages, &chunk, number).await;
         // Nearly every chunk: one text, and it goes as it came.
         let mine = |out: &Out| matches!(out, Out::AsCame(place) if place.chunk == number);
         if fault.is_ok() && chunk.pieces.len() == 1 && self.outs.len() == 1 && mine(&self.outs[0]) {
@@ -305,6 +295,37 @@ impl Streamer {
             }),
             fault,
         )
+    }
+
+    /// Takes a chunk's texts through the stages, and tells them of the choices that finish.
+    async fn texts(
+        &mut self,
+        stages: &mut Stages,
+        chunk: &Chunk<'_>,
+        number: u64,
+    ) -> Result<(), Fault> {
+        for (index, piece) in chunk.pieces.iter().enumerate() {
+            self.seen.first_delta.get_or_insert_with(Instant::now);
+            let delta = Delta {
+                choice: piece.choice,
+                lane: lane(&piece.channel),
+                place: Some(Place {
+                    chunk: number,
+                    piece: index as u32,
+                }),
+                text: Cow::Borrowed(&piece.text),
+            };
+            let opening = || opening(&piece.channel);
+            self.answer
+                .push(stages, delta, opening, &mut self.outs)
+                .await?;
+        }
+        for (choice, finish) in &chunk.finishes {
+            self.answer
+                .finish(stages, *choice, finish, &mut self.outs)
+                .await?;
+        }
+        Ok(())
     }
 
     fn note(&mut self, chunk: &Chunk<'_>) {

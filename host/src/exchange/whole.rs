@@ -7,8 +7,7 @@ use smallvec::SmallVec;
 
 use super::answer::{Answer, Delta, Fault, Lane, Out, Place};
 use super::request::channel;
-use super::stages::Stages;
-use crate::policy::Passage;
+use super::stages::{Passage, Stages};
 use crate::policy::types::Denial;
 use crate::wire::Channel;
 use crate::wire::chat::answer::Answer as Body;

@@ -9,7 +9,7 @@ use http::HeaderValue;
 use super::bundled;
 use super::generation::{Generation, Pin};
 use super::stamp::Stamp;
-use crate::config::{ComponentSource, Config, Grant, OnError, StageConfig};
+use crate::config::{ComponentSource, Config, Grant, Mode, OnError, StageConfig};
 use crate::journal::Journal;
 use crate::metrics::{Metrics, TargetMetrics};
 use crate::policy::{Chain, LoadError, MAX_SIZE, Plan, Sandbox, Stage};
@@ -242,15 +242,18 @@ impl Live {
 
     /// Whether requests must be refused while the journal fails: a stage writes to it, and its `on_error` is deny.
     pub fn needs_journal(&self) -> bool {
-        let mut stages = self.config().stages.iter();
-        stages
-            .any(|stage| stage.on_error == OnError::Deny && stage.grants.contains(&Grant::Journal))
+        self.writers().any(|stage| stage.on_error == OnError::Deny)
     }
 
-    /// Whether any stage writes to the journal.
+    /// Whether any stage's part is to write to the journal.
     pub fn writes_journal(&self) -> bool {
-        let mut stages = self.config().stages.iter();
-        stages.any(|stage| stage.grants.contains(&Grant::Journal))
+        self.writers().next().is_some()
+    }
+
+    /// The stages that write to the journal. Not those in shadow: no request is refused for them, and no balancer is told to.
+    fn writers(&self) -> impl Iterator<Item = &StageConfig> {
+        let stages = self.config().stages.iter();
+        stages.filter(|stage| stage.mode == Mode::Enforce && stage.grants.contains(&Grant::Journal))
     }
 
     /// Who may send requests.

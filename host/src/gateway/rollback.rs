@@ -130,10 +130,12 @@ impl Gateway {
     }
 }
 
-/// Resolves when a stage's failure rate is passed, to its id; never, if none is counted.
+/// Resolves when a stage's failure rate is passed, to its id; never, if none is counted. Not for one in shadow: it is on trial, and
+/// the chain isn't.
 fn trip(live: &Live) -> impl Future<Output = Arc<str>> + Send + 'static {
     let stages = live.chain().stages().iter();
     let counted: Vec<_> = stages
+        .filter(|stage| !stage.is_shadow())
         .filter_map(|stage| Some((stage.id().clone(), stage.breaker()?.trips())))
         .map(|(id, mut trips)| {
             Box::pin(async move {

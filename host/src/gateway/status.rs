@@ -105,6 +105,7 @@ fn describe(stage: &Stage) -> Value {
             crate::config::OnError::Skip => "skip",
         },
         "breaker": stage.plan().breaker.then(|| stage.breaker().map(|breaker| breaker.state().as_str())),
+        "mode": stage.plan().mode.to_string(),
         "grants": stage.plan().grants.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }

@@ -26,7 +26,7 @@ use prometheus_client::registry::Registry;
 
 pub use histogram::Histogram;
 pub use labels::{Edit, Endpoint, Failover, Failure, Hook, Verdict};
-pub use stage::StageMetrics;
+pub use stage::{Said, StageMetrics};
 pub use target::TargetMetrics;
 
 /// The content type of [`Metrics::render`].

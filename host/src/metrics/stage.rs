@@ -19,8 +19,10 @@ use super::live::Live;
 /// The counters of one stage.
 #[derive(Debug)]
 pub struct StageMetrics {
-    verdicts: Counts<Verdict, 3>,
-    edits: Counts<Edit, 4>,
+    /// What it said, and was done.
+    pub said: Said,
+    /// What it said in shadow.
+    pub said_in_shadow: Said,
     failures: [Counts<Failure, 9>; 6],
     durations: [Histogram; 6],
     breakers_open: AtomicU64,
@@ -30,25 +32,13 @@ pub struct StageMetrics {
 impl StageMetrics {
     pub(super) fn new() -> Self {
         Self {
-            verdicts: Counts::default(),
-            edits: Counts::default(),
+            said: Said::default(),
+            said_in_shadow: Said::default(),
             failures: Default::default(),
             durations: std::array::from_fn(|_| Histogram::new(HOOK_BOUNDS)),
             breakers_open: AtomicU64::new(0),
             breaker_trips: AtomicU64::new(0),
         }
-    }
-
-    /// Counts what it said of a request.
-    #[inline]
-    pub fn verdict(&self, verdict: Verdict) {
-        self.verdicts.add(verdict);
-    }
-
-    /// Counts what it said of a delta.
-    #[inline]
-    pub fn edit(&self, edit: Edit) {
-        self.edits.add(edit);
     }
 
     /// Counts a failed call.
@@ -71,6 +61,33 @@ impl StageMetrics {
     #[inline]
     pub fn took(&self, hook: Hook, took: Duration) {
         self.durations[hook.index()].observe(took);
+    }
+}
+
+/// What a stage said.
+#[derive(Debug, Default)]
+pub struct Said {
+    verdicts: Counts<Verdict, 3>,
+    edits: Counts<Edit, 4>,
+}
+
+impl Said {
+    /// Counts what it said of a request.
+    #[inline]
+    pub fn verdict(&self, verdict: Verdict) {
+        self.verdicts.add(verdict);
+    }
+
+    /// Counts what it said of a delta.
+    #[inline]
+    pub fn edit(&self, edit: Edit) {
+        self.edits.add(edit);
+    }
+
+    fn is_empty(&self) -> bool {
+        let mut verdicts = self.verdicts.iter();
+        let mut edits = self.edits.iter();
+        verdicts.all(|(_, count)| count == 0) && edits.all(|(_, count)| count == 0)
     }
 }
 
@@ -115,23 +132,28 @@ impl Collector for Stages {
         }
         let counter = MetricType::Counter;
 
-        let help = "Requests that a stage judged, by verdict.";
-        let mut family = encoder.encode_descriptor("verdicts", help, None, counter)?;
-        for (id, stage) in &stages {
-            for (verdict, count) in stage.verdicts.iter() {
-                let labels = [("stage", id.as_str()), ("verdict", verdict)];
-                encode_count(&mut family, &labels, count)?;
-            }
-        }
+        let said = stages.iter().map(|(id, stage)| (id.as_str(), &stage.said));
+        let names = [
+            ("verdicts", "Requests that a stage judged, by verdict."),
+            ("edits", "Deltas that a stage judged, by edit."),
+        ];
+        encode_said(&mut encoder, names, said)?;
 
-        let help = "Deltas that a stage judged, by edit.";
-        let mut family = encoder.encode_descriptor("edits", help, None, counter)?;
-        for (id, stage) in &stages {
-            for (kind, count) in stage.edits.iter() {
-                let labels = [("stage", id.as_str()), ("kind", kind)];
-                encode_count(&mut family, &labels, count)?;
-            }
-        }
+        let said = stages
+            .iter()
+            .map(|(id, stage)| (id.as_str(), &stage.said_in_shadow));
+        let said = said.filter(|(_, said)| !said.is_empty());
+        let names = [
+            (
+                "shadow_verdicts",
+                "Requests that a stage judged in shadow, by verdict.",
+            ),
+            (
+                "shadow_edits",
+                "Deltas that a stage judged in shadow, by edit.",
+            ),
+        ];
+        encode_said(&mut encoder, names, said)?;
 
         let help = "Calls of a stage that failed, by hook and class.";
         let mut family = encoder.encode_descriptor("stage_failures", help, None, counter)?;
@@ -181,4 +203,28 @@ impl Collector for Stages {
         }
         Ok(())
     }
+}
+
+/// Writes verdicts and edits, each under its name and help.
+fn encode_said<'a>(
+    encoder: &mut DescriptorEncoder<'_>,
+    [verdicts, edits]: [(&str, &str); 2],
+    stages: impl Iterator<Item = (&'a str, &'a Said)> + Clone,
+) -> fmt::Result {
+    let mut family =
+        encoder.encode_descriptor(verdicts.0, verdicts.1, None, MetricType::Counter)?;
+    for (id, said) in stages.clone() {
+        for (verdict, count) in said.verdicts.iter() {
+            let labels = [("stage", id), ("verdict", verdict)];
+            encode_count(&mut family, &labels, count)?;
+        }
+    }
+    let mut family = encoder.encode_descriptor(edits.0, edits.1, None, MetricType::Counter)?;
+    for (id, said) in stages {
+        for (kind, count) in said.edits.iter() {
+            let labels = [("stage", id), ("kind", kind)];
+            encode_count(&mut family, &labels, count)?;
+        }
+    }
+    Ok(())
 }

@@ -54,9 +54,9 @@ fn an_empty_set_parses_and_shows_the_fixed_metrics_at_zero() {
 fn a_stage_shows_verdicts_edits_failures_and_times() {
     let metrics = Metrics::new();
     let stage = metrics.stage("tone");
-    stage.verdict(Verdict::Deny);
-    stage.edit(Edit::Replace);
-    stage.edit(Edit::Replace);
+    stage.said.verdict(Verdict::Deny);
+    stage.said.edit(Edit::Replace);
+    stage.said.edit(Edit::Replace);
     stage.failure(Hook::OnDelta, Failure::Deadline);
     stage.took(Hook::OnDelta, Duration::from_nanos(2_500));
     let samples = parse(&metrics.render());
@@ -87,14 +87,46 @@ fn a_stage_shows_verdicts_edits_failures_and_times() {
 fn a_reload_that_keeps_a_stage_keeps_its_counts() {
     let metrics = Metrics::new();
     let before = metrics.stage("tone");
-    before.verdict(Verdict::Proceed);
+    before.said.verdict(Verdict::Proceed);
     let after = metrics.stage("tone");
     drop(before);
-    after.verdict(Verdict::Proceed);
+    after.said.verdict(Verdict::Proceed);
     let name = r#"witgate_verdicts_total{stage="tone",verdict="proceed"}"#;
     assert_eq!(parse(&metrics.render())[name], 2.0);
     drop(after);
     assert!(!metrics.render().contains("tone"));
+}
+
+#[test]
+fn what_a_stage_says_in_shadow_is_counted_apart_once_there_is_some() {
+    let metrics = Metrics::new();
+    let (quiet, stage) = (metrics.stage("quiet"), metrics.stage("tone"));
+    quiet.said.verdict(Verdict::Deny);
+    stage.said_in_shadow.verdict(Verdict::Deny);
+    stage.said_in_shadow.edit(Edit::Hold);
+    let samples = parse(&metrics.render());
+    for (name, count) in [
+        (
+            r#"witgate_shadow_verdicts_total{stage="tone",verdict="deny"}"#,
+            1.0,
+        ),
+        (
+            r#"witgate_shadow_edits_total{stage="tone",kind="hold"}"#,
+            1.0,
+        ),
+        (
+            r#"witgate_verdicts_total{stage="tone",verdict="deny"}"#,
+            0.0,
+        ),
+        (
+            r#"witgate_verdicts_total{stage="quiet",verdict="deny"}"#,
+            1.0,
+        ),
+    ] {
+        assert_eq!(samples[name], count, "{name}");
+    }
+    let quiet = |name: &&String| name.contains("shadow") && name.contains("quiet");
+    assert_eq!(samples.keys().find(quiet), None);
 }
 
 #[test]

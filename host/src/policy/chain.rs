@@ -58,8 +58,8 @@ fn digest(stages: &[Arc<Stage>], answers: &[usize]) -> String {
             stage.digest(),
             &plan.settings,
             &format!(
-                "{:?}{}{:?}{:?}",
-                plan.on_error, plan.breaker, plan.limits, plan.grants
+                "{:?}{}{:?}{:?}{:?}",
+                plan.on_error, plan.breaker, plan.mode, plan.limits, plan.grants
             ),
         ];
         for part in parts {

@@ -6,9 +6,9 @@ use super::bindings::PolicyComponentWithAllGrantsPre;
 use super::breaker::Breaker;
 use super::ctx::Ctx;
 use super::types::Hooks;
-use crate::config::{Grant, Limits, OnError, StageConfig};
+use crate::config::{Grant, Limits, Mode, OnError, StageConfig};
 use crate::journal::Journal;
-use crate::metrics::{Metrics, StageMetrics};
+use crate::metrics::{Metrics, Said, StageMetrics};
 
 /// What the configuration says of a stage, as the sandbox needs it.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +21,8 @@ pub struct Plan {
     pub breaker: bool,
     /// Whether its failures are counted as a breaker does: the chain may be on probation.
     pub counted: bool,
+    /// Whether what it says is done.
+    pub mode: Mode,
     /// What it may use.
     pub limits: Limits,
     /// What it may import beside the contract's own.
@@ -38,6 +40,7 @@ impl From<&StageConfig> for Plan {
             on_error: stage.on_error,
             breaker: stage.breaker,
             counted: false,
+            mode: stage.mode,
             limits: stage.limits.clone(),
             grants: stage.grants.clone(),
             settings: stage.settings.to_string(),
@@ -81,6 +84,11 @@ impl Stage {
         self.plan.on_error
     }
 
+    /// Whether what it says is recorded alone.
+    pub fn is_shadow(&self) -> bool {
+        self.plan.mode == Mode::Shadow
+    }
+
     /// What it may use.
     pub fn limits(&self) -> &Limits {
         &self.plan.limits
@@ -119,6 +127,14 @@ impl Stage {
     /// Its counters.
     pub fn metrics(&self) -> &Arc<StageMetrics> {
         &self.metrics
+    }
+
+    /// Where what it says is counted: apart in shadow, so that what was really denied stays plain.
+    pub fn said(&self) -> &Said {
+        match self.plan.mode {
+            Mode::Enforce => &self.metrics.said,
+            Mode::Shadow => &self.metrics.said_in_shadow,
+        }
     }
 
     /// Whether this is what that plan and that component would make.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use serde_json::{Value, json};
-use witgate::config::{Limits, OnError};
+use witgate::config::{Limits, Mode, OnError};
 use witgate::metrics::Metrics;
 use witgate::policy::engine::EngineSettings;
 use witgate::policy::types::{Channel, Ending};
@@ -52,6 +52,7 @@ pub(crate) fn plan(settings: &Value) -> Plan {
         on_error: OnError::Deny,
         breaker: false,
         counted: false,
+        mode: Mode::Enforce,
         limits: Limits::default(),
         grants: Vec::new(),
         settings: settings.to_string(),

@@ -46,7 +46,7 @@ impl Scene {
             .unwrap();
         let stages = |verdict: &str, findings: Value| {
             json!([
-                {"policy": "prompt-injection", "verdict": "proceed", "findings": []},
+                {"policy": "prompt-injection", "verdict": "shadow:proceed", "findings": []},
                 {"policy": "pii", "verdict": verdict, "findings": findings},
                 {"policy": "audit-logger", "verdict": "unreached", "findings": []},
             ])

@@ -1,4 +1,5 @@
-//! Does what the request's header `x-puppet` says, so that one chain serves every test. Without the header it lets all pass.
+//! Does what the request's header `x-puppet` says, so that one chain serves every test. Without the header it lets all pass. A second
+//! puppet may have a header of its own.
 
 use witgate_policy::prelude::*;
 use witgate_policy::serde_json;
@@ -69,12 +70,23 @@ enum Then {
 }
 
 #[derive(Clone, Deserialize)]
-#[serde(crate = "witgate_policy::serde", deny_unknown_fields)]
-struct Puppet {}
+#[serde(crate = "witgate_policy::serde", default, deny_unknown_fields)]
+struct Puppet {
+    header: String,
+}
 
-fn orders() -> Orders {
-    let header = request::header("x-puppet").unwrap_or_else(|| "{}".into());
-    serde_json::from_str(&header).expect("x-puppet has orders that a puppet knows")
+impl Default for Puppet {
+    fn default() -> Self {
+        let header = "x-puppet".into();
+        Puppet { header }
+    }
+}
+
+impl Puppet {
+    fn orders(&self) -> Orders {
+        let orders = request::header(&self.header).unwrap_or_else(|| "{}".into());
+        serde_json::from_str(&orders).expect("the header has orders that a puppet knows")
+    }
 }
 
 fn spin() -> ! {
@@ -111,7 +123,7 @@ fn delta(said: Said) -> Delta {
 
 impl Policy for Puppet {
     fn on_request(&mut self) -> Verdict {
-        match orders().request {
+        match self.orders().request {
             None => {}
             Some(Act::Trap) => panic!("as ordered"),
             Some(Act::Spin) => spin(),
@@ -133,7 +145,7 @@ impl Policy for Puppet {
     }
 
     fn on_answer(&mut self, choice: u32, _channel: &Channel) -> Option<Box<dyn Passage<Self>>> {
-        let watch = orders().answer?;
+        let watch = self.orders().answer?;
         let mine = watch.choice.is_none_or(|wanted| wanted == choice);
         mine.then(|| {
             Box::new(Watching {
@@ -144,7 +156,7 @@ impl Policy for Puppet {
     }
 
     fn on_complete(&mut self) {
-        match orders().complete {
+        match self.orders().complete {
             Some(Act::Trap) => panic!("as ordered"),
             Some(Act::Spin) => spin(),
             _ => {}
