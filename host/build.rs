@@ -39,14 +39,21 @@ fn build() -> Result<(), Box<dyn Error>> {
     compile(root, &target)?;
 
     let built = target.join(TARGET).join("policy");
-    let mut table = String::from("pub(super) static POLICIES: &[(&str, &[u8])] = &[\n");
+    let mut table = String::from("static POLICIES: &[Bundled] = &[\n");
     for policy in POLICIES {
         let file = built.join(format!("{}.wasm", policy.replace('-', "_")));
         // A copy of this build's own: the shared folder may change under a later one.
         let copy = out.join(format!("{policy}.wasm"));
         fs::copy(&file, &copy)
             .map_err(|error| format!("{} can't be copied: {error}", file.display()))?;
-        table.push_str(&format!("    ({policy:?}, include_bytes!({copy:?})),\n"));
+        let samples = root.join("plugins").join(policy).join("samples.yaml");
+        let samples = match samples.exists() {
+            true => format!("Some(include_bytes!({samples:?}))"),
+            false => "None".to_owned(),
+        };
+        table.push_str(&format!(
+            "    Bundled {{ name: {policy:?}, component: include_bytes!({copy:?}), samples: {samples} }},\n"
+        ));
     }
     table.push_str("];\n");
     fs::write(out.join("bundled.rs"), table)?;

@@ -7,7 +7,6 @@ use std::sync::{Arc, LazyLock};
 use tokio::runtime::Runtime;
 use witgate::config::{Config, StageConfig};
 use witgate::gateway::bundled;
-use witgate::metrics::Metrics;
 use witgate::policy::engine::EngineSettings;
 use witgate::policy::types::{Channel, Ending, Hooks, Role, Segment, Target, Tool, Verdict};
 use witgate::policy::{Draft, Instance, Outcome, Plan, RequestView, Sandbox, Stage};
@@ -30,11 +29,10 @@ static STAGES: LazyLock<Vec<Arc<Stage>>> = LazyLock::new(|| {
         ..EngineSettings::default()
     })
     .unwrap();
-    let metrics = Arc::new(Metrics::new());
     let load = |stage: &StageConfig| {
         let component = bundled::component(&stage.id).unwrap();
         RUNTIME
-            .block_on(sandbox.load(Plan::from(stage), component, None, &metrics))
+            .block_on(sandbox.load(Plan::from(stage), component))
             .unwrap()
     };
     Config::embedded()

@@ -16,6 +16,7 @@ mod generations;
 mod journal;
 mod reload;
 mod responses;
+mod samples;
 mod shadow;
 mod shutdown;
 mod support;

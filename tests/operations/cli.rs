@@ -160,6 +160,60 @@ async fn check_says_what_is_wrong_with_a_component() {
 }
 
 #[tokio::test]
+async fn check_runs_the_samples_of_third_parties_and_of_bundled_policies() {
+    let counts = async |desk: &Desk| {
+        let (code, found) = desk.checked().await;
+        assert_eq!(code, 0, "{found}");
+        let stages = found["stages"].as_array().unwrap().iter();
+        let counted = stages.map(|stage| {
+            let count = |key: &str| stage["samples"][key].as_u64().unwrap();
+            (count("ran"), count("skipped"))
+        });
+        counted.collect::<Vec<_>>()
+    };
+    let desk = Desk::with(&tone(3)).await;
+    assert_eq!(counts(&desk).await, [(3, 0)]);
+    desk.write(&tone(4)).await;
+    assert_eq!(counts(&desk).await, [(1, 2)]);
+    let done = desk.run("check --policy-config @ --offline").await;
+    let said = "samples: 1 ran, 2 for other settings";
+    assert!(done.out.contains(said), "{done:?}");
+
+    desk.write("policies: {chain: [prompt-injection, pii-detector, audit-logger]}\n")
+        .await;
+    assert_eq!(counts(&desk).await, [(4, 1), (4, 3), (2, 0)]);
+    // Whatever is set, none of them keeps its policy out.
+    let others = "policies: {chain: [prompt-injection, pii-detector, audit-logger, \
+         {id: lax, component: \"bundled:prompt-injection\"}, {id: hashed, component: \"bundled:pii-detector\"}, \
+         {id: blind, component: \"bundled:pii-detector\"}]}\n\
+         policy: {prompt-injection: {action: report}, pii-detector: {action: deny}, audit-logger: {capture: full}, \
+         lax: {threshold: 1.0, roles: [system], patterns: [explain], max_bytes: 1024}, \
+         hashed: {action: report, format: hash, salt: a}, blind: {entities: [iban], requests: false}}\n";
+    desk.write(others).await;
+    let ran = counts(&desk).await.into_iter().map(|(ran, _)| ran);
+    assert_eq!(ran.collect::<Vec<_>>(), [3, 4, 2, 0, 3, 2]);
+}
+
+#[tokio::test]
+async fn a_sample_that_does_not_hold_is_found_by_check_and_run() {
+    let desk = Desk::with(TONE_HERE).await;
+    desk.tone(component().await);
+    let sample = "- name: A shout is fine\n  request: {messages: [{role: user, content: LOUD}]}\n  expect: {verdict: proceed}\n";
+    let file = desk.folder.path().join("tone.samples.yaml");
+    std::fs::write(&file, sample).unwrap();
+    let said = "tone.samples.yaml: sample \"A shout is fine\" (whole): expected the verdict proceed, and what came is the verdict deny \
+                with the code `shouting`";
+    let done = desk.run("check --policy-config @ --offline").await;
+    assert!(done.code == 1 && done.out.contains(said), "{done:?}");
+    let done = desk
+        .run("run --listen 127.0.0.1:0 --admin 127.0.0.1:0 --policy-config @")
+        .await;
+    assert!(done.code == 1 && done.err.contains(said), "{done:?}");
+    std::fs::remove_file(file).unwrap();
+    assert_eq!(desk.checked().await.0, 0);
+}
+
+#[tokio::test]
 async fn a_broken_configuration_is_found_by_check_and_run() {
     let desk = Desk::with("policies: {chian: []}\n").await;
     for line in [

@@ -412,9 +412,10 @@ async fn flood_of_journal_entries() {
     plan.grants = vec![Grant::Journal];
     let metrics = std::sync::Arc::new(Metrics::new());
     let stage = sandbox()
-        .load(plan, &forged.component(), Some(journal.clone()), &metrics)
+        .load(plan, &forged.component())
         .await
-        .unwrap();
+        .unwrap()
+        .attached(Some(journal.clone()), &metrics, None);
     assert_eq!(
         journal.stats().entries,
         0,

@@ -10,5 +10,6 @@ mod limits;
 mod loading;
 mod misdeeds;
 mod neighbours;
+mod samples;
 mod snapshot;
 mod support;

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -10,9 +9,8 @@ use serde_json::{Value, json};
 
 use super::{Format, Wrong, setup};
 use crate::config::{Config, StageConfig};
-use crate::gateway::{Blueprint, hooks};
-use crate::metrics::Metrics;
-use crate::policy::{Plan, Ready, Sandbox, Stage};
+use crate::gateway::{Blueprint, BuildError, Tested, hooks};
+use crate::policy::{Plan, Ready, Sandbox};
 use crate::upstream::{Target, Targets};
 
 /// How long a target may take to list its models.
@@ -84,28 +82,24 @@ pub(super) async fn check(args: CheckArgs) -> Result<ExitCode, Wrong> {
     })
 }
 
-/// Builds the stage as a start would, but for the journal: nothing is recorded.
-async fn load(
-    sandbox: &Sandbox,
-    config: &Config,
-    stage: &StageConfig,
-) -> Result<Arc<Stage>, String> {
+/// Builds the stage as a start would, and tests it with its samples. It isn't attached, so nothing is recorded.
+async fn load(sandbox: &Sandbox, config: &Config, stage: &StageConfig) -> Result<Tested, String> {
     let alone = Config {
         stages: vec![stage.clone()],
         ..config.clone()
     };
     let blueprint = Blueprint::read(alone).map_err(|error| error.to_string())?;
-    let metrics = Arc::new(Metrics::new());
-    let loaded = sandbox.load(
-        Plan::from(stage),
-        blueprint.component(stage),
-        None,
-        &metrics,
-    );
-    loaded.await.map_err(|error| error.to_string())
+    let tested = Tested::load(sandbox, &blueprint, stage, Plan::from(stage)).await;
+    tested.map_err(|error| match error {
+        // The stage and its component stand before it.
+        BuildError::Load { cause, .. } => cause.to_string(),
+        BuildError::Samples { file, cause, .. } => format!("{file}: {cause}"),
+        error => error.to_string(),
+    })
 }
 
-fn shown(config: &StageConfig, stage: &Stage) -> Value {
+fn shown(config: &StageConfig, tested: &Tested) -> Value {
+    let Tested { stage, samples } = tested;
     let (name, version) = stage.policy();
     let (instances, why) = match stage.ready() {
         Ready::Snapshot => ("snapshot", None),
@@ -118,6 +112,7 @@ fn shown(config: &StageConfig, stage: &Stage) -> Value {
         "on_error": stage.on_error().to_string(),
         "mode": stage.plan().mode.to_string(),
         "grants": stage.plan().grants.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "samples": {"ran": samples.ran, "skipped": samples.skipped},
     })
 }
 
@@ -261,6 +256,12 @@ fn print_stage(stage: &Value) {
     }
     if !list("grants").is_empty() {
         println!("      grants: {}", list("grants"));
+    }
+    let samples = |key: &str| stage["samples"][key].as_u64().unwrap_or_default();
+    match (samples("ran"), samples("skipped")) {
+        (0, 0) => {}
+        (ran, 0) => println!("      samples: {ran} ran"),
+        (ran, skipped) => println!("      samples: {ran} ran, {skipped} for other settings"),
     }
     println!("      {}", text("digest"));
 }

@@ -45,6 +45,16 @@ pub enum ComponentSource {
     File(PathBuf),
 }
 
+impl ComponentSource {
+    /// Where the samples of a component's file lie: beside it, under its name. Nobody has looked whether they are there.
+    pub fn samples(&self) -> Option<PathBuf> {
+        match self {
+            ComponentSource::Bundled(_) => None,
+            ComponentSource::File(path) => Some(path.with_extension("samples.yaml")),
+        }
+    }
+}
+
 impl fmt::Display for ComponentSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

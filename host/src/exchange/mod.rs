@@ -5,6 +5,7 @@
 //!   [`respond`] the answer that a stage gives itself.
 //! - [`stages`] keeps the instances and what each stage did; [`request`] is what they see of the request.
 //! - [`sending`] is a stream's client side; [`driver`] is how an exchange lives in its response, and outlives it.
+//! - [`sample`] runs the exchanges that a policy ships beside itself, before it serves.
 
 mod answer;
 mod driver;
@@ -12,6 +13,7 @@ mod heads;
 mod request;
 mod respond;
 mod run;
+pub mod sample;
 mod sending;
 mod stages;
 mod stream;
@@ -53,7 +55,7 @@ pub async fn begin(gateway: &Arc<Gateway>, begin: Begin) -> Response<Body> {
         principal: begin.caller.principal.as_deref().map(str::to_owned),
         received_at: millis(),
         headers: begin.headers,
-        live: live.clone(),
+        targets: Some(live.targets().clone()),
     };
     let asked = Arc::new(request::Asked {
         facts: Arc::new(facts),
@@ -61,7 +63,7 @@ pub async fn begin(gateway: &Arc<Gateway>, begin: Begin) -> Response<Body> {
         allowed: None,
     });
     let exchange = run::Exchange {
-        stages: stages::Stages::new(&live, asked.clone()),
+        stages: stages::Stages::new(live.chain().stages(), live.pin(), asked.clone()),
         metrics: gateway.workshop().metrics.clone(),
         live,
         request: asked,

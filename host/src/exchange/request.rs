@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 
-use crate::gateway::Live;
 use crate::policy::types::{self, Segment, Target, Tool};
 use crate::policy::{Draft, RequestView};
+use crate::upstream::Targets;
 use crate::wire::chat;
 use crate::wire::{Channel, Role};
 
@@ -18,7 +18,8 @@ pub(super) struct Facts {
     pub(super) received_at: u64,
     /// The client's headers, credentials included; [`Asked::header`] keeps those back.
     pub(super) headers: HeaderMap,
-    pub(super) live: Arc<Live>,
+    /// Where it may go. `None` in a sample, which goes nowhere.
+    pub(super) targets: Option<Arc<Targets>>,
 }
 
 /// The request as the stages so far have made it.
@@ -110,8 +111,9 @@ impl RequestView for Asked {
     }
 
     fn targets(&self) -> Vec<Target> {
-        let targets = self.facts.live.targets();
-        let Ok(mut candidates) = targets.candidates(self.chat.model()) else {
+        let targets = self.facts.targets.as_ref();
+        let candidates = targets.map(|targets| targets.candidates(self.chat.model()));
+        let Some(Ok(mut candidates)) = candidates else {
             return Vec::new();
         };
         if let Some(allowed) = &self.allowed

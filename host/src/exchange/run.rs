@@ -179,7 +179,7 @@ impl Exchange {
         told: &mut Told,
         answer: Answer,
     ) -> Result<Ending, Gone> {
-        self.stages.begin_answer(&self.live);
+        self.stages.begin_answer(self.live.chain().answers());
         if !answer.status.is_success() {
             return self.refused_upstream(out, told, answer).await;
         }
@@ -503,7 +503,7 @@ impl Exchange {
         told: &mut Told,
         deltas: Vec<Delta>,
     ) -> Result<Ending, Gone> {
-        self.stages.begin_answer(&self.live);
+        self.stages.begin_answer(self.live.chain().answers());
         told.target = Some(BY_POLICY.into());
         told.answered = true;
         told.usage = Some(usage(wire::Usage::default()));

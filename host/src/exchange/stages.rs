@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::answer::{self, Fault, HoldLimits};
 use super::request::Asked;
 use crate::config::OnError;
-use crate::gateway::{Live, Pin};
+use crate::gateway::Pin;
 use crate::metrics::Hook;
 use crate::policy::types::{Account, Channel, Denial, Edit, Finding, Hooks};
 use crate::policy::{self, Class, Failure, Instance, Outcome, Refused, Requested, Stage, Trial};
@@ -37,6 +37,8 @@ pub(super) struct Run {
     findings: Vec<Finding>,
     /// In shadow: the choices that it denied. In earnest they would be over, so it is told no more of them.
     ended: Vec<u32>,
+    /// The first call that failed.
+    failure: Option<(Hook, Failure)>,
 }
 
 /// A passage that a stage sees, and the choice that it is of.
@@ -193,6 +195,7 @@ impl Run {
             "a policy failed: {}", failure.message
         );
         self.instance = None;
+        self.failure.get_or_insert_with(|| (hook, failure.clone()));
         self.standing = standing;
         fault
     }
@@ -217,7 +220,7 @@ pub(super) enum Judged {
 }
 
 impl Stages {
-    pub(super) fn new(live: &Live, request: Arc<Asked>) -> Self {
+    pub(super) fn new(stages: &[Arc<Stage>], pin: Pin, request: Arc<Asked>) -> Self {
         let run = |stage: &Arc<Stage>| Run {
             stage: stage.clone(),
             instance: None,
@@ -227,15 +230,15 @@ impl Stages {
             denial: None,
             findings: Vec::new(),
             ended: Vec::new(),
+            failure: None,
         };
-        let stages = live.chain().stages();
         Stages {
             runs: stages.iter().map(run).collect(),
             order: Vec::new(),
             enforcing: false,
             request,
             tags: Vec::new(),
-            pin: live.pin(),
+            pin,
         }
     }
 
@@ -305,9 +308,9 @@ impl Stages {
         Judged::Proceed(self.request.clone())
     }
 
-    /// The answer begins: who sees it, in the order of answers.
-    pub(super) fn begin_answer(&mut self, live: &Live) {
-        let order = live.chain().answers().iter().copied();
+    /// The answer begins: who sees it, in the order of answers, which the chain gives by index.
+    pub(super) fn begin_answer(&mut self, answers: &[usize]) {
+        let order = answers.iter().copied();
         self.order = order
             .filter(|index| self.runs[*index].sees_answer())
             .collect();
@@ -366,6 +369,11 @@ impl Stages {
             _ => Class::Host,
         };
         (run.stage.id(), class)
+    }
+
+    /// The first call of that stage that failed, and how.
+    pub(super) fn first_failure(&self, index: usize) -> Option<&(Hook, Failure)> {
+        self.runs[index].failure.as_ref()
     }
 
     /// A stage's id.
@@ -435,6 +443,7 @@ impl Stages {
                     stage = %run.stage.id(), request = %self.request.facts.id, class = %failure.class,
                     "on-complete failed and is not tried again: {}", failure.message
                 );
+                run.failure.get_or_insert((hook, failure));
             }
             run.instance = None;
         }

@@ -2,10 +2,23 @@
 
 include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
 
+/// One of them.
+struct Bundled {
+    name: &'static str,
+    component: &'static [u8],
+    samples: Option<&'static [u8]>,
+}
+
+fn bundled(name: &str) -> Option<&'static Bundled> {
+    POLICIES.iter().find(|known| known.name == name)
+}
+
 /// The component of the bundled policy of that name.
 pub fn component(name: &str) -> Option<&'static [u8]> {
-    POLICIES
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map(|(_, bytes)| *bytes)
+    Some(bundled(name)?.component)
+}
+
+/// The samples that it ships, if any.
+pub fn samples(name: &str) -> Option<&'static [u8]> {
+    bundled(name)?.samples
 }

@@ -9,7 +9,9 @@ use http::HeaderValue;
 use super::bundled;
 use super::generation::{Generation, Pin};
 use super::stamp::Stamp;
+use super::tested::Tested;
 use crate::config::{ComponentSource, Config, Grant, Mode, OnError, StageConfig};
+use crate::exchange::sample::{self, SampleError};
 use crate::journal::Journal;
 use crate::metrics::{Metrics, TargetMetrics};
 use crate::policy::{Chain, LoadError, MAX_SIZE, Plan, Sandbox, Stage};
@@ -40,6 +42,16 @@ pub enum BuildError {
         source_name: String,
         /// Why.
         cause: Box<LoadError>,
+    },
+    /// Its samples can't be used, or one of them doesn't hold.
+    #[error("stage `{stage}`: {file}: {cause}")]
+    Samples {
+        /// The stage's id.
+        stage: String,
+        /// Where the samples come from.
+        file: String,
+        /// Why.
+        cause: Box<SampleError>,
     },
     /// The pool is too small for it.
     #[error(
@@ -85,34 +97,44 @@ pub enum BuildError {
     Broken(String),
 }
 
-/// A configuration and the bytes of its components, read once. It is all that it takes to build the same chain again.
+/// A configuration and the bytes of its components and their samples, read once. It is all that it takes to build the same chain
+/// again.
 #[derive(Debug)]
 pub struct Blueprint {
     /// The configuration.
     pub config: Config,
     components: HashMap<PathBuf, Arc<[u8]>>,
+    /// By the path of their component. Most have none.
+    samples: HashMap<PathBuf, Arc<[u8]>>,
 }
 
 impl Blueprint {
-    /// Reads every component file of the configuration.
+    /// Reads every component file of the configuration, and the samples beside it.
     ///
     /// # Errors
     /// The first that can't be read.
     pub fn read(config: Config) -> Result<Self, BuildError> {
-        let mut components = HashMap::new();
+        let (mut components, mut samples) = (HashMap::new(), HashMap::new());
         for stage in &config.stages {
             if let ComponentSource::File(path) = &stage.component
                 && !components.contains_key(path)
             {
-                let bytes = read_component(path).map_err(|cause| BuildError::Unreadable {
+                let bytes = read_file(path, MAX_SIZE).map_err(|cause| BuildError::Unreadable {
                     stage: stage.id.clone(),
                     path: path.display().to_string(),
                     cause,
                 })?;
                 components.insert(path.clone(), bytes.into());
+                if let Some(bytes) = read_samples(stage)? {
+                    samples.insert(path.clone(), bytes.into());
+                }
             }
         }
-        Ok(Blueprint { config, components })
+        Ok(Blueprint {
+            config,
+            components,
+            samples,
+        })
     }
 
     /// The component of that stage.
@@ -124,6 +146,14 @@ impl Blueprint {
             ComponentSource::File(path) => &self.components[path],
         }
     }
+
+    /// The samples that its policy ships, if any.
+    pub fn samples(&self, stage: &StageConfig) -> Option<&[u8]> {
+        match &stage.component {
+            ComponentSource::Bundled(name) => bundled::samples(name),
+            ComponentSource::File(path) => self.samples.get(path).map(|bytes| &**bytes),
+        }
+    }
 }
 
 /// How often a file is read again that changes while it is read.
@@ -131,7 +161,7 @@ const READS: usize = 3;
 
 /// Reads no more than it takes to see that a file is too large. What is still being written is read again; if it doesn't come to
 /// rest, what was read last is what there is, and its writer's next event begins another reload.
-fn read_component(path: &Path) -> std::io::Result<Vec<u8>> {
+fn read_file(path: &Path, most: usize) -> std::io::Result<Vec<u8>> {
     use std::io::Read;
     // Asked before opening: opening a pipe waits for its writer.
     if !std::fs::metadata(path)?.is_file() {
@@ -142,12 +172,24 @@ fn read_component(path: &Path) -> std::io::Result<Vec<u8>> {
         bytes.clear();
         let before = Stamp::of(path);
         let file = std::fs::File::open(path)?;
-        file.take(MAX_SIZE as u64 + 1).read_to_end(&mut bytes)?;
+        file.take(most as u64 + 1).read_to_end(&mut bytes)?;
         if Stamp::of(path) == before {
             break;
         }
     }
     Ok(bytes)
+}
+
+/// `None` where there are none.
+fn read_samples(stage: &StageConfig) -> Result<Option<Vec<u8>>, BuildError> {
+    let Some(path) = stage.component.samples() else {
+        return Ok(None);
+    };
+    match read_file(&path, sample::MAX_SIZE) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(BuildError::samples(stage, error.into())),
+    }
 }
 
 /// What building needs beside the configuration, and what outlives every chain.
@@ -165,7 +207,7 @@ pub struct Workshop {
 pub struct Live {
     blueprint: Arc<Blueprint>,
     chain: Chain,
-    targets: Targets,
+    targets: Arc<Targets>,
     counted: Vec<(String, Arc<TargetMetrics>)>,
     keys: Keys,
     generation: Arc<Generation>,
@@ -187,23 +229,21 @@ impl Live {
     ) -> Result<Live, BuildError> {
         let config = &blueprint.config;
         fits(workshop, config)?;
-        let targets = Targets::build(config, before.map(Live::targets))?;
+        let targets = Targets::build(config, before.map(|live| &**live.targets()))?;
         let metrics =
             |target: &Arc<Target>| (target.id().to_owned(), workshop.metrics.target(target.id()));
         let counted = targets.iter().map(metrics).collect();
         let keys = keys(config)?;
         let mut stages = Vec::with_capacity(config.stages.len());
         for stage in &config.stages {
-            let component = blueprint.component(stage);
-            let counted = config.reload.probation.is_some();
-            stages.push(build_stage(workshop, stage, counted, component, before).await?);
+            stages.push(build_stage(workshop, &blueprint, stage, before).await?);
         }
         let chain = Chain::new(stages, config.answers.as_deref());
         let name = format!("{generation}-{}", &chain.digest()[..12]);
         Ok(Live {
             blueprint,
             chain,
-            targets,
+            targets: targets.into(),
             counted,
             keys,
             generation: Generation::new(generation),
@@ -228,7 +268,7 @@ impl Live {
     }
 
     /// The upstreams.
-    pub fn targets(&self) -> &Targets {
+    pub fn targets(&self) -> &Arc<Targets> {
         &self.targets
     }
 
@@ -318,31 +358,20 @@ fn keys(config: &Config) -> Result<Keys, BuildError> {
 
 async fn build_stage(
     workshop: &Workshop,
+    blueprint: &Blueprint,
     config: &StageConfig,
-    counted: bool,
-    component: &[u8],
     before: Option<&Live>,
 ) -> Result<Arc<Stage>, BuildError> {
     let plan = Plan {
-        counted,
+        counted: blueprint.config.reload.probation.is_some(),
         ..Plan::from(config)
     };
-    let unchanged = |stage: &&Arc<Stage>| stage.is_built_from(&plan, component);
+    let (component, samples) = (blueprint.component(config), blueprint.samples(config));
+    let unchanged = |stage: &&Arc<Stage>| stage.is_built_from(&plan, component, samples);
     if let Some(stage) = before.and_then(|live| live.chain.stages().iter().find(unchanged)) {
         return Ok(stage.clone());
     }
-    let loaded = workshop.sandbox.load(
-        plan,
-        component,
-        Some(workshop.journal.clone()),
-        &workshop.metrics,
-    );
-    loaded.await.map_err(|cause| BuildError::Load {
-        stage: config.id.clone(),
-        source_name: match &config.component {
-            ComponentSource::Bundled(name) => format!("bundled {name}"),
-            ComponentSource::File(path) => path.display().to_string(),
-        },
-        cause: Box::new(cause),
-    })
+    let tested = Tested::load(&workshop.sandbox, blueprint, config, plan).await?;
+    let journal = Some(workshop.journal.clone());
+    Ok(tested.stage.attached(journal, &workshop.metrics, samples))
 }

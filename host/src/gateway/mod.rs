@@ -14,6 +14,7 @@ mod serve;
 mod stamp;
 mod status;
 mod swap;
+mod tested;
 mod watch;
 
 use std::collections::BTreeSet;
@@ -32,6 +33,7 @@ pub use live::{Blueprint, BuildError, Live, Workshop};
 pub use reload::{By, ReloadError, Reloaded, Source};
 pub use serve::Front;
 pub use status::hooks;
+pub use tested::Tested;
 
 /// What a command line changes in every configuration that is loaded.
 #[derive(Clone, Debug, Default)]

@@ -124,6 +124,9 @@ impl Content {
         }
         for stage in &blueprint.config.stages {
             hash.update(Sha256::digest(blueprint.component(stage)));
+            let samples = blueprint.samples(stage).map(Sha256::digest);
+            hash.update([u8::from(samples.is_some())]);
+            hash.update(samples.unwrap_or_default());
         }
         Content(hash.finalize().into())
     }

@@ -1,4 +1,4 @@
-//! Watching the configuration and its components.
+//! Watching the configuration, its components and their samples.
 //!
 //! Notifications say at once that something happened, and a slow poll finds what they missed: on some mounts they are lost.
 //!
@@ -30,18 +30,16 @@ const POLL: Duration = Duration::from_secs(5);
 
 /// The files whose change matters.
 pub(super) fn files(source: &Source, config: &Config) -> BTreeSet<PathBuf> {
-    let components = config
-        .stages
-        .iter()
-        .filter_map(|stage| match &stage.component {
-            ComponentSource::File(path) => Some(path.clone()),
-            ComponentSource::Bundled(_) => None,
-        });
+    let components = config.stages.iter().map(|stage| &stage.component);
+    let components = components.flat_map(|component| match component {
+        ComponentSource::File(path) => [Some(path.clone()), component.samples()],
+        ComponentSource::Bundled(_) => [None, None],
+    });
     let own = match source {
         Source::Embedded => None,
         Source::File(path) => Some(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
     };
-    components.chain(own).collect()
+    components.flatten().chain(own).collect()
 }
 
 /// The most links that are followed; a path with more leads in a circle.

@@ -46,7 +46,7 @@ pub(super) struct Ctx {
     pub(super) tags: Vec<(String, String)>,
     /// Tags that there were when the call under way began.
     tagged: usize,
-    /// `None` where nothing is kept: in the loader's self-test.
+    /// `None` where nothing is kept: in the self-test and in samples.
     pub(super) journal: Option<Journal>,
     /// Entries that it wrote or tried to.
     journal_entries: u32,

@@ -11,7 +11,6 @@ use wasmtime::{Engine, Store};
 
 use super::bindings::witgate::policy as wit;
 use super::bindings::{PolicyComponentWithAllGrants, PolicyComponentWithAllGrantsPre};
-use super::breaker::Breaker;
 use super::component::{self, MAX_SIZE};
 use super::ctx::Ctx;
 use super::engine::{self, EngineError, EngineSettings};
@@ -21,7 +20,6 @@ use super::stage::{Plan, Ready, Stage};
 use super::types::{Description, Hooks};
 use super::{selftest, snapshot};
 use crate::config::Grant;
-use crate::journal::Journal;
 use crate::metrics::Metrics;
 
 /// Running time that `describe` and `configure` have, each.
@@ -175,14 +173,9 @@ impl Sandbox {
         Ok((description, hooks))
     }
 
-    /// Makes a stage. `journal` is where its entries go if it has the grant.
-    pub async fn load(
-        &self,
-        plan: Plan,
-        bytes: &[u8],
-        journal: Option<Journal>,
-        metrics: &Arc<Metrics>,
-    ) -> Result<Arc<Stage>, LoadError> {
+    /// Makes a stage, and runs an empty exchange on it. What it counts is its own and what it writes to the journal is kept
+    /// nowhere, until it is [attached](Stage::attached).
+    pub async fn load(&self, plan: Plan, bytes: &[u8]) -> Result<Arc<Stage>, LoadError> {
         let inspection = component::inspect(bytes)?;
         let digest = inspection.digest.clone();
         if let Some(pinned) = &plan.pinned
@@ -203,29 +196,23 @@ impl Sandbox {
                 "can't be snapshotted, so it is configured anew for every exchange: {why}"
             );
         }
-        let journal = journal.filter(|_| plan.grants.contains(&Grant::Journal));
-        let plan_id = plan.id.clone();
-        let counted = metrics.stage(&plan_id);
-        let breaker = (plan.breaker || plan.counted)
-            .then(|| Arc::new(Breaker::new(plan.breaker, counted.clone())));
-        let mut stage = Arc::new(Stage {
+        let metrics = Arc::new(Metrics::new());
+        let stage = Arc::new(Stage {
+            metrics: metrics.stage(&plan.id),
+            all: metrics,
             plan,
             pre: configured.pre,
             ready: configured.ready,
             hooks: configured.hooks,
             journal: None,
-            breaker,
-            metrics: counted,
-            all: metrics.clone(),
+            breaker: None,
             name: configured.description.name,
             version: configured.description.version,
             digest,
             snapshot_digest: configured.snapshot_digest,
+            samples: None,
         });
-        // Nothing that the self-test appends is kept: the journal comes after it.
         selftest::run(&stage).await?;
-        let fresh = Arc::get_mut(&mut stage).expect("the self-test's instances are gone");
-        fresh.journal = journal;
         Ok(stage)
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::bindings::PolicyComponentWithAllGrantsPre;
 use super::breaker::Breaker;
+use super::component::digest;
 use super::ctx::Ctx;
 use super::types::Hooks;
 use crate::config::{Grant, Limits, Mode, OnError, StageConfig};
@@ -50,6 +51,7 @@ impl From<&StageConfig> for Plan {
 }
 
 /// How an instance comes to be.
+#[derive(Clone)]
 pub enum Ready {
     /// A copy of the configured snapshot.
     Snapshot,
@@ -58,6 +60,7 @@ pub enum Ready {
 }
 
 /// A loaded stage. It never changes; an exchange keeps the stages of the chain it began with.
+#[derive(Clone)]
 pub struct Stage {
     pub(super) plan: Plan,
     pub(super) pre: PolicyComponentWithAllGrantsPre<Ctx>,
@@ -71,6 +74,8 @@ pub struct Stage {
     pub(super) version: String,
     pub(super) digest: String,
     pub(super) snapshot_digest: Option<String>,
+    /// The digest of the samples that it was tested with.
+    pub(super) samples: Option<String>,
 }
 
 impl Stage {
@@ -137,9 +142,39 @@ impl Stage {
         }
     }
 
-    /// Whether this is what that plan and that component would make.
-    pub fn is_built_from(&self, plan: &Plan, component: &[u8]) -> bool {
-        self.plan == *plan && self.digest == super::component::digest(component)
+    /// The same stage as it serves: it counts there, and writes to the journal if it has the grant. `samples` is what it was
+    /// tested with.
+    pub fn attached(
+        &self,
+        journal: Option<Journal>,
+        metrics: &Arc<Metrics>,
+        samples: Option<&[u8]>,
+    ) -> Arc<Stage> {
+        let plan = &self.plan;
+        let counted = metrics.stage(&plan.id);
+        let breaker = || Arc::new(Breaker::new(plan.breaker, counted.clone()));
+        Arc::new(Stage {
+            journal: journal.filter(|_| plan.grants.contains(&Grant::Journal)),
+            breaker: (plan.breaker || plan.counted).then(breaker),
+            metrics: counted,
+            all: metrics.clone(),
+            samples: samples.map(digest),
+            ..self.clone()
+        })
+    }
+
+    /// The same stage as it would be out of shadow: what its samples say of it is what it does then.
+    pub fn in_earnest(&self) -> Arc<Stage> {
+        let mut stage = self.clone();
+        stage.plan.mode = Mode::Enforce;
+        Arc::new(stage)
+    }
+
+    /// Whether this is what that plan and that component would make, tested with those samples.
+    pub fn is_built_from(&self, plan: &Plan, component: &[u8], samples: Option<&[u8]>) -> bool {
+        self.plan == *plan
+            && self.digest == digest(component)
+            && self.samples == samples.map(digest)
     }
 
     /// The plan it was built from.

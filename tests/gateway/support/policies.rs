@@ -33,7 +33,23 @@ fn built(folder: &str, file: &str) -> PathBuf {
     let output = cargo.output().expect("cargo can be run");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{folder} doesn't build:\n{said}");
-    target.join("wasm32-wasip2/release").join(file)
+    let component = target.join("wasm32-wasip2/release").join(file);
+    ship(&root, &component);
+    component
+}
+
+/// Puts the samples of a component beside it, where there are any. In one step: another process may be reading them.
+fn ship(from: &Path, component: &Path) {
+    let there = component.with_extension("samples.yaml");
+    let Ok(samples) = std::fs::read(from.join(there.file_name().unwrap())) else {
+        return;
+    };
+    if std::fs::read(&there).is_ok_and(|before| before == samples) {
+        return;
+    }
+    let aside = there.with_extension(std::process::id().to_string());
+    std::fs::write(&aside, samples).unwrap();
+    std::fs::rename(aside, there).unwrap();
 }
 
 /// The policy whose orders come with the request, in `x-puppet`.

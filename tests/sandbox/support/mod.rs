@@ -83,7 +83,8 @@ pub(crate) async fn load_in(
     component: &[u8],
 ) -> Result<Loaded, LoadError> {
     let metrics = Arc::new(Metrics::new());
-    let stage = sandbox.load(plan, component, None, &metrics).await?;
+    let stage = sandbox.load(plan, component).await?;
+    let stage = stage.attached(None, &metrics, None);
     Ok(Loaded { stage, metrics })
 }
 

@@ -1,5 +1,5 @@
-//! Does what the request's header `x-puppet` says, so that one chain serves every test. Without the header it lets all pass. A second
-//! puppet may have a header of its own.
+//! Does what the request's header `x-puppet` says or, without it, the body's member `puppet`, so that one chain serves every test.
+//! Without either it lets all pass. A second puppet may have a header of its own.
 
 use witgate_policy::prelude::*;
 use witgate_policy::serde_json;
@@ -84,8 +84,9 @@ impl Default for Puppet {
 
 impl Puppet {
     fn orders(&self) -> Orders {
-        let orders = request::header(&self.header).unwrap_or_else(|| "{}".into());
-        serde_json::from_str(&orders).expect("the header has orders that a puppet knows")
+        let told = request::header(&self.header).or_else(|| request::get("/puppet"));
+        let orders = told.unwrap_or_else(|| "{}".into());
+        serde_json::from_str(&orders).expect("these are orders that a puppet knows")
     }
 }
 

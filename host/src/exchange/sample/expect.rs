@@ -1,0 +1,233 @@
+//! What must come of a sample, and what came.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+/// Characters of a text that a sentence repeats.
+const SHOWN: usize = 100;
+/// Of those, how many stand before the first that differs.
+const BEFORE: usize = 20;
+
+/// What a sample expects; what it doesn't say may be anything.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Expect {
+    verdict: Option<Verdict>,
+    code: Option<String>,
+    text: Option<String>,
+    findings: Option<Vec<String>>,
+}
+
+/// What the stage said: of the request or, where it denied the answer, of that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Verdict {
+    Proceed,
+    Deny,
+    Respond,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Verdict::Proceed => "proceed",
+            Verdict::Deny => "deny",
+            Verdict::Respond => "respond",
+        })
+    }
+}
+
+/// What came of a sample.
+#[derive(Debug)]
+pub(super) struct Came {
+    pub(super) verdict: Verdict,
+    /// The denial's.
+    pub(super) code: Option<String>,
+    /// The content that the client gets. `None` where it gets a denial.
+    pub(super) text: Option<String>,
+    /// The codes of what was found, each once, sorted.
+    pub(super) findings: Vec<String>,
+}
+
+impl Expect {
+    /// What was expected and what came instead, as parts of a sentence. `None`: it is as expected.
+    pub(super) fn differs(&self, came: &Came) -> Option<(String, String)> {
+        let verdict = self.verdict.is_some_and(|wanted| wanted != came.verdict);
+        let code = self.code.is_some() && self.code != came.code;
+        if verdict || code {
+            let wanted = said(self.verdict, self.code.as_deref());
+            return Some((wanted, came.said()));
+        }
+        if let Some(wanted) = &self.text
+            && came.text.as_ref() != Some(wanted)
+        {
+            let (wanted, text) = excerpts(wanted, came.text.as_deref());
+            let text = text.unwrap_or_else(|| format!("{}, and no text", came.said()));
+            return Some((format!("the text {wanted}"), text));
+        }
+        let mut wanted = self.findings.clone()?;
+        wanted.sort_unstable();
+        wanted.dedup();
+        (wanted != came.findings).then(|| (found(&wanted), found(&came.findings)))
+    }
+}
+
+impl Came {
+    /// Both, as parts of a sentence, where something else came of the same sample another way.
+    pub(super) fn differs(&self, other: &Came) -> Option<(String, String)> {
+        if (self.verdict, &self.code) != (other.verdict, &other.code) {
+            return Some((self.said(), other.said()));
+        }
+        let (one, another) = (self.text.as_deref()?, other.text.as_deref()?);
+        if one == another {
+            return None;
+        }
+        let (one, another) = excerpts(one, Some(another));
+        Some((one, another.unwrap_or_default()))
+    }
+
+    fn said(&self) -> String {
+        said(Some(self.verdict), self.code.as_deref())
+    }
+}
+
+fn said(verdict: Option<Verdict>, code: Option<&str>) -> String {
+    match (verdict, code) {
+        (Some(verdict), Some(code)) => format!("the verdict {verdict} with the code `{code}`"),
+        (Some(verdict), None) => format!("the verdict {verdict}"),
+        (None, code) => format!("the code `{}`", code.unwrap_or_default()),
+    }
+}
+
+fn found(codes: &[String]) -> String {
+    match codes {
+        [] => "no finding".into(),
+        codes => format!("the findings {}", codes.join(", ")),
+    }
+}
+
+/// Two texts as a sentence can have them: in quotes, on one line, and of long ones the part around the first difference.
+fn excerpts(one: &str, other: Option<&str>) -> (String, Option<String>) {
+    let common = one.chars().zip(other.unwrap_or_default().chars());
+    let same = common.take_while(|(one, other)| one == other).count();
+    let from = same.saturating_sub(BEFORE);
+    (excerpt(one, from), other.map(|other| excerpt(other, from)))
+}
+
+fn excerpt(text: &str, from: usize) -> String {
+    let mut rest = text.chars().skip(from);
+    let shown: String = rest.by_ref().take(SHOWN).collect();
+    let before = if from > 0 { "... " } else { "" };
+    let after = if rest.next().is_some() { " ..." } else { "" };
+    format!("{before}{shown:?}{after}")
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test")]
+
+    use super::*;
+
+    fn expect(text: &str) -> Expect {
+        serde_yaml::from_str(text).unwrap()
+    }
+
+    fn proceeded(text: &str) -> Came {
+        Came {
+            verdict: Verdict::Proceed,
+            code: None,
+            text: Some(text.into()),
+            findings: vec!["a".into(), "b".into()],
+        }
+    }
+
+    fn denied(code: &str) -> Came {
+        Came {
+            verdict: Verdict::Deny,
+            code: Some(code.into()),
+            text: None,
+            findings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_is_not_expected_may_be_anything() {
+        for came in [proceeded("hi"), denied("loud")] {
+            assert_eq!(expect("{}").differs(&came), None);
+        }
+    }
+
+    #[test]
+    fn what_is_expected_and_came_is_well() {
+        assert_eq!(
+            expect("{verdict: proceed, text: hi, findings: [b, a, b]}").differs(&proceeded("hi")),
+            None
+        );
+        assert_eq!(
+            expect("{verdict: deny, code: loud, findings: []}").differs(&denied("loud")),
+            None
+        );
+        assert_eq!(expect("{code: loud}").differs(&denied("loud")), None);
+    }
+
+    #[test]
+    fn another_thing_is_told_beside_what_was_expected() {
+        let told = |text: &str, came: &Came| {
+            let (expected, came) = expect(text).differs(came).unwrap();
+            format!("{expected} / {came}")
+        };
+        for (text, came, sentence) in [
+            (
+                "{verdict: deny, code: loud}",
+                proceeded(""),
+                "the verdict deny with the code `loud` / the verdict proceed",
+            ),
+            (
+                "{code: loud}",
+                denied("rude"),
+                "the code `loud` / the verdict deny with the code `rude`",
+            ),
+            ("{text: hi}", proceeded("ho"), "the text \"hi\" / \"ho\""),
+            (
+                "{text: hi}",
+                denied("rude"),
+                "the text \"hi\" / the verdict deny with the code `rude`, and no text",
+            ),
+            (
+                "{findings: []}",
+                proceeded(""),
+                "no finding / the findings a, b",
+            ),
+            (
+                "{findings: [a]}",
+                denied("rude"),
+                "the findings a / no finding",
+            ),
+        ] {
+            assert_eq!(told(text, &came), sentence);
+        }
+    }
+
+    #[test]
+    fn a_long_text_is_shown_where_it_differs() {
+        let long = "é".repeat(500);
+        let (one, other) = excerpts(&format!("{long}a\n"), Some(&format!("{long}b{long}")));
+        assert_eq!(one, format!("... \"{}a\\n\"", "é".repeat(BEFORE)));
+        let other = other.unwrap();
+        assert!(
+            other.starts_with("... \"éé") && other.ends_with("é\" ..."),
+            "{other}"
+        );
+        assert!(other.chars().count() < 120);
+    }
+
+    #[test]
+    fn the_same_sample_must_come_to_the_same_another_way() {
+        assert!(proceeded("hi").differs(&proceeded("hi")).is_none());
+        assert!(denied("loud").differs(&denied("loud")).is_none());
+        for other in [proceeded("ho"), denied("loud")] {
+            assert!(proceeded("hi").differs(&other).is_some());
+        }
+    }
+}

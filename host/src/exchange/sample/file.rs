@@ -1,0 +1,366 @@
+//! The format of samples: a YAML list, read strictly.
+
+use std::fmt;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
+use serde_json::{Map, Value, json};
+
+use super::expect::Expect;
+use super::{SampleError, Way};
+use crate::wire::chat::Request;
+
+/// The most that a file of samples may have, in bytes.
+pub const MAX_SIZE: usize = 256 << 10;
+/// The most samples of one policy.
+pub const MAX_SAMPLES: usize = 64;
+/// The longest name of a sample, in characters.
+const MAX_NAME: usize = 200;
+
+/// The model of a request that names none.
+const MODEL: &str = "sample";
+
+/// The samples of one policy, read and checked.
+#[derive(Debug)]
+pub struct Samples(Vec<Sample>);
+
+/// One sample: a request, the answer that the model gives to it, and what must come of both.
+#[derive(Debug)]
+pub struct Sample {
+    name: String,
+    when: Map<String, Value>,
+    /// The request that asks for a whole answer, and the one that asks for a stream.
+    whole: Request,
+    stream: Request,
+    answer: Vec<String>,
+    expect: Expect,
+}
+
+/// A sample as it stands in the file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    name: String,
+    #[serde(default)]
+    when: Option<Object>,
+    request: Object,
+    #[serde(default)]
+    answer: Texts,
+    #[serde(default)]
+    expect: Option<Expect>,
+}
+
+impl Samples {
+    /// Reads a file's bytes.
+    ///
+    /// # Errors
+    /// When it isn't a list of samples, with the line where that is known, or when a request is none that the gateway takes.
+    pub fn parse(bytes: &[u8]) -> Result<Self, SampleError> {
+        if bytes.len() > MAX_SIZE {
+            return Err(SampleError::TooLarge);
+        }
+        if bytes.trim_ascii().is_empty() {
+            return Err(SampleError::Empty);
+        }
+        let malformed = |error: &dyn fmt::Display| SampleError::Malformed(error.to_string());
+        let text = std::str::from_utf8(bytes).map_err(|error| malformed(&error))?;
+        let entries: Vec<Entry> = serde_yaml::from_str(text).map_err(|error| malformed(&error))?;
+        if entries.len() > MAX_SAMPLES {
+            return Err(SampleError::TooMany(entries.len()));
+        }
+        let mut samples: Vec<Sample> = Vec::with_capacity(entries.len());
+        for (entry, number) in entries.into_iter().zip(1..) {
+            let wrong = match &entry.name {
+                name if name.trim().is_empty() => Some("give it a name that says what it holds"),
+                name if name.chars().count() > MAX_NAME || name.contains(char::is_control) => {
+                    Some("a name is one line of at most 200 characters")
+                }
+                name if samples.iter().any(|known| known.name == *name) => {
+                    Some("another one has that name, too: give each its own")
+                }
+                _ => None,
+            };
+            if let Some(why) = wrong {
+                let name = entry.name.chars().take(MAX_NAME).collect();
+                return Err(SampleError::Name { number, name, why });
+            }
+            samples.push(Sample::from_entry(entry)?);
+        }
+        Ok(Samples(samples))
+    }
+
+    /// The samples in the order of the file.
+    pub fn iter(&self) -> std::slice::Iter<'_, Sample> {
+        self.0.iter()
+    }
+}
+
+impl Sample {
+    fn from_entry(entry: Entry) -> Result<Self, SampleError> {
+        let Entry {
+            name,
+            when,
+            request: Object(mut body),
+            answer: Texts(answer),
+            expect,
+        } = entry;
+        body.entry("model").or_insert_with(|| json!(MODEL));
+        // As the file has it, so that nothing in it goes unchecked; then once without the stream and once with it.
+        let whole = request(&name, &body).and_then(|_| {
+            body.shift_remove("stream");
+            body.shift_remove("stream_options");
+            request(&name, &body)
+        })?;
+        body.insert("stream".into(), json!(true));
+        Ok(Sample {
+            stream: request(&name, &body)?,
+            whole,
+            when: when.unwrap_or_default().0,
+            answer,
+            expect: expect.unwrap_or_default(),
+            name,
+        })
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether it holds under these settings: every key of `when` is the same there, and one that is null isn't there.
+    pub fn is_for(&self, settings: &Value) -> bool {
+        let same = |(key, wanted): (&String, &Value)| *wanted == settings[key];
+        self.when.iter().all(same)
+    }
+
+    /// What is expected of it.
+    pub(super) fn expect(&self) -> &Expect {
+        &self.expect
+    }
+
+    /// The request, for an answer of that kind.
+    pub(super) fn request(&self, way: Way) -> &Request {
+        match way {
+            Way::Whole => &self.whole,
+            Way::Characters | Way::AsGiven => &self.stream,
+        }
+    }
+
+    /// The model's answer. Empty where the sample has none.
+    pub(super) fn answer(&self) -> &[String] {
+        &self.answer
+    }
+
+    /// How its answer is cut into a stream.
+    pub(super) fn cuts(&self) -> impl Iterator<Item = Way> {
+        let given = (self.answer.len() > 1).then_some(Way::AsGiven);
+        [Way::Characters].into_iter().chain(given)
+    }
+}
+
+fn request(sample: &str, body: &Map<String, Value>) -> Result<Request, SampleError> {
+    let bytes = serde_json::to_vec(body).expect("a JSON value always makes JSON");
+    Request::parse(Bytes::from(bytes)).map_err(|why| SampleError::Request {
+        sample: sample.to_owned(),
+        why: why.message,
+    })
+}
+
+/// A mapping as JSON. One with a key that stands twice is refused.
+#[derive(Default)]
+struct Object(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // serde_json's own map would take the last of two equal keys, without a word.
+        let mapping = serde_yaml::Mapping::deserialize(deserializer)?;
+        match serde_json::to_value(mapping).map_err(D::Error::custom)? {
+            Value::Object(object) => Ok(Object(object)),
+            _ => Err(D::Error::custom("it must be a mapping")),
+        }
+    }
+}
+
+/// One text, or a list of them.
+#[derive(Default)]
+struct Texts(Vec<String>);
+
+impl<'de> Deserialize<'de> for Texts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl<'de> Visitor<'de> for Either {
+            type Value = Texts;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text or a list of texts")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Texts, E> {
+                Ok(Texts(vec![text.to_owned()]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Texts, A::Error> {
+                let mut texts = Vec::new();
+                while let Some(text) = access.next_element()? {
+                    texts.push(text);
+                }
+                Ok(Texts(texts))
+            }
+        }
+
+        deserializer.deserialize_any(Either)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test")]
+
+    use super::*;
+
+    fn refusal(text: &str) -> String {
+        Samples::parse(text.as_bytes()).unwrap_err().to_string()
+    }
+
+    /// A list of one sample that is right but for what is added.
+    fn sample(more: &str) -> String {
+        format!(
+            "- name: It is polite\n  request: {{messages: [{{role: user, content: hi}}]}}\n{more}"
+        )
+    }
+
+    fn only(more: &str) -> Sample {
+        let Samples(mut samples) = Samples::parse(sample(more).as_bytes()).unwrap();
+        samples.pop().unwrap()
+    }
+
+    #[test]
+    fn what_may_be_left_out_has_a_default() {
+        let least = only("");
+        assert!(least.is_for(&json!({})) && least.is_for(&json!({"any": 1})));
+        assert!(least.answer().is_empty());
+        assert_eq!(least.request(Way::Whole).model(), MODEL);
+        assert_eq!(least.cuts().collect::<Vec<_>>(), [Way::Characters]);
+        let empty = only("  when:\n  expect:\n");
+        assert!(empty.is_for(&json!({"any": 1})));
+        assert!(Samples::parse(b"[]").unwrap().0.is_empty());
+    }
+
+    #[test]
+    fn an_answer_is_a_text_or_a_list_of_texts() {
+        assert_eq!(only("  answer: a text\n").answer(), ["a text"]);
+        let list = only("  answer: [a, ' text']\n");
+        assert_eq!(list.answer(), ["a", " text"]);
+        assert!(list.cuts().any(|way| way == Way::AsGiven));
+        let said = refusal(&sample("  answer: {a: text}\n"));
+        assert!(
+            said.contains("a text or a list of texts") && said.contains("line 3"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn a_sample_is_for_settings_that_have_the_same_deep_down() {
+        let picky = only("  when: {action: deny, words: {any: [a, b]}, limit: 3, format: null}\n");
+        let right =
+            json!({"limit": 3, "words": {"any": ["a", "b"]}, "action": "deny", "more": true});
+        assert!(picky.is_for(&right));
+        for (key, other) in [
+            ("action", json!("report")),
+            ("action", json!(null)),
+            ("words", json!({"any": ["a"]})),
+            ("words", json!({"any": ["a", "b"], "all": []})),
+            ("limit", json!("3")),
+            ("format", json!("label")),
+        ] {
+            let mut settings = right.clone();
+            settings[key] = other;
+            assert!(!picky.is_for(&settings), "{settings}");
+        }
+        assert!(!picky.is_for(&json!({})));
+    }
+
+    #[test]
+    fn it_is_asked_once_without_a_stream_and_once_with_one() {
+        let text = "- name: a\n  request: {model: m, stream: true, stream_options: {include_usage: true}, messages: [{role: user}]}\n";
+        let text = text.replace("role: user", "role: user, content: hi");
+        let Samples(samples) = Samples::parse(text.as_bytes()).unwrap();
+        let [whole, stream] = [Way::Whole, Way::Characters].map(|way| samples[0].request(way));
+        assert!(!whole.stream() && !whole.include_usage() && stream.stream());
+        assert_eq!(whole.model(), "m");
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_line() {
+        for (more, words) in [
+            ("  expcet: {}\n", "`expcet`"),
+            (
+                "  expect: {verdict: reject}\n",
+                "`proceed`, `deny`, `respond`",
+            ),
+            ("  expect: {findings: pii}\n", "expect.findings"),
+            ("  expect: {code: [a]}\n", "expect.code"),
+            ("  when: [a]\n", "when"),
+            ("  answer: a\n  answer: b\n", "duplicate"),
+            ("  when: {a: 1, a: 2}\n", "duplicate"),
+        ] {
+            let said = refusal(&sample(more));
+            assert!(
+                said.contains(words) && said.contains("line"),
+                "{more}: {said}"
+            );
+        }
+        for (text, words) in [
+            ("", "empty"),
+            (" \n", "empty"),
+            ("name: it is no list", "sequence"),
+            ("- name: a\n", "`request`"),
+            ("- request: {}\n", "`name`"),
+            ("[]\n---\n[]\n", "document"),
+            ("- [", "line"),
+        ] {
+            let said = refusal(text);
+            assert!(said.contains(words), "{text:?}: {said}");
+        }
+        assert!(Samples::parse(&[b'-', 0xff]).is_err());
+    }
+
+    #[test]
+    fn a_request_that_no_client_could_send_is_named() {
+        let said =
+            refusal("- name: It is polite\n  request: {messages: [{role: user, content: 7}]}\n");
+        assert!(
+            said.contains("\"It is polite\"") && said.contains("messages[0].content"),
+            "{said}"
+        );
+        let said =
+            refusal("- name: a\n  request: {stream: soon, messages: [{role: user, content: a}]}\n");
+        assert!(said.contains("`stream`"), "{said}");
+    }
+
+    #[test]
+    fn every_sample_has_a_name_of_its_own() {
+        assert!(refusal(&format!("{}{}", sample(""), sample(""))).contains("sample 2"));
+        for name in ["''", "\"two\\nlines\"", &"long".repeat(100)] {
+            let text = sample("").replace("It is polite", name);
+            assert!(refusal(&text).contains("sample 1"), "{name}");
+        }
+    }
+
+    #[test]
+    fn there_is_an_end_to_how_much_and_how_many() {
+        let many = |count: usize| -> String {
+            let one = |number: usize| sample("").replace("polite", &number.to_string());
+            (0..count).map(one).collect()
+        };
+        assert!(Samples::parse(many(MAX_SAMPLES).as_bytes()).is_ok());
+        assert!(refusal(&many(MAX_SAMPLES + 1)).contains("65 samples"));
+        let mut large = sample("").into_bytes();
+        large.resize(MAX_SIZE, b'\n');
+        assert!(Samples::parse(&large).is_ok());
+        large.push(b'\n');
+        assert!(matches!(Samples::parse(&large), Err(SampleError::TooLarge)));
+    }
+}

@@ -1,0 +1,224 @@
+//! Samples: exchanges that a policy ships beside itself, with what must come of them. They run on a stage before it serves, through
+//! the same code as every exchange, so that what doesn't fit its settings or its limits is found before the chain is swapped.
+//!
+//! - [`file`] is the format, from text to checked samples.
+//! - [`run`] takes one sample through its stage, one way.
+//! - [`expect`] compares what came with what was expected, in sentences.
+//!
+//! What must stay true: nothing of a sample is kept or counted. The stage that runs it isn't attached yet.
+
+mod expect;
+mod file;
+mod run;
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::time::{Duration, Instant, timeout_at};
+use tracing::Instrument;
+
+use crate::metrics::Hook;
+use crate::policy::{Failure, Stage};
+
+pub use file::{MAX_SAMPLES, MAX_SIZE, Sample, Samples};
+
+/// How long all samples of a stage may take together. Each call has its own limits; there may be many that wait.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How many samples ran, and how many were skipped since they are for other settings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Samples that ran, and held.
+    pub ran: usize,
+    /// Samples for other settings.
+    pub skipped: usize,
+}
+
+/// Why a stage with these samples may not serve: the samples can't be read, or one of them doesn't hold.
+#[derive(Debug, thiserror::Error)]
+pub enum SampleError {
+    /// The file is there and can't be read.
+    #[error("it can't be read: {0}; make it readable, or remove it to load without samples")]
+    Unreadable(#[from] std::io::Error),
+    /// Nothing in the file.
+    #[error("it is empty; was it still being written? Remove it to load without samples")]
+    Empty,
+    /// Past the cap.
+    #[error("it has more than {MAX_SIZE} bytes, the most that samples may have")]
+    TooLarge,
+    /// Not the YAML that it should be.
+    #[error("it isn't a list of samples: {0}")]
+    Malformed(String),
+    /// Past the cap.
+    #[error("it has {0} samples, and may have {MAX_SAMPLES}")]
+    TooMany(usize),
+    /// Sentences about a sample name it.
+    #[error("sample {number} is named {name:?}; {why}")]
+    Name {
+        /// Its place in the list, from 1.
+        number: usize,
+        /// The name.
+        name: String,
+        /// What to do.
+        why: &'static str,
+    },
+    /// The gateway wouldn't take such a request.
+    #[error("sample {sample:?}: its request is none that a client could send: {why}")]
+    Request {
+        /// The sample's name.
+        sample: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A call failed.
+    #[error(
+        "sample {sample:?} ({way}): the policy failed in {} ({failure}); correct the policy, or give the stage the limits that it needs",
+        hook.as_str()
+    )]
+    Failed {
+        /// The sample's name.
+        sample: String,
+        /// How it was run.
+        way: Way,
+        /// Which call.
+        hook: Hook,
+        /// How.
+        failure: Failure,
+    },
+    /// Something else came of it.
+    #[error(
+        "sample {sample:?} ({way}): expected {expected}, and what came is {came}; if the policy and its settings are right, correct the sample"
+    )]
+    Unexpected {
+        /// The sample's name.
+        sample: String,
+        /// How it was run.
+        way: Way,
+        /// What the sample says.
+        expected: String,
+        /// What came.
+        came: String,
+    },
+    /// What comes depends on where the answer is cut.
+    #[error(
+        "sample {sample:?}: of the whole answer came {whole}, and of the same answer {way} came {other}; a policy must decide by the text \
+         and not by the chunk"
+    )]
+    Cut {
+        /// The sample's name.
+        sample: String,
+        /// What came of the whole answer.
+        whole: String,
+        /// The other way.
+        way: Way,
+        /// What came then.
+        other: String,
+    },
+    /// Together they waited for too long.
+    #[error(
+        "sample {sample:?} was still running when the samples of this stage had taken {} s together; a policy that waits so long holds up \
+         every exchange",
+        PATIENCE.as_secs()
+    )]
+    Slow {
+        /// The name of the one that ran then.
+        sample: String,
+    },
+}
+
+/// How a sample is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Its answer comes whole.
+    Whole,
+    /// Its answer is a stream, and every character a delta.
+    Characters,
+    /// Its answer is a stream of the texts that the sample lists.
+    AsGiven,
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Way::Whole => "whole",
+            Way::Characters => "cut at every character",
+            Way::AsGiven => "cut as the sample gives it",
+        })
+    }
+}
+
+impl Samples {
+    /// Runs every sample that is for the stage's settings. Runs guests: not for a runtime worker.
+    ///
+    /// # Errors
+    /// The first sample that doesn't hold.
+    pub async fn run(&self, stage: &Arc<Stage>) -> Result<Tally, SampleError> {
+        let settings = serde_json::from_str(&stage.plan().settings).unwrap_or_default();
+        let deadline = Instant::now() + PATIENCE;
+        let mut tally = Tally::default();
+        for sample in self.iter() {
+            if !sample.is_for(&settings) {
+                tally.skipped += 1;
+                continue;
+            }
+            let run = timeout_at(deadline, sample.run(stage)).await;
+            run.unwrap_or_else(|_| {
+                let sample = sample.name().to_owned();
+                Err(SampleError::Slow { sample })
+            })?;
+            tally.ran += 1;
+        }
+        Ok(tally)
+    }
+}
+
+impl Sample {
+    /// Runs it every way: the same must come of each, and what is expected.
+    ///
+    /// # Errors
+    /// The first way in which it doesn't hold.
+    pub async fn run(&self, stage: &Arc<Stage>) -> Result<(), SampleError> {
+        // What the policy logs in a sample, and what is logged of it, is not of a client's exchange.
+        let span = tracing::info_span!("sample", stage = %stage.id(), name = self.name());
+        self.run_every_way(&stage.in_earnest())
+            .instrument(span)
+            .await
+    }
+
+    async fn run_every_way(&self, stage: &Arc<Stage>) -> Result<(), SampleError> {
+        let whole = self.run_one_way(stage, Way::Whole).await?;
+        for way in self.cuts() {
+            let cut = self.run_one_way(stage, way).await?;
+            if let Some((whole, other)) = whole.differs(&cut) {
+                let sample = self.name().to_owned();
+                return Err(SampleError::Cut {
+                    sample,
+                    whole,
+                    way,
+                    other,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    async fn run_one_way(&self, stage: &Arc<Stage>, way: Way) -> Result<expect::Came, SampleError> {
+        let sample = || self.name().to_owned();
+        let came = run::run(stage, self, way).await;
+        let came = came.map_err(|(hook, failure)| SampleError::Failed {
+            sample: sample(),
+            way,
+            hook,
+            failure,
+        })?;
+        match self.expect().differs(&came) {
+            None => Ok(came),
+            Some((expected, came)) => Err(SampleError::Unexpected {
+                sample: sample(),
+                way,
+                expected,
+                came,
+            }),
+        }
+    }
+}
