@@ -3,13 +3,15 @@
 //! - [`run`] is the story, in the order of the contract: request, targets, answer, completion.
 //! - [`answer`] takes text through the stages, with holding back and replacing; [`stream`] and [`whole`] are its two wires, and
 //!   [`respond`] the answer that a stage gives itself.
-//! - [`stages`] keeps the instances and what each stage did; [`request`] is what they see of the request.
+//! - [`stages`] asks the stages, and [`part`] keeps what is each one's own: its instance, and what it did; [`request`] is what they
+//!   see of the request.
 //! - [`sending`] is a stream's client side; [`driver`] is how an exchange lives in its response, and outlives it.
 //! - [`sample`] runs the exchanges that a policy ships beside itself, before it serves.
 
 mod answer;
 mod driver;
 mod heads;
+mod part;
 mod request;
 mod respond;
 mod run;
