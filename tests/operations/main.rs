@@ -5,6 +5,8 @@
 #![expect(unreachable_pub, reason = "nothing is reached from outside a test")]
 
 mod cli;
+#[path = "../storm/files.rs"]
+mod files;
 mod reload;
 mod rollback;
 mod scene;

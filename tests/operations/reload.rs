@@ -4,6 +4,7 @@ use std::os::unix::fs::symlink;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::files::{Mount, recreate, touch, write_in_pieces};
 use crate::scene::{NONE, Scene, TONE_HERE, component, in_two_parts, other, replace, text, tone};
 use crate::support::{Process, Upstream, ask, ask_stream, json, until};
 
@@ -153,6 +154,90 @@ async fn what_is_wrong_leaves_the_chain_and_says_why_until_it_is_right() {
         .configure(&TONE_HERE.replace("limit: 3", "limit: 5"))
         .await;
     scene.runs(2).await;
+}
+
+#[tokio::test]
+async fn files_written_in_place_are_seen() {
+    let upstream = Upstream::simulated().await;
+    let (scene, bytes) = Scene::of_tone_here(upstream.address).await;
+    std::fs::write(scene.folder().join("tone.wasm"), other(&bytes)).unwrap();
+    scene.runs(2).await;
+    let denied = scene.gateway.chat(&ask("HELLO")).await;
+    assert_eq!(denied.json()["message"], "please talk softly");
+    let config = text(scene.folder(), NONE, upstream.address).await;
+    std::fs::write(scene.file(), config).unwrap();
+    scene.runs(3).await;
+    assert_eq!(scene.gateway.chat(&ask("HELLO")).await.status, 200);
+}
+
+#[tokio::test]
+async fn files_deleted_and_written_again_are_seen_and_missed_by_nobody_meanwhile() {
+    let upstream = Upstream::simulated().await;
+    let (scene, bytes) = Scene::of_tone_here(upstream.address).await;
+    let component = scene.folder().join("tone.wasm");
+    for (file, why) in [(&component, "tone.wasm"), (&scene.file(), "policy-config")] {
+        let before = std::fs::read(file).unwrap();
+        std::fs::remove_file(file).unwrap();
+        scene.refused(why).await;
+        let denied = scene.gateway.chat(&ask("HELLO")).await;
+        assert_eq!(denied.header("x-witgate-policies"), "tone=deny");
+        std::fs::write(file, before).unwrap();
+        until("all is well again", async || {
+            (scene.status().await["last_reload"]["ok"] == true).then_some(())
+        })
+        .await;
+    }
+    // And faster than anyone looks.
+    let generation = scene.status().await["generation"].as_u64().unwrap();
+    recreate(&component, other(&bytes)).await;
+    scene.runs(generation + 1).await;
+    recreate(
+        &scene.file(),
+        text(scene.folder(), NONE, upstream.address).await,
+    )
+    .await;
+    scene.runs(generation + 2).await;
+    assert_eq!(scene.gateway.chat(&ask("HELLO")).await.status, 200);
+}
+
+#[tokio::test]
+async fn files_written_in_pieces_run_once_they_are_whole() {
+    let upstream = Upstream::simulated().await;
+    let (scene, bytes) = Scene::of_tone_here(upstream.address).await;
+    write_in_pieces(&scene.folder().join("tone.wasm"), other(&bytes), 9).await;
+    // Were a piece of it ever loaded, it would be a generation of its own: `runs` takes none but the next.
+    scene.runs(2).await;
+    let denied = scene.gateway.chat(&ask("HELLO")).await;
+    assert_eq!(denied.json()["message"], "please talk softly");
+    // No beginning of this text is a configuration: what it must have is closed by its last letter.
+    let config = format!(
+        "journal: {{store: \"sqlite:{}\"}}\n{NONE}\
+         providers: {{targets: [{{id: sim, provider: cerebras, base_url: \"http://@0/v1\"}}]}}",
+        scene.gateway.journal().display()
+    );
+    let config = text(scene.folder(), &config, upstream.address).await;
+    write_in_pieces(&scene.file(), config, 9).await;
+    scene.runs(3).await;
+    assert_eq!(scene.gateway.chat(&ask("HELLO")).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_component_in_a_mounted_folder_is_seen() {
+    let upstream = Upstream::simulated().await;
+    let (folder, bytes) = (Arc::new(tempfile::tempdir().unwrap()), component().await);
+    let mut mount = Mount::create(folder.path().join("policies"));
+    mount.publish(&[("tone.wasm", &bytes)]);
+    let config = TONE_HERE.replace("./tone", "./policies/tone");
+    let scene = Scene::within(folder, &config, upstream.address).await;
+    for (generation, bytes, message) in [
+        (2, &other(&bytes), "please talk softly"),
+        (3, &bytes, "please don't shout"),
+    ] {
+        mount.publish(&[("tone.wasm", bytes)]);
+        scene.runs(generation).await;
+        let denied = scene.gateway.chat(&ask("HELLO")).await;
+        assert_eq!(denied.json()["message"], message);
+    }
 }
 
 #[tokio::test]
@@ -312,7 +397,7 @@ async fn the_same_content_is_no_new_generation() {
         gateway: Process::with(folder.clone(), &args).await,
         upstream,
     };
-    // Once for what changed before it was watched, once for the touch, once for the signal.
+    // Once for what changed before it was watched, then for the same bytes, for the touch, and for the signal.
     let reloads = || scene.gateway.log().matches("nothing changed").count();
     let more = async |than: usize| {
         until("it has looked again", async || {
@@ -323,6 +408,8 @@ async fn the_same_content_is_no_new_generation() {
     };
     let seen = more(0).await;
     replace(&file, std::fs::read(&file).unwrap());
+    let seen = more(seen).await;
+    touch(&file);
     let seen = more(seen).await;
     scene.signal("-HUP");
     more(seen).await;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
+pub use crate::files::replace;
 use crate::support::scripted::{self, DONE, Scripted, Step};
 use crate::support::{Process, Value, bench, policies, until};
 
@@ -53,13 +54,6 @@ pub fn other(component: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Replaces a file in one step.
-pub fn replace(file: &Path, bytes: impl AsRef<[u8]>) {
-    let aside = file.with_extension("aside");
-    std::fs::write(&aside, bytes).unwrap();
-    std::fs::rename(aside, file).unwrap();
-}
-
 /// The text of a configuration for this folder, with what a test leaves out.
 pub async fn text(folder: &Path, config: &str, upstream: SocketAddr) -> String {
     let (config, folder) = (config.to_owned(), folder.to_owned());
@@ -83,6 +77,13 @@ impl Scene {
     pub async fn within(folder: Arc<TempDir>, config: &str, upstream: SocketAddr) -> Self {
         let gateway = Process::again(folder, config, &[upstream]).await;
         Scene { gateway, upstream }
+    }
+
+    /// With the third party's component beside the configuration; its bytes come along.
+    pub async fn of_tone_here(upstream: SocketAddr) -> (Self, Vec<u8>) {
+        let (folder, bytes) = (Arc::new(tempfile::tempdir().unwrap()), component().await);
+        std::fs::write(folder.path().join("tone.wasm"), &bytes).unwrap();
+        (Self::within(folder, TONE_HERE, upstream).await, bytes)
     }
 
     /// The configuration file.

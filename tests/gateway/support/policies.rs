@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 
 use super::kept;
 
-/// A component built from a folder below `tests`; at most once a run.
-fn built(folder: &str, file: &str) -> PathBuf {
+/// A component built from a folder below `tests`. Keep what it returns: asking cargo takes a moment.
+pub fn built(folder: &str, file: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .unwrap()

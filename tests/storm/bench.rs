@@ -1,0 +1,81 @@
+//! `cargo bench -p witgate --bench storm`: what the tests in `main.rs` do in short, and figures that take a quiet machine.
+//!
+//! - without arguments: a storm of a minute;
+//! - `-- --soak N`: N exchanges, one like the other;
+//! - `-- --swap`: how long a swap takes, and what exchanges feel of it.
+//!
+//! Ends with 1 if something was found that must not be.
+#![expect(clippy::unwrap_used, reason = "a benchmark")]
+#![expect(unreachable_pub, reason = "nothing is reached from outside")]
+
+mod answers;
+mod changes;
+mod clients;
+mod connection;
+mod files;
+mod gauge;
+mod soak;
+mod storm;
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "shared with the gateway's tests, which use the rest"
+)]
+#[path = "../gateway/support/mod.rs"]
+mod support;
+mod swap;
+mod upstream;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use soak::Soak;
+use storm::Storm;
+
+/// As the docs name it: two hundred streams, fifty requests a second, two changes a second, for a minute.
+const STORM: Storm = Storm {
+    streams: 200,
+    lines: 8,
+    pace: 20.0,
+    requests: 50,
+    every: Duration::from_millis(500),
+    rotations: 8,
+};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    // Cargo says `--bench` to every benchmark.
+    let args: Vec<_> = std::env::args()
+        .skip(1)
+        .filter(|it| it != "--bench")
+        .collect();
+    let args: Vec<_> = args.iter().map(String::as_str).collect();
+    let faults = match args[..] {
+        [] => {
+            let report = STORM.blow().await;
+            print!("{report}");
+            report.faults()
+        }
+        ["--swap"] => {
+            swap::figures().await;
+            Vec::new()
+        }
+        ["--soak", exchanges] if exchanges.parse::<u64>().is_ok() => {
+            let soak = Soak {
+                exchanges: exchanges.parse().unwrap(),
+                connections: 64,
+            };
+            let report = soak.run(|line| println!("{line}")).await;
+            println!("{report}");
+            report.faults()
+        }
+        _ => {
+            eprintln!("it takes nothing, --soak EXCHANGES, or --swap");
+            return ExitCode::from(2);
+        }
+    };
+    match faults.as_slice() {
+        [] => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}

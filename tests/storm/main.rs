@@ -1,0 +1,52 @@
+//! Everything changes while exchanges run, in short. The long versions are in `bench.rs`.
+#![expect(clippy::unwrap_used, reason = "a test")]
+#![expect(unreachable_pub, reason = "nothing is reached from outside a test")]
+
+mod answers;
+mod changes;
+mod clients;
+mod connection;
+mod files;
+mod gauge;
+mod soak;
+mod storm;
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "shared with the gateway's tests, which use the rest"
+)]
+#[path = "../gateway/support/mod.rs"]
+mod support;
+mod upstream;
+
+use std::time::Duration;
+
+use soak::Soak;
+use storm::Storm;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_storm_of_changes_loses_nothing_and_leaves_nothing() {
+    let storm = Storm {
+        streams: 24,
+        lines: 6,
+        pace: 40.0,
+        requests: 20,
+        every: Duration::from_millis(300),
+        rotations: 2,
+    };
+    let report = storm.blow().await;
+    assert!(report.faults().is_empty(), "{report}");
+    // Each rotation ends with a change that must be refused and one that must run.
+    assert!(report.swapped >= 2 && report.refused >= 2, "{report}");
+    assert!(report.generations >= 2, "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_soak_leaves_an_entry_for_every_exchange_and_nothing_else() {
+    let soak = Soak {
+        exchanges: 400,
+        connections: 8,
+    };
+    let report = soak.run(|_| ()).await;
+    assert!(report.faults().is_empty(), "{report}");
+}

@@ -1,0 +1,260 @@
+//! How long a swap takes, and what exchanges feel of it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use tokio::task::JoinSet;
+use witgate::gateway::bundled;
+
+use crate::connection::{Connection, post};
+use crate::files::replace;
+use crate::support::process::witgate;
+use crate::support::{Process, Value, ask_stream, bench, policies};
+use crate::upstream;
+
+/// Swaps that are timed of each kind.
+const SWAPS: usize = 7;
+/// Pairs of a quiet time and one full of compilations.
+const ROUNDS: usize = 6;
+/// How long each of the two is.
+const LENGTH: Duration = Duration::from_secs(3);
+/// Connections that ask, and how often each does: far from what the machine can do.
+const CONNECTIONS: usize = 10;
+const PERIOD: Duration = Duration::from_millis(100);
+
+const STATUS: &[u8] = b"GET /status HTTP/1.1\r\nhost: localhost\r\n\r\n";
+
+/// A component, and what its stage is told.
+struct Subject {
+    name: &'static str,
+    bytes: Vec<u8>,
+    settings: &'static str,
+}
+
+impl Subject {
+    /// The component with other bytes in a section that means nothing: to every digest and cache it is another one.
+    fn salted(&self, salt: u64) -> Vec<u8> {
+        let section = [&[0, 13, 4][..], b"salt", &salt.to_le_bytes()].concat();
+        [&self.bytes[..], &section].concat()
+    }
+}
+
+/// Prints all figures.
+pub async fn figures() {
+    let stamp = || std::fs::read(policies::built("guests/stamp", "stamp.wasm")).unwrap();
+    let subjects = [
+        Subject {
+            name: "stamp",
+            bytes: tokio::task::spawn_blocking(stamp).await.unwrap(),
+            settings: "{mark: m, request: \"%\", answer: \"!\"}",
+        },
+        Subject {
+            name: "pii-detector",
+            bytes: bundled::component("pii-detector").unwrap().to_vec(),
+            settings: "{}",
+        },
+        // The largest that there is.
+        Subject {
+            name: "prompt-injection",
+            bytes: bundled::component("prompt-injection").unwrap().to_vec(),
+            settings: "{}",
+        },
+    ];
+    println!(
+        "From the file's replacement to the new chain, in ms; the wait for quiet is in it, 200 ms.\n"
+    );
+    println!("component           bytes    cache   median  fastest  slowest");
+    for subject in &subjects {
+        let mut scene = Scene::of(subject).await;
+        scene.time_swaps().await;
+    }
+    println!(
+        "\nExchanges of the bundled policies and the swapped stage, {} a second, in ms; swaps by SIGHUP, one after the other.\n",
+        CONNECTIONS as u128 * 1000 / PERIOD.as_millis()
+    );
+    println!("component         while      exchanges      p50      p99     most");
+    for subject in [&subjects[0], &subjects[2]] {
+        let mut scene = Scene::of(subject).await;
+        scene.time_exchanges().await;
+    }
+}
+
+/// A gateway with the component in its chain, and a compile cache of its own.
+struct Scene<'a> {
+    subject: &'a Subject,
+    gateway: Process,
+    /// To the admin listener.
+    admin: Connection,
+    file: PathBuf,
+    generation: u64,
+    salt: u64,
+}
+
+impl<'a> Scene<'a> {
+    async fn of(subject: &'a Subject) -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let at = folder.path();
+        let file = at.join("swapped.wasm");
+        replace(&file, &subject.bytes);
+        let text = format!(
+            "policies: {{chain: [prompt-injection, pii-detector, audit-logger, {{id: swapped, component: ./swapped.wasm}}]}}\n\
+             policy: {{swapped: {}}}\n",
+            subject.settings
+        );
+        let config = at.join("policy-config.yaml");
+        let upstream = upstream::simulated(None).await;
+        replace(&config, bench::complete(&text, &[upstream], at));
+        let mut command = witgate(at);
+        command.env("XDG_CACHE_HOME", at.join("cache"));
+        let args = [
+            "--policy-config",
+            config.to_str().unwrap(),
+            "--listen",
+            "127.0.0.1:0",
+        ];
+        let gateway = Process::start(command, folder.clone(), &args).await;
+        Scene {
+            subject,
+            admin: Connection::open(gateway.admin).await,
+            gateway,
+            file,
+            generation: 1,
+            salt: 0,
+        }
+    }
+
+    /// Swaps, and returns how long that took.
+    async fn swap(&mut self, salt: u64, signal: bool) -> Duration {
+        let bytes = self.subject.salted(salt);
+        self.generation += 1;
+        replace(&self.file, bytes);
+        let written = Instant::now();
+        if signal {
+            self.gateway.signal("HUP");
+        }
+        loop {
+            let status: Value = serde_json::from_slice(self.admin.ask(STATUS).await).unwrap();
+            if status["generation"] == self.generation {
+                return written.elapsed();
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    async fn time_swaps(&mut self) {
+        // One that nobody has compiled, and then the same two in turn.
+        let mut cold = Vec::new();
+        for salt in 0..SWAPS {
+            cold.push(self.swap(salt as u64, false).await);
+        }
+        let mut warm = Vec::new();
+        for number in 0..SWAPS {
+            warm.push(self.swap(number as u64 % 2, false).await);
+        }
+        for (cache, mut times) in [("cold", cold), ("warm", warm)] {
+            times.sort();
+            println!(
+                "{:<17} {:>7} {cache:>8} {:>8.1} {:>8.1} {:>8.1}",
+                self.subject.name,
+                self.subject.bytes.len(),
+                ms(times[times.len() / 2]),
+                ms(times[0]),
+                ms(times[times.len() - 1]),
+            );
+        }
+    }
+
+    async fn time_exchanges(&mut self) {
+        let felt = Arc::new(Mutex::new(Vec::new()));
+        let mut asking = JoinSet::new();
+        for number in 0..CONNECTIONS {
+            let connection = Connection::open(self.gateway.traffic).await;
+            let first = PERIOD * number as u32 / CONNECTIONS as u32;
+            asking.spawn(keep_asking(connection, first, felt.clone()));
+        }
+        let (mut quiet, mut compiling) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            let began = Instant::now();
+            tokio::time::sleep(LENGTH).await;
+            quiet.push((began, Instant::now()));
+            let mut spent = Duration::ZERO;
+            while spent < LENGTH {
+                let began = Instant::now();
+                self.salt += 1;
+                self.swap(self.salt, true).await;
+                compiling.push((began, Instant::now()));
+                spent += began.elapsed();
+            }
+        }
+        asking.shutdown().await;
+        let felt = felt.lock();
+        let quiet = Times::of(&felt, &quiet);
+        let compiling = Times::of(&felt, &compiling);
+        println!("{:<17} quiet      {quiet}", self.subject.name);
+        println!("{:<17} compiling  {compiling}", "");
+        println!(
+            "{:<17} ratio      {:>9} {:>8.2} {:>8.2} {:>8.2}",
+            "",
+            "",
+            ratio(compiling.at(0.5), quiet.at(0.5)),
+            ratio(compiling.at(0.99), quiet.at(0.99)),
+            ratio(compiling.at(1.0), quiet.at(1.0)),
+        );
+    }
+}
+
+/// An exchange: when it began, and what it took.
+type Felt = (Instant, Duration);
+
+async fn keep_asking(mut connection: Connection, first: Duration, felt: Arc<Mutex<Vec<Felt>>>) {
+    let request = post(&ask_stream(
+        "say: The cat sat on the mat, and nobody minded.",
+    ));
+    let mut tick = tokio::time::interval_at(tokio::time::Instant::now() + first, PERIOD);
+    loop {
+        tick.tick().await;
+        let began = Instant::now();
+        connection.ask(&request).await;
+        felt.lock().push((began, began.elapsed()));
+    }
+}
+
+/// Durations, in order.
+struct Times(Vec<Duration>);
+
+impl Times {
+    /// Of what ran at some time within one of these spans.
+    fn of(felt: &[Felt], spans: &[(Instant, Instant)]) -> Self {
+        let within = |&&(began, took): &&Felt| {
+            let mut spans = spans.iter();
+            spans.any(|(start, end)| began < *end && began + took > *start)
+        };
+        let mut times: Vec<_> = felt.iter().filter(within).map(|(_, took)| *took).collect();
+        times.sort();
+        Times(times)
+    }
+
+    /// The one below which this part of all lies.
+    fn at(&self, part: f64) -> Duration {
+        let last = self.0.len().saturating_sub(1);
+        let at = (last as f64 * part).round() as usize;
+        self.0.get(at).copied().unwrap_or_default()
+    }
+}
+
+impl std::fmt::Display for Times {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let [half, most, all] = [0.5, 0.99, 1.0].map(|part| ms(self.at(part)));
+        write!(f, "{:>9} {half:>8.2} {most:>8.2} {all:>8.2}", self.0.len())
+    }
+}
+
+fn ratio(a: Duration, b: Duration) -> f64 {
+    a.as_secs_f64() / b.as_secs_f64()
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
