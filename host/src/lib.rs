@@ -18,6 +18,8 @@
 pub mod cli;
 pub mod config;
 pub mod exchange;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod gateway;
 pub mod journal;
 pub mod metrics;

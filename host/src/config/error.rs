@@ -89,7 +89,7 @@ pub enum ConfigError {
     Invalid {
         /// Where the text came from.
         origin: String,
-        /// What is wrong, in the order of the text. Never empty.
+        /// What is wrong, in the order of the text: never nothing, and at most 100 problems at a time.
         problems: Vec<Problem>,
     },
 }

@@ -7,8 +7,12 @@ use super::nearest::{nearest, suggestion};
 use super::tree::{Node, Place, Step};
 use super::units;
 use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
 use std::time::Duration;
+
+/// More problems than this nobody reads at once; each is looked for in the text again, to say where it is.
+pub(super) const MOST_PROBLEMS: usize = 100;
 
 /// What was found wrong so far.
 #[derive(Debug, Default)]
@@ -19,6 +23,9 @@ pub(super) struct Report {
 impl Report {
     pub(super) fn add(&self, place: Place, message: impl Into<String>) {
         let mut problems = self.problems.borrow_mut();
+        if problems.len() == MOST_PROBLEMS {
+            return;
+        }
         // The first thing said of a place is the cause, the next ones its consequences.
         if !problems.iter().any(|(known, _)| *known == place) {
             problems.push((place, message.into()));
@@ -89,8 +96,9 @@ impl<'a> Field<'a> {
             return self.wrong_kind("a mapping");
         };
         let mut found: Vec<(&str, Field<'a>)> = Vec::with_capacity(entries.len());
+        let mut seen = HashSet::with_capacity(entries.len());
         for (key, value) in entries {
-            if !found.iter().any(|(known, _)| known == key) {
+            if seen.insert(key) {
                 found.push((key, self.below(value, Step::Key(key.clone(), 0))));
             }
         }
@@ -297,12 +305,14 @@ impl<'a> Fields<'a> {
     fn missing(&self, key: &str) {
         let place = self.map.place();
         let mut problems = self.map.report.problems.borrow_mut();
+        let full = problems.len() == MOST_PROBLEMS;
         // Several keys may be missing from one mapping: one sentence then.
         match problems
             .iter_mut()
             .find(|(known, message)| *known == place && message.starts_with(MISSING))
         {
             Some((_, message)) => message.push_str(&format!(", `{key}`")),
+            None if full => {}
             None => problems.push((place, format!("{MISSING} `{key}`"))),
         }
     }
@@ -318,8 +328,11 @@ const MISSING: &str = "missing:";
 pub(super) fn check_everywhere(field: &Field<'_>) {
     match field.node {
         Node::Map(entries) => {
-            for (index, (key, value)) in entries.iter().enumerate() {
-                let before = entries[..index].iter().filter(|(known, _)| known == key).count();
+            let mut seen = HashMap::with_capacity(entries.len());
+            for (key, value) in entries {
+                let times = seen.entry(key).or_insert(0);
+                let before = *times;
+                *times += 1;
                 let below = field.below(value, Step::Key(key.clone(), before));
                 if before > 0 {
                     below.problem_at_key(format!(

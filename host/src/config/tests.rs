@@ -476,3 +476,11 @@ refused! {
     audit_logger_values: with("policies: {chain: [audit-logger]}\npolicy: {audit-logger: {immutable: \"yes\"}}\n"),
     many_at_once: "pack: {name: a, version: 1.0.0, enable: true}\npolicies:\n  chain:\n    - id: a\n      component: a.wasm\n      on_error: explode\n      grants: journal\nproviders:\n  target: []\n",
 }
+
+#[test]
+fn no_more_problems_are_told_than_anyone_reads() {
+    let keys: String = (0..20_000).map(|key| format!("k{key}: 1\n")).collect();
+    let error = parse(&with(&keys)).unwrap_err();
+    assert_eq!(error.problems().len(), fields::MOST_PROBLEMS);
+    assert_eq!(error.problems()[0].at, Position { line: 3, column: 1 });
+}

@@ -9,6 +9,7 @@ use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error as _, IgnoredAny, MapAccess, SeqAccess,
     VariantAccess, Visitor,
 };
+use std::cell::Cell;
 use std::fmt;
 
 /// One node of the document. Mappings keep their order and their duplicates: the checks report those.
@@ -56,6 +57,11 @@ impl Node {
         }
     }
 }
+
+/// The most that a document may hold, in bytes, where every alias counts as all that it stands for: the text of every key and
+/// value, and [`VALUE`] for each value. A few lines can name each other until they are gigabytes.
+const LARGEST: usize = 8 << 20;
+const VALUE: usize = 8;
 
 /// One step from a node to one below it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,7 +114,9 @@ pub(super) fn read(text: &str) -> Result<Node, TreeError> {
     let Some(first) = documents.next() else {
         return Err(TreeError::Empty);
     };
-    let node = first.deserialize_any(TreeVisitor).map_err(yaml_error)?;
+    let room = Cell::new(LARGEST);
+    let tree = TreeVisitor { room: &room };
+    let node = tree.deserialize(first).map_err(yaml_error)?;
     if let Some(second) = documents.next() {
         let at = match second.deserialize_any(Walk::new(&Place::default())) {
             Err(error) => position(&error),
@@ -151,17 +159,35 @@ fn yaml_error(error: serde_yaml::Error) -> TreeError {
     TreeError::Yaml(at, format!("this is not the YAML it should be: {message}"))
 }
 
-struct TreeVisitor;
+/// Reads nodes while there is room for more.
+#[derive(Clone, Copy)]
+struct TreeVisitor<'r> {
+    room: &'r Cell<usize>,
+}
 
-impl<'de> DeserializeSeed<'de> for TreeVisitor {
+impl TreeVisitor<'_> {
+    fn take<E: serde::de::Error>(self, bytes: usize) -> Result<(), E> {
+        let left = self.room.get().checked_sub(bytes).ok_or_else(|| {
+            let limit = LARGEST >> 20;
+            E::custom(format!(
+                "with every alias (`*name`) followed it holds more than {limit} MiB; repeat less"
+            ))
+        })?;
+        self.room.set(left);
+        Ok(())
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for TreeVisitor<'_> {
     type Value = Node;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
+        self.take(VALUE)?;
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for TreeVisitor {
+impl<'de> Visitor<'de> for TreeVisitor<'_> {
     type Value = Node;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -200,13 +226,14 @@ impl<'de> Visitor<'de> for TreeVisitor {
         Ok(serde_json::Number::from_f64(value).map_or(Node::Odd, Node::Number))
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Node, E> {
+    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Node, E> {
+        self.take(value.len())?;
         Ok(Node::Text(value.to_owned()))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Node, A::Error> {
         let mut items = Vec::new();
-        while let Some(item) = access.next_element_seed(TreeVisitor)? {
+        while let Some(item) = access.next_element_seed(self)? {
             items.push(item);
         }
         Ok(Node::List(items))
@@ -215,7 +242,8 @@ impl<'de> Visitor<'de> for TreeVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Node, A::Error> {
         let mut entries = Vec::new();
         while let Some(key) = access.next_key_seed(KeyVisitor { stop_at: None })? {
-            entries.push((key, access.next_value_seed(TreeVisitor)?));
+            self.take(key.len())?;
+            entries.push((key, access.next_value_seed(self)?));
         }
         Ok(Node::Map(entries))
     }
@@ -424,6 +452,23 @@ mod tests {
             text.push_str(&format!("a{level}: &a{level} [{items}]\n"));
         }
         assert!(matches!(read(&text), Err(TreeError::Yaml(..))));
+    }
+
+    #[test]
+    fn a_wide_list_that_is_repeated_is_refused() {
+        let wide = |item: &str| format!("[{}]", vec![item; 4_000].join(", "));
+        let text = format!("a: &a {}\nb: {}\n", wide("x"), wide("*a"));
+        let Err(TreeError::Yaml(at, message)) = read(&text) else {
+            panic!("16 million values were read");
+        };
+        assert_eq!(at.line, 1);
+        assert!(
+            message.contains("more than 8 MiB; repeat less"),
+            "{message}"
+        );
+        let text = format!("a: &a {:?}\nb: {}\n", "x".repeat(4_000), wide("*a"));
+        assert!(matches!(read(&text), Err(TreeError::Yaml(..))));
+        assert!(read(&format!("a: &a {}\nb: [*a, *a]\n", wide("x"))).is_ok());
     }
 
     #[test]

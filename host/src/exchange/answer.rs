@@ -391,7 +391,8 @@ impl<P: Send> Answer<P> {
             arguments: (seen && matches!(lane, Lane::Tool(_))).then(Arguments::default),
         });
         let open = self.choices[choice].open.len() - 1;
-        for at in skipped {
+        // The last first: what it held came before, and must not meet it again.
+        for at in skipped.into_iter().rev() {
             self.skip(stages, at, out).await?;
         }
         Ok(open)
@@ -729,6 +730,12 @@ fn emit<P>(choice: &mut Choice<P>, open: usize, items: Items<'_>, out: &mut Vec<
         }
     }
 }
+
+#[cfg(any(test, fuzzing))]
+#[path = "answer_fuzz.rs"]
+mod fuzz;
+#[cfg(any(test, fuzzing))]
+pub(crate) use fuzz::hold_back;
 
 #[cfg(test)]
 #[path = "answer_tests.rs"]

@@ -17,6 +17,8 @@ struct Script {
     limits: HoldLimits,
     /// What `held_too_much` means.
     too_much: fn() -> Fault,
+    /// The choice whose opening every stage fails over.
+    fails_to_open: Option<u32>,
     /// What each stage saw.
     saw: Vec<Vec<String>>,
     off: Vec<bool>,
@@ -33,6 +35,7 @@ impl Script {
                 time: Duration::from_secs(2),
             },
             too_much: || Fault::End(0),
+            fails_to_open: None,
         }
     }
 
@@ -70,7 +73,16 @@ impl Stages for Script {
         self.limits
     }
 
-    async fn on_answer(&mut self, at: usize, _: u32, _: &Channel) -> Result<Option<()>, Fault> {
+    async fn on_answer(
+        &mut self,
+        at: usize,
+        choice: u32,
+        _: &Channel,
+    ) -> Result<Option<()>, Fault> {
+        if self.fails_to_open == Some(choice) {
+            self.off[at] = true;
+            return Err(Fault::Skip);
+        }
         Ok((!self.off[at]).then_some(()))
     }
 
@@ -401,6 +413,22 @@ async fn a_stage_that_is_skipped_lets_go_what_it_held_in_order() {
     assert_eq!(run.content("c").await, [came(0), came(2), came(1)]);
     assert_eq!(run.content("d").await, [came(3)]);
     assert_eq!(run.script.saw[1], ["a", "c", "other", "d"]);
+}
+
+#[tokio::test]
+async fn stages_that_fail_over_one_opening_are_not_told_what_the_others_held() {
+    let mut script = Script::new(vec![
+        stage(|_| Edit::Hold, forward),
+        stage(forward, forward),
+    ]);
+    script.fails_to_open = Some(1);
+    let mut run = Run::new(script);
+    assert_eq!(run.content("a").await, []);
+    assert_eq!(
+        run.push(1, Lane::Content, "b").await.unwrap(),
+        [came(0), came(1)]
+    );
+    assert_eq!(run.script.saw, [vec!["a"], vec![]]);
 }
 
 #[tokio::test]

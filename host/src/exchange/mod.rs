@@ -21,6 +21,9 @@ mod stages;
 mod stream;
 mod whole;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use answer::hold_back;
+
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -198,6 +198,7 @@ fn what_might_hide_a_text_is_no_chunk() {
         r#"{"choices":["a"]}"#,
         r#"{"choices":[{"delta":{},"message":{}}]}"#,
         r#"{"choices":[{"delta":{"content":[{"text":"a","text":"b"}]}}]}"#,
+        r#"{"choices":[{"delta":{"content":[{"text":"a","refusal":"b"}]}}]}"#,
         r#"{"choices":[{"index":-1}]}"#,
         r#"{"choices":[{"delta":{"tool_calls":[{"custom":{"input":"a"}}]}}]}"#,
         r#"{"choices":[{"delta":{"tool_calls":[{"function":{"arguments":{}}}]}}]}"#,

@@ -87,14 +87,15 @@ fn text<'a>(
         return Ok(());
     }
     for part in serde_json::from_str::<Vec<RawObject<'a>>>(json)? {
-        let mut seen = [false; 2];
+        let mut seen = false;
         for (key, value) in part.members {
-            let (channel, seen) = match key.as_ref() {
-                "text" => (channel.clone(), &mut seen[0]),
-                "refusal" => (PieceChannel::Refusal, &mut seen[1]),
+            let channel = match key.as_ref() {
+                "text" => channel.clone(),
+                "refusal" => PieceChannel::Refusal,
                 _ => continue,
             };
-            if std::mem::replace(seen, true) {
+            // A part is held back, let go or denied as one, so it can't be half of one channel and half of another.
+            if std::mem::replace(&mut seen, true) {
                 return Err(serde_json::Error::custom("a part has two texts"));
             }
             if push(channel, value.get()).is_none() {

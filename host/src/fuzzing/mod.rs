@@ -1,0 +1,73 @@
+//! What must hold for any bytes: a function for each target of `cargo fuzz`.
+//!
+//! Each takes bytes as they come and panics where a promise of the module that it is about is broken. `fuzz/` runs them on bytes
+//! that it makes up; the tests here run them on the corpora that were kept, so that what was found once stays found.
+
+mod component;
+mod configuration;
+mod request;
+mod response;
+mod sse;
+
+pub use component::component;
+pub use configuration::configuration;
+pub use request::request;
+pub use response::response;
+pub use sse::sse;
+
+/// The way of an answer's text through the stages: text goes in, each stage edits as the bytes say, and what comes out is compared
+/// with what must.
+pub fn hold_back(data: &[u8]) {
+    crate::exchange::hold_back(data);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    fn replay(target: &str, check: fn(&[u8])) {
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
+        let inputs = fs::read_dir(corpus.join(target)).expect("every target has a corpus");
+        let mut seen = 0;
+        for input in inputs {
+            let path = input.expect("the corpus can be listed").path();
+            let data = fs::read(&path).expect("the input can be read");
+            // Shown only when the test fails, and then the last one is the culprit.
+            println!("{}", path.display());
+            check(&data);
+            seen += 1;
+        }
+        assert!(seen > 0, "the corpus of {target} is empty");
+    }
+
+    #[test]
+    fn every_stream_that_was_kept_is_framed_as_promised() {
+        replay("sse", super::sse);
+    }
+
+    #[test]
+    fn every_request_that_was_kept_is_read_and_edited_as_promised() {
+        replay("request", super::request);
+    }
+
+    #[test]
+    fn every_response_that_was_kept_is_read_and_cut_as_promised() {
+        replay("response", super::response);
+    }
+
+    #[test]
+    fn every_configuration_that_was_kept_is_read_as_promised() {
+        replay("configuration", super::configuration);
+    }
+
+    #[test]
+    fn every_component_that_was_kept_is_judged_as_promised() {
+        replay("component", super::component);
+    }
+
+    #[test]
+    fn every_script_that_was_kept_keeps_the_promises_of_holding_back() {
+        replay("hold_back", super::hold_back);
+    }
+}

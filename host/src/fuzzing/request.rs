@@ -1,0 +1,215 @@
+//! A request's body and what stages do to it.
+
+use arbitrary::Unstructured;
+use bytes::Bytes;
+use serde_json::Value;
+
+use crate::wire::Role;
+use crate::wire::chat::Request;
+use crate::wire::chat::draft::Draft;
+use crate::wire::raw::RawObject;
+
+/// A body, and after a zero byte, which no JSON has, the edits that stages make.
+pub fn request(data: &[u8]) {
+    let (body, script) = match memchr::memchr(0, data) {
+        Some(end) => (&data[..end], &data[end + 1..]),
+        None => (data, &[][..]),
+    };
+    let original = Bytes::copy_from_slice(body);
+    let Ok(request) = Request::parse(original.clone()) else {
+        return;
+    };
+    let text = std::str::from_utf8(body).expect("JSON is UTF-8");
+    let value: Value = serde_json::from_str(text).expect("what is read strictly is JSON");
+    assert!(keys_differ(text), "a key stands twice");
+
+    reads(&request, &value);
+    goes_on_as_it_came(&request, &original, &value);
+    for index in 0..request.segments(0).len().min(16) {
+        one_text_changes(&request, index);
+    }
+    edited(&request, Unstructured::new(script));
+}
+
+/// Whether no object in the text has a key twice.
+fn keys_differ(text: &str) -> bool {
+    if let Ok(object) = RawObject::parse(text) {
+        let mut keys: Vec<&str> = object.members.iter().map(|(key, _)| &**key).collect();
+        keys.sort_unstable();
+        let differ = keys.windows(2).all(|pair| pair[0] != pair[1]);
+        let mut values = object.members.iter();
+        return differ && values.all(|(_, value)| keys_differ(value.get()));
+    }
+    let items: Vec<&serde_json::value::RawValue> = serde_json::from_str(text).unwrap_or_default();
+    items.iter().all(|item| keys_differ(item.get()))
+}
+
+fn reads(request: &Request, value: &Value) {
+    assert_eq!(request.model(), value["model"]);
+    assert_eq!(request.stream(), value["stream"] == Value::Bool(true));
+    let messages = value["messages"].as_array().map_or(0, Vec::len);
+    assert_eq!(request.roles().len(), messages);
+    let all = request.segments(0);
+    let size: usize = all.iter().map(|segment| segment.text.len()).sum();
+    assert_eq!(request.size(), size as u64);
+    for from in 0..=messages.min(8) as u32 + 1 {
+        let later = all.iter().filter(|segment| segment.message >= from);
+        assert!(later.eq(&request.segments(from)), "from message {from}");
+    }
+    let whole = request.get("").expect("there is a body");
+    assert_eq!(&serde_json::from_str::<Value>(&whole).expect("JSON"), value);
+    request.tools();
+}
+
+fn goes_on_as_it_came(request: &Request, original: &Bytes, value: &Value) {
+    assert_eq!(request.to_bytes(None), original);
+    assert_eq!(request.to_bytes(Some(request.model())), original);
+    assert_eq!(request.draft().commit().to_bytes(None), original);
+    let mut renamed = value.clone();
+    renamed["model"] = "another".into();
+    let bytes = request.to_bytes(Some("another"));
+    assert_eq!(
+        serde_json::from_slice::<Value>(&bytes).expect("JSON"),
+        renamed
+    );
+}
+
+fn one_text_changes(request: &Request, index: usize) {
+    let mut draft = request.draft();
+    let text = "another \"text\"\n\u{1f600}";
+    let replaced = draft.replace_segment(index as u32, text);
+    replaced.expect("there is such a segment");
+    let edited = sent(draft, request);
+    let mut expected = request.segments(0);
+    expected[index].text = text;
+    assert_eq!(edited.segments(0), expected);
+    assert_eq!(edited.model(), request.model());
+    assert_eq!(edited.roles(), request.roles());
+}
+
+/// The request as the upstream reads it.
+fn sent(draft: Draft, before: &Request) -> Request {
+    let edited = draft.commit();
+    let sent = Request::parse(edited.to_bytes(None)).expect("it is still a request");
+    assert_eq!(
+        sent.segments(0),
+        edited.segments(0),
+        "stages and upstream read two things"
+    );
+    assert_eq!(sent.get(""), edited.get(""));
+    assert_eq!((sent.stream(), sent.n()), (before.stream(), before.n()));
+    sent
+}
+
+/// Edits as the script says.
+fn edited(request: &Request, mut script: Unstructured<'_>) {
+    let mut draft = request.draft();
+    let mut changed = false;
+    for _ in 0..64 {
+        if script.is_empty() {
+            break;
+        }
+        let number = u32::from(script.arbitrary::<u8>().unwrap_or(0));
+        changed |= match number % 4 {
+            0 => draft.replace_segment(number / 4, word(&mut script)).is_ok(),
+            1 => {
+                let roles = [
+                    Role::System,
+                    Role::Developer,
+                    Role::User,
+                    Role::Assistant,
+                    Role::Tool,
+                ];
+                let role = roles[number as usize / 4 % roles.len()];
+                draft
+                    .insert_message(number / 20, role, word(&mut script))
+                    .is_ok()
+            }
+            _ => {
+                let pointer: String = (0..number / 4 % 7)
+                    .map(|_| format!("/{}", word(&mut script)))
+                    .collect();
+                let value = json(&mut script);
+                draft.set(&pointer, value.as_deref()).is_ok()
+            }
+        };
+    }
+    let sent = sent(draft, request);
+    if !changed {
+        assert_eq!(
+            sent.get(""),
+            request.get(""),
+            "what was refused took effect"
+        );
+    }
+}
+
+/// A key, an index or a text.
+fn word<'s>(script: &mut Unstructured<'s>) -> &'s str {
+    const WORDS: [&str; 28] = [
+        "messages",
+        "0",
+        "1",
+        "2",
+        "-",
+        "content",
+        "text",
+        "type",
+        "refusal",
+        "reasoning",
+        "name",
+        "role",
+        "tool_calls",
+        "function",
+        "arguments",
+        "custom",
+        "input",
+        "function_call",
+        "model",
+        "stream",
+        "n",
+        "tools",
+        "prediction",
+        "stream_options",
+        "include_usage",
+        "user",
+        "",
+        "~01",
+    ];
+    let number = usize::from(script.arbitrary::<u8>().unwrap_or(0));
+    match WORDS.get(number) {
+        Some(word) => word,
+        None => {
+            let bytes = script
+                .bytes((number % 16).min(script.len()))
+                .unwrap_or_default();
+            std::str::from_utf8(bytes).unwrap_or("\u{fffd}")
+        }
+    }
+}
+
+/// A value to set; `None` removes.
+fn json(script: &mut Unstructured<'_>) -> Option<String> {
+    const VALUES: [&str; 14] = [
+        "null",
+        "true",
+        "0",
+        "1",
+        "\"a\"",
+        "\"user\"",
+        "\"text\"",
+        "[]",
+        "{}",
+        "[{\"type\":\"text\",\"text\":\"a\"}]",
+        "{\"role\":\"user\",\"content\":\"a\"}",
+        "{\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}",
+        "{\"name\":\"f\",\"arguments\":\"{}\"}",
+        "{\"model\":\"a\",\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}",
+    ];
+    let number = usize::from(script.arbitrary::<u8>().unwrap_or(0)) % 20;
+    match VALUES.get(number) {
+        Some(value) => Some((*value).to_owned()),
+        None if number < 17 => None,
+        None => Some(word(script).to_owned()),
+    }
+}

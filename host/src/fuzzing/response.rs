@@ -1,0 +1,314 @@
+//! An answer: one chunk of it, or the whole.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde_json::{Map, Value};
+
+use crate::wire::chat::answer::{Answer, AnswerText};
+use crate::wire::chat::chunk::{Chunk, Piece, PieceChannel, needs_parse};
+use crate::wire::chat::envelope::Envelope;
+use crate::wire::chat::splice::{Slot, set_texts};
+use crate::wire::chat::split::{Rest, only, without, without_any_choice, without_choices};
+
+/// What stands in the place of a text.
+const OTHER: &str = "another \"text\"\n\u{1f600}";
+
+/// So many pieces of a chunk are looked at one by one.
+const PIECES: usize = 8;
+
+/// Bytes as the data of an event and as a whole answer.
+pub fn response(data: &[u8]) {
+    let Ok(chunk) = Chunk::parse(data) else {
+        assert!(Answer::parse(Bytes::copy_from_slice(data)).is_err());
+        return;
+    };
+    if !needs_parse(data) {
+        assert!(chunk.finishes.is_empty() && chunk.usage.is_none() && chunk.error.is_none());
+    }
+    // Some chunks can't be read this way: a number may be past what a float holds, a text may have half a surrogate pair.
+    let value = serde_json::from_slice::<Value>(data).ok();
+    if let Some(value) = &value {
+        assert_eq!(
+            texts(&chunk),
+            shown(value),
+            "a client would read something else"
+        );
+    }
+    spliced(data, &chunk, value.as_ref());
+    split(data, &chunk);
+    enveloped(data, &chunk);
+    whole(data, &chunk);
+}
+
+fn read(data: &[u8]) -> Chunk<'_> {
+    match Chunk::parse(data) {
+        Ok(chunk) => chunk,
+        Err(error) => panic!("{error}: {}", String::from_utf8_lossy(data)),
+    }
+}
+
+/// Every text of a chunk: choice, kind, text; in no order.
+type Texts = Vec<(u32, &'static str, String)>;
+
+fn texts(chunk: &Chunk<'_>) -> Texts {
+    let pieces = chunk.pieces.iter().filter(|piece| !piece.text.is_empty());
+    let text = |piece: &Piece<'_>| (piece.choice, kind(&piece.channel), piece.text.to_string());
+    sorted(pieces.map(text).collect())
+}
+
+fn kind(channel: &PieceChannel<'_>) -> &'static str {
+    match channel {
+        PieceChannel::Reasoning => "reasoning",
+        PieceChannel::Content => "content",
+        PieceChannel::Refusal => "refusal",
+        PieceChannel::Tool { .. } => "call",
+    }
+}
+
+fn sorted(mut texts: Texts) -> Texts {
+    texts.sort_unstable();
+    texts
+}
+
+/// The same, as a client finds them in the JSON.
+fn shown(value: &Value) -> Texts {
+    let mut texts = Texts::new();
+    for choice in value["choices"].as_array().into_iter().flatten() {
+        let index = choice["index"].as_u64().unwrap_or(0) as u32;
+        let mut show = |kind, text: &Value| match text.as_str() {
+            None | Some("") => {}
+            Some(text) => texts.push((index, kind, text.to_owned())),
+        };
+        for delta in [&choice["delta"], &choice["message"]] {
+            for (name, kind) in [
+                ("content", "content"),
+                ("reasoning", "reasoning"),
+                ("reasoning_content", "reasoning"),
+                ("refusal", "refusal"),
+            ] {
+                show(kind, &delta[name]);
+                for part in delta[name].as_array().into_iter().flatten() {
+                    show(kind, &part["text"]);
+                    show("refusal", &part["refusal"]);
+                }
+            }
+            show("call", &delta["function_call"]["arguments"]);
+            for call in delta["tool_calls"].as_array().into_iter().flatten() {
+                show("call", &call["function"]["arguments"]);
+            }
+        }
+    }
+    sorted(texts)
+}
+
+/// The JSON without its texts and logprobs: what may not change when a text does.
+fn around(mut value: Value) -> Value {
+    fn take(members: Option<&mut Map<String, Value>>, names: &[&str]) {
+        if let Some(members) = members {
+            members.retain(|name, _| !names.contains(&name.as_str()));
+        }
+    }
+    fn function(holder: &mut Value, name: &str) {
+        take(
+            holder.get_mut(name).and_then(Value::as_object_mut),
+            &["arguments"],
+        );
+        // A call without one may have got one, for its arguments.
+        let gone = |value: &Value| value.is_null() || value == &Value::Object(Map::new());
+        if holder.get(name).is_some_and(gone) {
+            take(holder.as_object_mut(), &[name]);
+        }
+    }
+    let choices = value.get_mut("choices").and_then(Value::as_array_mut);
+    for choice in choices.into_iter().flatten() {
+        take(choice.as_object_mut(), &["logprobs", "reasoning_logprobs"]);
+        for name in ["delta", "message"] {
+            let Some(delta) = choice.get_mut(name) else {
+                continue;
+            };
+            for name in ["content", "reasoning", "reasoning_content", "refusal"] {
+                match delta.get_mut(name) {
+                    Some(Value::Array(parts)) => {
+                        for part in parts {
+                            take(part.as_object_mut(), &["text", "refusal"]);
+                        }
+                    }
+                    Some(text) => *text = Value::Null,
+                    None => {}
+                }
+            }
+            function(delta, "function_call");
+            let calls = delta.get_mut("tool_calls").and_then(Value::as_array_mut);
+            for call in calls.into_iter().flatten() {
+                function(call, "function");
+            }
+        }
+    }
+    value
+}
+
+fn spliced(data: &[u8], chunk: &Chunk<'_>, value: Option<&Value>) {
+    assert_eq!(set_texts(data, &[], &[]), data);
+    let slots = || chunk.pieces.iter().map(|piece| &piece.slot);
+    let one = slots().take(PIECES).map(|slot| vec![slot]);
+    let all = std::iter::once(slots().collect::<Vec<_>>());
+    for changed in one.chain(all) {
+        let edits: Vec<(&Slot, &str)> = changed.iter().map(|slot| (*slot, OTHER)).collect();
+        let nulled: Vec<_> = chunk
+            .logprobs
+            .iter()
+            .map(|(_, span)| span.clone())
+            .collect();
+        let bytes = set_texts(data, &edits, &nulled);
+        let after = read(&bytes);
+        assert_eq!(after.pieces.len(), chunk.pieces.len());
+        for (before, after) in chunk.pieces.iter().zip(&after.pieces) {
+            let text = if changed.contains(&&before.slot) {
+                OTHER
+            } else {
+                &before.text
+            };
+            assert_eq!(
+                (after.choice, &after.channel),
+                (before.choice, &before.channel)
+            );
+            assert_eq!(after.text, text);
+        }
+        assert!(after.logprobs.is_empty());
+        assert_eq!(&after.finishes[..], &chunk.finishes[..]);
+        assert_eq!(after.usage, chunk.usage);
+        if let Some(value) = value {
+            let after = serde_json::from_slice(&bytes).expect("it was JSON before");
+            assert_eq!(around(after), around(value.clone()));
+        }
+    }
+}
+
+fn split(data: &[u8], chunk: &Chunk<'_>) {
+    let cut = |error| -> Rest { panic!("a chunk that was read can't be cut: {error}") };
+    let pieces = || chunk.pieces.iter();
+    for piece in pieces().take(PIECES) {
+        let bytes = only(data, &piece.slot).expect("a piece of this chunk");
+        let alone = read(&bytes);
+        assert_eq!(alone.pieces.len(), 1, "{}", String::from_utf8_lossy(&bytes));
+        assert_eq!(says(&alone.pieces[0]), says(piece));
+        assert!(alone.finishes.is_empty() && alone.usage.is_none() && alone.error.is_none());
+
+        let rest = without(data, &[&piece.slot]).unwrap_or_else(cut);
+        left(&rest, pieces().filter(|other| other.slot != piece.slot));
+    }
+    let odd = || pieces().skip(1).step_by(2);
+    let slots: Vec<&Slot> = odd().map(|piece| &piece.slot).collect();
+    let rest = without(data, &slots).unwrap_or_else(cut);
+    left(&rest, pieces().step_by(2));
+
+    for choice in pieces().map(|piece| piece.choice).take(PIECES) {
+        let rest = without_choices(data, &[choice]).unwrap_or_else(cut);
+        left(&rest, pieces().filter(|piece| piece.choice != choice));
+    }
+    let rest = without_any_choice(data).unwrap_or_else(cut);
+    assert!(!matches!(rest, Rest::Chunk(_)));
+    left(&rest, pieces().take(0));
+}
+
+/// What a piece says. A call that has no index is told by its place, which may be another now: so not that.
+fn says(piece: &Piece<'_>) -> (u32, &'static str, Option<String>, Option<String>, String) {
+    let named = |name: &Option<Cow<'_, str>>| name.as_deref().map(str::to_owned);
+    let (id, name) = match &piece.channel {
+        PieceChannel::Tool { id, name, .. } => (named(id), named(name)),
+        _ => (None, None),
+    };
+    (
+        piece.choice,
+        kind(&piece.channel),
+        id,
+        name,
+        piece.text.to_string(),
+    )
+}
+
+/// That these pieces are what is left.
+fn left<'p>(rest: &Rest, pieces: impl Iterator<Item = &'p Piece<'p>>) {
+    let bytes = match rest {
+        Rest::Nothing => &b"{}"[..],
+        Rest::Usage(bytes) | Rest::Chunk(bytes) => bytes,
+    };
+    let mut expected: Vec<_> = pieces.map(says).collect();
+    let mut found: Vec<_> = read(bytes).pieces.iter().map(says).collect();
+    expected.sort_unstable();
+    found.sort_unstable();
+    assert_eq!(found, expected, "{}", String::from_utf8_lossy(bytes));
+}
+
+fn enveloped(data: &[u8], chunk: &Chunk<'_>) {
+    let envelope = Envelope::of(data).expect("it has been read as an object");
+    let pieces = chunk.pieces.iter().take(PIECES);
+    let channels = pieces.map(|piece| piece.channel.clone());
+    for channel in channels.chain([PieceChannel::Content]) {
+        let bytes = envelope.text_chunk(7, &channel, OTHER);
+        let made = read(&bytes);
+        assert_eq!((made.choices, made.pieces.len()), (1, 1));
+        assert_eq!(
+            (made.pieces[0].choice, &made.pieces[0].channel),
+            (7, &channel)
+        );
+        assert_eq!(
+            (&made.pieces[0].text[..], made.model.as_deref()),
+            (OTHER, chunk.model.as_deref())
+        );
+    }
+    for bytes in [
+        envelope.denied_chunk(7, OTHER, OTHER, OTHER),
+        envelope.finish_chunk(7, "stop", chunk.usage.as_ref()),
+    ] {
+        let made = read(&bytes);
+        assert_eq!(
+            (made.choices, made.pieces.len(), made.finishes.len()),
+            (1, 0, 1)
+        );
+    }
+}
+
+fn whole(data: &[u8], chunk: &Chunk<'_>) {
+    let parse = |data: Bytes| -> Answer {
+        match Answer::parse(data.clone()) {
+            Ok(answer) => answer,
+            Err(error) => panic!("{error}: {}", String::from_utf8_lossy(&data)),
+        }
+    };
+    let original = Bytes::copy_from_slice(data);
+    if chunk.choices == 0 {
+        assert!(Answer::parse(original).is_err());
+        return;
+    }
+    let answer = parse(original.clone());
+    assert_eq!(answer.to_bytes(), original);
+    let said = |answer: &Answer| -> Vec<(u32, String)> {
+        let texts = answer.texts().iter().filter(|text| !text.text.is_empty());
+        texts.map(|text| (text.choice, text.text.clone())).collect()
+    };
+    for index in 0..answer.texts().len().min(PIECES) {
+        let mut changed = answer.clone();
+        changed.set_text(index, OTHER.to_owned());
+        let after = parse(changed.to_bytes());
+        let mut expected: Vec<AnswerText> = answer.texts().to_vec();
+        expected[index].text = OTHER.to_owned();
+        let expected = expected.iter().filter(|text| !text.text.is_empty());
+        let expected: Vec<_> = expected
+            .map(|text| (text.choice, text.text.clone()))
+            .collect();
+        assert_eq!(said(&after), expected);
+
+        let choice = answer.texts()[index].choice;
+        changed.deny_choice(choice, "policy", "code", "message");
+        let after = parse(changed.to_bytes());
+        assert_eq!(after.choices(), answer.choices());
+        let others = said(&answer).into_iter().filter(|(of, _)| *of != choice);
+        assert_eq!(said(&after), others.collect::<Vec<_>>());
+        let ends = after.finishes().iter().filter(|(of, _)| *of == choice);
+        for (_, reason) in ends {
+            assert_eq!(reason, "content_filter");
+        }
+    }
+}
