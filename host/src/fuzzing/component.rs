@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use crate::config::Config;
-use crate::metrics::Metrics;
 use crate::policy::engine::EngineSettings;
 use crate::policy::{LoadError, Plan, Sandbox, Stage, inspect};
 
@@ -68,6 +67,5 @@ fn load(data: &[u8], pinned: Option<String>) -> Result<Arc<Stage>, LoadError> {
         .enable_time()
         .build()
         .expect("a runtime of one thread");
-    let metrics = Arc::new(Metrics::new());
-    runtime.block_on(SANDBOX.load(plan, data, None, &metrics))
+    runtime.block_on(SANDBOX.load(plan, data))
 }
