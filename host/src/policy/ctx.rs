@@ -19,6 +19,8 @@ use crate::journal::{Entry, Journal};
 
 /// Bytes of a guest's words that a message of the host's repeats.
 const SAID: usize = 4 << 10;
+/// Bytes of a finding's detail; the rest is cut.
+const DETAIL: usize = 1 << 10;
 
 /// What the guest is in the middle of: it decides which imports it may call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,6 +207,12 @@ pub(super) fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(line)
 }
 
+/// Cuts a text of a guest's that is kept, and keeps no room for what was cut.
+pub(super) fn cut(text: &mut String, bytes: usize) {
+    text.truncate(text.floor_char_boundary(bytes));
+    text.shrink_to_fit();
+}
+
 /// A guest's own words in a message of the host's: cut, and without control characters.
 pub(super) fn said_by_guest(text: &str) -> String {
     printable(&text[..text.floor_char_boundary(SAID)]).into_owned()
@@ -288,7 +296,7 @@ impl wit::request::Host for Ctx {
         pointer: String,
         json: Option<String>,
     ) -> wasmtime::Result<Result<(), String>> {
-        let draft = self.draft(json.as_ref().map_or(0, String::len))?;
+        let draft = self.draft(pointer.len() + json.as_ref().map_or(0, String::len))?;
         Ok(draft.set(&pointer, json.as_deref()))
     }
 
@@ -392,7 +400,7 @@ impl wit::host::Host for Ctx {
             return Err(BadOutput(what.into()).into());
         }
         if let Some(detail) = &mut finding.detail {
-            detail.truncate(detail.floor_char_boundary(1024));
+            cut(detail, DETAIL);
         }
         let same =
             |known: &&mut Finding| known.code == finding.code && known.detail == finding.detail;

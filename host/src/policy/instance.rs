@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use wasmtime::Store;
 use wasmtime::component::ResourceAny;
 
-use super::ctx::{Ctx, Phase, is_name, said_by_guest};
+use super::ctx::{Ctx, Phase, cut, is_name, said_by_guest};
 use super::failure::{Class, Failure};
 use super::limits::{Cpu, DELTA_OUTPUT, OUTPUT};
 use super::load::{Bindings, store};
@@ -268,9 +268,11 @@ impl Instance {
             let what = "denied with a code that doesn't match [a-z0-9][a-z0-9._-]{0,63}";
             return Err(Failure::new(Class::Output, what));
         }
-        denial
-            .message
-            .truncate(denial.message.floor_char_boundary(4096));
+        cut(&mut denial.message, 4096);
+        if denial.message.is_empty() {
+            // Somebody will read it.
+            denial.message = format!("The policy `{}` denied this.", self.stage.id());
+        }
         match denial.status {
             None | Some(400..=499 | 503) => {}
             Some(status) => {
