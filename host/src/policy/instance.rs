@@ -72,7 +72,7 @@ impl Instance {
         let policy = bindings.witgate_policy_policy();
         let exchange = within(
             limits.call_time,
-            false,
+            true,
             policy.exchange().call_constructor(&mut store),
         )
         .await?;
@@ -122,7 +122,7 @@ impl Instance {
         let policy = self.bindings.witgate_policy_policy();
         let answer = within(
             call.limit,
-            call.seen,
+            call.measured,
             policy
                 .exchange()
                 .call_on_request(&mut self.store, self.exchange),
@@ -156,7 +156,7 @@ impl Instance {
         let policy = self.bindings.witgate_policy_policy();
         let answer = within(
             call.limit,
-            call.seen,
+            call.measured,
             policy
                 .exchange()
                 .call_on_answer(&mut self.store, self.exchange, choice, channel),
@@ -173,7 +173,7 @@ impl Instance {
         let policy = self.bindings.witgate_policy_policy();
         let answer = within(
             call.limit,
-            call.seen,
+            call.measured,
             policy
                 .passage()
                 .call_on_delta(&mut self.store, passage.0, text),
@@ -187,7 +187,7 @@ impl Instance {
     pub async fn on_end(&mut self, passage: Passage, finish: &str) -> Answered {
         let call = self.begin(Phase::Answer, self.stage.limits().delta_cpu, OUTPUT)?;
         let policy = self.bindings.witgate_policy_policy();
-        let answer = within(call.limit, call.seen, async {
+        let answer = within(call.limit, call.measured, async {
             let edit = policy
                 .passage()
                 .call_on_end(&mut self.store, passage.0, finish)
@@ -214,7 +214,7 @@ impl Instance {
         let policy = self.bindings.witgate_policy_policy();
         let answer = within(
             call.limit,
-            call.seen,
+            call.measured,
             policy
                 .exchange()
                 .call_on_complete(&mut self.store, self.exchange),
@@ -232,13 +232,14 @@ impl Instance {
         let ctx = self.store.data_mut();
         ctx.begin(phase);
         ctx.cpu.begin(cpu);
-        let seen = ctx.cpu.seen();
+        // Deltas are many, and reading the clock would cost as much as one.
+        let measured = phase != Phase::Answer || ctx.cpu.seen();
         self.store.set_hostcall_fuel(output);
         self.store.set_epoch_deadline(1);
         Ok(Call {
             began: Instant::now(),
             limit: self.stage.limits().call_time,
-            seen,
+            measured,
         })
     }
 
@@ -303,7 +304,7 @@ impl Drop for Instance {
 struct Call {
     began: Instant,
     limit: Duration,
-    seen: bool,
+    measured: bool,
 }
 
 async fn configured(stage: &Stage, store: &mut Store<Ctx>) -> Result<Bindings, Failure> {
@@ -314,7 +315,7 @@ async fn configured(stage: &Stage, store: &mut Store<Ctx>) -> Result<Bindings, F
     let policy = bindings.witgate_policy_policy();
     let said = within(
         limits.call_time,
-        store.data().cpu.seen(),
+        true,
         policy.call_configure(&mut *store, &stage.plan.settings),
     )
     .await?;
@@ -341,10 +342,10 @@ fn per_mebibyte(size: u64) -> Duration {
 /// Bounds a call by the clock on the wall, and meters it. Nearly every call is done at its first poll, and needs no timer.
 async fn within<T>(
     limit: Duration,
-    seen: bool,
+    measured: bool,
     call: impl Future<Output = wasmtime::Result<T>>,
 ) -> Result<T, Failure> {
-    let mut call = pin!(metered(seen, call));
+    let mut call = pin!(metered(measured, call));
     if let Poll::Ready(done) = futures_util::poll!(call.as_mut()) {
         return done.map_err(Failure::from);
     }

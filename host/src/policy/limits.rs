@@ -110,7 +110,7 @@ impl Cpu {
         self.call_limit = limit;
     }
 
-    /// Whether its calls are to be measured from their first step.
+    /// Whether a tick has found it running: its calls are measured from their first step then.
     pub(super) fn seen(&self) -> bool {
         self.seen
     }

@@ -54,7 +54,11 @@ async fn every_misdeed_ends_as_on_error_says_and_nobody_else_notices() {
             .for_each_concurrent(AT_ONCE, async |(misdeed, streamed)| {
                 let name = misdeed.0;
                 let (question, right) = (question(*streamed), &right[usize::from(*streamed)]);
-                let asked = [(MISDEED, name)];
+                let asked = [
+                    (MISDEED, name),
+                    ("authorization", "Bearer sesame"),
+                    ("cookie", "a=b"),
+                ];
                 let (reply, beside) = tokio::join!(
                     bench.send(question.to_string(), &asked),
                     bench.chat(&question),

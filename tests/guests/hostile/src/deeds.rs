@@ -71,9 +71,13 @@ pub(crate) fn commit(deed: &str) {
             }
         }
         // Each a member of its own: what is in a pointer stays in the request.
-        "keys" => (0..).for_each(|n: u32| {
-            let _ = request::set(&format!("/{n}{}", "k".repeat(1 << 20)), Some("1"));
-        }),
+        "keys" => {
+            let mut key = "k".repeat(1 << 20);
+            loop {
+                key.push('k');
+                let _ = request::set(&format!("/{key}"), Some("1"));
+            }
+        }
         "targets" => {
             let ids = vec![String::new(); 1 << 16];
             loop {
