@@ -13,6 +13,9 @@ mod exact;
 mod failures;
 mod faults;
 mod generations;
+#[path = "../guests/mod.rs"]
+mod guests;
+mod hostile;
 mod journal;
 mod reload;
 mod responses;

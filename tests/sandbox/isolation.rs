@@ -5,7 +5,7 @@ use witgate::policy::engine::EngineSettings;
 use witgate::policy::types::Verdict;
 use witgate::policy::{Class, Sandbox};
 
-use crate::support::forge::{Forged, VERDICT};
+use crate::guests::forge::{Forged, VERDICT};
 use crate::support::{guest, is, load, load_in, plan, plan_of, settings};
 
 /// With the kernel asked for dirty pages, and with memory put back by hand.

@@ -3,7 +3,8 @@
 use serde_json::json;
 use witgate::policy::{CONTRACT, Class, LoadError, MAX_SIZE, inspect};
 
-use crate::support::forge::Forged;
+use crate::guests::forge::Forged;
+use crate::support::appending::appending;
 use crate::support::{failed_in, guest, load, plan, plan_of, refusal_of, refused};
 
 async fn refusal(bytes: &[u8]) -> LoadError {
@@ -210,4 +211,73 @@ async fn settings_that_the_policy_does_not_know() {
         error.to_string().ends_with("there is no misdeed be-nice"),
         "{error}"
     );
+}
+
+/// Memories of one component count together.
+#[tokio::test]
+async fn memories_together_over_the_limit() {
+    let component = appending(Forged::default().component(), "(module (memory 1022))", 1);
+    let error = refused(plan(&json!({})), &component).await;
+    failed_in(&error, "start", Class::Memory, "over its limit of 67108864");
+    // Two pages fewer fit beside the four of the policy's own.
+    let component = appending(Forged::default().component(), "(module (memory 1020))", 1);
+    assert!(load(plan(&json!({})), &component).await.is_ok());
+}
+
+#[tokio::test]
+async fn memory_over_the_limit_from_the_start() {
+    let mut plan = plan(&json!({}));
+    plan.limits.memory = 1 << 20;
+    let forged = Forged {
+        memory: r#"(memory (export "memory") 17)"#,
+        ..Forged::default()
+    };
+    let error = refused(plan, &forged.component()).await;
+    failed_in(
+        &error,
+        "start",
+        Class::Memory,
+        "wanted 1114112 bytes of memory, over its limit of 1048576",
+    );
+}
+
+/// Else one component could use up what the pool keeps for others.
+#[tokio::test]
+async fn many_memories_tables_or_instances() {
+    for (module, times, words) in [
+        ("(module (memory 1))", 2, "memories"),
+        ("(module (table 1 funcref))", 8, "tables"),
+        ("(module)", 64, "core module instances"),
+        ("(module (memory 1025))", 1, "memory"),
+        ("(module (table 20001 funcref))", 1, "table"),
+    ] {
+        let component = appending(Forged::default().component(), module, times);
+        let error = refused(plan(&json!({})), &component).await;
+        assert!(
+            matches!(error, LoadError::Uncompiled(_)),
+            "{module}: {error}"
+        );
+        assert!(error.to_string().contains(words), "{module}: {error}");
+    }
+}
+
+/// The fewest proposals is the smallest surface.
+#[tokio::test]
+async fn proposals_that_are_off() {
+    for module in [
+        "(module (memory i64 1))",
+        "(module (memory 1) (memory 1))",
+        "(module (memory 1 1 shared))",
+        "(module (tag))",
+        "(module (type (struct)))",
+        "(module (func (param v128) (result v128) (i32x4.relaxed_trunc_f32x4_s (local.get 0))))",
+    ] {
+        let component = appending(Forged::default().component(), module, 1);
+        let error = load(plan(&json!({})), &component).await.err();
+        let error = error.unwrap_or_else(|| panic!("{module} loads"));
+        assert!(
+            matches!(error, LoadError::Uncompiled(_)),
+            "{module}: {error}"
+        );
+    }
 }

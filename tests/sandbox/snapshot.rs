@@ -9,7 +9,7 @@ use witgate::gateway::Blueprint;
 use witgate::policy::engine::EngineSettings;
 use witgate::policy::{Plan, Ready, Sandbox};
 
-use crate::support::forge::Forged;
+use crate::guests::forge::Forged;
 use crate::support::{guest, load_in, plan, plan_of, sandbox, settings};
 
 /// Set for the child: where it finds the cache, and where it writes what it found.

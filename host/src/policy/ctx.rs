@@ -19,6 +19,8 @@ use crate::journal::{Entry, Journal};
 
 /// Bytes of a guest's words that a message of the host's repeats.
 const SAID: usize = 4 << 10;
+/// Bytes of a finding's detail; the rest is cut.
+const DETAIL: usize = 1 << 10;
 
 /// What the guest is in the middle of: it decides which imports it may call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,6 +207,12 @@ pub(super) fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(line)
 }
 
+/// Cuts a text of a guest's that is kept, and keeps no room for what was cut.
+pub(super) fn cut(text: &mut String, bytes: usize) {
+    text.truncate(text.floor_char_boundary(bytes));
+    text.shrink_to_fit();
+}
+
 /// A guest's own words in a message of the host's: cut, and without control characters.
 pub(super) fn said_by_guest(text: &str) -> String {
     printable(&text[..text.floor_char_boundary(SAID)]).into_owned()
@@ -255,10 +263,7 @@ impl wit::request::Host for Ctx {
     }
 
     fn segments(&mut self, first_message: u32) -> wasmtime::Result<Vec<Segment>> {
-        let segments = self.request()?.segments(first_message);
-        self.cpu
-            .copied(segments.iter().map(|segment| segment.text.len()).sum());
-        Ok(segments)
+        Ok(self.request()?.segments(first_message))
     }
 
     fn replace_segment(&mut self, index: u32, text: String) -> wasmtime::Result<()> {
@@ -279,21 +284,11 @@ impl wit::request::Host for Ctx {
     }
 
     fn tools(&mut self) -> wasmtime::Result<Vec<Tool>> {
-        let tools = self.request()?.tools();
-        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-        self.cpu.copied(
-            tools
-                .iter()
-                .map(|tool| text(&tool.description) + text(&tool.parameters))
-                .sum(),
-        );
-        Ok(tools)
+        Ok(self.request()?.tools())
     }
 
     fn get(&mut self, pointer: String) -> wasmtime::Result<Option<String>> {
-        let json = self.request()?.get(&pointer);
-        self.cpu.copied(json.as_ref().map_or(0, String::len));
-        Ok(json)
+        Ok(self.request()?.get(&pointer))
     }
 
     fn set(
@@ -301,7 +296,7 @@ impl wit::request::Host for Ctx {
         pointer: String,
         json: Option<String>,
     ) -> wasmtime::Result<Result<(), String>> {
-        let draft = self.draft(json.as_ref().map_or(0, String::len))?;
+        let draft = self.draft(pointer.len() + json.as_ref().map_or(0, String::len))?;
         Ok(draft.set(&pointer, json.as_deref()))
     }
 
@@ -405,7 +400,7 @@ impl wit::host::Host for Ctx {
             return Err(BadOutput(what.into()).into());
         }
         if let Some(detail) = &mut finding.detail {
-            detail.truncate(detail.floor_char_boundary(1024));
+            cut(detail, DETAIL);
         }
         let same =
             |known: &&mut Finding| known.code == finding.code && known.detail == finding.detail;
@@ -438,7 +433,6 @@ impl wit::journal::Host for Ctx {
             body: entry,
         };
         let written = journal.append(entry).await;
-        self.cpu.waited();
         Ok(written.map_err(|error| {
             tracing::error!(stage = %self.stage, "a journal entry was not kept: {error}");
             // The error names the host's paths; the guest needs to know no more than this.

@@ -145,7 +145,7 @@ impl From<wasmtime::Error> for Failure {
             match error.downcast_ref::<Trap>() {
                 Some(Trap::StackOverflow) => Class::Stack,
                 Some(Trap::Interrupt) => Class::Deadline,
-                Some(Trap::CannotEnterComponent) => Class::Misuse,
+                Some(Trap::CannotEnterComponent | Trap::CannotLeaveComponent) => Class::Misuse,
                 Some(_) => Class::Trap,
                 None => Class::Output,
             }

@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 use wasmtime::Store;
 use wasmtime::component::ResourceAny;
 
-use super::ctx::{Ctx, Phase, is_name, said_by_guest};
+use super::ctx::{Ctx, Phase, cut, is_name, said_by_guest};
 use super::failure::{Class, Failure};
 use super::limits::{Cpu, DELTA_OUTPUT, OUTPUT};
 use super::load::{Bindings, store};
+use super::meter::metered;
 use super::outcome::Outcome;
 use super::request::RequestView;
 use super::stage::{Ready, Stage};
@@ -61,7 +62,8 @@ impl Instance {
         store.data_mut().cpu.begin(limits.request_cpu);
         let bindings = match &stage.ready {
             Ready::Snapshot => {
-                within(limits.call_time, stage.pre.instantiate_async(&mut store)).await?
+                let instantiate = stage.pre.instantiate_async(&mut store);
+                within(limits.call_time, false, instantiate).await?
             }
             Ready::PerInstance(_) => configured(stage, &mut store).await?,
         };
@@ -70,6 +72,7 @@ impl Instance {
         let policy = bindings.witgate_policy_policy();
         let exchange = within(
             limits.call_time,
+            true,
             policy.exchange().call_constructor(&mut store),
         )
         .await?;
@@ -119,6 +122,7 @@ impl Instance {
         let policy = self.bindings.witgate_policy_policy();
         let answer = within(
             call.limit,
+            call.measured,
             policy
                 .exchange()
                 .call_on_request(&mut self.store, self.exchange),
@@ -152,6 +156,7 @@ impl Instance {
         let policy = self.bindings.witgate_policy_policy();
         let answer = within(
             call.limit,
+            call.measured,
             policy
                 .exchange()
                 .call_on_answer(&mut self.store, self.exchange, choice, channel),
@@ -168,6 +173,7 @@ impl Instance {
         let policy = self.bindings.witgate_policy_policy();
         let answer = within(
             call.limit,
+            call.measured,
             policy
                 .passage()
                 .call_on_delta(&mut self.store, passage.0, text),
@@ -181,7 +187,7 @@ impl Instance {
     pub async fn on_end(&mut self, passage: Passage, finish: &str) -> Answered {
         let call = self.begin(Phase::Answer, self.stage.limits().delta_cpu, OUTPUT)?;
         let policy = self.bindings.witgate_policy_policy();
-        let answer = within(call.limit, async {
+        let answer = within(call.limit, call.measured, async {
             let edit = policy
                 .passage()
                 .call_on_end(&mut self.store, passage.0, finish)
@@ -208,6 +214,7 @@ impl Instance {
         let policy = self.bindings.witgate_policy_policy();
         let answer = within(
             call.limit,
+            call.measured,
             policy
                 .exchange()
                 .call_on_complete(&mut self.store, self.exchange),
@@ -225,11 +232,14 @@ impl Instance {
         let ctx = self.store.data_mut();
         ctx.begin(phase);
         ctx.cpu.begin(cpu);
+        // Deltas are many, and reading the clock would cost as much as one.
+        let measured = phase != Phase::Answer || ctx.cpu.seen();
         self.store.set_hostcall_fuel(output);
         self.store.set_epoch_deadline(1);
         Ok(Call {
             began: Instant::now(),
             limit: self.stage.limits().call_time,
+            measured,
         })
     }
 
@@ -259,9 +269,11 @@ impl Instance {
             let what = "denied with a code that doesn't match [a-z0-9][a-z0-9._-]{0,63}";
             return Err(Failure::new(Class::Output, what));
         }
-        denial
-            .message
-            .truncate(denial.message.floor_char_boundary(4096));
+        cut(&mut denial.message, 4096);
+        if denial.message.is_empty() {
+            // Somebody will read it.
+            denial.message = format!("The policy `{}` denied this.", self.stage.id());
+        }
         match denial.status {
             None | Some(400..=499 | 503) => {}
             Some(status) => {
@@ -292,15 +304,18 @@ impl Drop for Instance {
 struct Call {
     began: Instant,
     limit: Duration,
+    measured: bool,
 }
 
 async fn configured(stage: &Stage, store: &mut Store<Ctx>) -> Result<Bindings, Failure> {
     let limits = stage.limits();
     store.data_mut().cpu.begin(super::load::CONFIGURE_CPU);
-    let bindings = within(limits.call_time, stage.pre.instantiate_async(&mut *store)).await?;
+    let instantiate = stage.pre.instantiate_async(&mut *store);
+    let bindings = within(limits.call_time, false, instantiate).await?;
     let policy = bindings.witgate_policy_policy();
     let said = within(
         limits.call_time,
+        true,
         policy.call_configure(&mut *store, &stage.plan.settings),
     )
     .await?;
@@ -324,12 +339,13 @@ fn per_mebibyte(size: u64) -> Duration {
     Duration::from_micros(size.saturating_mul(20_000) >> 20)
 }
 
-/// Bounds a call by the clock on the wall. Nearly every call is done at its first poll, and needs no timer.
+/// Bounds a call by the clock on the wall, and meters it. Nearly every call is done at its first poll, and needs no timer.
 async fn within<T>(
     limit: Duration,
+    measured: bool,
     call: impl Future<Output = wasmtime::Result<T>>,
 ) -> Result<T, Failure> {
-    let mut call = pin!(call);
+    let mut call = pin!(metered(measured, call));
     if let Poll::Ready(done) = futures_util::poll!(call.as_mut()) {
         return done.map_err(Failure::from);
     }

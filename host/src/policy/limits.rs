@@ -7,6 +7,7 @@ use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
 use super::ctx::Ctx;
 use super::engine::TICK;
 use super::failure::{OverBudget, OverMemory, OverTable};
+use super::meter;
 
 /// Bytes that a guest may hand to the host in one call, beside what its input allows.
 pub(super) const OUTPUT: usize = 4 << 20;
@@ -30,8 +31,6 @@ pub(super) const HOST_HANDLES: usize = 1_000;
 pub(super) const GUEST_HANDLES: usize = 10_000;
 /// Elements of one table.
 const TABLE_ELEMENTS: usize = 20_000;
-/// What the host copies for a guest in this many bytes counts as a tick of the guest's own running time.
-const COPIED_PER_TICK: usize = 1 << 20;
 
 /// Sums every memory of a store: wasmtime's own limits count each by itself.
 #[derive(Debug)]
@@ -86,72 +85,100 @@ impl ResourceLimiter for MemoryLimit {
     }
 }
 
-/// The guest's own running time, in ticks: of the call under way, and of the whole exchange.
+/// The guest's own running time, with what the host does for it: of the call under way, and of the whole exchange.
 #[derive(Debug, Default)]
 pub(super) struct Cpu {
-    call: u64,
-    call_limit: u64,
-    exchange: u64,
-    exchange_limit: u64,
-    /// Bytes that the host copied for the guest in this call and that no tick has counted yet.
-    copied: usize,
-    /// Whether the guest waited since the last tick: that tick found it waiting.
-    waited: bool,
+    call: Duration,
+    call_limit: Duration,
+    exchange: Duration,
+    exchange_limit: Duration,
+    /// Whether a tick has found it running.
+    seen: bool,
 }
 
 impl Cpu {
     pub(super) fn new(exchange: Duration) -> Self {
         Cpu {
-            exchange_limit: ticks(exchange),
+            exchange_limit: exchange,
             ..Cpu::default()
         }
     }
 
     /// Begins a call that may run that long.
     pub(super) fn begin(&mut self, limit: Duration) {
-        self.call = 0;
-        self.call_limit = ticks(limit);
-        self.copied = 0;
-        self.waited = false;
+        self.call = Duration::ZERO;
+        self.call_limit = limit;
     }
 
-    /// The guest waited for the host, which isn't its own running time.
-    pub(super) fn waited(&mut self) {
-        self.waited = true;
+    /// Whether a tick has found it running: its calls are measured from their first step then.
+    pub(super) fn seen(&self) -> bool {
+        self.seen
     }
 
-    /// The guest asked for that much: a host call may take many ticks, and only one of them would be seen.
-    pub(super) fn copied(&mut self, bytes: usize) {
-        self.copied = self.copied.saturating_add(bytes);
+    /// A tick found it running: for so long since it went on, or nobody knows for how long, which counts as one tick.
+    fn ticked(&mut self, ran: Option<Duration>) -> Result<(), OverBudget> {
+        self.seen = true;
+        let ran = ran.unwrap_or(TICK);
+        self.call = self.call.saturating_add(ran);
+        self.exchange = self.exchange.saturating_add(ran);
+        // A call begins in the middle of a tick, and a limit of one tick must let a whole one pass.
+        let over = |used: Duration, limit: Duration| used >= limit.saturating_add(TICK);
+        for (used, limit) in [
+            (self.call, self.call_limit),
+            (self.exchange, self.exchange_limit),
+        ] {
+            if over(used, limit) {
+                let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+                return Err(OverBudget { limit_ms });
+            }
+        }
+        Ok(())
     }
 }
 
-/// A limit of one tick must let a whole tick pass, and a call begins in the middle of one.
-fn ticks(limit: Duration) -> u64 {
-    let ticks = limit.as_micros().div_ceil(TICK.as_micros());
-    u64::try_from(ticks).unwrap_or(u64::MAX).saturating_add(1)
-}
-
-/// At each tick that finds the guest running: count it, then let other tasks run, or end it. Time in which the guest waits for
-/// its turn isn't counted: the deadline is set anew when it goes on.
+/// At each tick that finds the guest running: count what it ran, then let other tasks run, or end it. Time in which the guest
+/// waits, for its turn or for the host, isn't counted.
 pub(super) fn on_tick(mut store: StoreContextMut<'_, Ctx>) -> wasmtime::Result<UpdateDeadline> {
-    let cpu = &mut store.data_mut().cpu;
-    let ticks = u64::from(!std::mem::take(&mut cpu.waited)) + (cpu.copied / COPIED_PER_TICK) as u64;
-    cpu.copied %= COPIED_PER_TICK;
-    cpu.call = cpu.call.saturating_add(ticks);
-    cpu.exchange = cpu.exchange.saturating_add(ticks);
-    let over = |limit: u64| OverBudget {
-        limit_ms: limit.saturating_sub(1),
-    };
-    if cpu.call >= cpu.call_limit {
-        return Err(over(cpu.call_limit).into());
-    }
-    if cpu.exchange >= cpu.exchange_limit {
-        return Err(over(cpu.exchange_limit).into());
-    }
+    store.data_mut().cpu.ticked(meter::ran())?;
     // tokio's own yield goes to the back of the queue; wasmtime's would be polled again at once.
     Ok(UpdateDeadline::YieldCustom(
         1,
         Box::pin(tokio::task::yield_now()),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn millis(time: u64) -> Duration {
+        Duration::from_millis(time)
+    }
+
+    fn limit(ticked: Result<(), OverBudget>) -> Option<u64> {
+        ticked.err().map(|over| over.limit_ms)
+    }
+
+    #[test]
+    fn a_step_counts_for_as_long_as_it_took() {
+        let mut cpu = Cpu::new(millis(30));
+        cpu.begin(millis(10));
+        assert!(!cpu.seen());
+        // Nobody knows how long the first one took.
+        assert_eq!(limit(cpu.ticked(None)), None);
+        assert!(cpu.seen());
+        assert_eq!(limit(cpu.ticked(Some(millis(9)))), None);
+        assert_eq!(limit(cpu.ticked(Some(millis(1)))), Some(10));
+    }
+
+    #[test]
+    fn calls_within_their_limit_add_up_to_the_exchange_s() {
+        let mut cpu = Cpu::new(millis(30));
+        for _ in 0..3 {
+            cpu.begin(millis(11));
+            assert_eq!(limit(cpu.ticked(Some(millis(10)))), None);
+        }
+        cpu.begin(millis(11));
+        assert_eq!(limit(cpu.ticked(Some(millis(1)))), Some(30));
+    }
 }

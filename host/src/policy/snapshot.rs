@@ -17,6 +17,7 @@ use super::ctx::{Ctx, said_by_guest};
 use super::failure::{Class, Failure};
 use super::limits::{Cpu, OUTPUT};
 use super::load::{Bindings, CONFIGURE_CPU, CONFIGURE_TIME, LoadError, Sandbox};
+use super::meter::metered;
 use super::stage::{Plan, Ready};
 use super::types::{Description, Hooks};
 
@@ -206,7 +207,7 @@ async fn timed<T>(
     step: &'static str,
     call: impl Future<Output = wasmtime::Result<T>>,
 ) -> Result<T, LoadError> {
-    let failure = match tokio::time::timeout(CONFIGURE_TIME, call).await {
+    let failure = match tokio::time::timeout(CONFIGURE_TIME, metered(true, call)).await {
         Ok(Ok(value)) => return Ok(value),
         Ok(Err(error)) => Failure::from(error),
         Err(_) => Failure::new(

@@ -4,10 +4,12 @@
 //! - [`scripted`]: an upstream that writes the very bytes that a test gives it;
 //! - [`reply`]: answers, read as a client reads them;
 //! - [`process`]: the program itself;
-//! - [`policies`]: the components that the tests build;
+//! - [`policies`], [`build`]: the components that the tests build;
 //! - [`python`]: the virtual environment with the official SDKs.
 
 pub mod bench;
+#[path = "../../guests/build.rs"]
+pub mod build;
 pub mod policies;
 pub mod process;
 pub mod python;

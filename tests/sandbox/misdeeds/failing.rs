@@ -2,85 +2,53 @@
 
 use witgate::policy::Class;
 
-use super::ends_in;
-use crate::support::{failed_in, plan_of, refusal_of};
+use super::{ends, unloaded};
 
 #[tokio::test]
 async fn trap_in_configure() {
-    let error = refusal_of(plan_of("trap-in-configure")).await;
-    failed_in(&error, "configure", Class::Trap, "unreachable");
+    unloaded("trap-in-configure", Class::Trap, "unreachable").await;
 }
 
 #[tokio::test]
 async fn trap_in_constructor() {
-    ends_in(
-        "trap-in-constructor",
-        "constructor",
-        Class::Trap,
-        "unreachable",
-    )
-    .await;
+    ends("trap-in-constructor", "unreachable").await;
 }
 
 #[tokio::test]
 async fn trap_in_on_request() {
-    ends_in(
-        "trap-in-on-request",
-        "on-request",
-        Class::Trap,
-        "unreachable",
-    )
-    .await;
+    ends("trap-in-on-request", "unreachable").await;
 }
 
 #[tokio::test]
 async fn trap_in_on_answer() {
-    ends_in("trap-in-on-answer", "on-answer", Class::Trap, "unreachable").await;
+    ends("trap-in-on-answer", "unreachable").await;
 }
 
 #[tokio::test]
 async fn trap_in_on_delta() {
-    ends_in("trap-in-on-delta", "on-delta", Class::Trap, "unreachable").await;
+    ends("trap-in-on-delta", "unreachable").await;
 }
 
 #[tokio::test]
 async fn trap_in_on_end() {
-    ends_in("trap-in-on-end", "on-end", Class::Trap, "unreachable").await;
+    ends("trap-in-on-end", "unreachable").await;
 }
 
 #[tokio::test]
 async fn trap_in_on_complete() {
-    ends_in(
-        "trap-in-on-complete",
-        "on-complete",
-        Class::Trap,
-        "unreachable",
-    )
-    .await;
+    ends("trap-in-on-complete", "unreachable").await;
 }
 
 #[tokio::test]
 async fn recursion_in_on_request() {
-    ends_in(
-        "recursion-in-on-request",
-        "on-request",
-        Class::Stack,
-        "call stack exhausted",
-    )
-    .await;
+    ends("recursion-in-on-request", "call stack exhausted").await;
 }
 
 /// Its message of half a megabyte goes to standard error, which is cut.
 #[tokio::test]
 async fn panic_in_on_request() {
     let log = crate::support::log::Log::new();
-    ends_in(
-        "panic-in-on-request",
-        "on-request",
-        Class::Trap,
-        "unreachable",
-    )
-    .await;
+    ends("panic-in-on-request", "unreachable").await;
     let said = log.of_policies();
     assert!(
         said.iter().any(|line| line.contains("oh no!")),
@@ -92,5 +60,41 @@ async fn panic_in_on_request() {
 
 #[tokio::test]
 async fn exit_in_on_request() {
-    ends_in("exit-in-on-request", "on-request", Class::Trap, "exit").await;
+    ends("exit-in-on-request", "exit").await;
+}
+
+#[tokio::test]
+async fn trap_in_destructor() {
+    ends("trap-in-destructor", "unreachable").await;
+}
+
+/// It took its configuration and passed the self-test; then nothing works.
+#[tokio::test]
+async fn trap_in_every_hook() {
+    ends("trap-in-every-hook", "unreachable").await;
+}
+
+#[tokio::test]
+async fn recursion_in_configure() {
+    unloaded(
+        "recursion-in-configure",
+        Class::Stack,
+        "call stack exhausted",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn recursion_in_on_delta() {
+    ends("recursion-in-on-delta", "call stack exhausted").await;
+}
+
+#[tokio::test]
+async fn panic_in_configure() {
+    unloaded("panic-in-configure", Class::Trap, "unreachable").await;
+}
+
+#[tokio::test]
+async fn exit_in_configure() {
+    unloaded("exit-in-configure", Class::Trap, "exit").await;
 }

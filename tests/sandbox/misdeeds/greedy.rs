@@ -2,47 +2,60 @@
 
 use witgate::policy::Class;
 
-use super::ends_in;
-use crate::support::{failed_in, plan_of, refusal_of};
+use super::{ends, listed, unloaded};
+use crate::support::exchange::fails;
+use crate::support::{guest, load, plan_of};
 
 const OVER: &str = "bytes of memory, over its limit of 67108864";
 
 #[tokio::test]
 async fn memory_in_configure() {
-    let error = refusal_of(plan_of("memory-in-configure")).await;
-    failed_in(&error, "configure", Class::Memory, OVER);
+    unloaded("memory-in-configure", Class::Memory, OVER).await;
 }
 
 #[tokio::test]
 async fn memory_in_on_request() {
-    ends_in("memory-in-on-request", "on-request", Class::Memory, OVER).await;
+    ends("memory-in-on-request", OVER).await;
 }
 
 #[tokio::test]
 async fn steps_in_on_request() {
-    ends_in("steps-in-on-request", "on-request", Class::Memory, OVER).await;
+    ends("steps-in-on-request", OVER).await;
 }
 
 /// Handles to things of the host's cost the host's memory.
 #[tokio::test]
 async fn pollables_in_on_request() {
-    ends_in(
-        "pollables-in-on-request",
-        "on-request",
-        Class::Memory,
-        "table",
-    )
-    .await;
+    ends("pollables-in-on-request", "table").await;
 }
 
 /// So do handles to its own.
 #[tokio::test]
 async fn passages_in_on_request() {
-    ends_in(
-        "passages-in-on-request",
-        "on-request",
-        Class::Output,
-        "handle limit",
-    )
-    .await;
+    ends("passages-in-on-request", "handle limit").await;
+}
+
+#[tokio::test]
+async fn steps_in_configure() {
+    unloaded("steps-in-configure", Class::Memory, OVER).await;
+}
+
+#[tokio::test]
+async fn memory_in_constructor() {
+    ends("memory-in-constructor", OVER).await;
+}
+
+#[tokio::test]
+async fn memory_in_on_delta() {
+    ends("memory-in-on-delta", OVER).await;
+}
+
+#[tokio::test]
+async fn steps_in_on_delta() {
+    let mut plan = plan_of("steps-in-on-delta");
+    // Not so many steps that the time for a delta is over first.
+    plan.limits.memory = 4 << 20;
+    let loaded = load(plan, guest::component()).await.unwrap();
+    let ends = listed("steps-in-on-delta");
+    fails("steps-in-on-delta", ends, &loaded, "over its limit of").await;
 }

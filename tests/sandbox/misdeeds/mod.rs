@@ -8,85 +8,44 @@ mod output;
 mod telling;
 mod untimely;
 
-use std::collections::BTreeSet;
-use std::process::Command;
+use witgate::policy::Class;
 
-use witgate::policy::types::Channel;
-use witgate::policy::{Class, Failure, Instance};
+use crate::guests::list::{Ends, MISDEEDS};
+use crate::support::exchange::{exchange, fails};
+use crate::support::{failed_in, guest_that, once_each, plan_of, refusal_of, tests_below};
 
-use crate::support::guest::MISDEEDS;
-use crate::support::{Loaded, Request, guest_that, is, outcome};
-
-/// A call that failed, and the instance that it failed in, where there was one.
-struct Fallen {
-    hook: &'static str,
-    failure: Failure,
-    instance: Option<Instance>,
+/// The list's word on it.
+fn listed(misdeed: &str) -> &'static Ends {
+    let found = MISDEEDS.iter().find(|(name, _)| *name == misdeed);
+    &found.unwrap_or_else(|| panic!("{misdeed} isn't listed")).1
 }
 
-/// An exchange from the constructor to `on-complete`, up to the first failure.
-async fn exchange(loaded: &Loaded) -> Result<(), Fallen> {
-    let fallen = |hook, failure, instance| Fallen {
-        hook,
-        failure,
-        instance,
-    };
-    let started = Instance::start(&loaded.stage, Request::small()).await;
-    let mut instance = started.map_err(|failure| fallen("constructor", failure, None))?;
-    macro_rules! hook {
-        ($hook:literal, $call:expr) => {
-            match $call.await {
-                Ok(value) => value,
-                Err(failure) => return Err(fallen($hook, failure, Some(instance))),
-            }
-        };
-    }
-    hook!("on-request", instance.on_request());
-    let opened = hook!("on-answer", instance.on_answer(0, &Channel::Content));
-    if let Some(passage) = opened {
-        hook!("on-delta", instance.on_delta(&passage, "hello!"));
-        hook!("on-end", instance.on_end(passage, "stop"));
-    }
-    hook!("on-complete", instance.on_complete(outcome()));
-    Ok(())
-}
-
-/// The misdeed loads, ends in that hook with that class and those words, and leaves nothing behind: the next exchange gets a fresh
+/// The misdeed loads, ends as the list says and with those words, and leaves nothing behind: the next exchange gets a fresh
 /// instance.
-async fn ends_in(misdeed: &str, hook: &str, class: Class, words: &str) {
+async fn ends(misdeed: &str, words: &str) {
     let loaded = guest_that(misdeed).await;
-    let Err(fallen) = exchange(&loaded).await else {
-        panic!("nothing failed");
-    };
-    assert_eq!(fallen.hook, hook, "{}", fallen.failure);
-    is(&fallen.failure, class, words);
-    match fallen.instance {
-        Some(instance) if hook == "on-complete" => assert!(instance.is_lost()),
-        Some(instance) => loaded.recovers(instance).await,
-        None => {}
-    }
+    fails(misdeed, listed(misdeed), &loaded, words).await;
+}
+
+/// The misdeed isn't loaded: `configure` fails, in that class and with those words.
+async fn unloaded(misdeed: &str, class: Class, words: &str) {
+    assert!(matches!(listed(misdeed), Ends::Unloaded));
+    let error = refusal_of(plan_of(misdeed)).await;
+    failed_in(&error, "configure", class, words);
+}
+
+/// The misdeed harms nothing: the exchange goes on to its end.
+async fn ends_well(misdeed: &str) {
+    assert!(matches!(listed(misdeed), Ends::Well | Ends::Held));
+    let loaded = guest_that(misdeed).await;
+    assert!(exchange(&loaded).await.is_ok(), "{misdeed}");
     assert_eq!(loaded.live(), 0);
 }
 
 #[test]
 fn every_misdeed_has_a_test_and_every_test_a_misdeed() {
-    let listed = Command::new(std::env::current_exe().unwrap())
-        .arg("--list")
-        .output()
-        .unwrap();
-    let listed = String::from_utf8(listed.stdout).unwrap();
-    let tests: BTreeSet<String> = listed
-        .lines()
-        .filter_map(|line| {
-            line.strip_prefix("misdeeds::")?
-                .strip_suffix(": test")?
-                .split_once("::")
-        })
-        .map(|(_, test)| test.replace('_', "-"))
-        .collect();
-    let misdeeds: BTreeSet<String> = MISDEEDS.iter().map(|misdeed| misdeed.to_string()).collect();
-    assert_eq!(tests, misdeeds);
-    assert_eq!(misdeeds.len(), MISDEEDS.len(), "none is listed twice");
+    let names = MISDEEDS.iter().map(|(name, _)| *name);
+    assert_eq!(tests_below("misdeeds::"), once_each(names));
 }
 
 #[tokio::test]

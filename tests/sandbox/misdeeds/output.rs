@@ -3,7 +3,7 @@
 use witgate::policy::types::{Denial, Verdict};
 use witgate::policy::{Class, LoadError};
 
-use super::ends_in;
+use super::{ends, ends_well};
 use crate::support::{Request, guest_that, is, plan_of, refusal_of};
 
 const CODE: &str = "denied with a code that doesn't match";
@@ -25,95 +25,53 @@ async fn long_refusal() {
 
 #[tokio::test]
 async fn long_replacement() {
-    ends_in(
-        "long-replacement",
-        "on-delta",
-        Class::Output,
-        "too much data",
-    )
-    .await;
+    ends("long-replacement", "too much data").await;
 }
 
 #[tokio::test]
 async fn many_deltas() {
-    ends_in("many-deltas", "on-request", Class::Output, "too much data").await;
+    ends("many-deltas", "too much data").await;
 }
 
 #[tokio::test]
 async fn far_choice() {
-    ends_in("far-choice", "on-request", Class::Output, "past the 128th").await;
+    ends("far-choice", "past the 128th").await;
 }
 
 /// The largest number that there is; one more than it is none.
 #[tokio::test]
 async fn farthest_choice() {
-    ends_in(
-        "farthest-choice",
-        "on-request",
-        Class::Output,
-        "past the 128th",
-    )
-    .await;
+    ends("farthest-choice", "past the 128th").await;
 }
 
 #[tokio::test]
 async fn code_with_a_header() {
-    ends_in("code-with-a-header", "on-request", Class::Output, CODE).await;
+    ends("code-with-a-header", CODE).await;
 }
 
 #[tokio::test]
 async fn code_with_a_header_mid_stream() {
-    ends_in(
-        "code-with-a-header-mid-stream",
-        "on-delta",
-        Class::Output,
-        CODE,
-    )
-    .await;
+    ends("code-with-a-header-mid-stream", CODE).await;
 }
 
 #[tokio::test]
 async fn hold_at_the_end() {
-    ends_in(
-        "hold-at-the-end",
-        "on-end",
-        Class::Misuse,
-        "answered on-end with hold",
-    )
-    .await;
+    ends("hold-at-the-end", "answered on-end with hold").await;
 }
 
 #[tokio::test]
 async fn odd_finding() {
-    ends_in(
-        "odd-finding",
-        "on-request",
-        Class::Output,
-        "a finding's code must match",
-    )
-    .await;
+    ends("odd-finding", "a finding's code must match").await;
 }
 
 #[tokio::test]
 async fn odd_tag() {
-    ends_in(
-        "odd-tag",
-        "on-request",
-        Class::Output,
-        "a tag's key and value must match",
-    )
-    .await;
+    ends("odd-tag", "a tag's key and value must match").await;
 }
 
 #[tokio::test]
 async fn segment_out_of_range() {
-    ends_in(
-        "segment-out-of-range",
-        "on-request",
-        Class::Misuse,
-        "no segment 1000000",
-    )
-    .await;
+    ends("segment-out-of-range", "no segment 1000000").await;
 }
 
 /// A message goes into a body, where it can break nothing.
@@ -152,7 +110,11 @@ async fn denial_of(misdeed: &str) -> Denial {
 async fn edits_then_denial() {
     let loaded = guest_that("edits-then-denial").await;
     let requested = loaded.started().await.on_request().await.unwrap();
-    assert!(matches!(requested.verdict, Verdict::Deny(_)));
+    // It said nothing; whoever reads it should know who was silent.
+    match requested.verdict {
+        Verdict::Deny(denial) => assert_eq!(denial.message, "The policy `tested` denied this."),
+        other => panic!("{other:?}"),
+    }
     assert!(
         requested.request.is_none(),
         "a denial drops what was edited"
@@ -172,4 +134,67 @@ async fn edits_then_trap() {
     let edited = instance.on_request().await.unwrap().request.unwrap();
     assert_eq!(edited.segments(0)[0].text, "edited");
     assert_eq!(Request::small().segments(0)[0].text, "hello");
+}
+
+#[tokio::test]
+async fn long_code() {
+    ends("long-code", CODE).await;
+}
+
+#[tokio::test]
+async fn long_tag() {
+    ends("long-tag", "a tag's key and value must match").await;
+}
+
+/// A hundred years and more; it may say so.
+#[tokio::test]
+async fn far_retry() {
+    let denial = denial_of("far-retry").await;
+    assert_eq!(
+        (denial.status, denial.retry_after),
+        (Some(429), Some(u32::MAX))
+    );
+}
+
+/// Where it goes onto the wire it is escaped: the gateway's tests see to that.
+#[tokio::test]
+async fn message_with_an_event_mid_stream() {
+    ends_well("message-with-an-event-mid-stream").await;
+}
+
+#[tokio::test]
+async fn replacement_with_an_event() {
+    ends_well("replacement-with-an-event").await;
+}
+
+#[tokio::test]
+async fn response_with_an_event() {
+    ends_well("response-with-an-event").await;
+}
+
+/// An edit like any other to the sandbox: the exchange counts what is held, and for how long.
+#[tokio::test]
+async fn hold_for_ever() {
+    ends_well("hold-for-ever").await;
+}
+
+#[tokio::test]
+async fn hold_last_for_ever() {
+    ends_well("hold-last-for-ever").await;
+}
+
+/// What it may not set is an error that it may overlook: the gateway's tests see that the request stays one.
+#[tokio::test]
+async fn deep_json() {
+    ends_well("deep-json").await;
+}
+
+#[tokio::test]
+async fn deep_pointer() {
+    ends_well("deep-pointer").await;
+}
+
+#[tokio::test]
+async fn other_shape() {
+    ends_well("other-shape").await;
 }

@@ -85,3 +85,19 @@ async fn long_finding() {
     instance.on_request().await.unwrap();
     assert_eq!(instance.take_findings()[0].detail, Some("é".repeat(512)));
 }
+
+/// What is cut off isn't kept either.
+#[tokio::test]
+async fn flood_of_long_findings() {
+    let loaded = guest_that("flood-of-long-findings").await;
+    let mut instance = loaded.started().await;
+    instance.on_request().await.unwrap();
+    let findings = instance.take_findings();
+    assert_eq!(findings.len(), 64);
+    for detail in findings
+        .iter()
+        .filter_map(|finding| finding.detail.as_ref())
+    {
+        assert_eq!((detail.len(), detail.capacity()), (1024, 1024));
+    }
+}

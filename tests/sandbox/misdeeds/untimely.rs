@@ -2,8 +2,7 @@
 
 use witgate::policy::Class;
 
-use super::ends_in;
-use crate::support::{failed_in, plan_of, refusal_of};
+use super::{ends, unloaded};
 
 const REQUEST: &str = "asked for the request while being configured";
 const OUTCOME: &str = "asked for the outcome outside of on-complete";
@@ -11,71 +10,70 @@ const CHANGED: &str = "changed the request outside of on-request";
 
 #[tokio::test]
 async fn request_in_configure() {
-    let error = refusal_of(plan_of("request-in-configure")).await;
-    failed_in(&error, "configure", Class::Misuse, REQUEST);
+    unloaded("request-in-configure", Class::Misuse, REQUEST).await;
 }
 
 #[tokio::test]
 async fn tag_in_configure() {
-    let error = refusal_of(plan_of("tag-in-configure")).await;
-    failed_in(&error, "configure", Class::Misuse, REQUEST);
+    unloaded("tag-in-configure", Class::Misuse, REQUEST).await;
 }
 
 #[tokio::test]
 async fn outcome_in_configure() {
-    let error = refusal_of(plan_of("outcome-in-configure")).await;
-    failed_in(&error, "configure", Class::Misuse, OUTCOME);
+    unloaded("outcome-in-configure", Class::Misuse, OUTCOME).await;
 }
 
 #[tokio::test]
 async fn report_in_configure() {
-    let error = refusal_of(plan_of("report-in-configure")).await;
-    failed_in(
-        &error,
-        "configure",
+    unloaded(
+        "report-in-configure",
         Class::Misuse,
         "reported a finding while being configured",
-    );
-}
-
-#[tokio::test]
-async fn set_in_configure() {
-    let error = refusal_of(plan_of("set-in-configure")).await;
-    failed_in(&error, "configure", Class::Misuse, CHANGED);
-}
-
-#[tokio::test]
-async fn outcome_in_on_request() {
-    ends_in(
-        "outcome-in-on-request",
-        "on-request",
-        Class::Misuse,
-        OUTCOME,
     )
     .await;
 }
 
 #[tokio::test]
+async fn set_in_configure() {
+    unloaded("set-in-configure", Class::Misuse, CHANGED).await;
+}
+
+#[tokio::test]
+async fn outcome_in_on_request() {
+    ends("outcome-in-on-request", OUTCOME).await;
+}
+
+#[tokio::test]
 async fn outcome_in_on_delta() {
-    ends_in("outcome-in-on-delta", "on-delta", Class::Misuse, OUTCOME).await;
+    ends("outcome-in-on-delta", OUTCOME).await;
 }
 
 #[tokio::test]
 async fn set_in_constructor() {
-    ends_in("set-in-constructor", "constructor", Class::Misuse, CHANGED).await;
+    ends("set-in-constructor", CHANGED).await;
 }
 
 #[tokio::test]
 async fn set_in_on_answer() {
-    ends_in("set-in-on-answer", "on-answer", Class::Misuse, CHANGED).await;
+    ends("set-in-on-answer", CHANGED).await;
 }
 
 #[tokio::test]
 async fn set_in_on_delta() {
-    ends_in("set-in-on-delta", "on-delta", Class::Misuse, CHANGED).await;
+    ends("set-in-on-delta", CHANGED).await;
 }
 
 #[tokio::test]
 async fn set_in_on_complete() {
-    ends_in("set-in-on-complete", "on-complete", Class::Misuse, CHANGED).await;
+    ends("set-in-on-complete", CHANGED).await;
+}
+
+#[tokio::test]
+async fn outcome_in_constructor() {
+    ends("outcome-in-constructor", OUTCOME).await;
+}
+
+#[tokio::test]
+async fn set_in_on_end() {
+    ends("set-in-on-end", CHANGED).await;
 }

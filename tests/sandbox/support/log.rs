@@ -1,11 +1,11 @@
 //! The log lines of the thread that a test runs on.
 
 use std::fmt::{Debug, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use parking_lot::Mutex;
 use tracing::field::{Field, Visit};
-use tracing::subscriber::DefaultGuard;
+use tracing::subscriber::{DefaultGuard, set_global_default};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::Registry;
@@ -18,6 +18,10 @@ pub(crate) struct Log {
 
 impl Log {
     pub(crate) fn new() -> Self {
+        // Without one for all threads, a place in the code that is first reached on a thread without any is switched off for
+        // good, and this one's lines of it are lost.
+        static FOR_ALL: Once = Once::new();
+        FOR_ALL.call_once(|| set_global_default(Registry::default()).unwrap());
         let lines = Arc::default();
         let subscriber = Registry::default().with(Collect(Arc::clone(&lines)));
         Log {

@@ -1,11 +1,14 @@
 //! What every test needs: the guest, a sandbox to run it in, a request to show it.
 
-pub(crate) mod forge;
+pub(crate) mod appending;
+pub(crate) mod exchange;
 pub(crate) mod guest;
 pub(crate) mod log;
 mod request;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
 use serde_json::{Value, json};
@@ -192,4 +195,28 @@ pub(crate) fn outcome() -> Arc<Outcome> {
         first_delta_us: Some(1),
         total_us: 2,
     })
+}
+
+/// The tests of this binary in the modules below that one, as misdeeds are named.
+pub(crate) fn tests_below(module: &str) -> BTreeSet<String> {
+    let listed = Command::new(std::env::current_exe().unwrap())
+        .arg("--list")
+        .output()
+        .unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let tests = listed.lines().filter_map(|line| {
+        line.strip_prefix(module)?
+            .strip_suffix(": test")?
+            .split_once("::")
+    });
+    tests.map(|(_, test)| test.replace('_', "-")).collect()
+}
+
+/// The names as a set; none comes twice.
+pub(crate) fn once_each<'a>(names: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
+    let mut set = BTreeSet::new();
+    for name in names {
+        assert!(set.insert(name.to_owned()), "{name} is listed twice");
+    }
+    set
 }

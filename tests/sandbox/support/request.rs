@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
 use witgate::policy::types::{Channel, Role, Segment, Target, Tool};
 use witgate::policy::{Draft, RequestView};
@@ -10,6 +11,8 @@ use witgate::policy::{Draft, RequestView};
 #[derive(Clone)]
 pub(crate) struct Request {
     text: String,
+    /// What it takes to read the segments, in the thread's own time.
+    cost: Duration,
     /// How often the segments were read.
     reads: Arc<AtomicUsize>,
 }
@@ -20,14 +23,19 @@ impl Request {
     }
 
     pub(crate) fn saying(text: impl Into<String>) -> Arc<dyn RequestView> {
-        Request::counting(text).0
+        Arc::new(Request {
+            text: text.into(),
+            cost: Duration::ZERO,
+            reads: Arc::default(),
+        })
     }
 
-    /// And the count of how often its segments are read.
-    pub(crate) fn counting(text: impl Into<String>) -> (Arc<dyn RequestView>, Arc<AtomicUsize>) {
+    /// One whose segments the host has to work for that long for, and the count of how often they are read.
+    pub(crate) fn costing(cost: Duration) -> (Arc<dyn RequestView>, Arc<AtomicUsize>) {
         let reads = Arc::<AtomicUsize>::default();
         let request = Request {
-            text: text.into(),
+            text: "hello".into(),
+            cost,
             reads: Arc::clone(&reads),
         };
         (Arc::new(request), reads)
@@ -69,6 +77,7 @@ impl RequestView for Request {
 
     fn segments(&self, first_message: u32) -> Vec<Segment> {
         self.reads.fetch_add(1, Relaxed);
+        work_for(self.cost);
         let only = Segment {
             message: 0,
             role: Role::User,
@@ -100,6 +109,19 @@ impl RequestView for Request {
         Box::new(self.clone())
     }
 }
+
+#[cfg(unix)]
+fn work_for(cost: Duration) {
+    let now = || {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        Duration::try_from(time).unwrap()
+    };
+    let began = now();
+    while now() - began < cost {}
+}
+
+#[cfg(not(unix))]
+fn work_for(_: Duration) {}
 
 impl Draft for Request {
     fn replace_segment(&mut self, index: u32, text: String) -> Result<(), String> {

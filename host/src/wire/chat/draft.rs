@@ -384,8 +384,10 @@ fn tokens(pointer: &str) -> Result<Vec<String>, String> {
             "`{pointer}` is no JSON pointer: it must begin with `/`"
         ));
     };
+    // One more than may be is enough to say that they are too many.
     Ok(rest
         .split('/')
+        .take(MAX_DEPTH + 1)
         .map(|token| token.replace("~1", "/").replace("~0", "~"))
         .collect())
 }

@@ -7,8 +7,12 @@ use crate::Passage;
 use crate::bindings::exports::witgate::policy::policy as contract;
 use crate::bindings::wasi::clocks::monotonic_clock;
 use crate::bindings::wasi::random::random;
-use crate::bindings::witgate::policy::types::{Finding, Level};
+use crate::bindings::witgate::policy::types::{Finding, Level, Role};
 use crate::bindings::witgate::policy::{host, outcome, request};
+
+const PAGE: usize = 65_536;
+/// Pages that are filled at once: 48 MiB, most of what a stage may have.
+const FILLED: usize = 768;
 
 /// The `<deed>` of `<deed>-in-<hook>`. Not every one comes back.
 pub(crate) fn commit(deed: &str) {
@@ -17,8 +21,10 @@ pub(crate) fn commit(deed: &str) {
             black_box(0);
         },
         "burn" => {
-            let began = Instant::now();
-            while began.elapsed() < Duration::from_millis(3) {}
+            // Some milliseconds, by work and not by the clock: a busy machine makes them longer, and not less.
+            (0..4_000_000).for_each(|n| {
+                black_box(n);
+            });
         }
         "sleep" => std::thread::sleep(Duration::from_secs(100_000)),
         "naps" => loop {
@@ -33,15 +39,45 @@ pub(crate) fn commit(deed: &str) {
         "reports" => loop {
             host::report(&finding("again", None));
         },
+        "prints" => loop {
+            println!("again");
+        },
+        "headers" => {
+            let name = "x".repeat(1 << 16);
+            loop {
+                black_box(request::header(&name));
+            }
+        }
+        "randoms" => loop {
+            black_box(random::get_random_bytes(1 << 16));
+        },
+        "outcomes" => loop {
+            black_box(outcome::stages());
+        },
         "gets" => loop {
             black_box(request::get(""));
         },
         "segments" => loop {
             black_box(request::segments(0));
         },
+        // The cheapest change that there is.
         "edits" => loop {
-            edit();
+            let _ = request::restrict_targets(&[]);
         },
+        "inserts" => {
+            let text = "again ".repeat(1 << 17);
+            loop {
+                let _ = request::insert_message(0, Role::System, &text);
+            }
+        }
+        // Each a member of its own: what is in a pointer stays in the request.
+        "keys" => {
+            let mut key = "k".repeat(1 << 20);
+            loop {
+                key.push('k');
+                let _ = request::set(&format!("/{key}"), Some("1"));
+            }
+        }
         "targets" => {
             let ids = vec![String::new(); 1 << 16];
             loop {
@@ -54,7 +90,16 @@ pub(crate) fn commit(deed: &str) {
         "recursion" => {
             black_box(deeper(black_box(1)));
         }
-        "memory" => grow(1 << 14),
+        "fills" => {
+            let start = grow(FILLED);
+            let bytes = FILLED * PAGE;
+            for value in 0.. {
+                // SAFETY: inside of what was just grown, and nobody else's.
+                unsafe { (start as *mut u8).write_bytes(value, bytes) };
+                black_box(start);
+            }
+        }
+        "memory" => drop(grow(1 << 14)),
         "steps" => loop {
             grow(1);
         },
@@ -63,7 +108,7 @@ pub(crate) fn commit(deed: &str) {
         },
         "pollable" => std::mem::forget(monotonic_clock::subscribe_duration(1)),
         "passages" => loop {
-            std::mem::forget(contract::Passage::new(Passage));
+            std::mem::forget(contract::Passage::new(Passage { misdeed: "" }));
         },
         "print" => println!("printed while configuring"),
         "request" => drop(request::id()),
@@ -83,6 +128,30 @@ pub(crate) fn once(misdeed: &str) {
     match misdeed {
         "odd-finding" => host::report(&finding("Bad Code\r\n", None)),
         "odd-tag" => drop(request::tag("key\r\n", "value")),
+        "long-tag" => drop(request::tag("key", &"v".repeat(1 << 20))),
+        "deep-json" => {
+            let deep = "[".repeat(1 << 19) + &"]".repeat(1 << 19);
+            let _ = request::set("/messages/0/content", Some(&deep));
+            let _ = request::set("", Some(&deep));
+        }
+        "deep-pointer" => {
+            let deep = "/a".repeat(1 << 20);
+            assert_eq!(request::get(&deep), None);
+            let _ = request::set(&deep, Some("1"));
+        }
+        "other-shape" => {
+            for (pointer, json) in [
+                ("/stream", Some("1")),
+                ("/n", Some("100")),
+                ("/messages", None),
+                ("/messages", Some("7")),
+                ("/model", Some("[]")),
+                ("", Some("null")),
+                ("", Some("no JSON")),
+            ] {
+                let _ = request::set(pointer, json);
+            }
+        }
         "segment-out-of-range" => request::replace_segment(1_000_000, "hello"),
         "edits-then-trap" => {
             edit();
@@ -91,6 +160,11 @@ pub(crate) fn once(misdeed: &str) {
         "flood-of-logs" => (0..1_000).for_each(|n| host::log(Level::Info, &format!("line {n}"))),
         "flood-of-findings" => {
             (0..1_000).for_each(|n| host::report(&finding(&format!("code-{n}"), None)))
+        }
+        "flood-of-long-findings" => {
+            (0..64).for_each(|n| {
+                host::report(&finding(&format!("code-{n}"), Some("é".repeat(1 << 18))));
+            });
         }
         "flood-of-tags" => {
             let taken = (0..1_000).filter(|n| request::tag("key", &format!("{n}")).is_ok());
@@ -132,13 +206,14 @@ pub(crate) fn clocks() -> u64 {
     wall
 }
 
-/// Takes that many pages and uses the last.
-fn grow(pages: usize) {
+/// Takes that many pages and uses the last. Where they begin.
+fn grow(pages: usize) -> usize {
     let before = core::arch::wasm32::memory_grow::<0>(pages);
     assert_ne!(before, usize::MAX, "told that there is no more memory");
-    let last = (before + pages) * 65_536 - 8;
+    let last = (before + pages) * PAGE - 8;
     // SAFETY: inside of what was just grown, and nobody else's.
     unsafe { (last as *mut u64).write_volatile(1) };
+    before * PAGE
 }
 
 #[expect(unconditional_recursion, reason = "the misdeed")]

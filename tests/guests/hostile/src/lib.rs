@@ -1,8 +1,11 @@
 //! A policy that misbehaves as its configuration tells it to, and behaves well without.
 //!
-//! In the loader's self-test it behaves, as malice would, unless the configuration says `"from_the_start":true`.
+//! With `"asked":true` the header `x-misdeed` of each request tells it, and answers are touched by misdeeds alone; it misbehaves
+//! where the model's content begins, so that something may have gone out before. In the loader's self-test it behaves, as malice
+//! would, unless the configuration says `"from_the_start":true`.
 
 mod deeds;
+#[expect(dead_code, reason = "what becomes of a misdeed is for the tests")]
 mod list;
 mod peek;
 
@@ -56,6 +59,7 @@ mod bindings {
 
 static MISDEED: OnceLock<String> = OnceLock::new();
 static FROM_THE_START: AtomicBool = AtomicBool::new(false);
+static ASKED: AtomicBool = AtomicBool::new(false);
 /// What `configure` drew or read, for the tests that ask whether it is the same everywhere.
 static DRAWN: AtomicU64 = AtomicU64::new(0);
 
@@ -64,6 +68,8 @@ fn misdeed() -> &'static str {
     let behave = !FROM_THE_START.load(Relaxed) && request::model() == "self-test";
     if behave {
         ""
+    } else if ASKED.load(Relaxed) {
+        MISDEED.get_or_init(|| request::header("x-misdeed").unwrap_or_default())
     } else {
         MISDEED.get().map_or("", String::as_str)
     }
@@ -72,7 +78,7 @@ fn misdeed() -> &'static str {
 /// Does `<deed>-in-<hook>`, if that is the misdeed.
 fn at(hook: &str, misdeed: &str) {
     if let Some((deed, place)) = misdeed.split_once("-in-")
-        && place == hook
+        && (place == hook || place == "every-hook" && hook != "configure")
     {
         deeds::commit(deed);
     }
@@ -87,9 +93,14 @@ fn deny(code: &str, message: &str) -> Denial {
     }
 }
 
+/// Text that would end a stream if it got onto the wire as it is.
+const EVENT: &str = "\r\n\r\ndata: [DONE]\n\nevent: error\ndata: {}\n\n";
+
 struct Hostile;
 struct Exchange;
-struct Passage;
+struct Passage {
+    misdeed: &'static str,
+}
 
 impl contract::Guest for Hostile {
     type Exchange = Exchange;
@@ -108,10 +119,12 @@ impl contract::Guest for Hostile {
             .split_once(r#""misdeed":""#)
             .and_then(|(_, rest)| rest.split_once('"'));
         let misdeed = named.map_or("", |(name, _)| name);
-        if !misdeed.is_empty() && !list::MISDEEDS.contains(&misdeed) {
+        if !misdeed.is_empty() && !list::MISDEEDS.iter().any(|(name, _)| *name == misdeed) {
             return Err(format!("there is no misdeed {misdeed}"));
         }
         FROM_THE_START.store(config.contains(r#""from_the_start":true"#), Relaxed);
+        let asked = config.contains(r#""asked":true"#);
+        ASKED.store(asked, Relaxed);
         at("configure", misdeed);
         match misdeed {
             "refusal" => return Err("it is not to my taste".into()),
@@ -120,7 +133,9 @@ impl contract::Guest for Hostile {
             "clock-in-configure" => DRAWN.store(deeds::clocks(), Relaxed),
             _ => {}
         }
-        let _ = MISDEED.set(misdeed.into());
+        if !asked {
+            let _ = MISDEED.set(misdeed.into());
+        }
         Ok(Hooks::ON_REQUEST | Hooks::ON_ANSWER | Hooks::ON_COMPLETE)
     }
 }
@@ -144,6 +159,16 @@ impl contract::GuestExchange for Exchange {
             "far-choice" => Verdict::Respond(vec![hello(128)]),
             "farthest-choice" => Verdict::Respond(vec![hello(u32::MAX)]),
             "code-with-a-header" => Verdict::Deny(deny("no\r\nset-cookie: a=b", "")),
+            "long-code" => Verdict::Deny(deny(&"c".repeat(1 << 20), "")),
+            "far-retry" => Verdict::Deny(Denial {
+                status: Some(429),
+                retry_after: Some(u32::MAX),
+                ..deny("no", "never")
+            }),
+            "response-with-an-event" => Verdict::Respond(vec![Delta {
+                text: EVENT.into(),
+                ..hello(0)
+            }]),
             "message-with-a-header" => Verdict::Deny(deny("no", "no\r\nset-cookie: a=b")),
             "long-message" => Verdict::Deny(deny("no", &"é".repeat(1 << 20))),
             "status-of-success" => Verdict::Deny(Denial {
@@ -164,9 +189,13 @@ impl contract::GuestExchange for Exchange {
         }
     }
 
-    fn on_answer(&self, _choice: u32, _channel: Channel) -> Option<contract::Passage> {
-        at("on-answer", misdeed());
-        Some(contract::Passage::new(Passage))
+    fn on_answer(&self, _choice: u32, channel: Channel) -> Option<contract::Passage> {
+        let misdeed = match channel {
+            Channel::Content => misdeed(),
+            _ => "",
+        };
+        at("on-answer", misdeed);
+        Some(contract::Passage::new(Passage { misdeed }))
     }
 
     fn on_complete(&self) {
@@ -177,20 +206,24 @@ impl contract::GuestExchange for Exchange {
 
 impl contract::GuestPassage for Passage {
     fn on_delta(&self, text: String) -> Edit {
-        let misdeed = misdeed();
-        at("on-delta", misdeed);
-        match misdeed {
+        at("on-delta", self.misdeed);
+        match self.misdeed {
             "long-replacement" => Edit::Replace("!".repeat(1 << 20)),
             "code-with-a-header-mid-stream" => Edit::Deny(deny("no\nway", "")),
-            _ if text.contains('!') => Edit::Replace(text.replace('!', ".")),
+            "message-with-an-event-mid-stream" => Edit::Deny(deny("no", EVENT)),
+            "replacement-with-an-event" => Edit::Replace(EVENT.into()),
+            "hold-for-ever" => Edit::Hold,
+            "hold-last-for-ever" => Edit::HoldLast(u32::MAX),
+            _ if text.contains('!') && !ASKED.load(Relaxed) => {
+                Edit::Replace(text.replace('!', "."))
+            }
             _ => Edit::Forward,
         }
     }
 
     fn on_end(&self, _finish: String) -> Edit {
-        let misdeed = misdeed();
-        at("on-end", misdeed);
-        match misdeed {
+        at("on-end", self.misdeed);
+        match self.misdeed {
             "hold-at-the-end" => Edit::Hold,
             _ => Edit::Forward,
         }
@@ -199,7 +232,7 @@ impl contract::GuestPassage for Passage {
 
 impl Drop for Passage {
     fn drop(&mut self) {
-        at("destructor", misdeed());
+        at("destructor", self.misdeed);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
+use crate::bindings::witgate::policy::request;
 use crate::bindings::witgate::policy::types::Verdict;
 use crate::deny;
 
@@ -28,6 +29,13 @@ pub(crate) fn peek() -> Verdict {
         || std::fs::write("/mark", "1").is_ok()
     {
         return saw("files");
+    }
+    let credentials = ["authorization", "Authorization", "x-api-key", "cookie"];
+    if credentials
+        .iter()
+        .any(|name| request::header(name).is_some())
+    {
+        return saw("a credential");
     }
     if std::io::stdin()
         .read(&mut [0; 16])

@@ -1,7 +1,10 @@
 //! Policies written as core WebAssembly, for what a compiler wouldn't do.
 //!
-//! A [`Forged`] begins as a policy that does nothing wrong; a test replaces the function that it is about. Its memory: texts from
-//! 64 on, what the functions return from 1024 on (see the addresses below), what the host hands over at 8192.
+//! A [`Forged`] begins as a policy that does nothing wrong; who forges replaces the function that it is about. Its memory: texts
+//! from 64 on, what the functions return from 1024 on (see the addresses below), what the host hands over at 8192.
+//!
+//! As malice would, it behaves in the loader's self-test, which it knows by a request that says nothing: the bodies of an
+//! exchange's functions, but the constructor's, run in real exchanges alone. `$real` is 1 there.
 
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
@@ -14,6 +17,16 @@ pub(crate) const CONFIGURED: u32 = 1088;
 pub(crate) const VERDICT: u32 = 1152;
 pub(crate) const OPENED: u32 = 1216;
 pub(crate) const EDIT: u32 = 1280;
+
+const NEW_EXCHANGE: &str = "(call $new-exchange (i32.const 1))";
+
+/// What opens a passage, as a good policy does.
+fn open() -> String {
+    let handle = OPENED + 4;
+    format!(
+        "(i32.store (i32.const {handle}) (call $new-passage (i32.const 1))) (i32.const {OPENED})"
+    )
+}
 
 /// The bodies of a policy's functions, in WebAssembly's text format.
 pub(crate) struct Forged {
@@ -30,7 +43,6 @@ pub(crate) struct Forged {
     pub(crate) on_request: String,
     pub(crate) on_answer: String,
     pub(crate) on_complete: String,
-    /// A delta of one byte is the self-test's: this isn't run for it.
     pub(crate) on_delta: String,
     pub(crate) on_end: String,
     pub(crate) destructor: String,
@@ -47,12 +59,9 @@ impl Default for Forged {
             realloc: "i32.const 8192".into(),
             describe: address(DESCRIPTION),
             configure: address(CONFIGURED),
-            constructor: "(call $new-exchange (i32.const 1))".into(),
+            constructor: NEW_EXCHANGE.into(),
             on_request: address(VERDICT),
-            on_answer: format!(
-                "(i32.store (i32.const {}) (call $new-passage (i32.const 1))) (i32.const {OPENED})",
-                OPENED + 4
-            ),
+            on_answer: open(),
             on_complete: String::new(),
             on_delta: address(EDIT),
             on_end: address(EDIT),
@@ -83,13 +92,25 @@ impl Forged {
             destructor,
             ..
         } = self;
+        let open = open();
+        let sly = |body: &str, good: &str| match body == good {
+            true => good.to_owned(),
+            false => format!("(if (result i32) (global.get $real) (then {body}) (else {good}))"),
+        };
+        let constructor = sly(constructor, NEW_EXCHANGE);
+        let on_request = sly(on_request, &format!("i32.const {VERDICT}"));
+        let on_answer = sly(on_answer, &open);
+        let on_delta = sly(on_delta, &format!("i32.const {EDIT}"));
+        let on_end = sly(on_end, &format!("i32.const {EDIT}"));
         let text = format!(
             r#"(module
   (import "[export]{POLICY}" "[resource-new]exchange" (func $new-exchange (param i32) (result i32)))
   (import "[export]{POLICY}" "[resource-new]passage" (func $new-passage (param i32) (result i32)))
+  (import "witgate:policy/request@0.1.0" "size" (func $size (result i64)))
   {imports}
   {memory}
   (global $state (mut i32) (i32.const 0))
+  (global $real (mut i32) (i32.const 0))
   (data (i32.const 64) "forged\00\001.0.0")
   (data (i32.const {DESCRIPTION}) "\40\00\00\00\06\00\00\00\48\00\00\00\05\00\00\00\00\00\00\00")
   (data (i32.const {CONFIGURED}) "\00\00\00\00\07")
@@ -97,17 +118,15 @@ impl Forged {
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) {realloc})
   (func (export "{POLICY}#describe") (result i32) {describe})
   (func (export "{POLICY}#configure") (param i32 i32) (result i32) {configure})
-  (func (export "{POLICY}#[constructor]exchange") (result i32) {constructor})
+  (func (export "{POLICY}#[constructor]exchange") (result i32)
+    (global.set $real (i64.ne (call $size) (i64.const 0))) {constructor})
   (func (export "{POLICY}#[method]exchange.on-request") (param i32) (result i32) {on_request})
   (func (export "{POLICY}#[method]exchange.on-answer")
     (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32) {on_answer})
-  (func (export "{POLICY}#[method]exchange.on-complete") (param i32) {on_complete})
-  (func (export "{POLICY}#[method]passage.on-delta") (param i32 i32 i32) (result i32)
-    (if (result i32) (i32.eq (local.get 2) (i32.const 1))
-      (then (i32.const {EDIT}))
-      (else {on_delta})))
+  (func (export "{POLICY}#[method]exchange.on-complete") (param i32) (if (global.get $real) (then {on_complete})))
+  (func (export "{POLICY}#[method]passage.on-delta") (param i32 i32 i32) (result i32) {on_delta})
   (func (export "{POLICY}#[method]passage.on-end") (param i32 i32 i32) (result i32) {on_end})
-  (func (export "{POLICY}#[dtor]passage") (param i32) {destructor})
+  (func (export "{POLICY}#[dtor]passage") (param i32) (if (global.get $real) (then {destructor})))
   {extra}
 )"#
         );
@@ -139,39 +158,4 @@ pub(crate) fn returning(address: u32, words: &[u32]) -> String {
         ));
     }
     body + &format!("(i32.const {address})")
-}
-
-/// The component with one more core module, which is instantiated so many times.
-pub(crate) fn appending(mut component: Vec<u8>, module: &str, times: u8) -> Vec<u8> {
-    let mut index = 0;
-    let mut depth = 0;
-    for payload in wasmparser::Parser::new(0).parse_all(&component) {
-        match payload.unwrap() {
-            wasmparser::Payload::ModuleSection { .. } => {
-                index += u8::from(depth == 0);
-                depth += 1;
-            }
-            wasmparser::Payload::ComponentSection { .. } => depth += 1,
-            wasmparser::Payload::End(_) => depth -= 1,
-            _ => {}
-        }
-    }
-    let module = wat::parse_str(module).unwrap();
-    section(&mut component, 1, &module);
-    // Each: instantiate, that module, no arguments.
-    let instances = std::iter::repeat_n([0, index, 0], times.into()).flatten();
-    let instances: Vec<u8> = std::iter::once(times).chain(instances).collect();
-    section(&mut component, 2, &instances);
-    component
-}
-
-fn section(component: &mut Vec<u8>, id: u8, bytes: &[u8]) {
-    component.push(id);
-    let mut length = bytes.len();
-    while length > 0x7f {
-        component.push(0x80 | (length & 0x7f) as u8);
-        length >>= 7;
-    }
-    component.push(length as u8);
-    component.extend_from_slice(bytes);
 }

@@ -1,0 +1,81 @@
+//! A guest's running time, read off the clock of the thread that runs it.
+//!
+//! Ticks alone would count a step that takes many of them as one: filling all of a memory, or a copy that the host makes. Reading
+//! the clock costs as much as a delta, so a call on an answer is measured only once it was put aside, and in an instance that a
+//! tick has found running before: where calls are short, nothing is.
+
+use std::cell::Cell;
+use std::pin::pin;
+use std::time::Duration;
+
+thread_local! {
+    /// This thread's clock when it went on with the guest that it runs now. `None`: not read.
+    static WENT_ON: Cell<Option<Duration>> = const { Cell::new(None) };
+}
+
+/// Runs a call into a guest. `measured`: already in its first step, before it was ever put aside.
+pub(super) async fn metered<T>(mut measured: bool, call: impl Future<Output = T>) -> T {
+    let mut call = pin!(call);
+    std::future::poll_fn(move |context| {
+        WENT_ON.set(if measured { thread_time() } else { None });
+        measured = true;
+        let poll = call.as_mut().poll(context);
+        WENT_ON.set(None);
+        poll
+    })
+    .await
+}
+
+/// How long the guest that runs on this thread has run since it went on. `None` where that isn't known.
+pub(super) fn ran() -> Option<Duration> {
+    Some(thread_time()?.saturating_sub(WENT_ON.get()?))
+}
+
+/// What this thread has run in its life.
+#[cfg(unix)]
+fn thread_time() -> Option<Duration> {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).ok()
+}
+
+#[cfg(not(unix))]
+fn thread_time() -> Option<Duration> {
+    None
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::hint::black_box;
+
+    /// Until the thread has run for that long.
+    fn run_for(time: Duration) {
+        let began = thread_time().expect("a thread has a clock");
+        while thread_time().expect("a thread has a clock") - began < time {
+            black_box(0);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_runs_is_measured_and_what_waits_is_not() {
+        let time = Duration::from_millis(3);
+        assert_eq!(ran(), None, "nothing runs");
+        metered(false, async {
+            assert_eq!(ran(), None, "nobody reads the clock for a first step");
+            tokio::task::yield_now().await;
+            assert!(
+                ran().is_some_and(|ran| ran < time),
+                "what came before is over"
+            );
+            run_for(time);
+            assert!(ran().is_some_and(|ran| ran >= time));
+            // While it waits, another one runs on this thread.
+            let other = async move { run_for(time) };
+            tokio::spawn(other).await.expect("it doesn't panic");
+            assert!(ran().is_some_and(|ran| ran < time));
+        })
+        .await;
+        assert_eq!(ran(), None);
+        metered(true, async { assert!(ran().is_some()) }).await;
+    }
+}

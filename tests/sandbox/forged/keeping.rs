@@ -1,0 +1,68 @@
+//! Wanting to keep more than there is room for: tables, memory, journal entries.
+
+use std::sync::Arc;
+
+use witgate::journal::{Journal, Options};
+use witgate::metrics::Metrics;
+use witgate::policy::Class;
+
+use super::{ends, ends_well, granted, listed, unloaded};
+use crate::support::exchange::exchange;
+use crate::support::{Loaded, sandbox};
+
+#[tokio::test]
+async fn table_that_grows() {
+    ends("table-that-grows", "a table of 20001 elements").await;
+}
+
+#[tokio::test]
+async fn table_that_grows_in_steps() {
+    ends("table-that-grows-in-steps", "a table of 20001 elements").await;
+}
+
+#[tokio::test]
+async fn journal_in_configure() {
+    unloaded(
+        "journal-in-configure",
+        "configure",
+        Class::Misuse,
+        "wrote to the journal while being configured",
+    )
+    .await;
+}
+
+/// A granted journal isn't one to fill a disk with.
+#[tokio::test]
+async fn flood_of_journal_entries() {
+    assert_eq!(entries("flood-of-journal-entries").await, [64]);
+}
+
+/// Nor one to put just anything into: what is no JSON object, too long or too deep isn't kept, and the policy is told.
+#[tokio::test]
+async fn odd_journal_entries() {
+    ends_well("odd-journal-entries").await;
+    assert_eq!(entries("odd-journal-entries").await, [0, 0, 0]);
+}
+
+/// How many entries an exchange of each of its policies leaves.
+async fn entries(misdeed: &str) -> Vec<u64> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut left = Vec::new();
+    for (number, forged) in listed(misdeed).2().iter().enumerate() {
+        let file = folder.path().join(format!("{number}.db"));
+        let journal = Journal::open(&file, Options::default()).await.unwrap();
+        let metrics = Arc::new(Metrics::new());
+        let component = forged.component();
+        let stage = sandbox().load(granted(), &component).await.unwrap();
+        let stage = stage.attached(Some(journal.clone()), &metrics, None);
+        assert_eq!(
+            journal.stats().entries,
+            0,
+            "the self-test's entries are not kept"
+        );
+        assert!(exchange(&Loaded { stage, metrics }).await.is_ok());
+        left.push(journal.stats().entries);
+        journal.close().await;
+    }
+    left
+}
