@@ -732,7 +732,7 @@ fn emit<P>(choice: &mut Choice<P>, open: usize, items: Items<'_>, out: &mut Vec<
 }
 
 #[cfg(any(test, fuzzing))]
-#[path = "answer_fuzz.rs"]
+#[path = "answer_fuzz/mod.rs"]
 mod fuzz;
 #[cfg(any(test, fuzzing))]
 pub(crate) use fuzz::hold_back;

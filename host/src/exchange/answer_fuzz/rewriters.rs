@@ -1,0 +1,205 @@
+//! Stages that rewrite a text, and what must come of it.
+
+use std::collections::BTreeMap;
+
+use arbitrary::Unstructured;
+
+use super::*;
+
+/// What a rewriter makes of a channel's whole text.
+#[derive(Clone, Copy)]
+enum Rule {
+    Same,
+    Upper,
+    WithoutVowels,
+    /// Every "ab" becomes "Z", also one that was cut.
+    Pairs,
+    Appends,
+}
+
+impl Rule {
+    fn of(self, text: &str) -> String {
+        match self {
+            Rule::Same => text.to_owned(),
+            Rule::Upper => text.to_uppercase(),
+            Rule::WithoutVowels => text.replace(['a', 'e', 'A', 'E'], ""),
+            Rule::Pairs => text.replace("ab", "Z"),
+            Rule::Appends => format!("{text}!"),
+        }
+    }
+}
+
+/// Stages with a rule each. When to hold and for how long, the script says.
+struct Rewriters<'s> {
+    script: Unstructured<'s>,
+    rules: Vec<Rule>,
+    /// By stage and choice: what it holds, and what it took back from the end of what it let out.
+    held: BTreeMap<(usize, u32), (String, String)>,
+}
+
+impl Stages for Rewriters<'_> {
+    /// The choice: each has one channel open.
+    type Passage = u32;
+
+    fn count(&self) -> usize {
+        self.rules.len()
+    }
+
+    fn index(&self, at: usize) -> usize {
+        at
+    }
+
+    fn hold_limits(&self, _: usize) -> HoldLimits {
+        HoldLimits {
+            bytes: u64::MAX,
+            time: Duration::from_secs(1),
+        }
+    }
+
+    async fn on_answer(
+        &mut self,
+        at: usize,
+        choice: u32,
+        _: &Channel,
+    ) -> Result<Option<u32>, Fault> {
+        let before = self.held.insert((at, choice), Default::default());
+        assert!(
+            before.is_none(),
+            "a channel begins before the last one has ended"
+        );
+        Ok(Some(choice))
+    }
+
+    async fn on_delta(&mut self, at: usize, choice: &u32, text: &str) -> Result<Edit, Fault> {
+        let rule = self.rules[at];
+        let draw = next(&mut self.script, 4);
+        let (held, carried) = self.held.get_mut(&(at, *choice)).expect("it was opened");
+        if matches!(rule, Rule::Same) {
+            return Ok(match draw {
+                0 => Edit::Forward,
+                1 => Edit::Hold,
+                2 => Edit::HoldLast(next(&mut self.script, 12).into()),
+                _ => Edit::HoldLast(self.script.arbitrary().unwrap_or(0)),
+            });
+        }
+        held.push_str(text);
+        if draw == 0 {
+            return Ok(Edit::Hold);
+        }
+        let mut all = std::mem::take(carried) + &std::mem::take(held);
+        if matches!(rule, Rule::Pairs) && all.ends_with('a') {
+            // Its other half may come.
+            all.pop();
+            carried.push('a');
+        }
+        let rule = if matches!(rule, Rule::Appends) {
+            Rule::Same
+        } else {
+            rule
+        };
+        Ok(Edit::Replace(rule.of(&all)))
+    }
+
+    async fn on_end(&mut self, at: usize, choice: u32, _: &str) -> Result<Edit, Fault> {
+        let rule = self.rules[at];
+        let (held, carried) = self.held.remove(&(at, choice)).expect("it was opened");
+        Ok(match rule {
+            Rule::Same => Edit::Forward,
+            rule => Edit::Replace(rule.of(&(carried + &held))),
+        })
+    }
+
+    fn held_too_much(&mut self, at: usize, why: String) -> Fault {
+        panic!("stage {at} {why}")
+    }
+
+    fn broke_arguments(&mut self, at: usize) -> Fault {
+        panic!("stage {at} broke what are no arguments")
+    }
+}
+
+pub(super) async fn run(mut script: Unstructured<'_>) {
+    let rules = [
+        Rule::Same,
+        Rule::Upper,
+        Rule::WithoutVowels,
+        Rule::Pairs,
+        Rule::Appends,
+    ];
+    let rules: Vec<Rule> = (0..=next(&mut script, 4))
+        .map(|_| rules[usize::from(next(&mut script, 5))])
+        .collect();
+    let mut stages = Rewriters {
+        script,
+        rules: rules.clone(),
+        held: BTreeMap::new(),
+    };
+    let mut answer = Answer::new();
+    let mut outs = Vec::new();
+    let mut pieces: Vec<(u32, Lane, String)> = Vec::new();
+    for _ in 0..STEPS {
+        if stages.script.is_empty() {
+            break;
+        }
+        let draw = next(&mut stages.script, 64);
+        let (choice, lane) = (u32::from(draw % 2), lane(u8::from(draw > 48)));
+        let length = next(&mut stages.script, 4);
+        let text: String = (0..=length)
+            .map(|_| char::from(b'a' + next(&mut stages.script, 6)))
+            .collect();
+        let delta = Delta {
+            choice,
+            lane,
+            place: Some(place(pieces.len() as u64)),
+            text: Cow::Borrowed(&text),
+        };
+        let channel = || Channel::Content;
+        let pushed = answer.push(&mut stages, delta, channel, &mut outs).await;
+        pushed.expect("nobody fails");
+        pieces.push((choice, lane, text));
+    }
+    let finished = answer.finish_all(&mut stages, &mut outs).await;
+    finished.expect("nobody fails");
+
+    let mut said: BTreeMap<(u32, u32), String> = BTreeMap::new();
+    for out in &outs {
+        let (choice, lane, text) = match out {
+            Out::AsCame(place) => {
+                let (choice, lane, text) = &pieces[place.chunk as usize];
+                (*choice, *lane, text)
+            }
+            Out::Changed(place, text) => {
+                let (choice, lane, _) = &pieces[place.chunk as usize];
+                (*choice, *lane, text)
+            }
+            Out::Added { choice, lane, text } => (*choice, *lane, text),
+            Out::Denied { .. } => panic!("nobody denies"),
+        };
+        said.entry((choice, number(lane)))
+            .or_default()
+            .push_str(text);
+    }
+    assert_eq!(said, rewritten(&rules, &pieces));
+}
+
+/// What comes out by the rules alone, by choice and lane.
+fn rewritten(rules: &[Rule], pieces: &[(u32, Lane, String)]) -> BTreeMap<(u32, u32), String> {
+    // The channels of each choice, in order, with their whole texts.
+    let mut channels: BTreeMap<u32, Vec<(Lane, String)>> = BTreeMap::new();
+    for (choice, lane, text) in pieces {
+        let known = channels.entry(*choice).or_default();
+        match known.last_mut() {
+            Some((last, all)) if last == lane => all.push_str(text),
+            _ => known.push((*lane, text.clone())),
+        }
+    }
+    let mut said: BTreeMap<(u32, u32), String> = BTreeMap::new();
+    for (choice, channels) in channels {
+        for (lane, text) in channels {
+            let text = rules.iter().fold(text, |text, rule| rule.of(&text));
+            let all = said.entry((choice, number(lane))).or_default();
+            all.push_str(&text);
+        }
+    }
+    said
+}
