@@ -24,28 +24,23 @@ impl Connection {
         }
     }
 
-    /// Sends a request, and returns the body of the answer as it came. Anything but a complete 200 is a panic.
-    pub async fn ask(&mut self, request: &[u8]) -> &[u8] {
+    /// Sends a request, and returns status and body of the answer as they came. An answer that breaks off is a panic.
+    pub async fn ask(&mut self, request: &[u8]) -> (u16, &[u8]) {
         self.stream.write_all(request).await.unwrap();
         self.read.clear();
-        let mut body = None;
+        let mut head = None;
         loop {
             let more = self.stream.read_buf(&mut self.read).await.unwrap();
-            assert!(more > 0, "closed after {}", text(&self.read));
-            if body.is_none() {
+            let so_far = || String::from_utf8_lossy(&self.read);
+            assert!(more > 0, "closed after {}", so_far());
+            if head.is_none() {
                 let end = memmem::find(&self.read, b"\r\n\r\n").map(|at| at + 4);
-                body = end.map(|end| (end, length(&self.read[..end])));
+                head = end.map(|end| Head::of(&self.read[..end]));
             }
-            let Some((start, length)) = body else {
-                continue;
-            };
-            let so_far = &self.read[start..];
-            let complete = match length {
-                Some(length) => so_far.len() == length,
-                None => so_far.ends_with(b"\r\n0\r\n\r\n"),
-            };
-            if complete {
-                return &self.read[start..];
+            if let Some(head) = head
+                && head.is_complete_with(&self.read[head.size..])
+            {
+                return (head.status, &self.read[head.size..]);
             }
         }
     }
@@ -61,17 +56,36 @@ pub fn post(body: &Value) -> Vec<u8> {
     .into_bytes()
 }
 
-/// The body's length, from the head; none where it comes in chunks.
-fn length(head: &[u8]) -> Option<usize> {
-    let head = std::str::from_utf8(head).unwrap();
-    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
-    head.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length")
-            .then(|| value.trim().parse().unwrap())
-    })
+/// What an answer's head says.
+#[derive(Clone, Copy)]
+struct Head {
+    /// Of the head itself.
+    size: usize,
+    status: u16,
+    /// Of the body; none where it comes in chunks.
+    length: Option<usize>,
 }
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+impl Head {
+    fn of(head: &[u8]) -> Self {
+        let text = std::str::from_utf8(head).unwrap();
+        let status = text.split(' ').nth(1).and_then(|it| it.parse().ok());
+        let length = text.lines().find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case("content-length")
+                .then(|| value.trim().parse().unwrap())
+        });
+        Head {
+            size: head.len(),
+            status: status.unwrap_or_else(|| panic!("no answer: {text}")),
+            length,
+        }
+    }
+
+    fn is_complete_with(&self, body: &[u8]) -> bool {
+        match self.length {
+            Some(length) => body.len() == length,
+            None => body.ends_with(b"\r\n0\r\n\r\n"),
+        }
+    }
 }

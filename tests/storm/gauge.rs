@@ -80,8 +80,11 @@ pub async fn settled(gateway: &Process, exchanges: u64) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     });
-    let in_time = waited.await.is_ok();
-    assert!(in_time, "there is something left: {left:?}");
+    if waited.await.is_err() {
+        let log = gateway.log();
+        let last: Vec<_> = log.lines().rev().take(20).collect();
+        panic!("there is something left: {left:?}; the log, from its end: {last:#?}");
+    }
 }
 
 /// What there is more, or less, of than when nothing runs.

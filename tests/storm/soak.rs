@@ -40,7 +40,7 @@ impl Soak {
         // Not where temporary files may be in memory: the journal of a million exchanges takes a gigabyte.
         let folder = Arc::new(tempfile::tempdir_in(kept()).unwrap());
         let gateway = Process::again(folder, CONFIG, &[upstream]).await;
-        let done = Arc::new(AtomicU64::new(0));
+        let (done, refused) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
         let mut tasks = JoinSet::new();
         for number in 0..self.connections {
             let connection = Connection::open(gateway.traffic).await;
@@ -48,6 +48,7 @@ impl Soak {
                 connection,
                 streamed: number % 2 == 0,
                 done: done.clone(),
+                refused: refused.clone(),
                 most: self.exchanges,
             };
             tasks.spawn(asking.run());
@@ -73,6 +74,7 @@ impl Soak {
         tell(&last);
         Report {
             exchanges: self.exchanges,
+            refused: refused.load(Ordering::Relaxed),
             samples,
         }
     }
@@ -83,6 +85,7 @@ struct Asking {
     connection: Connection,
     streamed: bool,
     done: Arc<AtomicU64>,
+    refused: Arc<AtomicU64>,
     most: u64,
 }
 
@@ -93,10 +96,21 @@ impl Asking {
             false => (post(&ask(ASKED)), &b"nobody minded."[..]),
         };
         while self.done.fetch_add(1, Ordering::Relaxed) < self.most {
-            let answer = self.connection.ask(&request).await;
-            let complete = memmem::find(answer, end).is_some();
-            assert!(complete, "{}", String::from_utf8_lossy(answer));
+            while !self.exchange(&request, end).await {
+                // An answer doesn't wait for its entry. Where the disk doesn't keep up, as many exchanges wait as may run, and one more
+                // is told to come later.
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
         }
+    }
+
+    /// Whether there was one: it may be refused.
+    async fn exchange(&mut self, request: &[u8], end: &[u8]) -> bool {
+        let (status, answer) = self.connection.ask(request).await;
+        let complete = status == 503 || memmem::find(answer, end).is_some();
+        assert!(complete, "{status} {}", String::from_utf8_lossy(answer));
+        status != 503
     }
 }
 
@@ -155,6 +169,8 @@ impl fmt::Display for Sample {
 #[derive(Debug)]
 pub struct Report {
     exchanges: u64,
+    /// Requests that were told to come later.
+    refused: u64,
     samples: Vec<Sample>,
 }
 
@@ -186,10 +202,11 @@ impl fmt::Display for Report {
         let grown = last as f64 - first as f64;
         writeln!(
             f,
-            "memory from the first quarter to the last: {} to {}, {:.1} bytes an exchange",
+            "memory from the first quarter to the last: {} to {}, {:.1} bytes an exchange; {} requests were told to come later",
             mib(first),
             mib(last),
-            grown / (self.exchanges as f64 * 0.75)
+            grown / (self.exchanges as f64 * 0.75),
+            self.refused
         )?;
         match self.faults().as_slice() {
             [] => write!(f, "flat"),

@@ -135,7 +135,8 @@ impl<'a> Scene<'a> {
             self.gateway.signal("HUP");
         }
         loop {
-            let status: Value = serde_json::from_slice(self.admin.ask(STATUS).await).unwrap();
+            let (_, status) = self.admin.ask(STATUS).await;
+            let status: Value = serde_json::from_slice(status).unwrap();
             if status["generation"] == self.generation {
                 return written.elapsed();
             }
@@ -216,7 +217,8 @@ async fn keep_asking(mut connection: Connection, first: Duration, felt: Arc<Mute
     loop {
         tick.tick().await;
         let began = Instant::now();
-        connection.ask(&request).await;
+        let (status, _) = connection.ask(&request).await;
+        assert_eq!(status, 200);
         felt.lock().push((began, began.elapsed()));
     }
 }
