@@ -32,12 +32,12 @@ async fn a_storm_of_changes_loses_nothing_and_leaves_nothing() {
         pace: 40.0,
         requests: 20,
         every: Duration::from_millis(300),
-        rotations: 2,
+        rotations: 1,
     };
     let report = storm.blow().await;
     assert!(report.faults().is_empty(), "{report}");
-    // Each rotation ends with a change that must be refused and one that must run.
-    assert!(report.swapped >= 2 && report.refused >= 2, "{report}");
+    // A rotation ends with a change that must be refused and one that must run.
+    assert!(report.swapped >= 1 && report.refused >= 1, "{report}");
     assert!(report.generations >= 2, "{report}");
 }
 

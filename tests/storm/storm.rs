@@ -34,8 +34,8 @@ pub struct Storm {
     pub rotations: usize,
 }
 
-/// Growth that is taken for flat: a quarter, which comes and goes with how much runs at once. A chain that stays would add 2 MiB each time,
-/// and its images are counted one by one.
+/// How much of the memory of its first rotations a gateway may have when a storm is over and nothing runs. While it blows, memory comes and
+/// goes with how much runs at once. A chain that stays adds 2 MiB each time, and its images are counted one by one.
 const FLAT: f64 = 1.25;
 
 impl Storm {
@@ -144,10 +144,10 @@ impl Report {
     /// What must not have happened.
     pub fn faults(&self) -> Vec<String> {
         let mut faults = self.faults.clone();
-        let (first, last) = ends(&self.memory);
-        if last.max(self.after) as f64 > first as f64 * FLAT {
+        if self.after as f64 > ends(&self.memory).0 as f64 * FLAT {
             let series: Vec<_> = self.memory.iter().map(|it| mib(*it)).collect();
-            faults.push(format!("memory grew: {}", series.join(", ")));
+            let (series, after) = (series.join(", "), mib(self.after));
+            faults.push(format!("memory grew: {series}, {after} afterwards"));
         }
         faults
     }
