@@ -21,10 +21,11 @@ pub mod exchange;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 pub mod gateway;
-pub mod journal;
 pub mod metrics;
 pub mod policy;
 pub mod server;
-pub mod simulator;
 pub mod upstream;
-pub mod wire;
+
+pub use witgate_journal as journal;
+pub use witgate_simulator as simulator;
+pub use witgate_wire as wire;

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::wire::{Channel, Role, ToolCall};
+use crate::{Channel, Role, ToolCall};
 
 /// One text, where it lies.
 pub(super) struct Site<'v> {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use crate::wire::json::write_str;
+use crate::json::write_str;
 
 /// Where a text lies in the data of an event or an answer, or where it would lie.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use super::check;
 use super::request::Request;
 use super::walk::{Place, at_mut, walk};
-use crate::wire::Role;
-use crate::wire::json::{MAX_DEPTH, depth, parse};
+use crate::Role;
+use crate::json::{MAX_DEPTH, depth, parse};
 
 /// There is no such segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,6 +1,6 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 use super::*;
-use crate::wire::chat::chunk::Chunk;
+use crate::chat::chunk::Chunk;
 use std::borrow::Cow;
 
 const FINISH: &[u8] = br#"{"id":"chatcmpl-1","choices":[{"delta":{},"finish_reason":"stop","index":0}],"created":1775751421,"model":"m","system_fingerprint":"fp_4c","object":"chat.completion.chunk","usage":{"a":1},"time_info":{},"service_tier":"flex"}"#;

@@ -9,9 +9,9 @@ use serde::de::{
 use serde_json::value::RawValue;
 
 use super::keys::{CallKey, FunctionKey};
-use crate::wire::chat::chunk::{Chunk, Piece, PieceChannel};
-use crate::wire::chat::splice::Slot;
-use crate::wire::raw::{RawObject, Text, span_in, unescape};
+use crate::chat::chunk::{Chunk, Piece, PieceChannel};
+use crate::chat::splice::Slot;
+use crate::raw::{RawObject, Text, span_in, unescape};
 
 /// `tool_calls`.
 pub(super) struct Calls<'a, 'c> {

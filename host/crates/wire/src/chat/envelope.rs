@@ -6,9 +6,9 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::chunk::{NotAChunk, PieceChannel};
-use crate::wire::Usage;
-use crate::wire::json::write_str;
-use crate::wire::raw::{ObjectWriter, RawObject};
+use crate::Usage;
+use crate::json::write_str;
+use crate::raw::{ObjectWriter, RawObject};
 
 /// What an answer made here has for the upstream's fingerprint: the official client needs one.
 pub(super) const FINGERPRINT: &str = "fp_witgate";

@@ -1,6 +1,6 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 use super::*;
-use crate::wire::{Channel, ToolCall};
+use crate::{Channel, ToolCall};
 use proptest::prelude::*;
 
 fn request(body: &str) -> Request {

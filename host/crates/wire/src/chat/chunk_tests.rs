@@ -1,6 +1,6 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 use super::*;
-use crate::wire::chat::splice::set_texts;
+use crate::chat::splice::set_texts;
 use proptest::prelude::*;
 
 const ROLE: &str = r#"{"id":"chatcmpl-1","choices":[{"delta":{"role":"assistant"},"index":0}],"created":1775751421,"model":"gpt-oss-120b","system_fingerprint":"fp_4c26d27ac5dbffe28c72","object":"chat.completion.chunk"}"#;

@@ -11,9 +11,9 @@ use serde_json::{Map, Value};
 use super::check;
 use super::draft::Draft;
 use super::walk::walk;
-use crate::wire::json::{BadRequest, parse_object, write_str};
-use crate::wire::raw::{RawObject, span_in};
-use crate::wire::{Role, Segment, Tool};
+use crate::json::{BadRequest, parse_object, write_str};
+use crate::raw::{RawObject, span_in};
+use crate::{Role, Segment, Tool};
 
 /// A chat request. A clone shares everything.
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 use super::*;
-use crate::wire::chat::chunk::{Chunk, PieceChannel};
+use crate::chat::chunk::{Chunk, PieceChannel};
 
 const MIXED: &str = r#"{"id":"i","choices":[{"delta":{"role":"assistant","content":"hi\ud83d","tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"1"}},{"index":1,"id":"b","function":{"name":"g"}}]},"finish_reason":"tool_calls","index":4,"logprobs":{"x":1.50}},{"index":5,"delta":{"reasoning":"r"}}],"model":"m","usage":{"prompt_tokens":3},"time_info":{"t":0.10},"new":1e400}"#;
 

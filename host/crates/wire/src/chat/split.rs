@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::chunk::NotAChunk;
 use super::splice::Slot;
-use crate::wire::raw::{ObjectWriter, RawObject, span_in};
+use crate::raw::{ObjectWriter, RawObject, span_in};
 
 /// What is left of a chunk.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 
 use super::scan;
 use super::splice::Slot;
-use crate::wire::{Channel, Usage};
+use crate::{Channel, Usage};
 
 /// An event's data can't be read as a chunk: nobody knows what text is in it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

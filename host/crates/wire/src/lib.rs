@@ -6,13 +6,11 @@
 //! - [`sse`]: events out of bytes, and back;
 //! - [`json`]: a request body, read strictly;
 //! - [`raw`]: JSON objects whose values stay the bytes that they were;
-//! - [`chat`]: the chat-completions dialect;
-//! - [`error`]: the error body that every client reads.
+//! - [`chat`]: the chat-completions dialect.
 //!
 //! What must stay true: nothing here knows of policies or of HTTP.
 
 pub mod chat;
-pub mod error;
 pub mod json;
 pub mod raw;
 pub mod sse;

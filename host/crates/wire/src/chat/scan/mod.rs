@@ -19,7 +19,7 @@ use self::aside::{error, number, usage};
 use self::delta::Delta;
 use self::keys::{ChoiceKey, TopKey};
 use super::chunk::Chunk;
-use crate::wire::raw::{Text, span_in};
+use crate::raw::{Text, span_in};
 
 /// Reads `data` into an empty chunk.
 pub(super) fn scan<'a>(data: &'a str, chunk: &mut Chunk<'a>) -> Result<(), serde_json::Error> {

@@ -12,8 +12,8 @@ use smallvec::{SmallVec, smallvec};
 use super::chunk::{Chunk, NotAChunk, Piece, PieceChannel};
 use super::envelope::{DENIED, now, write_call, write_denial, write_identity, write_usage};
 use super::splice::{Slot, set_texts};
-use crate::wire::raw::{ObjectWriter, RawObject};
-use crate::wire::{Channel, ToolCall, Usage};
+use crate::raw::{ObjectWriter, RawObject};
+use crate::{Channel, ToolCall, Usage};
 
 /// One text of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]

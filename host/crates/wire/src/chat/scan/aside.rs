@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::wire::Usage;
-use crate::wire::chat::chunk::UpstreamError;
-use crate::wire::raw::{RawObject, unescape};
+use crate::Usage;
+use crate::chat::chunk::UpstreamError;
+use crate::raw::{RawObject, unescape};
 
 /// Counts that can't be read are 0: an answer isn't lost for them.
 pub(super) fn usage(value: &RawValue) -> Option<Usage> {

@@ -4,8 +4,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::wire::Role;
-use crate::wire::json::{BadRequest, kind};
+use crate::Role;
+use crate::json::{BadRequest, kind};
 
 type Checked = Result<(), BadRequest>;
 

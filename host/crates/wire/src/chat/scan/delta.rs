@@ -7,9 +7,9 @@ use serde_json::value::RawValue;
 
 use super::calls::{Calls, OldCall};
 use super::keys::DeltaKey;
-use crate::wire::chat::chunk::{Chunk, Piece, PieceChannel};
-use crate::wire::chat::splice::Slot;
-use crate::wire::raw::{RawObject, span_in, unescape};
+use crate::chat::chunk::{Chunk, Piece, PieceChannel};
+use crate::chat::splice::Slot;
+use crate::raw::{RawObject, span_in, unescape};
 
 pub(super) struct Delta<'a, 'c> {
     pub(super) data: &'a str,
