@@ -132,7 +132,7 @@ impl Log {
     pub(super) fn close(self) {
         let Log { conn, place, .. } = self;
         if let Err((_, error)) = conn.close() {
-            tracing::warn!(journal = %place.path().display(), %error, "the journal's file didn't close cleanly");
+            tracing::warn!(target: "witgate::journal::log", journal = %place.path().display(), %error, "the journal's file didn't close cleanly");
         }
     }
 

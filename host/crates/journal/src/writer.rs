@@ -14,6 +14,9 @@ use tokio::time::{Instant, sleep_until};
 use super::log::Log;
 use super::{Entry, JournalError, Options, Shared};
 
+/// Operators filter by this name: it stays, wherever the code lies.
+const LOG: &str = "witgate::journal::writer";
+
 /// Entries that one commit takes at most.
 pub(super) const BATCH: usize = 256;
 
@@ -247,6 +250,7 @@ impl Writer {
             && removed.count > 0
         {
             tracing::info!(
+                target: LOG,
                 removed = removed.count,
                 days,
                 "the journal's retention removed entries"
@@ -282,7 +286,7 @@ impl Writer {
             // The triggers are part of what was asked for.
             Ok(()) if self.immutable.is_some() => {
                 if self.probe.take().is_some() {
-                    tracing::info!("the journal can be written again");
+                    tracing::info!(target: LOG, "the journal can be written again");
                     self.shared.health.send_replace(None);
                 }
             }
@@ -290,7 +294,7 @@ impl Writer {
             Err(error) => {
                 self.shared.failures.fetch_add(1, Relaxed);
                 if self.probe.is_none() {
-                    tracing::error!(%error, "the journal fails; it is tried again every second");
+                    tracing::error!(target: LOG, %error, "the journal fails; it is tried again every second");
                 }
                 self.probe = Some(Instant::now() + PROBE);
                 self.shared.health.send_replace(Some(error.clone()));
