@@ -4,9 +4,9 @@
 
 use bytes::Bytes;
 use witgate::wire::chat::Request;
-use witgate::wire::chat::answer::Answer;
-use witgate::wire::chat::chunk::{Chunk, needs_parse};
-use witgate::wire::chat::splice::set_texts;
+use witgate::wire::choices::chunk::{Chunk, needs_parse};
+use witgate::wire::choices::splice::set_texts;
+use witgate::wire::choices::whole::WholeAnswer;
 use witgate::wire::sse::{DEFAULT_CAP, Framer};
 
 const CHUNK: &str = r#"{"id":"chatcmpl-7ac0d3d1-3082-4b14-969b-60a6c35699d8","choices":[{"delta":{"content":" a few tokens of text"},"index":0}],"created":1795254326,"model":"gpt-oss-120b","system_fingerprint":"fp_663064ddffdf41dfefb3","object":"chat.completion.chunk"}"#;

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
+use super::passages::StageId;
 use super::stages::Stages;
 use crate::gateway::Live;
 use crate::policy::types::Denial;
@@ -95,8 +96,8 @@ pub(super) fn denied(stage: &str, denial: &Denial) -> ApiError {
 }
 
 /// What a stage's failure looks like under `on_error: deny`.
-pub(super) fn failed(stages: &Stages, index: usize) -> ApiError {
-    let (stage, class) = stages.failure(index);
+pub(super) fn failed(stages: &Stages, stage: StageId) -> ApiError {
+    let (stage, class) = stages.failure(stage);
     let message = format!(
         "The policy `{stage}` failed ({class}), and this gateway doesn't go on without it."
     );

@@ -1,17 +1,19 @@
 //! The exchange: one request and its answer, from first byte to last. Here wire and policy meet, and nowhere else.
 //!
 //! - [`run`] is the story, in the order of the contract: request, targets, answer, completion.
-//! - [`answer`] takes text through the stages, with holding back and replacing; [`stream`] and [`whole`] are its two wires, and
+//! - [`passages`] takes text through the stages, with holding back and replacing; [`stream`] and [`whole`] are its two wires, and
 //!   [`respond`] the answer that a stage gives itself.
 //! - [`stages`] asks the stages, and [`part`] keeps what is each one's own: its instance, and what it did; [`request`] is what they
 //!   see of the request.
 //! - [`sending`] is a stream's client side; [`driver`] is how an exchange lives in its response, and outlives it.
 //! - [`sample`] runs the exchanges that a policy ships beside itself, before it serves.
 
-mod answer;
 mod driver;
+#[cfg(any(test, fuzzing))]
+mod fuzz;
 mod heads;
 mod part;
+mod passages;
 mod request;
 mod respond;
 mod run;
@@ -22,7 +24,7 @@ mod stream;
 mod whole;
 
 #[cfg(any(test, fuzzing))]
-pub(crate) use answer::hold_back;
+pub(crate) use {fuzz::answer, passages::fuzz::hold_back};
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::answer::Fault;
+use super::passages::{Aborted, StageFailure, StageId};
 use super::request::Asked;
 use crate::config::OnError;
 use crate::gateway::Pin;
@@ -12,6 +12,7 @@ use crate::policy::{Class, Failure, Instance, Refused, Stage, Trial};
 
 /// One stage, in this exchange.
 pub(super) struct Part {
+    pub(super) id: StageId,
     pub(super) stage: Arc<Stage>,
     pub(super) instance: Option<Instance>,
     /// What its breaker let in, and is told of a failure.
@@ -42,8 +43,9 @@ pub(super) enum Standing {
 
 impl Part {
     /// Of an exchange that has not reached it.
-    pub(super) fn new(stage: &Arc<Stage>) -> Self {
+    pub(super) fn new(index: usize, stage: &Arc<Stage>) -> Self {
         Part {
+            id: StageId(index),
             stage: stage.clone(),
             instance: None,
             trial: None,
@@ -187,14 +189,18 @@ impl Part {
         hook: Hook,
         failure: &Failure,
         tags: &mut Vec<(String, String)>,
-    ) -> Fault {
+    ) -> StageFailure {
         self.collect(tags);
         self.count_failure(hook, failure);
         let (stage, class) = (&self.stage, failure.class);
-        let (then, standing, fault) = match (stage.is_shadow(), stage.on_error()) {
-            (true, _) => ("shadow", Standing::Failed(class), Fault::Skip),
-            (false, OnError::Skip) => ("skip", Standing::Skipped(class), Fault::Skip),
-            (false, OnError::Deny) => ("deny", Standing::Failed(class), Fault::End(usize::MAX)),
+        let (then, standing, effect) = match (stage.is_shadow(), stage.on_error()) {
+            (true, _) => ("shadow", Standing::Failed(class), StageFailure::Skip),
+            (false, OnError::Skip) => ("skip", Standing::Skipped(class), StageFailure::Skip),
+            (false, OnError::Deny) => (
+                "deny",
+                Standing::Failed(class),
+                StageFailure::Abort(Aborted(self.id)),
+            ),
         };
         tracing::warn!(
             stage = %stage.id(), hook = hook.as_str(), %class, then,
@@ -203,7 +209,7 @@ impl Part {
         self.instance = None;
         self.failure.get_or_insert_with(|| (hook, failure.clone()));
         self.standing = standing;
-        fault
+        effect
     }
 }
 

@@ -9,7 +9,7 @@ use crate::policy::types::{self, Segment, Target, Tool};
 use crate::policy::{Draft, RequestView};
 use crate::upstream::Targets;
 use crate::wire::chat;
-use crate::wire::{Channel, Role};
+use crate::wire::{Channel, Role, ToolCall};
 
 /// What never changes in an exchange.
 pub(super) struct Facts {
@@ -89,7 +89,7 @@ impl RequestView for Asked {
             .map(|segment| Segment {
                 message: segment.message,
                 role: role(segment.role),
-                channel: channel(segment.channel),
+                channel: channel(&segment.channel),
                 text: segment.text.into(),
             })
             .collect()
@@ -224,15 +224,28 @@ pub(super) fn role(role: Role) -> types::Role {
     }
 }
 
-pub(super) fn channel(channel: Channel) -> types::Channel {
+pub(super) fn channel(channel: &Channel<'_>) -> types::Channel {
     match channel {
         Channel::Content => types::Channel::Content,
         Channel::Reasoning => types::Channel::Reasoning,
         Channel::Refusal => types::Channel::Refusal,
         Channel::ToolArguments(call) => types::Channel::ToolArguments(types::ToolCall {
             index: call.index,
-            id: call.id,
-            name: call.name,
+            id: call.id().into(),
+            name: call.name().into(),
         }),
+    }
+}
+
+pub(super) fn neutral(channel: &types::Channel) -> Channel<'static> {
+    match channel {
+        types::Channel::Content => Channel::Content,
+        types::Channel::Reasoning => Channel::Reasoning,
+        types::Channel::Refusal => Channel::Refusal,
+        types::Channel::ToolArguments(call) => Channel::ToolArguments(ToolCall::new(
+            call.index,
+            call.id.clone(),
+            call.name.clone(),
+        )),
     }
 }

@@ -5,29 +5,28 @@ use std::borrow::Cow;
 use bytes::{Bytes, BytesMut};
 use smallvec::SmallVec;
 
-use super::answer::{Answer, Delta, Fault, Lane, Out};
-use super::stages::Stages;
+use super::passages::{Aborted, AnswerStages, Delta, Output, Passages, StageId};
+use super::request::neutral;
 use crate::policy::types::{self, Denial};
-use crate::wire::chat::answer::Answer as Body;
-use crate::wire::chat::chunk::PieceChannel;
-use crate::wire::chat::envelope::Envelope;
-use crate::wire::{Channel, ToolCall, Usage, sse};
+use crate::wire::choices::envelope::Envelope;
+use crate::wire::choices::whole::WholeAnswer as Body;
+use crate::wire::{Channel, ChannelKey, Usage, sse};
 
 /// What came out of the other stages.
 pub(super) struct Composed {
     /// In order: text with the channel that it belongs to.
-    texts: Vec<(u32, Channel, String)>,
+    texts: Vec<(u32, Channel<'static>, String)>,
     choices: SmallVec<[u32; 1]>,
-    denied: SmallVec<[(u32, usize, Denial); 1]>,
+    denied: SmallVec<[(u32, StageId, Denial); 1]>,
     pub(super) deltas: u64,
 }
 
 /// Takes the deltas through every other stage.
-pub(super) async fn compose(
-    stages: &mut Stages,
+pub(super) async fn compose<S: AnswerStages>(
+    stages: &mut S,
     deltas: &[types::Delta],
-) -> Result<Composed, Fault> {
-    let mut answer = Answer::new();
+) -> Result<Composed, Aborted> {
+    let mut answer = Passages::<S::Passage>::new();
     let mut outs = Vec::new();
     let mut choices: SmallVec<[u32; 1]> = deltas.iter().map(|delta| delta.choice).collect();
     choices.sort_unstable();
@@ -38,13 +37,11 @@ pub(super) async fn compose(
     for delta in deltas {
         let going = Delta {
             choice: delta.choice,
-            lane: super::whole::lane(&neutral(&delta.channel)),
+            channel: &neutral(&delta.channel),
             place: None,
             text: Cow::Borrowed(&delta.text),
         };
-        answer
-            .push(stages, going, || delta.channel.clone(), &mut outs)
-            .await?;
+        answer.push(stages, going, &mut outs).await?;
     }
     for choice in &choices {
         let calls = deltas.iter().any(|delta| {
@@ -58,23 +55,29 @@ pub(super) async fn compose(
         texts: Vec::new(),
         choices,
         denied: SmallVec::new(),
-        deltas: answer.deltas,
+        deltas: answer.deltas(),
     };
     for out in outs {
         match out {
-            Out::Added { choice, lane, text } => {
-                let channel = of_lane(deltas, choice, lane);
+            Output::Added {
+                choice,
+                channel,
+                text,
+            } => {
+                let channel = as_named(deltas, choice, channel);
                 composed.texts.push((choice, channel, text));
             }
-            Out::Denied {
+            Output::Denied {
                 choice,
                 stage,
                 denial,
             } => {
-                stages.denied(stage, &denial);
+                stages.denied(stage, choice, &denial);
                 composed.denied.push((choice, stage, denial));
             }
-            Out::AsCame(_) | Out::Changed(..) => unreachable!("no delta of a response has a place"),
+            Output::AsCame(_) | Output::Changed(..) => {
+                unreachable!("no delta of a response has a place")
+            }
         }
     }
     Ok(composed)
@@ -104,14 +107,14 @@ impl Composed {
     }
 
     fn calls(&self, choice: u32) -> bool {
-        let mine = |(of, channel, _): &&(u32, Channel, String)| {
+        let mine = |(of, channel, _): &&(u32, Channel<'static>, String)| {
             *of == choice && matches!(channel, Channel::ToolArguments(_))
         };
         self.texts.iter().any(|text| mine(&text))
     }
 
     /// As a completion.
-    pub(super) fn whole(self, id: &str, model: &str, stages: &Stages) -> Bytes {
+    pub(super) fn whole(self, id: &str, model: &str, stages: &impl AnswerStages) -> Bytes {
         let mut texts = self.texts;
         // A choice without any text is still a choice.
         for choice in &self.choices {
@@ -125,13 +128,13 @@ impl Composed {
         }
         let mut body = Body::parse(body).expect("it was just written");
         for (choice, stage, denial) in &self.denied {
-            body.deny_choice(*choice, stages.id(*stage), &denial.code, &denial.message);
+            body.deny_choice(*choice, stages.name(*stage), &denial.code, &denial.message);
         }
         body.to_bytes()
     }
 
     /// As a stream: a role for each choice, the texts, a finish for each, and the end.
-    pub(super) fn stream(self, id: &str, model: &str, stages: &Stages) -> Bytes {
+    pub(super) fn stream(self, id: &str, model: &str, stages: &impl AnswerStages) -> Bytes {
         let envelope = Envelope::fresh(id, model);
         let mut out = BytesMut::new();
         let mut put = |data: Vec<u8>| out.extend_from_slice(&sse::event(&data));
@@ -146,11 +149,9 @@ impl Composed {
             };
             let continues = call.is_some_and(|call| opened.contains(&call));
             opened.extend(call.filter(|_| !continues));
-            let channel = match continues {
-                true => PieceChannel::continuing(channel),
-                false => PieceChannel::opening(channel),
-            };
-            put(envelope.text_chunk(*choice, &channel, text));
+            let continuing = Channel::from(channel.key());
+            let channel = if continues { &continuing } else { channel };
+            put(envelope.text_chunk(*choice, channel, text));
         }
         let last = self.choices.len() - 1;
         for (at, choice) in self.choices.iter().enumerate() {
@@ -159,7 +160,7 @@ impl Composed {
                 Some((_, stage, denial)) => {
                     put(envelope.denied_chunk(
                         *choice,
-                        stages.id(*stage),
+                        stages.name(*stage),
                         &denial.code,
                         &denial.message,
                     ));
@@ -175,25 +176,12 @@ impl Composed {
 }
 
 /// The channel as the policy named it.
-fn of_lane(deltas: &[types::Delta], choice: u32, lane: Lane) -> Channel {
+fn as_named(deltas: &[types::Delta], choice: u32, key: ChannelKey) -> Channel<'static> {
     let mut channels = deltas
         .iter()
         .filter(|delta| delta.choice == choice)
         .map(|delta| neutral(&delta.channel));
     channels
-        .find(|channel| super::whole::lane(channel) == lane)
+        .find(|channel| channel.key() == key)
         .unwrap_or(Channel::Content)
-}
-
-fn neutral(channel: &types::Channel) -> Channel {
-    match channel {
-        types::Channel::Content => Channel::Content,
-        types::Channel::Reasoning => Channel::Reasoning,
-        types::Channel::Refusal => Channel::Refusal,
-        types::Channel::ToolArguments(call) => Channel::ToolArguments(ToolCall {
-            index: call.index,
-            id: call.id.clone(),
-            name: call.name.clone(),
-        }),
-    }
 }

@@ -11,10 +11,11 @@ use tokio::time::Instant;
 
 use super::driver::{Gone, Out};
 use super::heads::{self, BY_POLICY};
+use super::passages::{Aborted, AnswerStages as _};
 use super::request::Asked;
 use super::respond;
 use super::sending::{HEAD_WAIT, Next, Sending};
-use super::stages::{Judged, Stages};
+use super::stages::{Judged, Passage, Stages};
 use super::stream::{Broken, Streamer};
 use super::whole;
 use crate::gateway::Live;
@@ -24,8 +25,8 @@ use crate::policy::types::{Delta, Ending, Usage};
 use crate::server::{ApiError, Permit};
 use crate::upstream::{Answer, AnswerBody, BodyError, Candidate, Failure, WHOLE_BODY_CAP};
 use crate::wire;
-use crate::wire::chat::answer::Answer as Body;
-use crate::wire::chat::chunk::Chunk;
+use crate::wire::choices::chunk::Chunk;
+use crate::wire::choices::whole::WholeAnswer as Body;
 use crate::wire::sse::{DONE, Framer};
 
 /// How long a whole answer may take to be read, once it began.
@@ -228,8 +229,7 @@ impl Exchange {
         };
         let passed = match passed {
             Ok(passed) => passed,
-            Err(fault) => {
-                let stage = fault.stage();
+            Err(Aborted(stage)) => {
                 self.refuse(out, heads::failed(&self.stages, stage), told);
                 return Ok(Ending::Faulted);
             }
@@ -350,7 +350,7 @@ impl Exchange {
             .map(|(_, finish)| finish.clone())
             .collect();
         told.first_delta = seen.first_delta;
-        told.deltas += streamer.answer.deltas;
+        told.deltas += streamer.answer.deltas();
         if let Some(model) = &seen.model {
             told.model = Some(model.clone());
         }
@@ -362,7 +362,7 @@ impl Exchange {
     async fn pump(
         &mut self,
         sending: &mut Sending<'_>,
-        streamer: &mut Streamer,
+        streamer: &mut Streamer<Passage>,
         mut body: AnswerBody,
         told: &mut Told,
         choices: usize,
@@ -407,7 +407,7 @@ impl Exchange {
                 }
                 return self.cut(sending, told, error, Ending::Faulted).await;
             }
-            let all_denied = streamer.answer.any_denied() && streamer.answer.denied() >= choices;
+            let all_denied = !streamer.denied().is_empty() && streamer.denied().len() >= choices;
             if all_denied && !sending.began() {
                 self.refuse(sending.out, self.denied_by_all(), told);
                 return Ok(Ending::Denied);
@@ -452,7 +452,7 @@ impl Exchange {
     async fn over(
         &mut self,
         sending: &mut Sending<'_>,
-        streamer: &mut Streamer,
+        streamer: &mut Streamer<Passage>,
         told: &Told,
         choices: usize,
     ) -> Result<Ending, Gone> {
@@ -513,8 +513,7 @@ impl Exchange {
         let composed = respond::compose(&mut self.stages, &deltas).await;
         let composed = match composed {
             Ok(composed) => composed,
-            Err(fault) => {
-                let stage = fault.stage();
+            Err(Aborted(stage)) => {
                 self.refuse(out, heads::failed(&self.stages, stage), told);
                 return Ok(Ending::Faulted);
             }

@@ -4,13 +4,14 @@
 
 use std::sync::Arc;
 
-use super::answer::{self, Fault, HoldLimits};
 use super::part::{Part, Standing, drained};
-use super::request::Asked;
+use super::passages::{Aborted, AnswerStages, HoldLimits, StageFailure, StageId};
+use super::request::{Asked, channel as translated};
 use crate::gateway::Pin;
 use crate::metrics::Hook;
-use crate::policy::types::{Account, Channel, Denial, Edit, Hooks};
+use crate::policy::types::{Account, Denial, Edit, Hooks};
 use crate::policy::{self, Class, Failure, Outcome, Requested, Stage};
+use crate::wire::Channel;
 
 /// Every stage of the chain, in this exchange.
 pub(super) struct Stages {
@@ -36,17 +37,21 @@ pub(super) enum Judged {
     /// Send this upstream.
     Proceed(Arc<Asked>),
     /// That stage, by index, denied.
-    Deny(usize, Denial),
+    Deny(StageId, Denial),
     /// A stage answers in the model's place.
     Respond(Vec<crate::policy::types::Delta>),
     /// That stage failed, and its `on_error` is deny.
-    Failed(usize),
+    Failed(StageId),
 }
 
 impl Stages {
     pub(super) fn new(stages: &[Arc<Stage>], pin: Pin, request: Arc<Asked>) -> Self {
         Stages {
-            parts: stages.iter().map(Part::new).collect(),
+            parts: stages
+                .iter()
+                .enumerate()
+                .map(|(index, stage)| Part::new(index, stage))
+                .collect(),
             order: Vec::new(),
             enforcing: false,
             request,
@@ -80,8 +85,8 @@ impl Stages {
             let Requested { verdict, request } = match requested {
                 Ok(requested) => requested,
                 Err((hook, failure)) => match part.failed(hook, &failure, &mut self.tags) {
-                    Fault::Skip => continue,
-                    Fault::End(_) => return Judged::Failed(index),
+                    StageFailure::Skip => continue,
+                    StageFailure::Abort(Aborted(stage)) => return Judged::Failed(stage),
                 },
             };
             part.collect(&mut self.tags);
@@ -103,7 +108,7 @@ impl Stages {
                     said.verdict(Counted::Deny);
                     part.denied(denial.clone());
                     if !shadow {
-                        return Judged::Deny(index, denial);
+                        return Judged::Deny(part.id, denial);
                     }
                 }
                 Verdict::Respond(deltas) => {
@@ -148,35 +153,25 @@ impl Stages {
         !self.order.is_empty()
     }
 
-    /// Whether any stage that sees the answer may change it: one that is not in shadow.
-    pub(super) fn may_change_answer(&self) -> bool {
-        self.enforcing
-    }
-
     /// Whether any stage wants to hear how it ended.
     pub(super) fn wants_completion(&self) -> bool {
         self.parts.iter().any(|part| part.wants(Hooks::ON_COMPLETE))
     }
 
-    /// A stage denied a choice.
-    pub(super) fn denied(&mut self, index: usize, denial: &Denial) {
-        self.parts[index].denied(denial.clone());
-    }
-
     /// Who denied, and why, when a denial is why the exchange ends: the last stage in the order of answers that did. Never one in
     /// shadow.
-    pub(super) fn last_denial(&self) -> Option<(usize, &Denial)> {
+    pub(super) fn last_denial(&self) -> Option<(StageId, &Denial)> {
         let mut order = self.order.iter().rev();
         order.find_map(|index| {
             let part = &self.parts[*index];
             let denial = part.denial.as_ref().filter(|_| !part.stage.is_shadow())?;
-            Some((*index, denial))
+            Some((part.id, denial))
         })
     }
 
     /// The stage's id and, where it failed, the class.
-    pub(super) fn failure(&self, index: usize) -> (&str, Class) {
-        let part = &self.parts[index];
+    pub(super) fn failure(&self, stage: StageId) -> (&str, Class) {
+        let part = &self.parts[stage.0];
         let class = match part.standing {
             Standing::Failed(class) | Standing::Skipped(class) => class,
             _ => Class::Host,
@@ -185,13 +180,13 @@ impl Stages {
     }
 
     /// The first call of that stage that failed, and how.
-    pub(super) fn first_failure(&self, index: usize) -> Option<&(Hook, Failure)> {
-        self.parts[index].failure.as_ref()
+    pub(super) fn first_failure(&self, stage: StageId) -> Option<&(Hook, Failure)> {
+        self.parts[stage.0].failure.as_ref()
     }
 
     /// A stage's id.
-    pub(super) fn id(&self, index: usize) -> &Arc<str> {
-        self.parts[index].stage.id()
+    pub(super) fn id(&self, stage: StageId) -> &Arc<str> {
+        self.parts[stage.0].stage.id()
     }
 
     /// The value of `x-witgate-policies`: stage and verdict, in order. Empty without stages.
@@ -264,24 +259,29 @@ impl Stages {
             part.instance = None;
         }
     }
-
-    fn fault(&mut self, index: usize, hook: Hook, failure: &Failure) -> Fault {
-        match self.parts[index].failed(hook, failure, &mut self.tags) {
-            Fault::Skip => Fault::Skip,
-            Fault::End(_) => Fault::End(index),
-        }
-    }
 }
 
-impl answer::Stages for Stages {
+impl AnswerStages for Stages {
     type Passage = Passage;
 
     fn count(&self) -> usize {
         self.order.len()
     }
 
-    fn index(&self, at: usize) -> usize {
-        self.order[at]
+    fn may_change_answer(&self) -> bool {
+        self.enforcing
+    }
+
+    fn stage(&self, at: usize) -> StageId {
+        StageId(self.order[at])
+    }
+
+    fn name(&self, stage: StageId) -> &str {
+        self.id(stage)
+    }
+
+    fn denied(&mut self, stage: StageId, _choice: u32, denial: &Denial) {
+        self.parts[stage.0].denied(denial.clone());
     }
 
     fn hold_limits(&self, at: usize) -> HoldLimits {
@@ -296,8 +296,8 @@ impl answer::Stages for Stages {
         &mut self,
         at: usize,
         choice: u32,
-        channel: &Channel,
-    ) -> Result<Option<Passage>, Fault> {
+        channel: &Channel<'_>,
+    ) -> Result<Option<Passage>, StageFailure> {
         let index = self.order[at];
         let part = &mut self.parts[index];
         if part.is_off() || part.ended.contains(&choice) {
@@ -305,21 +305,26 @@ impl answer::Stages for Stages {
         }
         let opened = match part.called(&self.pin, &self.request).await {
             Ok(instance) => {
-                let opened = instance.on_answer(choice, channel).await;
+                let opened = instance.on_answer(choice, &translated(channel)).await;
                 opened.map_err(|failure| (Hook::OnAnswer, failure))
             }
             Err(failure) => Err((Hook::New, failure)),
         };
         match opened {
             Ok(guest) => Ok(guest.map(|guest| Passage { choice, guest })),
-            Err((hook, failure)) => Err(self.fault(index, hook, &failure)),
+            Err((hook, failure)) => Err(self.parts[index].failed(hook, &failure, &mut self.tags)),
         }
     }
 
-    async fn on_delta(&mut self, at: usize, passage: &Passage, text: &str) -> Result<Edit, Fault> {
+    async fn on_delta(
+        &mut self,
+        at: usize,
+        passage: &Passage,
+        text: &str,
+    ) -> Result<Edit, StageFailure> {
         let index = self.order[at];
         if self.pin.is_expired() {
-            return Err(self.fault(index, Hook::OnDelta, &drained()));
+            return Err(self.parts[index].failed(Hook::OnDelta, &drained(), &mut self.tags));
         }
         let part = &mut self.parts[index];
         let Some(instance) = part.instance_of(passage.choice) else {
@@ -327,14 +332,19 @@ impl answer::Stages for Stages {
         };
         match instance.on_delta(&passage.guest, text).await {
             Ok(edit) => Ok(part.edit(passage.choice, edit)),
-            Err(failure) => Err(self.fault(index, Hook::OnDelta, &failure)),
+            Err(failure) => Err(self.parts[index].failed(Hook::OnDelta, &failure, &mut self.tags)),
         }
     }
 
-    async fn on_end(&mut self, at: usize, passage: Passage, finish: &str) -> Result<Edit, Fault> {
+    async fn on_end(
+        &mut self,
+        at: usize,
+        passage: Passage,
+        finish: &str,
+    ) -> Result<Edit, StageFailure> {
         let index = self.order[at];
         if self.pin.is_expired() {
-            return Err(self.fault(index, Hook::OnEnd, &drained()));
+            return Err(self.parts[index].failed(Hook::OnEnd, &drained(), &mut self.tags));
         }
         let part = &mut self.parts[index];
         let Some(instance) = part.instance_of(passage.choice) else {
@@ -342,18 +352,18 @@ impl answer::Stages for Stages {
         };
         match instance.on_end(passage.guest, finish).await {
             Ok(edit) => Ok(part.edit(passage.choice, edit)),
-            Err(failure) => Err(self.fault(index, Hook::OnEnd, &failure)),
+            Err(failure) => Err(self.parts[index].failed(Hook::OnEnd, &failure, &mut self.tags)),
         }
     }
 
-    fn held_too_much(&mut self, at: usize, why: String) -> Fault {
+    fn held_too_much(&mut self, at: usize, why: String) -> StageFailure {
         let failure = Failure::new(Class::Output, why);
-        self.fault(self.order[at], Hook::OnDelta, &failure)
+        self.parts[self.order[at]].failed(Hook::OnDelta, &failure, &mut self.tags)
     }
 
-    fn broke_arguments(&mut self, at: usize) -> Fault {
+    fn broke_arguments(&mut self, at: usize) -> StageFailure {
         let what = "its edits made a tool call's arguments something that is no JSON";
         let failure = Failure::new(Class::Output, what);
-        self.fault(self.order[at], Hook::OnEnd, &failure)
+        self.parts[self.order[at]].failed(Hook::OnEnd, &failure, &mut self.tags)
     }
 }

@@ -9,22 +9,19 @@ use bytes::Bytes;
 use smallvec::{SmallVec, smallvec};
 use tokio::time::Instant;
 
-use super::answer::{Answer, Delta, Fault, Lane, Out, Place};
-use super::request::channel;
-use super::stages::{Passage, Stages};
-use crate::policy::types;
-use crate::wire::chat::chunk::{Chunk, NotAChunk, Piece, PieceChannel, needs_parse};
-use crate::wire::chat::envelope::Envelope;
-use crate::wire::chat::splice::set_texts;
-use crate::wire::chat::split::{Rest, only, without, without_any_choice, without_choices};
+use super::passages::{Aborted, AnswerStages, Delta, Output, Passages, StageId, TextRef};
+use crate::wire::choices::chunk::{Chunk, NotAChunk, Piece, needs_parse};
+use crate::wire::choices::envelope::Envelope;
+use crate::wire::choices::splice::set_texts;
+use crate::wire::choices::split::{Rest, only, without, without_any_choice, without_choices};
 use crate::wire::sse::{self, DEFAULT_CAP, Event, Framer, TooLong};
-use crate::wire::{self, Usage};
+use crate::wire::{ChannelKey, Usage};
 
 /// Why a stream ends before its end.
 #[derive(Debug)]
 pub(super) enum Broken {
     /// That stage failed, and its `on_error` is deny.
-    Stage(usize),
+    Stage(StageId),
     /// The upstream said so itself, in an event that has been passed on.
     Said,
     /// The upstream sent what can't be read.
@@ -45,14 +42,15 @@ pub(super) struct Seen {
 }
 
 /// One streamed answer on its way to the client.
-pub(super) struct Streamer {
-    pub(super) answer: Answer<Passage>,
+pub(super) struct Streamer<P> {
+    pub(super) answer: Passages<P>,
+    denied: SmallVec<[u32; 1]>,
     pub(super) seen: Seen,
     framer: Framer,
     envelope: Option<Envelope>,
     carriers: SmallVec<[Carrier; 2]>,
     chunks: u64,
-    outs: Vec<Out>,
+    outs: Vec<Output>,
     ready: Vec<Bytes>,
 }
 
@@ -89,7 +87,7 @@ impl Carrier {
         }
     }
 
-    fn has(&self, place: Place) -> bool {
+    fn has(&self, place: TextRef) -> bool {
         self.chunk == place.chunk
             && (self.first..self.first + self.fates.len() as u32).contains(&place.piece)
     }
@@ -99,11 +97,12 @@ impl Carrier {
     }
 }
 
-impl Streamer {
+impl<P: Send> Streamer<P> {
     /// `envelope`: what new chunks look like, where no upstream shows it.
     pub(super) fn new(envelope: Option<Envelope>) -> Self {
         Streamer {
-            answer: Answer::new(),
+            answer: Passages::new(),
+            denied: SmallVec::new(),
             seen: Seen::default(),
             framer: Framer::new(DEFAULT_CAP),
             envelope,
@@ -114,8 +113,22 @@ impl Streamer {
         }
     }
 
+    /// When held text expires, if nothing comes to free it.
+    pub(super) fn expiry(&self) -> Option<Instant> {
+        self.answer.expiry()
+    }
+
+    /// The choices that were denied.
+    pub(super) fn denied(&self) -> &[u32] {
+        &self.denied
+    }
+
     /// Takes what was read from the upstream; what may go out is in [`take`](Streamer::take) then, also after an error.
-    pub(super) async fn read(&mut self, stages: &mut Stages, bytes: Bytes) -> Result<(), Broken> {
+    pub(super) async fn read<S: AnswerStages<Passage = P>>(
+        &mut self,
+        stages: &mut S,
+        bytes: Bytes,
+    ) -> Result<(), Broken> {
         self.framer.push(bytes);
         while let Some(event) = self.framer.next().map_err(Broken::TooLong)? {
             self.event(stages, event).await?;
@@ -139,7 +152,10 @@ impl Streamer {
     }
 
     /// Held text is late: its stages have failed.
-    pub(super) async fn expire(&mut self, stages: &mut Stages) -> Result<(), Broken> {
+    pub(super) async fn expire<S: AnswerStages<Passage = P>>(
+        &mut self,
+        stages: &mut S,
+    ) -> Result<(), Broken> {
         let fault = self
             .answer
             .expire(stages, Instant::now(), &mut self.outs)
@@ -148,7 +164,10 @@ impl Streamer {
     }
 
     /// The upstream's bytes are over. What came without its end goes the way of all events, as if its end had come.
-    pub(super) async fn end(&mut self, stages: &mut Stages) -> Result<(), Broken> {
+    pub(super) async fn end<S: AnswerStages<Passage = P>>(
+        &mut self,
+        stages: &mut S,
+    ) -> Result<(), Broken> {
         let Some(rest) = self.framer.finish() else {
             return Ok(());
         };
@@ -166,14 +185,18 @@ impl Streamer {
 
     /// Whether the upstream's bytes may end here: it said so, or every one of so many choices has finished or was denied.
     pub(super) fn is_complete(&self, choices: usize) -> bool {
-        let mut ended = self.answer.denied_choices();
+        let mut ended = self.denied.clone();
         ended.extend(self.seen.finishes.iter().map(|(choice, _)| *choice));
         ended.sort_unstable();
         ended.dedup();
         self.seen.done || ended.len() >= choices && self.carriers.is_empty()
     }
 
-    async fn event(&mut self, stages: &mut Stages, event: Event) -> Result<(), Broken> {
+    async fn event<S: AnswerStages<Passage = P>>(
+        &mut self,
+        stages: &mut S,
+        event: Event,
+    ) -> Result<(), Broken> {
         // An event without data says nothing.
         let Some(data) = event.data.clone().filter(|data| !data.is_empty()) else {
             match self.carriers.last_mut() {
@@ -190,19 +213,19 @@ impl Streamer {
             return Ok(());
         }
         if !stages.may_change_answer() {
-            if stages.sees_answer() {
+            if stages.count() > 0 {
                 self.show(stages, &data).await;
             }
             return self.pass(event, &data);
         }
-        if self.answer.any_denied() {
+        if !self.denied.is_empty() {
             return self.remaining(stages, &data).await;
         }
         self.chunk(stages, event, data).await
     }
 
     /// All who look are in shadow: they are shown what can be read, and whatever they say, nothing comes of it.
-    async fn show(&mut self, stages: &mut Stages, data: &Bytes) {
+    async fn show<S: AnswerStages<Passage = P>>(&mut self, stages: &mut S, data: &Bytes) {
         let Ok(chunk) = Chunk::parse(data) else {
             return;
         };
@@ -229,10 +252,14 @@ impl Streamer {
     }
 
     /// Some choice was denied: nothing of it goes on.
-    async fn remaining(&mut self, stages: &mut Stages, data: &Bytes) -> Result<(), Broken> {
+    async fn remaining<S: AnswerStages<Passage = P>>(
+        &mut self,
+        stages: &mut S,
+        data: &Bytes,
+    ) -> Result<(), Broken> {
         let chunk = Chunk::parse(data).map_err(Broken::NotAChunk)?;
         self.note(&chunk);
-        let denied = self.answer.denied_choices();
+        let denied = self.denied.clone();
         let data = match without_choices(data, &denied).map_err(Broken::NotAChunk)? {
             Rest::Nothing => return Ok(()),
             Rest::Usage(data) => {
@@ -253,9 +280,9 @@ impl Streamer {
         self.chunk(stages, event, data).await
     }
 
-    async fn chunk(
+    async fn chunk<S: AnswerStages<Passage = P>>(
         &mut self,
-        stages: &mut Stages,
+        stages: &mut S,
         event: Event,
         data: Bytes,
     ) -> Result<(), Broken> {
@@ -279,7 +306,7 @@ impl Streamer {
         let number = self.chunks;
         let fault = self.texts(stages, &chunk, number).await;
         // Nearly every chunk: one text, and it goes as it came.
-        let mine = |out: &Out| matches!(out, Out::AsCame(place) if place.chunk == number);
+        let mine = |out: &Output| matches!(out, Output::AsCame(place) if place.chunk == number);
         if fault.is_ok() && chunk.pieces.len() == 1 && self.outs.len() == 1 && mine(&self.outs[0]) {
             self.outs.clear();
             self.ready.push(event.raw);
@@ -298,27 +325,24 @@ impl Streamer {
     }
 
     /// Takes a chunk's texts through the stages, and tells them of the choices that finish.
-    async fn texts(
+    async fn texts<S: AnswerStages<Passage = P>>(
         &mut self,
-        stages: &mut Stages,
+        stages: &mut S,
         chunk: &Chunk<'_>,
         number: u64,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), Aborted> {
         for (index, piece) in chunk.pieces.iter().enumerate() {
             self.seen.first_delta.get_or_insert_with(Instant::now);
             let delta = Delta {
                 choice: piece.choice,
-                lane: lane(&piece.channel),
-                place: Some(Place {
+                channel: &piece.channel,
+                place: Some(TextRef {
                     chunk: number,
                     piece: index as u32,
                 }),
                 text: Cow::Borrowed(&piece.text),
             };
-            let opening = || opening(&piece.channel);
-            self.answer
-                .push(stages, delta, opening, &mut self.outs)
-                .await?;
+            self.answer.push(stages, delta, &mut self.outs).await?;
         }
         for (choice, finish) in &chunk.finishes {
             self.answer
@@ -341,16 +365,16 @@ impl Streamer {
     }
 
     /// Carries out what the stages decided, in order; the current chunk goes last, and a denial's chunk after it.
-    fn finish_step(
+    fn finish_step<S: AnswerStages<Passage = P>>(
         &mut self,
-        stages: &mut Stages,
+        stages: &mut S,
         current: Option<Current<'_>>,
-        fault: Result<(), Fault>,
+        fault: Result<(), Aborted>,
     ) -> Result<(), Broken> {
-        if fault.is_err() {
+        if let Err(Aborted(stage)) = fault {
             // Of the step in which a stage failed nothing goes out: no finish either.
             self.outs.clear();
-            return fault_to_broken(fault);
+            return Err(Broken::Stage(stage));
         }
         let mut outs = std::mem::take(&mut self.outs);
         let mut here = current
@@ -367,23 +391,31 @@ impl Streamer {
         let mut last = Vec::new();
         for out in outs.drain(..) {
             match out {
-                Out::AsCame(place) => self.resolve(&mut here, place, Fate::AsCame)?,
-                Out::Changed(place, text) => self.resolve(&mut here, place, Fate::Text(text))?,
-                Out::Added { choice, lane, text } => {
-                    let merged = current
-                        .as_ref()
-                        .zip(here.as_mut())
-                        .is_some_and(|(current, here)| merge(current, here, choice, lane, &text));
+                Output::AsCame(place) => self.resolve(&mut here, place, Fate::AsCame)?,
+                Output::Changed(place, text) => self.resolve(&mut here, place, Fate::Text(text))?,
+                Output::Added {
+                    choice,
+                    channel,
+                    text,
+                } => {
+                    let merged =
+                        current
+                            .as_ref()
+                            .zip(here.as_mut())
+                            .is_some_and(|(current, here)| {
+                                merge(current, here, choice, channel, &text)
+                            });
                     if !merged {
-                        self.added(choice, lane, &text);
+                        self.added(choice, channel, &text);
                     }
                 }
-                Out::Denied {
+                Output::Denied {
                     choice,
                     stage,
                     denial,
                 } => {
-                    stages.denied(stage, &denial);
+                    stages.denied(stage, choice, &denial);
+                    self.denied.push(choice);
                     self.drop_choice(choice);
                     if let (Some(current), Some(here)) = (&current, &mut here) {
                         for (piece, fate) in current.chunk.pieces.iter().zip(&mut here.fates) {
@@ -398,7 +430,7 @@ impl Streamer {
                         .expect("a delta came before its denial");
                     let data = envelope.denied_chunk(
                         choice,
-                        stages.id(stage),
+                        stages.name(stage),
                         &denial.code,
                         &denial.message,
                     );
@@ -417,7 +449,7 @@ impl Streamer {
     fn resolve(
         &mut self,
         here: &mut Option<Carrier>,
-        place: Place,
+        place: TextRef,
         fate: Fate,
     ) -> Result<(), Broken> {
         if let Some(here) = here.as_mut().filter(|here| here.has(place)) {
@@ -444,12 +476,12 @@ impl Streamer {
         Ok(())
     }
 
-    fn added(&mut self, choice: u32, lane: Lane, text: &str) {
+    fn added(&mut self, choice: u32, channel: ChannelKey, text: &str) {
         let envelope = self
             .envelope
             .as_ref()
             .expect("a delta came before what is added to it");
-        let data = envelope.text_chunk(choice, &continuing(lane), text);
+        let data = envelope.text_chunk(choice, &channel.into(), text);
         self.ready.push(sse::event(&data));
     }
 
@@ -485,8 +517,8 @@ impl Streamer {
             .enumerate()
             .map(|(index, fate)| (index as u32, fate))
             .collect();
-        let denied = match self.answer.any_denied() {
-            true => self.answer.denied_choices(),
+        let denied = match !self.denied.is_empty() {
+            true => self.denied.clone(),
             false => SmallVec::new(),
         };
         let touched = chunk
@@ -594,8 +626,14 @@ struct Current<'a> {
 }
 
 /// Text that is added after a text of the current chunk goes into it: so it stands before the chunk's finish.
-fn merge(current: &Current<'_>, here: &mut Carrier, choice: u32, at: Lane, text: &str) -> bool {
-    let same = |piece: &Piece<'_>| piece.choice == choice && lane(&piece.channel) == at;
+fn merge(
+    current: &Current<'_>,
+    here: &mut Carrier,
+    choice: u32,
+    key: ChannelKey,
+    text: &str,
+) -> bool {
+    let same = |piece: &Piece<'_>| piece.choice == choice && piece.channel.key() == key;
     let Some(index) = current.chunk.pieces.iter().rposition(same) else {
         return false;
     };
@@ -659,46 +697,4 @@ fn neighbours(whole: &Bytes, parts: &[Bytes]) -> Option<Bytes> {
         end += part.len();
     }
     (end <= whole.len()).then(|| whole.slice(start..end))
-}
-
-fn fault_to_broken(fault: Result<(), Fault>) -> Result<(), Broken> {
-    match fault {
-        Ok(()) | Err(Fault::Skip) => Ok(()),
-        Err(Fault::End(stage)) => Err(Broken::Stage(stage)),
-    }
-}
-
-fn lane(channel: &PieceChannel<'_>) -> Lane {
-    match channel {
-        PieceChannel::Content => Lane::Content,
-        PieceChannel::Reasoning => Lane::Reasoning,
-        PieceChannel::Refusal => Lane::Refusal,
-        PieceChannel::Tool { index, .. } => Lane::Tool(*index),
-    }
-}
-
-fn continuing(lane: Lane) -> PieceChannel<'static> {
-    match lane {
-        Lane::Content => PieceChannel::Content,
-        Lane::Reasoning => PieceChannel::Reasoning,
-        Lane::Refusal => PieceChannel::Refusal,
-        Lane::Tool(index) => PieceChannel::Tool {
-            index,
-            id: None,
-            name: None,
-        },
-    }
-}
-
-fn opening(piece: &PieceChannel<'_>) -> types::Channel {
-    channel(match piece {
-        PieceChannel::Content => wire::Channel::Content,
-        PieceChannel::Reasoning => wire::Channel::Reasoning,
-        PieceChannel::Refusal => wire::Channel::Refusal,
-        PieceChannel::Tool { index, id, name } => wire::Channel::ToolArguments(wire::ToolCall {
-            index: *index,
-            id: id.as_deref().unwrap_or_default().into(),
-            name: name.as_deref().unwrap_or_default().into(),
-        }),
-    })
 }

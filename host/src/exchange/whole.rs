@@ -5,12 +5,9 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::answer::{Answer, Delta, Fault, Lane, Out, Place};
-use super::request::channel;
-use super::stages::{Passage, Stages};
+use super::passages::{Aborted, AnswerStages, Delta, Output, Passages, StageId, TextRef};
 use crate::policy::types::Denial;
-use crate::wire::Channel;
-use crate::wire::chat::answer::Answer as Body;
+use crate::wire::choices::whole::WholeAnswer as Body;
 
 /// The longest delta that a whole answer is cut into, in bytes.
 const PIECE: usize = 4 << 10;
@@ -20,7 +17,7 @@ pub(super) struct Passed {
     /// The body to send.
     pub(super) body: Bytes,
     /// The choices that were denied: by which stage, and why.
-    pub(super) denied: SmallVec<[(u32, usize, Denial); 1]>,
+    pub(super) denied: SmallVec<[(u32, StageId, Denial); 1]>,
     /// Deltas that went through.
     pub(super) deltas: u64,
 }
@@ -37,8 +34,11 @@ impl Passed {
 }
 
 /// Takes every text of the answer through the stages.
-pub(super) async fn pass(stages: &mut Stages, mut body: Body) -> Result<Passed, Fault> {
-    let mut answer = Answer::new();
+pub(super) async fn pass<S: AnswerStages>(
+    stages: &mut S,
+    mut body: Body,
+) -> Result<Passed, Aborted> {
+    let mut answer = Passages::<S::Passage>::new();
     let mut outs = Vec::new();
     let texts = body.texts();
     for (number, text) in texts.iter().enumerate() {
@@ -55,16 +55,14 @@ pub(super) async fn pass(stages: &mut Stages, mut body: Body) -> Result<Passed, 
         for (index, piece) in pieces(&text.text).enumerate() {
             let delta = Delta {
                 choice: text.choice,
-                lane: lane(&text.channel),
-                place: Some(Place {
+                channel: &text.channel,
+                place: Some(TextRef {
                     chunk: number as u64,
                     piece: index as u32,
                 }),
                 text: Cow::Borrowed(piece),
             };
-            answer
-                .push(stages, delta, || channel(text.channel.clone()), &mut outs)
-                .await?;
+            answer.push(stages, delta, &mut outs).await?;
         }
     }
     if let Some(last) = texts.last() {
@@ -77,39 +75,39 @@ pub(super) async fn pass(stages: &mut Stages, mut body: Body) -> Result<Passed, 
         body.set_text(number, text);
     }
     for out in outs {
-        if let Out::Denied {
+        if let Output::Denied {
             choice,
             stage,
             denial,
         } = out
         {
-            stages.denied(stage, &denial);
-            body.deny_choice(choice, stages.id(stage), &denial.code, &denial.message);
+            stages.denied(stage, choice, &denial);
+            body.deny_choice(choice, stages.name(stage), &denial.code, &denial.message);
             denied.push((choice, stage, denial));
         }
     }
     Ok(Passed {
         body: body.to_bytes(),
         denied,
-        deltas: answer.deltas,
+        deltas: answer.deltas(),
     })
 }
 
-async fn end_choice(
-    stages: &mut Stages,
+async fn end_choice<S: AnswerStages>(
+    stages: &mut S,
     body: &Body,
     choice: u32,
-    answer: &mut Answer<Passage>,
-    outs: &mut Vec<Out>,
-) -> Result<(), Fault> {
+    answer: &mut Passages<S::Passage>,
+    outs: &mut Vec<Output>,
+) -> Result<(), Aborted> {
     let finish = body.finishes().iter().find(|(index, _)| *index == choice);
     let finish = finish.map_or("", |(_, finish)| finish);
     answer.finish(stages, choice, finish, outs).await
 }
 
 /// The texts that are other ones now, put together from what came out, in order.
-fn changed(body: &Body, outs: &[Out]) -> Vec<(usize, String)> {
-    let as_came = |out: &Out| matches!(out, Out::AsCame(_) | Out::Denied { .. });
+fn changed(body: &Body, outs: &[Output]) -> Vec<(usize, String)> {
+    let as_came = |out: &Output| matches!(out, Output::AsCame(_) | Output::Denied { .. });
     if outs.iter().all(as_came) {
         return Vec::new();
     }
@@ -121,24 +119,24 @@ fn changed(body: &Body, outs: &[Out]) -> Vec<(usize, String)> {
     let mut built: Vec<String> = vec![String::new(); texts.len()];
     for out in outs {
         match out {
-            Out::AsCame(place) => {
+            Output::AsCame(place) => {
                 let number = place.chunk as usize;
                 built[number].push_str(cut[number][place.piece as usize]);
             }
-            Out::Changed(place, text) => built[place.chunk as usize].push_str(text),
-            Out::Added {
+            Output::Changed(place, text) => built[place.chunk as usize].push_str(text),
+            Output::Added {
                 choice,
-                lane: at,
+                channel,
                 text,
             } => {
                 let known = texts
                     .iter()
-                    .rposition(|known| known.choice == *choice && lane(&known.channel) == *at);
+                    .rposition(|known| known.choice == *choice && known.channel.key() == *channel);
                 if let Some(number) = known {
                     built[number].push_str(text);
                 }
             }
-            Out::Denied { .. } => {}
+            Output::Denied { .. } => {}
         }
     }
     built.into_iter().enumerate().collect()
@@ -156,15 +154,6 @@ fn pieces(text: &str) -> impl Iterator<Item = &str> {
         rest = Some(after);
         Some(piece)
     })
-}
-
-pub(super) fn lane(channel: &Channel) -> Lane {
-    match channel {
-        Channel::Content => Lane::Content,
-        Channel::Reasoning => Lane::Reasoning,
-        Channel::Refusal => Lane::Refusal,
-        Channel::ToolArguments(call) => Lane::Tool(call.index),
-    }
 }
 
 #[cfg(test)]

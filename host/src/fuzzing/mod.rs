@@ -12,6 +12,7 @@ mod sse;
 pub use component::component;
 pub use configuration::configuration;
 pub use request::request;
+pub(crate) use response::around;
 pub use response::response;
 pub use sse::sse;
 
@@ -19,6 +20,12 @@ pub use sse::sse;
 /// with what must.
 pub fn hold_back(data: &[u8]) {
     crate::exchange::hold_back(data);
+}
+
+/// A whole answer's way, from the upstream's bytes through stages to the client's: every text is accounted for, and what the client
+/// reads is the same at every cut.
+pub fn answer(data: &[u8]) {
+    crate::exchange::answer(data);
 }
 
 #[cfg(test)]
@@ -64,6 +71,11 @@ mod tests {
     #[test]
     fn every_component_that_was_kept_is_judged_as_promised() {
         replay("component", super::component);
+    }
+
+    #[test]
+    fn every_answer_that_was_kept_reaches_the_client_as_promised() {
+        replay("answer", super::answer);
     }
 
     #[test]

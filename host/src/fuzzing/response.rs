@@ -5,11 +5,12 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use crate::wire::chat::answer::{Answer, AnswerText};
-use crate::wire::chat::chunk::{Chunk, Piece, PieceChannel, needs_parse};
-use crate::wire::chat::envelope::Envelope;
-use crate::wire::chat::splice::{Slot, set_texts};
-use crate::wire::chat::split::{Rest, only, without, without_any_choice, without_choices};
+use crate::wire::Channel;
+use crate::wire::choices::chunk::{Chunk, Piece, needs_parse};
+use crate::wire::choices::envelope::Envelope;
+use crate::wire::choices::splice::{Slot, set_texts};
+use crate::wire::choices::split::{Rest, only, without, without_any_choice, without_choices};
+use crate::wire::choices::whole::{AnswerText, WholeAnswer};
 
 /// What stands in the place of a text.
 const OTHER: &str = "another \"text\"\n\u{1f600}";
@@ -20,7 +21,7 @@ const PIECES: usize = 8;
 /// Bytes as the data of an event and as a whole answer.
 pub fn response(data: &[u8]) {
     let Ok(chunk) = Chunk::parse(data) else {
-        assert!(Answer::parse(Bytes::copy_from_slice(data)).is_err());
+        assert!(WholeAnswer::parse(Bytes::copy_from_slice(data)).is_err());
         return;
     };
     if !needs_parse(data) {
@@ -57,12 +58,12 @@ fn texts(chunk: &Chunk<'_>) -> Texts {
     sorted(pieces.map(text).collect())
 }
 
-fn kind(channel: &PieceChannel<'_>) -> &'static str {
+fn kind(channel: &Channel<'_>) -> &'static str {
     match channel {
-        PieceChannel::Reasoning => "reasoning",
-        PieceChannel::Content => "content",
-        PieceChannel::Refusal => "refusal",
-        PieceChannel::Tool { .. } => "call",
+        Channel::Reasoning => "reasoning",
+        Channel::Content => "content",
+        Channel::Refusal => "refusal",
+        Channel::ToolArguments(_) => "call",
     }
 }
 
@@ -103,7 +104,7 @@ fn shown(value: &Value) -> Texts {
 }
 
 /// The JSON without its texts and logprobs: what may not change when a text does.
-fn around(mut value: Value) -> Value {
+pub(crate) fn around(mut value: Value) -> Value {
     fn take(members: Option<&mut Map<String, Value>>, names: &[&str]) {
         if let Some(members) = members {
             members.retain(|name, _| !names.contains(&name.as_str()));
@@ -216,7 +217,7 @@ fn split(data: &[u8], chunk: &Chunk<'_>) {
 fn says(piece: &Piece<'_>) -> (u32, &'static str, Option<String>, Option<String>, String) {
     let named = |name: &Option<Cow<'_, str>>| name.as_deref().map(str::to_owned);
     let (id, name) = match &piece.channel {
-        PieceChannel::Tool { id, name, .. } => (named(id), named(name)),
+        Channel::ToolArguments(call) => (named(&call.id), named(&call.name)),
         _ => (None, None),
     };
     (
@@ -245,7 +246,7 @@ fn enveloped(data: &[u8], chunk: &Chunk<'_>) {
     let envelope = Envelope::of(data).expect("it has been read as an object");
     let pieces = chunk.pieces.iter().take(PIECES);
     let channels = pieces.map(|piece| piece.channel.clone());
-    for channel in channels.chain([PieceChannel::Content]) {
+    for channel in channels.chain([Channel::Content]) {
         let bytes = envelope.text_chunk(7, &channel, OTHER);
         let made = read(&bytes);
         assert_eq!((made.choices, made.pieces.len()), (1, 1));
@@ -271,20 +272,20 @@ fn enveloped(data: &[u8], chunk: &Chunk<'_>) {
 }
 
 fn whole(data: &[u8], chunk: &Chunk<'_>) {
-    let parse = |data: Bytes| -> Answer {
-        match Answer::parse(data.clone()) {
+    let parse = |data: Bytes| -> WholeAnswer {
+        match WholeAnswer::parse(data.clone()) {
             Ok(answer) => answer,
             Err(error) => panic!("{error}: {}", String::from_utf8_lossy(&data)),
         }
     };
     let original = Bytes::copy_from_slice(data);
     if chunk.choices == 0 {
-        assert!(Answer::parse(original).is_err());
+        assert!(WholeAnswer::parse(original).is_err());
         return;
     }
     let answer = parse(original.clone());
     assert_eq!(answer.to_bytes(), original);
-    let said = |answer: &Answer| -> Vec<(u32, String)> {
+    let said = |answer: &WholeAnswer| -> Vec<(u32, String)> {
         let texts = answer.texts().iter().filter(|text| !text.text.is_empty());
         texts.map(|text| (text.choice, text.text.clone())).collect()
     };

@@ -6,14 +6,18 @@
 //! - [`sse`]: events out of bytes, and back;
 //! - [`json`]: a request body, read strictly;
 //! - [`raw`]: JSON objects whose values stay the bytes that they were;
-//! - [`chat`]: the chat-completions dialect.
+//! - [`choices`]: answers that are lists of choices, streamed and whole;
+//! - [`chat`]: the requests of the chat-completions dialect.
 //!
 //! What must stay true: nothing here knows of policies or of HTTP.
 
 pub mod chat;
+pub mod choices;
 pub mod json;
 pub mod raw;
 pub mod sse;
+
+use std::borrow::Cow;
 
 /// Who speaks in a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,18 +61,44 @@ impl Role {
 
 /// One call of a tool.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct ToolCall {
+pub struct ToolCall<'a> {
     /// Its place among the calls of the message or choice.
     pub index: u32,
-    /// The upstream's id for it; empty where there is none.
-    pub id: String,
-    /// The tool's name; empty where there is none.
-    pub name: String,
+    /// The upstream's id for it. Never empty; of a streamed call only its first piece has it.
+    pub id: Option<Cow<'a, str>>,
+    /// The tool's name. Never empty; of a streamed call only its first piece has it.
+    pub name: Option<Cow<'a, str>>,
 }
 
-/// What a text is.
+impl<'a> ToolCall<'a> {
+    /// A call with an id and a name; an empty one of them counts as none.
+    pub fn new(
+        index: u32,
+        id: impl Into<Cow<'a, str>>,
+        name: impl Into<Cow<'a, str>>,
+    ) -> ToolCall<'a> {
+        let named = |text: Cow<'a, str>| Some(text).filter(|text| !text.is_empty());
+        ToolCall {
+            index,
+            id: named(id.into()),
+            name: named(name.into()),
+        }
+    }
+
+    /// The call's id; empty where there is none.
+    pub fn id(&self) -> &str {
+        self.id.as_deref().unwrap_or_default()
+    }
+
+    /// The tool's name; empty where there is none.
+    pub fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or_default()
+    }
+}
+
+/// What a text is, with what is known of it where it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Channel {
+pub enum Channel<'a> {
     /// What is said.
     Content,
     /// What is thought.
@@ -76,7 +106,69 @@ pub enum Channel {
     /// Why the model won't.
     Refusal,
     /// The arguments of one tool call, as raw JSON text.
-    ToolArguments(ToolCall),
+    ToolArguments(ToolCall<'a>),
+}
+
+/// Which of a choice's channels: all that tells one from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ChannelKey {
+    /// What is thought.
+    Reasoning,
+    /// What is said.
+    Content,
+    /// Why the model won't.
+    Refusal,
+    /// The arguments of the tool call of that index.
+    ToolArguments(u32),
+}
+
+impl Channel<'_> {
+    /// Which channel it is.
+    pub fn key(&self) -> ChannelKey {
+        match self {
+            Channel::Content => ChannelKey::Content,
+            Channel::Reasoning => ChannelKey::Reasoning,
+            Channel::Refusal => ChannelKey::Refusal,
+            Channel::ToolArguments(call) => ChannelKey::ToolArguments(call.index),
+        }
+    }
+
+    /// Whether a piece of this channel opens a tool call: it says which tool is called, or the call's id.
+    pub fn opens_call(&self) -> bool {
+        matches!(self, Channel::ToolArguments(call) if call.id.is_some() || call.name.is_some())
+    }
+
+    /// The same channel, borrowing nothing.
+    pub fn into_owned(self) -> Channel<'static> {
+        match self {
+            Channel::Content => Channel::Content,
+            Channel::Reasoning => Channel::Reasoning,
+            Channel::Refusal => Channel::Refusal,
+            Channel::ToolArguments(ToolCall { index, id, name }) => {
+                Channel::ToolArguments(ToolCall {
+                    index,
+                    id: id.map(|id| Cow::Owned(id.into_owned())),
+                    name: name.map(|name| Cow::Owned(name.into_owned())),
+                })
+            }
+        }
+    }
+}
+
+impl From<ChannelKey> for Channel<'_> {
+    /// The channel as every piece after the first names it.
+    fn from(key: ChannelKey) -> Self {
+        match key {
+            ChannelKey::Content => Channel::Content,
+            ChannelKey::Reasoning => Channel::Reasoning,
+            ChannelKey::Refusal => Channel::Refusal,
+            ChannelKey::ToolArguments(index) => Channel::ToolArguments(ToolCall {
+                index,
+                id: None,
+                name: None,
+            }),
+        }
+    }
 }
 
 /// One piece of text that the model will read.
@@ -87,7 +179,7 @@ pub struct Segment<'a> {
     /// Who speaks in that message.
     pub role: Role,
     /// What the text is.
-    pub channel: Channel,
+    pub channel: Channel<'a>,
     /// The text, without JSON escapes.
     pub text: &'a str,
 }

@@ -249,5 +249,4 @@ fn line(out: &mut Vec<u8>, data: &[u8]) {
 }
 
 #[cfg(test)]
-#[path = "sse_tests.rs"]
 mod tests;

@@ -9,6 +9,7 @@ use super::Way;
 use super::expect::{Came, Verdict};
 use super::file::Sample;
 use crate::exchange::heads::BY_POLICY;
+use crate::exchange::passages::StageId;
 use crate::exchange::request::{Asked, Facts};
 use crate::exchange::stages::{Judged, Stages};
 use crate::exchange::stream::{Broken, Streamer};
@@ -18,9 +19,9 @@ use crate::metrics::Hook;
 use crate::policy::types::{Account, Delta, Ending};
 use crate::policy::{Class, Failure, Outcome, Stage};
 use crate::wire::Channel;
-use crate::wire::chat::answer::{Answer as Body, AnswerText};
-use crate::wire::chat::chunk::{Chunk, Piece, PieceChannel};
-use crate::wire::chat::envelope::Envelope;
+use crate::wire::choices::chunk::{Chunk, Piece};
+use crate::wire::choices::envelope::Envelope;
+use crate::wire::choices::whole::{AnswerText, WholeAnswer as Body};
 use crate::wire::sse::{self, DONE, Framer};
 
 const ID: &str = "00000000-0000-4000-8000-000000000000";
@@ -71,7 +72,7 @@ pub(super) async fn run(stage: &Arc<Stage>, sample: &Sample, way: Way) -> Result
         let model = sample.request(way).model();
         stages.complete(got.outcome(model, accounts, &stages)).await;
     }
-    if let Some(failed) = stages.first_failure(0) {
+    if let Some(failed) = stages.first_failure(StageId(0)) {
         return Err(failed.clone());
     }
     let mut findings: Vec<String> = account.findings.into_iter().map(|it| it.code).collect();
@@ -141,7 +142,7 @@ async fn streamed(
     texts: impl Iterator<Item = String>,
 ) -> Result<Got, Failed> {
     let envelope = Envelope::fresh(ANSWER, model);
-    let text = |text: String| envelope.text_chunk(0, &PieceChannel::Content, &text);
+    let text = |text: String| envelope.text_chunk(0, &Channel::Content, &text);
     let chunks = std::iter::once(envelope.role_chunk(0))
         .chain(texts.map(text))
         .chain([envelope.finish_chunk(0, "stop", None)]);
@@ -154,7 +155,7 @@ async fn streamed(
             Err(Broken::Stage(_)) => return Ok(Got::refused(Ending::Faulted, Some(TARGET))),
             Err(broken) => unreachable!("the stream was just written: {broken:?}"),
         }
-        if streamer.answer.any_denied() {
+        if !streamer.denied().is_empty() {
             return Ok(Got::refused(Ending::Denied, Some(TARGET)));
         }
         body.extend(streamer.take(None));
@@ -222,7 +223,7 @@ fn text_of_stream(body: Bytes) -> String {
             continue;
         };
         let chunk = Chunk::parse(data).expect("the client gets chunks");
-        let mine = |piece: &&Piece<'_>| piece.choice == 0 && piece.channel == PieceChannel::Content;
+        let mine = |piece: &&Piece<'_>| piece.choice == 0 && piece.channel == Channel::Content;
         text.extend(chunk.pieces.iter().filter(mine).map(|piece| &*piece.text));
     }
     text

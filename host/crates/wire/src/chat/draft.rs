@@ -401,5 +401,4 @@ fn index(token: &str) -> Option<usize> {
 }
 
 #[cfg(test)]
-#[path = "draft_tests.rs"]
 mod tests;

@@ -1,19 +1,10 @@
-//! The chat-completions dialect.
+//! The chat-completions dialect: its requests. Its answers are [`choices`](crate::choices).
 //!
-//! - [`request`]: what the client asks, read where it lies; [`draft`]: edits to it that take effect together;
-//! - [`chunk`]: one event of a streamed answer, the hot path; [`splice`]: another text in its place; [`split`]: parts of it;
-//! - [`envelope`]: new chunks that look like the upstream's;
-//! - [`answer`]: a whole answer.
+//! - [`request`]: what the client asks, read where it lies; [`draft`]: edits to it that take effect together.
 
-pub mod answer;
 mod check;
-pub mod chunk;
 pub mod draft;
-pub mod envelope;
 pub mod request;
-mod scan;
-pub mod splice;
-pub mod split;
 mod walk;
 
 pub use draft::Draft;

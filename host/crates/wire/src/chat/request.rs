@@ -209,5 +209,4 @@ impl Serialize for WithModel<'_> {
 }
 
 #[cfg(test)]
-#[path = "request_tests.rs"]
 mod tests;

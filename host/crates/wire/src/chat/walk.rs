@@ -31,28 +31,24 @@ enum Kind<'v> {
     Content,
     Reasoning,
     Refusal,
-    /// The call and what it calls, for id and name: only who asks for the channel pays for copies of them.
+    /// The call and what it calls, for id and name.
     Call(usize, &'v Value, &'v Value),
 }
 
-impl Site<'_> {
-    pub(super) fn channel(&self) -> Channel {
-        let text = |value: &Value, name: &str| {
-            value
-                .get(name)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned()
+impl<'v> Site<'v> {
+    pub(super) fn channel(&self) -> Channel<'v> {
+        let text = |value: &'v Value, name: &str| {
+            value.get(name).and_then(Value::as_str).unwrap_or_default()
         };
         match self.kind {
             Kind::Content => Channel::Content,
             Kind::Reasoning => Channel::Reasoning,
             Kind::Refusal => Channel::Refusal,
-            Kind::Call(index, call, function) => Channel::ToolArguments(ToolCall {
-                index: u32::try_from(index).unwrap_or(u32::MAX),
-                id: text(call, "id"),
-                name: text(function, "name"),
-            }),
+            Kind::Call(index, call, function) => Channel::ToolArguments(ToolCall::new(
+                u32::try_from(index).unwrap_or(u32::MAX),
+                text(call, "id"),
+                text(function, "name"),
+            )),
         }
     }
 }

@@ -6,18 +6,14 @@ const RECORDED: &str = r#"{"id":"chatcmpl-d89ba80c","choices":[{"finish_reason":
 const TWO: &str = r#"{ "choices":[{"index":0,"message":{"content":[{"type":"text","text":"a"},{"type":"text","text":"b"}],"refusal":null,"x":1.50},"logprobs":{"content":[1]},"finish_reason":"stop"},
  {"index":1,"message":{"role":"assistant","content":"two","tool_calls":null,"annotations":["two"]},"logprobs":{"content":[2]},"finish_reason":"length"}],"n":123456789012345678901234567890}"#;
 
-fn answer(body: &str) -> Answer {
-    Answer::parse(Bytes::copy_from_slice(body.as_bytes())).unwrap()
+fn answer(body: &str) -> WholeAnswer {
+    WholeAnswer::parse(Bytes::copy_from_slice(body.as_bytes())).unwrap()
 }
 
 #[test]
 fn a_recorded_answer_is_read() {
     let answer = answer(RECORDED);
-    let call = ToolCall {
-        index: 0,
-        id: "85e4fd267".to_owned(),
-        name: "f".to_owned(),
-    };
+    let call = ToolCall::new(0, "85e4fd267", "f");
     let texts: Vec<_> = answer
         .texts()
         .iter()
@@ -38,7 +34,7 @@ fn a_recorded_answer_is_read() {
 #[test]
 fn an_unchanged_answer_leaves_as_it_came() {
     let body = Bytes::from_static(TWO.as_bytes());
-    let mut answer = Answer::parse(body.clone()).unwrap();
+    let mut answer = WholeAnswer::parse(body.clone()).unwrap();
     answer.set_text(0, "x".to_owned());
     answer.set_text(0, "ab".to_owned());
     answer.set_text(9, "no such".to_owned());
@@ -69,7 +65,7 @@ fn a_denied_choice_says_nothing_any_more() {
         body,
         r#"{"choices":[{"index":0,"message":{"content":[{"type":"text","text":"new"},{"type":"text","text":""}],"refusal":null,"x":1.50},"logprobs":null,"finish_reason":"stop"},{"finish_reason":"content_filter","index":1,"message":{"content":null,"role":"assistant"}}],"n":123456789012345678901234567890,"witgate":{"policy":"tone","code":"rude","message":"no"}}"#
     );
-    let again = Answer::parse(body).unwrap();
+    let again = WholeAnswer::parse(body).unwrap();
     assert!(again.texts().iter().all(|text| text.choice == 0));
     assert_eq!(again.finishes()[1], (1, "content_filter".to_owned()));
 }
@@ -84,7 +80,7 @@ fn what_is_no_answer_is_refused() {
         r#"{"choices":[{"message":{"content":"a","content":"b"}}]}"#,
     ] {
         assert!(
-            Answer::parse(Bytes::copy_from_slice(body.as_bytes())).is_err(),
+            WholeAnswer::parse(Bytes::copy_from_slice(body.as_bytes())).is_err(),
             "{body}"
         );
     }
@@ -92,13 +88,7 @@ fn what_is_no_answer_is_refused() {
 
 #[test]
 fn a_response_of_a_policys_is_an_ordinary_answer() {
-    let call = |index, id: &str| {
-        Channel::ToolArguments(ToolCall {
-            index,
-            id: id.to_owned(),
-            name: "f".to_owned(),
-        })
-    };
+    let call = |index, id: &'static str| Channel::ToolArguments(ToolCall::new(index, id, "f"));
     let deltas = [
         (1, Channel::Content, "b".to_owned()),
         (0, call(1, "y"), "2".to_owned()),
@@ -107,12 +97,12 @@ fn a_response_of_a_policys_is_an_ordinary_answer() {
         (0, Channel::Content, "you".to_owned()),
         (0, call(0, ""), "}".to_owned()),
     ];
-    let body = Answer::respond_at("chatcmpl-7", "m", &deltas, 7);
+    let body = WholeAnswer::respond_at("chatcmpl-7", "m", &deltas, 7);
     assert_eq!(
         body,
         r#"{"id":"chatcmpl-7","choices":[{"finish_reason":"tool_calls","index":0,"message":{"content":"hello you","tool_calls":[{"function":{"name":"f","arguments":"{}"},"type":"function","id":"x"},{"function":{"name":"f","arguments":"2"},"type":"function","id":"y"}],"role":"assistant"}},{"finish_reason":"stop","index":1,"message":{"content":"b","role":"assistant"}}],"created":7,"model":"m","system_fingerprint":"fp_witgate","object":"chat.completion","usage":{"total_tokens":0,"completion_tokens":0,"completion_tokens_details":{"reasoning_tokens":0},"prompt_tokens":0,"prompt_tokens_details":{"cached_tokens":0}}}"#
     );
-    let empty = Answer::parse(Answer::respond("i", "m", &[])).unwrap();
+    let empty = WholeAnswer::parse(WholeAnswer::respond("i", "m", &[])).unwrap();
     assert_eq!(
         (empty.texts().len(), empty.finishes()),
         (0, &[(0, "stop".to_owned())][..])
@@ -123,7 +113,7 @@ proptest! {
     #[test]
     fn what_a_policy_says_is_what_the_client_reads(content in ".+", reasoning in ".+", new in ".*") {
         let deltas = [(0, Channel::Content, content.clone()), (0, Channel::Reasoning, reasoning.clone())];
-        let mut answer = Answer::parse(Answer::respond("i", "m", &deltas)).unwrap();
+        let mut answer = WholeAnswer::parse(WholeAnswer::respond("i", "m", &deltas)).unwrap();
         prop_assert_eq!(&answer.texts()[0].text, &reasoning);
         prop_assert_eq!(&answer.texts()[1].text, &content);
         answer.set_text(1, new.clone());

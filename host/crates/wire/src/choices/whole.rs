@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 use smallvec::{SmallVec, smallvec};
 
-use super::chunk::{Chunk, NotAChunk, Piece, PieceChannel};
+use super::chunk::{Chunk, NotAChunk, Piece};
 use super::envelope::{DENIED, now, write_call, write_denial, write_identity, write_usage};
 use super::splice::{Slot, set_texts};
 use crate::raw::{ObjectWriter, RawObject};
@@ -21,7 +21,7 @@ pub struct AnswerText {
     /// The choice that it belongs to.
     pub choice: u32,
     /// What it is.
-    pub channel: Channel,
+    pub channel: Channel<'static>,
     /// The text, without JSON escapes; the parts of a content together.
     pub text: String,
     slots: SmallVec<[Slot; 1]>,
@@ -29,7 +29,7 @@ pub struct AnswerText {
 
 /// A whole answer and what is to be changed in it.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct WholeAnswer {
     original: Bytes,
     texts: Vec<AnswerText>,
     finishes: Vec<(u32, String)>,
@@ -49,12 +49,12 @@ struct Denied {
     message: String,
 }
 
-impl Answer {
+impl WholeAnswer {
     /// Reads an answer.
     ///
     /// # Errors
     /// [`NotAChunk`] as [`Chunk::parse`], and where there are no choices.
-    pub fn parse(original: Bytes) -> Result<Answer, NotAChunk> {
+    pub fn parse(original: Bytes) -> Result<WholeAnswer, NotAChunk> {
         let data = original.clone();
         let chunk = Chunk::parse(&data)?;
         if chunk.choices == 0 {
@@ -68,7 +68,7 @@ impl Answer {
                 text,
                 slot,
             } = piece;
-            let channel = owned(&channel);
+            let channel = channel.into_owned();
             match texts
                 .iter_mut()
                 .rfind(|text| text.choice == choice && text.channel == channel)
@@ -85,7 +85,7 @@ impl Answer {
                 }),
             }
         }
-        Ok(Answer {
+        Ok(WholeAnswer {
             texts,
             finishes: chunk
                 .finishes
@@ -127,7 +127,7 @@ impl Answer {
         self.choices
     }
 
-    /// Puts another text in the place of one of [`texts`](Answer::texts), by its place there. Of several the last holds. The
+    /// Puts another text in the place of one of [`texts`](WholeAnswer::texts), by its place there. Of several the last holds. The
     /// first part gets the whole, where the content has parts. Does nothing where there is no such text.
     pub fn set_text(&mut self, index: usize, text: String) {
         self.changed.retain(|(changed, _)| *changed != index);
@@ -236,11 +236,16 @@ impl Answer {
     }
 
     /// An answer that no upstream made: one choice for each that the deltas name, each text put together from its deltas.
-    pub fn respond(id: &str, model: &str, deltas: &[(u32, Channel, String)]) -> Bytes {
-        Answer::respond_at(id, model, deltas, now())
+    pub fn respond(id: &str, model: &str, deltas: &[(u32, Channel<'_>, String)]) -> Bytes {
+        WholeAnswer::respond_at(id, model, deltas, now())
     }
 
-    fn respond_at(id: &str, model: &str, deltas: &[(u32, Channel, String)], created: u64) -> Bytes {
+    fn respond_at(
+        id: &str,
+        model: &str,
+        deltas: &[(u32, Channel<'_>, String)],
+        created: u64,
+    ) -> Bytes {
         let mut choices: Vec<u32> = deltas.iter().map(|(choice, ..)| *choice).collect();
         choices.sort_unstable();
         choices.dedup();
@@ -273,10 +278,10 @@ impl Answer {
 fn write_choice<'d>(
     out: &mut Vec<u8>,
     choice: u32,
-    deltas: impl Iterator<Item = (&'d Channel, &'d str)>,
+    deltas: impl Iterator<Item = (&'d Channel<'d>, &'d str)>,
 ) {
     let [mut reasoning, mut content, mut refusal] = [const { None::<String> }; 3];
-    let mut calls: Vec<(&ToolCall, String)> = Vec::new();
+    let mut calls: Vec<(&ToolCall<'_>, String)> = Vec::new();
     for (channel, text) in deltas {
         let joined = match channel {
             Channel::Reasoning => &mut reasoning,
@@ -324,7 +329,7 @@ fn write_choice<'d>(
             if place > 0 {
                 list.push(b',');
             }
-            write_call(list, None, Some(&call.id), Some(&call.name), arguments);
+            write_call(list, None, Some(call.id()), Some(call.name()), arguments);
         }
         list.push(b']');
     }
@@ -333,19 +338,5 @@ fn write_choice<'d>(
     writer.end();
 }
 
-fn owned(channel: &PieceChannel<'_>) -> Channel {
-    match channel {
-        PieceChannel::Reasoning => Channel::Reasoning,
-        PieceChannel::Content => Channel::Content,
-        PieceChannel::Refusal => Channel::Refusal,
-        PieceChannel::Tool { index, id, name } => Channel::ToolArguments(ToolCall {
-            index: *index,
-            id: id.as_deref().unwrap_or_default().to_owned(),
-            name: name.as_deref().unwrap_or_default().to_owned(),
-        }),
-    }
-}
-
 #[cfg(test)]
-#[path = "answer_tests.rs"]
 mod tests;

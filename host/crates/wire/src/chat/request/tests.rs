@@ -21,12 +21,8 @@ const FULL: &str = r#"{ "stream" : true,"prediction":{"type":"content","content"
 #[test]
 fn every_text_is_a_segment_in_document_order() {
     let request = request(FULL);
-    let call = |index, id: &str, name: &str| {
-        Channel::ToolArguments(ToolCall {
-            index,
-            id: id.to_owned(),
-            name: name.to_owned(),
-        })
+    let call = |index, id: &'static str, name: &'static str| {
+        Channel::ToolArguments(ToolCall::new(index, id, name))
     };
     let expected = [
         (0, Role::System, Channel::Content, "s"),

@@ -9,9 +9,10 @@ use serde::de::{
 use serde_json::value::RawValue;
 
 use super::keys::{CallKey, FunctionKey};
-use crate::chat::chunk::{Chunk, Piece, PieceChannel};
-use crate::chat::splice::Slot;
+use crate::choices::chunk::{Chunk, Piece};
+use crate::choices::splice::Slot;
 use crate::raw::{RawObject, Text, span_in, unescape};
+use crate::{Channel, ToolCall};
 
 /// `tool_calls`.
 pub(super) struct Calls<'a, 'c> {
@@ -174,11 +175,11 @@ impl<'a> Called<'a> {
             },
             None => (Cow::Borrowed(""), Slot::unplaced(chunk.choices, place)),
         };
-        let channel = PieceChannel::Tool {
+        let channel = Channel::ToolArguments(ToolCall {
             index,
             id,
             name: self.name,
-        };
+        });
         if !text.is_empty() || channel.opens_call() {
             chunk.pieces.push(Piece {
                 choice: 0,

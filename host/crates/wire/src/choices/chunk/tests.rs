@@ -1,6 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 use super::*;
-use crate::chat::splice::set_texts;
+use crate::ToolCall;
+use crate::choices::splice::set_texts;
 use proptest::prelude::*;
 
 const ROLE: &str = r#"{"id":"chatcmpl-1","choices":[{"delta":{"role":"assistant"},"index":0}],"created":1775751421,"model":"gpt-oss-120b","system_fingerprint":"fp_4c26d27ac5dbffe28c72","object":"chat.completion.chunk"}"#;
@@ -15,15 +16,15 @@ fn parse(data: &str) -> Chunk<'_> {
     Chunk::parse(data.as_bytes()).unwrap()
 }
 
-fn tool<'a>(index: u32, id: Option<&'a str>, name: Option<&'a str>) -> PieceChannel<'a> {
-    PieceChannel::Tool {
+fn tool<'a>(index: u32, id: Option<&'a str>, name: Option<&'a str>) -> Channel<'a> {
+    Channel::ToolArguments(ToolCall {
         index,
         id: id.map(Cow::Borrowed),
         name: name.map(Cow::Borrowed),
-    }
+    })
 }
 
-fn texts<'c>(chunk: &'c Chunk<'_>) -> Vec<(u32, PieceChannel<'c>, &'c str)> {
+fn texts<'c>(chunk: &'c Chunk<'_>) -> Vec<(u32, Channel<'c>, &'c str)> {
     chunk
         .pieces
         .iter()
@@ -43,14 +44,14 @@ fn recorded_chunks_are_read() {
     let reasoning = parse(REASONING);
     assert_eq!(
         texts(&reasoning),
-        [(0, PieceChannel::Reasoning, "We just need to respond.")]
+        [(0, Channel::Reasoning, "We just need to respond.")]
     );
     assert!(!reasoning.carries_more(0));
 
     let content = parse(CONTENT);
     assert_eq!(
         texts(&content),
-        [(0, PieceChannel::Content, "Got it! Your test message")]
+        [(0, Channel::Content, "Got it! Your test message")]
     );
     assert_eq!(
         &CONTENT[content.pieces[0].slot.span()],
@@ -104,12 +105,12 @@ fn order_of_keys_whitespace_and_escaped_keys_hide_nothing() {
     assert_eq!(
         texts(&chunk),
         [
-            (3, PieceChannel::Reasoning, "q"),
-            (3, PieceChannel::Content, "c"),
-            (3, PieceChannel::Refusal, "r"),
+            (3, Channel::Reasoning, "q"),
+            (3, Channel::Content, "c"),
+            (3, Channel::Refusal, "r"),
             (3, tool(0, None, None), "a"),
             (3, tool(1, None, None), "b"),
-            (1, PieceChannel::Reasoning, "z"),
+            (1, Channel::Reasoning, "z"),
         ]
     );
     assert!(chunk.finishes.is_empty());
@@ -124,7 +125,7 @@ fn odd_but_harmless_shapes_are_read() {
         let chunk = parse(&data);
         texts(&chunk)
             .iter()
-            .map(|(_, channel, text)| format!("{:?} {text}", channel.rank()))
+            .map(|(_, channel, text)| format!("{:?} {text}", channel.key()))
             .collect::<Vec<_>>()
     };
     assert_eq!(one("null"), [""; 0]);
@@ -140,17 +141,17 @@ fn odd_but_harmless_shapes_are_read() {
         one(
             r#"{"tool_calls":[{"function":{"arguments":"x"}},{"id":"","function":{"arguments":"y"}}]}"#
         ),
-        ["(3, 0) x", "(3, 1) y"]
+        ["ToolArguments(0) x", "ToolArguments(1) y"]
     );
     assert_eq!(
         one(r#"{"function_call":{"name":"f","arguments":"x"}}"#),
-        ["(3, 0) x"]
+        ["ToolArguments(0) x"]
     );
     assert_eq!(
         one(
             r#"{"content":[{"type":"text","text":"a"},{"type":"refusal","refusal":"b"},{"type":"x"}]}"#
         ),
-        ["(1, 0) a", "(2, 0) b"]
+        ["Content a", "Refusal b"]
     );
     assert_eq!(parse("{}").choices, 0);
     assert_eq!(

@@ -238,5 +238,4 @@ fn array<'v>(items: impl Iterator<Item = &'v RawValue>, out: &mut Vec<u8>) {
 }
 
 #[cfg(test)]
-#[path = "split_tests.rs"]
 mod tests;

@@ -7,8 +7,9 @@ use serde_json::value::RawValue;
 
 use super::calls::{Calls, OldCall};
 use super::keys::DeltaKey;
-use crate::chat::chunk::{Chunk, Piece, PieceChannel};
-use crate::chat::splice::Slot;
+use crate::Channel;
+use crate::choices::chunk::{Chunk, Piece};
+use crate::choices::splice::Slot;
 use crate::raw::{RawObject, span_in, unescape};
 
 pub(super) struct Delta<'a, 'c> {
@@ -40,9 +41,9 @@ impl<'a> Visitor<'a> for Delta<'a, '_> {
         let mut seen = 0;
         while let Some(key) = map.next_key::<DeltaKey>()? {
             let channel = match key.once(&mut seen)? {
-                DeltaKey::Content => PieceChannel::Content,
-                DeltaKey::Reasoning | DeltaKey::ReasoningContent => PieceChannel::Reasoning,
-                DeltaKey::Refusal => PieceChannel::Refusal,
+                DeltaKey::Content => Channel::Content,
+                DeltaKey::Reasoning | DeltaKey::ReasoningContent => Channel::Reasoning,
+                DeltaKey::Refusal => Channel::Refusal,
                 DeltaKey::ToolCalls => {
                     map.next_value_seed(Calls { data, chunk })?;
                     continue;
@@ -67,7 +68,7 @@ impl<'a> Visitor<'a> for Delta<'a, '_> {
 fn text<'a>(
     data: &'a str,
     json: &'a str,
-    channel: PieceChannel<'a>,
+    channel: Channel<'a>,
     chunk: &mut Chunk<'a>,
 ) -> Result<(), serde_json::Error> {
     let mut push = |channel, json: &'a str| {
@@ -91,7 +92,7 @@ fn text<'a>(
         for (key, value) in part.members {
             let channel = match key.as_ref() {
                 "text" => channel.clone(),
-                "refusal" => PieceChannel::Refusal,
+                "refusal" => Channel::Refusal,
                 _ => continue,
             };
             // A part is held back, let go or denied as one, so it can't be half of one channel and half of another.

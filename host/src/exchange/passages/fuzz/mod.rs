@@ -4,11 +4,15 @@
 //! every step. [`rewriters`]: stages whose output is a function of the text alone, however they hold; then so is what comes out,
 //! wherever the text was cut.
 
-mod anyone;
-mod rewriters;
+pub(in crate::exchange) mod anyone;
+pub(in crate::exchange) mod rewriters;
 
 use arbitrary::Unstructured;
 use tokio::runtime::Builder;
+
+use std::borrow::Cow;
+
+use tokio::time::Duration;
 
 use super::*;
 
@@ -33,29 +37,19 @@ pub(crate) fn hold_back(data: &[u8]) {
 }
 
 /// The next number of the script, below `end`; 0 once the script is over.
-fn next(script: &mut Unstructured<'_>, end: u8) -> u8 {
+pub(in crate::exchange) fn next(script: &mut Unstructured<'_>, end: u8) -> u8 {
     script.arbitrary::<u8>().unwrap_or(0) % end
 }
 
-fn lane(number: u8) -> Lane {
+fn key(number: u8) -> ChannelKey {
     match number {
-        0 => Lane::Content,
-        1 => Lane::Reasoning,
-        2 => Lane::Refusal,
-        call => Lane::Tool(u32::from(call) - 3),
+        0 => ChannelKey::Content,
+        1 => ChannelKey::Reasoning,
+        2 => ChannelKey::Refusal,
+        call => ChannelKey::ToolArguments(u32::from(call) - 3),
     }
 }
 
-/// A number for a lane, for maps.
-fn number(lane: Lane) -> u32 {
-    match lane {
-        Lane::Content => 0,
-        Lane::Reasoning => 1,
-        Lane::Refusal => 2,
-        Lane::Tool(call) => call + 3,
-    }
-}
-
-fn place(chunk: u64) -> Place {
-    Place { chunk, piece: 0 }
+fn place(chunk: u64) -> TextRef {
+    TextRef { chunk, piece: 0 }
 }

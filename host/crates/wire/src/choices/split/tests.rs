@@ -1,6 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 use super::*;
-use crate::chat::chunk::{Chunk, PieceChannel};
+use crate::Channel;
+use crate::choices::chunk::Chunk;
 
 const MIXED: &str = r#"{"id":"i","choices":[{"delta":{"role":"assistant","content":"hi\ud83d","tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"1"}},{"index":1,"id":"b","function":{"name":"g"}}]},"finish_reason":"tool_calls","index":4,"logprobs":{"x":1.50}},{"index":5,"delta":{"reasoning":"r"}}],"model":"m","usage":{"prompt_tokens":3},"time_info":{"t":0.10},"new":1e400}"#;
 
@@ -76,7 +77,7 @@ fn without_pieces_the_rest_stays_and_logprobs_go() {
         (chunk.choices, chunk.pieces.len(), chunk.finishes.len()),
         (1, 1, 1)
     );
-    assert_eq!(chunk.pieces[0].channel, PieceChannel::Content);
+    assert_eq!(chunk.pieces[0].channel, Channel::Content);
 }
 
 #[test]

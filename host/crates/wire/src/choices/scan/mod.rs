@@ -159,7 +159,7 @@ impl<'a> Visitor<'a> for Choice<'a, '_> {
             .iter_mut()
             .for_each(|logprobs| logprobs.0 = index);
         if chunk.pieces.len() > pieces + 1 {
-            chunk.pieces[pieces..].sort_by_key(|piece| piece.channel.rank());
+            chunk.pieces[pieces..].sort_by_key(|piece| piece.channel.key());
         }
         chunk
             .finishes

@@ -6,17 +6,19 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 
+use tokio::time::Duration;
+
 use super::*;
 
 /// One scripted stage: what it says to each delta, and at the end.
-type OnDelta = Box<dyn FnMut(&str) -> Result<Edit, Fault> + Send>;
+type OnDelta = Box<dyn FnMut(&str) -> Result<Edit, StageFailure> + Send>;
 type OnEnd = Box<dyn FnMut(&str) -> Edit + Send>;
 
 struct Script {
     stages: Vec<(OnDelta, OnEnd)>,
     limits: HoldLimits,
     /// What `held_too_much` means.
-    too_much: fn() -> Fault,
+    too_much: fn() -> StageFailure,
     /// The choice whose opening every stage fails over.
     fails_to_open: Option<u32>,
     /// What each stage saw.
@@ -34,7 +36,7 @@ impl Script {
                 bytes: 1024,
                 time: Duration::from_secs(2),
             },
-            too_much: || Fault::End(0),
+            too_much: || StageFailure::Abort(Aborted(StageId(0))),
             fails_to_open: None,
         }
     }
@@ -58,15 +60,23 @@ fn forward(_: &str) -> Edit {
     Edit::Forward
 }
 
-impl Stages for Script {
+impl AnswerStages for Script {
     type Passage = ();
 
     fn count(&self) -> usize {
         self.stages.len()
     }
 
-    fn index(&self, at: usize) -> usize {
-        at
+    fn may_change_answer(&self) -> bool {
+        true
+    }
+
+    fn stage(&self, at: usize) -> StageId {
+        StageId(at)
+    }
+
+    fn name(&self, _: StageId) -> &str {
+        "stage"
     }
 
     fn hold_limits(&self, _: usize) -> HoldLimits {
@@ -77,73 +87,79 @@ impl Stages for Script {
         &mut self,
         at: usize,
         choice: u32,
-        _: &Channel,
-    ) -> Result<Option<()>, Fault> {
+        _: &Channel<'_>,
+    ) -> Result<Option<()>, StageFailure> {
         if self.fails_to_open == Some(choice) {
             self.off[at] = true;
-            return Err(Fault::Skip);
+            return Err(StageFailure::Skip);
         }
         Ok((!self.off[at]).then_some(()))
     }
 
-    async fn on_delta(&mut self, at: usize, (): &(), text: &str) -> Result<Edit, Fault> {
+    async fn on_delta(&mut self, at: usize, (): &(), text: &str) -> Result<Edit, StageFailure> {
         self.saw[at].push(text.to_owned());
         let said = (self.stages[at].0)(text);
-        self.off[at] |= matches!(said, Err(Fault::Skip));
+        self.off[at] |= matches!(said, Err(StageFailure::Skip));
         said
     }
 
-    async fn on_end(&mut self, at: usize, (): (), finish: &str) -> Result<Edit, Fault> {
+    async fn on_end(&mut self, at: usize, (): (), finish: &str) -> Result<Edit, StageFailure> {
         Ok((self.stages[at].1)(finish))
     }
 
-    fn held_too_much(&mut self, at: usize, _: String) -> Fault {
+    fn held_too_much(&mut self, at: usize, _: String) -> StageFailure {
         self.off[at] = true;
         (self.too_much)()
     }
 
-    fn broke_arguments(&mut self, at: usize) -> Fault {
-        Fault::End(at)
+    fn broke_arguments(&mut self, at: usize) -> StageFailure {
+        StageFailure::Abort(Aborted(StageId(at)))
     }
+
+    fn denied(&mut self, _: StageId, _: u32, _: &Denial) {}
 }
 
 struct Run {
-    answer: Answer<()>,
+    answer: Passages<()>,
     script: Script,
-    outs: Vec<Out>,
+    outs: Vec<Output>,
     next: u64,
 }
 
 impl Run {
     fn new(script: Script) -> Self {
         Run {
-            answer: Answer::new(),
+            answer: Passages::new(),
             script,
             outs: Vec::new(),
             next: 0,
         }
     }
 
-    async fn push(&mut self, choice: u32, lane: Lane, text: &str) -> Result<Vec<Out>, Fault> {
+    async fn push(
+        &mut self,
+        choice: u32,
+        key: ChannelKey,
+        text: &str,
+    ) -> Result<Vec<Output>, Aborted> {
         let delta = Delta {
             choice,
-            lane,
+            channel: &Channel::from(key),
             place: Some(place(self.next)),
             text: text.to_owned().into(),
         };
         self.next += 1;
-        let channel = || Channel::Content;
         self.answer
-            .push(&mut self.script, delta, channel, &mut self.outs)
+            .push(&mut self.script, delta, &mut self.outs)
             .await?;
         Ok(std::mem::take(&mut self.outs))
     }
 
-    async fn content(&mut self, text: &str) -> Vec<Out> {
-        self.push(0, Lane::Content, text).await.unwrap()
+    async fn content(&mut self, text: &str) -> Vec<Output> {
+        self.push(0, ChannelKey::Content, text).await.unwrap()
     }
 
-    async fn finish(&mut self) -> Vec<Out> {
+    async fn finish(&mut self) -> Vec<Output> {
         self.answer
             .finish(&mut self.script, 0, "stop", &mut self.outs)
             .await
@@ -152,16 +168,16 @@ impl Run {
     }
 }
 
-fn place(chunk: u64) -> Place {
-    Place { chunk, piece: 0 }
+fn place(chunk: u64) -> TextRef {
+    TextRef { chunk, piece: 0 }
 }
 
-fn came(chunk: u64) -> Out {
-    Out::AsCame(place(chunk))
+fn came(chunk: u64) -> Output {
+    Output::AsCame(place(chunk))
 }
 
-fn changed(chunk: u64, text: &str) -> Out {
-    Out::Changed(place(chunk), text.into())
+fn changed(chunk: u64, text: &str) -> Output {
+    Output::Changed(place(chunk), text.into())
 }
 
 fn denial() -> Denial {
@@ -253,9 +269,9 @@ async fn a_replacement_takes_the_last_place_and_empties_the_others() {
 async fn what_is_added_at_the_end_has_no_place() {
     let mut run = Run::new(Script::of(forward, |_| Edit::Replace("bye".into())));
     run.content("a").await;
-    let added = Out::Added {
+    let added = Output::Added {
         choice: 0,
-        lane: Lane::Content,
+        channel: ChannelKey::Content,
         text: "bye".into(),
     };
     assert_eq!(run.finish().await, [added]);
@@ -302,9 +318,9 @@ async fn after_a_denial_nothing_of_the_choice_comes_out_and_other_choices_go_on(
     assert!(
         matches!(
             outs[..],
-            [Out::Denied {
+            [Output::Denied {
                 choice: 0,
-                stage: 0,
+                stage: StageId(0),
                 ..
             }]
         ),
@@ -312,7 +328,7 @@ async fn after_a_denial_nothing_of_the_choice_comes_out_and_other_choices_go_on(
     );
     assert_eq!(run.content("more").await, []);
     assert_eq!(run.finish().await, []);
-    assert_eq!(run.push(1, Lane::Content, "other").await.unwrap(), []);
+    assert_eq!(run.push(1, ChannelKey::Content, "other").await.unwrap(), []);
     run.answer
         .finish(&mut run.script, 1, "stop", &mut run.outs)
         .await
@@ -350,7 +366,7 @@ async fn what_was_let_out_before_a_denial_still_passes_the_later_stages() {
     run.content("a").await;
     let outs = run.content("b").await;
     assert!(
-        matches!(&outs[..], [Out::Changed(_, text), Out::Denied { stage: 1, .. }] if text == "seen"),
+        matches!(&outs[..], [Output::Changed(_, text), Output::Denied { stage: StageId(1), .. }] if text == "seen"),
         "{outs:?}"
     );
 }
@@ -358,7 +374,7 @@ async fn what_was_let_out_before_a_denial_still_passes_the_later_stages() {
 #[tokio::test]
 async fn another_channel_of_the_choice_ends_the_one_before() {
     let mut run = Run::new(Script::of(|_| Edit::Hold, forward));
-    run.push(0, Lane::Reasoning, "think").await.unwrap();
+    run.push(0, ChannelKey::Reasoning, "think").await.unwrap();
     assert_eq!(run.content("say").await, [came(0)]);
     assert_eq!(run.finish().await, [came(1)]);
 }
@@ -366,8 +382,13 @@ async fn another_channel_of_the_choice_ends_the_one_before() {
 #[tokio::test]
 async fn tool_calls_stand_beside_each_other() {
     let mut run = Run::new(Script::of(|_| Edit::Hold, forward));
-    run.push(0, Lane::Tool(0), "").await.unwrap();
-    assert_eq!(run.push(0, Lane::Tool(1), "{}").await.unwrap(), []);
+    run.push(0, ChannelKey::ToolArguments(0), "").await.unwrap();
+    assert_eq!(
+        run.push(0, ChannelKey::ToolArguments(1), "{}")
+            .await
+            .unwrap(),
+        []
+    );
     assert_eq!(run.script.saw[0], ["", "{}"]);
     assert_eq!(run.finish().await, [came(0), came(1)]);
 }
@@ -375,18 +396,22 @@ async fn tool_calls_stand_beside_each_other() {
 #[tokio::test]
 async fn arguments_that_an_edit_breaks_are_a_fault_of_the_editor() {
     let mut run = Run::new(Script::of(|_| Edit::Replace("{oops".into()), forward));
-    run.push(0, Lane::Tool(0), "{}").await.unwrap();
+    run.push(0, ChannelKey::ToolArguments(0), "{}")
+        .await
+        .unwrap();
     let end = run
         .answer
         .finish(&mut run.script, 0, "tool_calls", &mut run.outs)
         .await;
-    assert!(matches!(end, Err(Fault::End(0))));
+    assert!(matches!(end, Err(Aborted(StageId(0)))));
 }
 
 #[tokio::test]
 async fn arguments_that_were_no_json_before_are_nobodys_fault() {
     let mut run = Run::new(Script::of(|_| Edit::Replace("{oops".into()), forward));
-    run.push(0, Lane::Tool(0), "{").await.unwrap();
+    run.push(0, ChannelKey::ToolArguments(0), "{")
+        .await
+        .unwrap();
     run.answer
         .finish(&mut run.script, 0, "length", &mut run.outs)
         .await
@@ -401,7 +426,7 @@ async fn a_stage_that_is_skipped_lets_go_what_it_held_in_order() {
         if count < 3 {
             Ok(Edit::Hold)
         } else {
-            Err(Fault::Skip)
+            Err(StageFailure::Skip)
         }
     });
     let mut run = Run::new(Script::new(vec![
@@ -409,7 +434,7 @@ async fn a_stage_that_is_skipped_lets_go_what_it_held_in_order() {
         stage(forward, forward),
     ]));
     run.content("a").await;
-    run.push(1, Lane::Content, "other").await.unwrap();
+    run.push(1, ChannelKey::Content, "other").await.unwrap();
     assert_eq!(run.content("c").await, [came(0), came(2), came(1)]);
     assert_eq!(run.content("d").await, [came(3)]);
     assert_eq!(run.script.saw[1], ["a", "c", "other", "d"]);
@@ -425,7 +450,7 @@ async fn stages_that_fail_over_one_opening_are_not_told_what_the_others_held() {
     let mut run = Run::new(script);
     assert_eq!(run.content("a").await, []);
     assert_eq!(
-        run.push(1, Lane::Content, "b").await.unwrap(),
+        run.push(1, ChannelKey::Content, "b").await.unwrap(),
         [came(0), came(1)]
     );
     assert_eq!(run.script.saw, [vec!["a"], vec![]]);
@@ -438,15 +463,15 @@ async fn holding_more_than_it_may_is_a_failure() {
     let mut run = Run::new(script);
     run.content("abc").await;
     assert!(matches!(
-        run.push(0, Lane::Content, "d").await,
-        Err(Fault::End(0))
+        run.push(0, ChannelKey::Content, "d").await,
+        Err(Aborted(StageId(0)))
     ));
 }
 
 #[tokio::test(start_paused = true)]
 async fn holding_for_longer_than_it_may_is_a_failure_and_skip_lets_it_go() {
     let mut script = Script::of(|_| Edit::Hold, forward);
-    script.too_much = || Fault::Skip;
+    script.too_much = || StageFailure::Skip;
     let mut run = Run::new(script);
     run.content("a").await;
     let expiry = run.answer.expiry().unwrap();
@@ -498,12 +523,12 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
             let mut run = Run::new(Script::new(scripts.into_iter().map(drawn).collect()));
-            let mut lanes = HashMap::new();
+            let mut keys = HashMap::new();
             let mut outs = Vec::new();
-            for (choice, lane, text) in deltas {
-                let lane = [Lane::Reasoning, Lane::Content, Lane::Tool(0)][lane as usize];
-                lanes.insert(run.next, (choice, format!("{lane:?}")));
-                match run.push(choice, lane, &text).await {
+            for (choice, channel, text) in deltas {
+                let key = [ChannelKey::Reasoning, ChannelKey::Content, ChannelKey::ToolArguments(0)][channel as usize];
+                keys.insert(run.next, (choice, key));
+                match run.push(choice, key, &text).await {
                     Ok(out) => outs.extend(out),
                     // Broken arguments end an exchange: fine, and nothing more is promised.
                     Err(_) => return,
@@ -515,16 +540,16 @@ proptest! {
                 }
             }
             outs.append(&mut run.outs);
-            let mut last: HashMap<(u32, String), u64> = HashMap::new();
+            let mut last: HashMap<(u32, ChannelKey), u64> = HashMap::new();
             let mut seen = 0;
             for out in &outs {
-                let (Out::AsCame(place) | Out::Changed(place, _)) = out else { continue };
+                let (Output::AsCame(place) | Output::Changed(place, _)) = out else { continue };
                 seen += 1;
                 // A place that was emptied waits for nothing, and so may come before one that is held.
-                if matches!(out, Out::Changed(_, text) if text.is_empty()) {
+                if matches!(out, Output::Changed(_, text) if text.is_empty()) {
                     continue;
                 }
-                let before = last.insert(lanes[&place.chunk].clone(), place.chunk);
+                let before = last.insert(keys[&place.chunk], place.chunk);
                 assert!(before.is_none_or(|before| before < place.chunk), "{outs:?}");
             }
             assert_eq!(seen, run.next, "{outs:?}");

@@ -6,7 +6,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::Usage;
-use crate::chat::chunk::UpstreamError;
+use crate::choices::chunk::UpstreamError;
 use crate::raw::{RawObject, unescape};
 
 /// Counts that can't be read are 0: an answer isn't lost for them.

@@ -54,77 +54,11 @@ pub struct Piece<'a> {
     /// The choice that it belongs to.
     pub choice: u32,
     /// What it is.
-    pub channel: PieceChannel<'a>,
+    pub channel: Channel<'a>,
     /// The text, without JSON escapes. Half of a surrogate pair is read as U+FFFD.
     pub text: Cow<'a, str>,
     /// Where it lies in the data.
     pub slot: Slot,
-}
-
-/// The channel of a piece.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PieceChannel<'a> {
-    /// What is thought.
-    Reasoning,
-    /// What is said.
-    Content,
-    /// Why the model won't.
-    Refusal,
-    /// Arguments of a tool call.
-    Tool {
-        /// The call's place among those of the choice.
-        index: u32,
-        /// Its id, in the piece that opens it.
-        id: Option<Cow<'a, str>>,
-        /// Its tool, in the piece that opens it.
-        name: Option<Cow<'a, str>>,
-    },
-}
-
-impl<'a> PieceChannel<'a> {
-    /// The channel as its first piece names it.
-    pub fn opening(channel: &'a Channel) -> PieceChannel<'a> {
-        let named = |text: &'a str| Some(Cow::Borrowed(text)).filter(|text| !text.is_empty());
-        match channel {
-            Channel::Content => PieceChannel::Content,
-            Channel::Reasoning => PieceChannel::Reasoning,
-            Channel::Refusal => PieceChannel::Refusal,
-            Channel::ToolArguments(call) => PieceChannel::Tool {
-                index: call.index,
-                id: named(&call.id),
-                name: named(&call.name),
-            },
-        }
-    }
-
-    /// The channel as every later piece names it.
-    pub fn continuing(channel: &Channel) -> PieceChannel<'static> {
-        match channel {
-            Channel::Content => PieceChannel::Content,
-            Channel::Reasoning => PieceChannel::Reasoning,
-            Channel::Refusal => PieceChannel::Refusal,
-            Channel::ToolArguments(call) => PieceChannel::Tool {
-                index: call.index,
-                id: None,
-                name: None,
-            },
-        }
-    }
-
-    /// Whether this opens a tool call.
-    pub fn opens_call(&self) -> bool {
-        matches!(self, PieceChannel::Tool { id, name, .. } if id.is_some() || name.is_some())
-    }
-
-    /// The order in which the texts of one delta go.
-    pub(super) fn rank(&self) -> (u8, u32) {
-        match self {
-            PieceChannel::Reasoning => (0, 0),
-            PieceChannel::Content => (1, 0),
-            PieceChannel::Refusal => (2, 0),
-            PieceChannel::Tool { index, .. } => (3, *index),
-        }
-    }
 }
 
 /// What an upstream says when it breaks off in mid-stream. What it doesn't say is empty.
@@ -203,5 +137,4 @@ fn is_null(after_key: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-#[path = "chunk_tests.rs"]
 mod tests;

@@ -7,16 +7,16 @@ use arbitrary::Unstructured;
 use super::*;
 
 /// Stages that read their part from the script.
-struct Anyone<'s> {
-    script: Unstructured<'s>,
-    stages: Vec<Mood>,
+pub(in crate::exchange) struct Anyone<'s> {
+    pub(in crate::exchange) script: Unstructured<'s>,
+    stages: Vec<StageScript>,
     /// Tool calls, by stage and passage, that were told to it.
     opened: BTreeSet<(usize, u64)>,
     passages: u64,
 }
 
 /// One of them.
-struct Mood {
+struct StageScript {
     limits: HoldLimits,
     /// What its failure means.
     skips: bool,
@@ -24,20 +24,20 @@ struct Mood {
 }
 
 /// A passage knows whether it is a tool call's, and goes by number.
-struct Passage {
+pub(in crate::exchange) struct Passage {
     number: u64,
     tool: bool,
 }
 
 impl Anyone<'_> {
-    fn fails(&mut self, at: usize) -> Fault {
+    fn fails(&mut self, at: usize) -> StageFailure {
         let stage = &mut self.stages[at];
         assert!(!stage.off, "stage {at} was skipped and failed again");
         stage.off = true;
         if stage.skips {
-            Fault::Skip
+            StageFailure::Skip
         } else {
-            Fault::End(at)
+            StageFailure::Abort(Aborted(StageId(at)))
         }
     }
 
@@ -48,7 +48,7 @@ impl Anyone<'_> {
             .collect()
     }
 
-    fn edit(&mut self, at: usize) -> Result<Edit, Fault> {
+    fn edit(&mut self, at: usize) -> Result<Edit, StageFailure> {
         Ok(match next(&mut self.script, 16) {
             0..=4 => Edit::Forward,
             5..=8 => Edit::Hold,
@@ -66,15 +66,23 @@ impl Anyone<'_> {
     }
 }
 
-impl Stages for Anyone<'_> {
+impl AnswerStages for Anyone<'_> {
     type Passage = Passage;
 
     fn count(&self) -> usize {
         self.stages.len()
     }
 
-    fn index(&self, at: usize) -> usize {
-        at
+    fn may_change_answer(&self) -> bool {
+        true
+    }
+
+    fn stage(&self, at: usize) -> StageId {
+        StageId(at)
+    }
+
+    fn name(&self, _: StageId) -> &str {
+        "stage"
     }
 
     fn hold_limits(&self, at: usize) -> HoldLimits {
@@ -85,8 +93,8 @@ impl Stages for Anyone<'_> {
         &mut self,
         at: usize,
         _: u32,
-        channel: &Channel,
-    ) -> Result<Option<Passage>, Fault> {
+        channel: &Channel<'_>,
+    ) -> Result<Option<Passage>, StageFailure> {
         if self.stages[at].off {
             return Ok(None);
         }
@@ -103,70 +111,77 @@ impl Stages for Anyone<'_> {
         }
     }
 
-    async fn on_delta(&mut self, at: usize, passage: &Passage, text: &str) -> Result<Edit, Fault> {
+    async fn on_delta(
+        &mut self,
+        at: usize,
+        passage: &Passage,
+        text: &str,
+    ) -> Result<Edit, StageFailure> {
         assert!(!self.stages[at].off, "stage {at} was skipped and is told");
         let opens = passage.tool && self.opened.insert((at, passage.number));
         assert!(opens || !text.is_empty(), "stage {at} is told nothing");
         self.edit(at)
     }
 
-    async fn on_end(&mut self, at: usize, _: Passage, _: &str) -> Result<Edit, Fault> {
+    async fn on_end(&mut self, at: usize, _: Passage, _: &str) -> Result<Edit, StageFailure> {
         assert!(!self.stages[at].off, "stage {at} was skipped and is told");
         self.edit(at)
     }
 
-    fn held_too_much(&mut self, at: usize, _: String) -> Fault {
+    fn held_too_much(&mut self, at: usize, _: String) -> StageFailure {
         self.fails(at)
     }
 
-    fn broke_arguments(&mut self, at: usize) -> Fault {
+    fn broke_arguments(&mut self, at: usize) -> StageFailure {
         // It may have been skipped since for something else.
         self.stages[at].off = false;
         self.fails(at)
     }
+
+    fn denied(&mut self, _: StageId, _: u32, _: &Denial) {}
 }
 
 /// What went in and what came out, place by place.
 #[derive(Default)]
 struct Ledger {
-    /// Choice, lane and text of each place, by chunk.
-    went_in: Vec<(u32, Lane, String)>,
+    /// Choice, channel and text of each place, by chunk.
+    went_in: Vec<(u32, ChannelKey, String)>,
     came_out: BTreeSet<u64>,
-    /// The last place that came out with its text, by choice and lane.
-    last: BTreeMap<(u32, u32), u64>,
+    /// The last place that came out with its text, by choice and channel.
+    last: BTreeMap<(u32, ChannelKey), u64>,
     denied: BTreeSet<u32>,
 }
 
 impl Ledger {
-    fn take(&mut self, outs: Vec<Out>) {
+    fn take(&mut self, outs: Vec<Output>) {
         for out in outs {
             let choice = match &out {
-                Out::AsCame(place) | Out::Changed(place, _) => {
-                    let (choice, lane, came) = &self.went_in[place.chunk as usize];
+                Output::AsCame(place) | Output::Changed(place, _) => {
+                    let (choice, key, came) = &self.went_in[place.chunk as usize];
                     assert!(
                         self.came_out.insert(place.chunk),
                         "{place:?} came out twice"
                     );
                     // A place with no text waits for nothing, and so may come before one that is held.
                     let text = match &out {
-                        Out::Changed(_, text) => text,
+                        Output::Changed(_, text) => text,
                         _ => came,
                     };
                     if !text.is_empty() {
-                        let before = self.last.insert((*choice, number(*lane)), place.chunk);
+                        let before = self.last.insert((*choice, *key), place.chunk);
                         let in_order = before.is_none_or(|before| before < place.chunk);
                         assert!(in_order, "{place:?} came out after {before:?}");
                     }
                     *choice
                 }
-                Out::Added { choice, text, .. } => {
+                Output::Added { choice, text, .. } => {
                     assert!(!text.is_empty(), "nothing was added");
                     *choice
                 }
-                Out::Denied { choice, .. } => *choice,
+                Output::Denied { choice, .. } => *choice,
             };
             assert!(!self.denied.contains(&choice), "{out:?} after the denial");
-            if matches!(out, Out::Denied { .. }) {
+            if matches!(out, Output::Denied { .. }) {
                 self.denied.insert(choice);
             }
         }
@@ -184,24 +199,31 @@ impl Ledger {
     }
 }
 
-pub(super) async fn run(mut script: Unstructured<'_>) {
-    let stages = (0..=next(&mut script, 4))
-        .map(|_| Mood {
-            limits: HoldLimits {
-                bytes: next(&mut script, 40).into(),
-                time: Duration::from_millis(u64::from(next(&mut script, 8)) + 1),
-            },
-            skips: next(&mut script, 4) > 0,
-            off: false,
-        })
-        .collect();
-    let mut stages = Anyone {
-        script,
-        stages,
-        opened: BTreeSet::new(),
-        passages: 0,
-    };
-    let mut answer = Answer::new();
+impl<'s> Anyone<'s> {
+    /// One to five stages; what each may hold and what its failure means, the script says.
+    pub(in crate::exchange) fn draw(mut script: Unstructured<'s>) -> Self {
+        let stages = (0..=next(&mut script, 4))
+            .map(|_| StageScript {
+                limits: HoldLimits {
+                    bytes: next(&mut script, 40).into(),
+                    time: Duration::from_millis(u64::from(next(&mut script, 8)) + 1),
+                },
+                skips: next(&mut script, 4) > 0,
+                off: false,
+            })
+            .collect();
+        Anyone {
+            script,
+            stages,
+            opened: BTreeSet::new(),
+            passages: 0,
+        }
+    }
+}
+
+pub(super) async fn run(script: Unstructured<'_>) {
+    let mut stages = Anyone::draw(script);
+    let mut answer = Passages::new();
     let mut ledger = Ledger::default();
     for _ in 0..STEPS {
         if stages.script.is_empty() {
@@ -212,27 +234,21 @@ pub(super) async fn run(mut script: Unstructured<'_>) {
         let finished = match step {
             0..=12 => {
                 let choice = u32::from(next(&mut stages.script, 3));
-                let lane = lane(next(&mut stages.script, 5));
-                let text = match lane {
-                    Lane::Tool(_) => ["", "{}", "{", "}", "1"][usize::from(step % 5)].to_owned(),
+                let key = key(next(&mut stages.script, 5));
+                let text = match key {
+                    ChannelKey::ToolArguments(_) => {
+                        ["", "{}", "{", "}", "1"][usize::from(step % 5)].to_owned()
+                    }
                     _ => format!("{}.", stages.text()),
                 };
                 let delta = Delta {
                     choice,
-                    lane,
+                    channel: &Channel::from(key),
                     place: Some(place(ledger.went_in.len() as u64)),
                     text: text.clone().into(),
                 };
-                ledger.went_in.push((choice, lane, text));
-                let channel = || match lane {
-                    Lane::Tool(_) => Channel::ToolArguments(crate::policy::types::ToolCall {
-                        index: 0,
-                        id: String::new(),
-                        name: String::new(),
-                    }),
-                    _ => Channel::Content,
-                };
-                answer.push(&mut stages, delta, channel, &mut outs).await
+                ledger.went_in.push((choice, key, text));
+                answer.push(&mut stages, delta, &mut outs).await
             }
             13 => {
                 let choice = u32::from(next(&mut stages.script, 3));
@@ -255,13 +271,10 @@ pub(super) async fn run(mut script: Unstructured<'_>) {
             }
         };
         ledger.take(outs);
-        if let Err(fault) = finished {
-            assert!(matches!(fault, Fault::End(_)), "a skip ends nothing");
+        if finished.is_err() {
             // The exchange is over.
             return;
         }
-        let denied = answer.denied_choices().into_iter().collect();
-        assert_eq!(ledger.denied, denied);
         assert!(
             answer.expiry().is_some() || ledger.inside(None) == 0,
             "held for ever"

@@ -8,7 +8,7 @@ use super::*;
 
 /// What a rewriter makes of a channel's whole text.
 #[derive(Clone, Copy)]
-enum Rule {
+pub(in crate::exchange) enum Rule {
     Same,
     Upper,
     WithoutVowels,
@@ -30,14 +30,14 @@ impl Rule {
 }
 
 /// Stages with a rule each. When to hold and for how long, the script says.
-struct Rewriters<'s> {
+pub(in crate::exchange) struct Rewriters<'s> {
     script: Unstructured<'s>,
     rules: Vec<Rule>,
     /// By stage and choice: what it holds, and what it took back from the end of what it let out.
     held: BTreeMap<(usize, u32), (String, String)>,
 }
 
-impl Stages for Rewriters<'_> {
+impl AnswerStages for Rewriters<'_> {
     /// The choice: each has one channel open.
     type Passage = u32;
 
@@ -45,8 +45,16 @@ impl Stages for Rewriters<'_> {
         self.rules.len()
     }
 
-    fn index(&self, at: usize) -> usize {
-        at
+    fn may_change_answer(&self) -> bool {
+        true
+    }
+
+    fn stage(&self, at: usize) -> StageId {
+        StageId(at)
+    }
+
+    fn name(&self, _: StageId) -> &str {
+        "stage"
     }
 
     fn hold_limits(&self, _: usize) -> HoldLimits {
@@ -60,8 +68,8 @@ impl Stages for Rewriters<'_> {
         &mut self,
         at: usize,
         choice: u32,
-        _: &Channel,
-    ) -> Result<Option<u32>, Fault> {
+        _: &Channel<'_>,
+    ) -> Result<Option<u32>, StageFailure> {
         let before = self.held.insert((at, choice), Default::default());
         assert!(
             before.is_none(),
@@ -70,7 +78,12 @@ impl Stages for Rewriters<'_> {
         Ok(Some(choice))
     }
 
-    async fn on_delta(&mut self, at: usize, choice: &u32, text: &str) -> Result<Edit, Fault> {
+    async fn on_delta(
+        &mut self,
+        at: usize,
+        choice: &u32,
+        text: &str,
+    ) -> Result<Edit, StageFailure> {
         let rule = self.rules[at];
         let draw = next(&mut self.script, 4);
         let (held, carried) = self.held.get_mut(&(at, *choice)).expect("it was opened");
@@ -100,7 +113,7 @@ impl Stages for Rewriters<'_> {
         Ok(Edit::Replace(rule.of(&all)))
     }
 
-    async fn on_end(&mut self, at: usize, choice: u32, _: &str) -> Result<Edit, Fault> {
+    async fn on_end(&mut self, at: usize, choice: u32, _: &str) -> Result<Edit, StageFailure> {
         let rule = self.rules[at];
         let (held, carried) = self.held.remove(&(at, choice)).expect("it was opened");
         Ok(match rule {
@@ -109,16 +122,19 @@ impl Stages for Rewriters<'_> {
         })
     }
 
-    fn held_too_much(&mut self, at: usize, why: String) -> Fault {
+    fn held_too_much(&mut self, at: usize, why: String) -> StageFailure {
         panic!("stage {at} {why}")
     }
 
-    fn broke_arguments(&mut self, at: usize) -> Fault {
+    fn broke_arguments(&mut self, at: usize) -> StageFailure {
         panic!("stage {at} broke what are no arguments")
     }
+
+    fn denied(&mut self, _: StageId, _: u32, _: &Denial) {}
 }
 
-pub(super) async fn run(mut script: Unstructured<'_>) {
+/// One to five rules.
+pub(in crate::exchange) fn draw(script: &mut Unstructured<'_>) -> Vec<Rule> {
     let rules = [
         Rule::Same,
         Rule::Upper,
@@ -126,78 +142,97 @@ pub(super) async fn run(mut script: Unstructured<'_>) {
         Rule::Pairs,
         Rule::Appends,
     ];
-    let rules: Vec<Rule> = (0..=next(&mut script, 4))
-        .map(|_| rules[usize::from(next(&mut script, 5))])
-        .collect();
-    let mut stages = Rewriters {
-        script,
-        rules: rules.clone(),
-        held: BTreeMap::new(),
-    };
-    let mut answer = Answer::new();
+    (0..=next(script, 4))
+        .map(|_| rules[usize::from(next(script, 5))])
+        .collect()
+}
+
+/// What the rules make of a channel's whole text.
+pub(in crate::exchange) fn applied(rules: &[Rule], text: String) -> String {
+    rules.iter().fold(text, |text, rule| rule.of(&text))
+}
+
+impl<'s> Rewriters<'s> {
+    pub(in crate::exchange) fn new(script: Unstructured<'s>, rules: &[Rule]) -> Self {
+        Rewriters {
+            script,
+            rules: rules.to_vec(),
+            held: BTreeMap::new(),
+        }
+    }
+}
+
+pub(super) async fn run(mut script: Unstructured<'_>) {
+    let rules = draw(&mut script);
+    let mut stages = Rewriters::new(script, &rules);
+    let mut answer = Passages::new();
     let mut outs = Vec::new();
-    let mut pieces: Vec<(u32, Lane, String)> = Vec::new();
+    let mut pieces: Vec<(u32, ChannelKey, String)> = Vec::new();
     for _ in 0..STEPS {
         if stages.script.is_empty() {
             break;
         }
         let draw = next(&mut stages.script, 64);
-        let (choice, lane) = (u32::from(draw % 2), lane(u8::from(draw > 48)));
+        let (choice, key) = (u32::from(draw % 2), key(u8::from(draw > 48)));
         let length = next(&mut stages.script, 4);
         let text: String = (0..=length)
             .map(|_| char::from(b'a' + next(&mut stages.script, 6)))
             .collect();
         let delta = Delta {
             choice,
-            lane,
+            channel: &Channel::from(key),
             place: Some(place(pieces.len() as u64)),
             text: Cow::Borrowed(&text),
         };
-        let channel = || Channel::Content;
-        let pushed = answer.push(&mut stages, delta, channel, &mut outs).await;
+        let pushed = answer.push(&mut stages, delta, &mut outs).await;
         pushed.expect("nobody fails");
-        pieces.push((choice, lane, text));
+        pieces.push((choice, key, text));
     }
     let finished = answer.finish_all(&mut stages, &mut outs).await;
     finished.expect("nobody fails");
 
-    let mut said: BTreeMap<(u32, u32), String> = BTreeMap::new();
+    let mut said: BTreeMap<(u32, ChannelKey), String> = BTreeMap::new();
     for out in &outs {
-        let (choice, lane, text) = match out {
-            Out::AsCame(place) => {
-                let (choice, lane, text) = &pieces[place.chunk as usize];
-                (*choice, *lane, text)
+        let (choice, key, text) = match out {
+            Output::AsCame(place) => {
+                let (choice, key, text) = &pieces[place.chunk as usize];
+                (*choice, *key, text)
             }
-            Out::Changed(place, text) => {
-                let (choice, lane, _) = &pieces[place.chunk as usize];
-                (*choice, *lane, text)
+            Output::Changed(place, text) => {
+                let (choice, key, _) = &pieces[place.chunk as usize];
+                (*choice, *key, text)
             }
-            Out::Added { choice, lane, text } => (*choice, *lane, text),
-            Out::Denied { .. } => panic!("nobody denies"),
+            Output::Added {
+                choice,
+                channel,
+                text,
+            } => (*choice, *channel, text),
+            Output::Denied { .. } => panic!("nobody denies"),
         };
-        said.entry((choice, number(lane)))
-            .or_default()
-            .push_str(text);
+        said.entry((choice, key)).or_default().push_str(text);
     }
     assert_eq!(said, rewritten(&rules, &pieces));
 }
 
-/// What comes out by the rules alone, by choice and lane.
-fn rewritten(rules: &[Rule], pieces: &[(u32, Lane, String)]) -> BTreeMap<(u32, u32), String> {
+/// What comes out by the rules alone, by choice and channel.
+fn rewritten(
+    rules: &[Rule],
+    pieces: &[(u32, ChannelKey, String)],
+) -> BTreeMap<(u32, ChannelKey), String> {
     // The channels of each choice, in order, with their whole texts.
-    let mut channels: BTreeMap<u32, Vec<(Lane, String)>> = BTreeMap::new();
-    for (choice, lane, text) in pieces {
+    let mut channels: BTreeMap<u32, Vec<(ChannelKey, String)>> = BTreeMap::new();
+    for (choice, key, text) in pieces {
         let known = channels.entry(*choice).or_default();
         match known.last_mut() {
-            Some((last, all)) if last == lane => all.push_str(text),
-            _ => known.push((*lane, text.clone())),
+            Some((last, all)) if last == key => all.push_str(text),
+            _ => known.push((*key, text.clone())),
         }
     }
-    let mut said: BTreeMap<(u32, u32), String> = BTreeMap::new();
+    let mut said: BTreeMap<(u32, ChannelKey), String> = BTreeMap::new();
     for (choice, channels) in channels {
-        for (lane, text) in channels {
-            let text = rules.iter().fold(text, |text, rule| rule.of(&text));
-            let all = said.entry((choice, number(lane))).or_default();
+        for (key, text) in channels {
+            let text = applied(rules, text);
+            let all = said.entry((choice, key)).or_default();
             all.push_str(&text);
         }
     }

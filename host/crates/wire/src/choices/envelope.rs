@@ -5,10 +5,10 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::chunk::{NotAChunk, PieceChannel};
-use crate::Usage;
+use super::chunk::NotAChunk;
 use crate::json::write_str;
 use crate::raw::{ObjectWriter, RawObject};
+use crate::{Channel, ToolCall, Usage};
 
 /// What an answer made here has for the upstream's fingerprint: the official client needs one.
 pub(super) const FINGERPRINT: &str = "fp_witgate";
@@ -73,12 +73,12 @@ impl Envelope {
     }
 
     /// A chunk with a text.
-    pub fn text_chunk(&self, choice: u32, channel: &PieceChannel<'_>, text: &str) -> Vec<u8> {
+    pub fn text_chunk(&self, choice: u32, channel: &Channel<'_>, text: &str) -> Vec<u8> {
         self.chunk(choice, None, |delta| match channel {
-            PieceChannel::Reasoning => delta.text("reasoning", text),
-            PieceChannel::Content => delta.text("content", text),
-            PieceChannel::Refusal => delta.text("refusal", text),
-            PieceChannel::Tool { index, id, name } => {
+            Channel::Reasoning => delta.text("reasoning", text),
+            Channel::Content => delta.text("content", text),
+            Channel::Refusal => delta.text("refusal", text),
+            Channel::ToolArguments(ToolCall { index, id, name }) => {
                 let out = delta.key("tool_calls");
                 out.push(b'[');
                 write_call(out, Some(*index), id.as_deref(), name.as_deref(), text);
@@ -212,5 +212,4 @@ pub(super) fn write_usage(out: &mut Vec<u8>, usage: &Usage) {
 }
 
 #[cfg(test)]
-#[path = "envelope_tests.rs"]
 mod tests;

@@ -1,6 +1,6 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 use super::*;
-use crate::chat::chunk::Chunk;
+use crate::choices::chunk::Chunk;
 use std::borrow::Cow;
 
 const FINISH: &[u8] = br#"{"id":"chatcmpl-1","choices":[{"delta":{},"finish_reason":"stop","index":0}],"created":1775751421,"model":"m","system_fingerprint":"fp_4c","object":"chat.completion.chunk","usage":{"a":1},"time_info":{},"service_tier":"flex"}"#;
@@ -19,14 +19,10 @@ fn text(bytes: Vec<u8>) -> String {
 fn new_chunks_look_like_the_upstreams() {
     let envelope = Envelope::of(FINISH).unwrap();
     assert_eq!(
-        text(envelope.text_chunk(2, &PieceChannel::Content, "a\"b")),
+        text(envelope.text_chunk(2, &Channel::Content, "a\"b")),
         around(r#"{"delta":{"content":"a\"b"},"index":2}"#, "")
     );
-    let call = PieceChannel::Tool {
-        index: 1,
-        id: Some(Cow::Borrowed("c")),
-        name: Some(Cow::Borrowed("f")),
-    };
+    let call = Channel::ToolArguments(ToolCall::new(1, "c", "f"));
     assert_eq!(
         text(envelope.text_chunk(0, &call, "")),
         around(
@@ -70,7 +66,7 @@ fn what_is_written_is_read_again() {
             (chunk.usage, &chunk.finishes[..]),
             (Some(usage), &[(3, Cow::Borrowed("length"))][..])
         );
-        for channel in [PieceChannel::Reasoning, PieceChannel::Refusal] {
+        for channel in [Channel::Reasoning, Channel::Refusal] {
             let data = envelope.text_chunk(3, &channel, "t");
             assert_eq!(Chunk::parse(&data).unwrap().pieces[0].channel, channel);
         }

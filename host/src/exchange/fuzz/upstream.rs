@@ -1,0 +1,336 @@
+//! An upstream's answer, drawn from a script.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use arbitrary::Unstructured;
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+
+use super::Texts;
+use crate::exchange::passages::ChannelKey;
+use crate::exchange::passages::fuzz::next;
+
+/// More chunks than this find nothing new.
+const CHUNKS: usize = 40;
+
+/// What an answer may have in it.
+#[derive(Clone, Copy)]
+pub(super) struct Limits {
+    /// Texts of one choice in one chunk.
+    texts: u8,
+    /// Channels of a choice follow one another in any order.
+    disorder: bool,
+    /// There are tool calls, beside each other.
+    tools: bool,
+    /// Choices may stay without a finish.
+    unfinished: bool,
+}
+
+impl Limits {
+    pub(super) fn any() -> Self {
+        Limits {
+            texts: 3,
+            disorder: true,
+            tools: true,
+            unfinished: true,
+        }
+    }
+
+    /// Each channel of a choice is one passage, and each choice finishes.
+    pub(super) fn orderly() -> Self {
+        Limits {
+            texts: 3,
+            disorder: false,
+            tools: false,
+            unfinished: false,
+        }
+    }
+
+    pub(super) fn one_text_a_chunk() -> Self {
+        Limits {
+            texts: 1,
+            disorder: true,
+            tools: false,
+            unfinished: false,
+        }
+    }
+}
+
+pub(super) struct Upstream {
+    events: Vec<Vec<u8>>,
+    /// In the order in which they came.
+    texts: Vec<(u32, ChannelKey, String)>,
+    choices: u32,
+    pub(super) finishes: BTreeMap<u32, &'static str>,
+    /// The totals of every usage, sorted.
+    pub(super) usages: Vec<u64>,
+    pub(super) done: bool,
+}
+
+impl Upstream {
+    pub(super) fn draw(script: &mut Unstructured<'_>, limits: Limits) -> Self {
+        let mut upstream = Upstream {
+            events: Vec::new(),
+            texts: Vec::new(),
+            choices: 1 + u32::from(next(script, 3)),
+            finishes: BTreeMap::new(),
+            usages: Vec::new(),
+            done: true,
+        };
+        let mut opened = BTreeSet::new();
+        for _ in 0..CHUNKS {
+            if script.is_empty() || upstream.finishes.len() == upstream.choices as usize {
+                break;
+            }
+            let mut choices = vec![upstream.choice(script, limits, &mut opened)];
+            if limits.texts > 1 && next(script, 4) == 0 {
+                let other = upstream.choice(script, limits, &mut opened);
+                if other["index"] != choices[0]["index"] {
+                    choices.push(other);
+                } else {
+                    upstream.push(script, json!([choices.pop()]));
+                    choices.push(other);
+                }
+            }
+            upstream.push(script, choices.into());
+        }
+        for choice in 0..upstream.choices {
+            if !upstream.finishes.contains_key(&choice)
+                && !(limits.unfinished && next(script, 3) == 0)
+            {
+                upstream.finishes.insert(choice, "stop");
+                let end = json!([{"delta": {}, "finish_reason": "stop", "index": choice}]);
+                upstream.push(script, end);
+            }
+        }
+        let finished = upstream.finishes.len() == upstream.choices as usize;
+        if finished && next(script, 4) == 0 {
+            upstream.done = false;
+        } else {
+            upstream.events.push(b"data: [DONE]\n\n".to_vec());
+        }
+        upstream.usages.sort_unstable();
+        upstream
+    }
+
+    /// One choice of a chunk: some texts, or none.
+    fn choice(
+        &mut self,
+        script: &mut Unstructured<'_>,
+        limits: Limits,
+        opened: &mut BTreeSet<(u32, u32)>,
+    ) -> Value {
+        let going = (0..self.choices).filter(|choice| !self.finishes.contains_key(choice));
+        let going: Vec<u32> = going.collect();
+        let Some(choice) = going
+            .get(usize::from(next(script, 3)) % going.len().max(1))
+            .copied()
+        else {
+            return json!({"delta": {}, "index": 0});
+        };
+        let mut keys = BTreeSet::new();
+        for _ in 0..=next(script, limits.texts) {
+            keys.insert(self.key(script, choice, limits));
+        }
+        if !limits.disorder {
+            // A later text of the same chunk stands in a later channel.
+            let last = self.last(choice);
+            keys.retain(|key| last.is_none_or(|last| last <= *key));
+        }
+        let mut delta = Map::new();
+        let mut calls = Vec::new();
+        for key in keys {
+            let text = text(script, key);
+            let name = match key {
+                ChannelKey::Content => "content",
+                ChannelKey::Reasoning => "reasoning",
+                ChannelKey::Refusal => "refusal",
+                ChannelKey::ToolArguments(index) => {
+                    let mut call = json!({"function": {"arguments": text}, "index": index});
+                    if opened.insert((choice, index)) {
+                        call["id"] = json!(format!("call-{index}"));
+                        call["function"]["name"] = json!("f");
+                    }
+                    calls.push(call);
+                    self.texts.push((choice, key, text));
+                    continue;
+                }
+            };
+            delta.insert(name.to_owned(), json!(text));
+            self.texts.push((choice, key, text));
+        }
+        if !calls.is_empty() {
+            delta.insert("tool_calls".to_owned(), calls.into());
+        }
+        if next(script, 8) == 0 {
+            delta.insert("role".to_owned(), json!("assistant"));
+        }
+        let mut json = json!({"delta": delta, "index": choice});
+        match next(script, 12) {
+            0 => json["logprobs"] = json!({"content": [{"token": "x"}]}),
+            1 => json["unknown"] = json!([1.50, null]),
+            2 | 3 => {
+                let finish = ["stop", "length"][usize::from(next(script, 2))];
+                json["finish_reason"] = json!(finish);
+                self.finishes.insert(choice, finish);
+            }
+            _ => {}
+        }
+        json
+    }
+
+    fn key(&self, script: &mut Unstructured<'_>, choice: u32, limits: Limits) -> ChannelKey {
+        let least = self.last(choice).filter(|_| !limits.disorder);
+        let keys = [
+            ChannelKey::Reasoning,
+            ChannelKey::Content,
+            ChannelKey::Refusal,
+            ChannelKey::ToolArguments(0),
+            ChannelKey::ToolArguments(1),
+        ];
+        let drawn = match next(script, 12) {
+            0..=4 => 1,
+            5 | 6 => 0,
+            7 => 2,
+            8 | 9 if limits.tools => 3,
+            _ if limits.tools => 4,
+            _ => 1,
+        };
+        least.map_or(keys[drawn], |least| least.max(keys[drawn]))
+    }
+
+    /// The channel of the choice's last text.
+    fn last(&self, choice: u32) -> Option<ChannelKey> {
+        let mut mine = self.texts.iter().rev().filter(|(of, ..)| *of == choice);
+        mine.next().map(|(_, key, _)| *key)
+    }
+
+    /// Writes a chunk as an event, in one of the ways that events are written.
+    fn push(&mut self, script: &mut Unstructured<'_>, choices: Value) {
+        let mut chunk = json!({
+            "id": "chatcmpl-1", "choices": choices, "created": 7, "model": "m",
+            "system_fingerprint": "fp", "object": "chat.completion.chunk",
+        });
+        if next(script, 10) == 0 {
+            let total = u64::from(next(script, 100));
+            chunk["usage"] = json!({"total_tokens": total, "completion_tokens": 1});
+            chunk["time_info"] = json!({"total_time": 0.13299274444580078});
+            self.usages.push(total);
+        }
+        self.events.push(match next(script, 8) {
+            0 => format!("data:{chunk}\r\n\r\n").into_bytes(),
+            1 => format!(": why not\ndata: {chunk}\nid: 7\n\n").into_bytes(),
+            _ => format!("data: {chunk}\n\n").into_bytes(),
+        });
+        if next(script, 16) == 0 {
+            self.events.push(b": ping\n\n".to_vec());
+        }
+    }
+
+    /// All events as one piece.
+    pub(super) fn stream(&self) -> Bytes {
+        self.events.concat().into()
+    }
+
+    /// The same bytes, cut anywhere.
+    pub(super) fn cut(&self, script: &mut Unstructured<'_>) -> Vec<Bytes> {
+        let mut rest = self.stream();
+        let mut pieces = Vec::new();
+        while !rest.is_empty() {
+            let length = match next(script, 4) {
+                0 => usize::from(next(script, 7)) + 1,
+                1 => rest.len(),
+                _ => usize::from(next(script, 255)) + 60,
+            };
+            pieces.push(rest.split_to(length.min(rest.len())));
+        }
+        pieces
+    }
+
+    /// The whole text of each channel that has any.
+    pub(super) fn texts(&self) -> Texts {
+        let mut texts = Texts::new();
+        for (choice, key, text) in self.texts.iter().filter(|(.., text)| !text.is_empty()) {
+            texts.entry((*choice, *key)).or_default().push_str(text);
+        }
+        texts
+    }
+
+    /// The same texts in other chunks: choice after choice.
+    pub(super) fn rechunked(&self, script: &mut Unstructured<'_>) -> Upstream {
+        let mut other = Upstream {
+            events: Vec::new(),
+            texts: self.texts.clone(),
+            choices: self.choices,
+            finishes: self.finishes.clone(),
+            usages: Vec::new(),
+            done: true,
+        };
+        for ((choice, key), text) in self.texts() {
+            let name = match key {
+                ChannelKey::Reasoning => "reasoning",
+                ChannelKey::Refusal => "refusal",
+                _ => "content",
+            };
+            let mut rest = text.as_str();
+            while !rest.is_empty() {
+                let length = usize::from(next(script, 6)) + 1;
+                let (piece, after) = rest.split_at(rest.floor_char_boundary(length.max(4)));
+                other.push(script, json!([{"delta": {name: piece}, "index": choice}]));
+                rest = after;
+            }
+        }
+        for (choice, finish) in &self.finishes {
+            let end = json!([{"delta": {}, "finish_reason": finish, "index": choice}]);
+            other.push(script, end);
+        }
+        other.events.push(b"data: [DONE]\n\n".to_vec());
+        other
+    }
+
+    /// The same answer as one body.
+    pub(super) fn whole(&self) -> Bytes {
+        let mut texts = self.texts();
+        let choices = (0..self.choices).map(|choice| {
+            let mut message = json!({"role": "assistant"});
+            for (name, key) in [
+                ("reasoning", ChannelKey::Reasoning),
+                ("content", ChannelKey::Content),
+                ("refusal", ChannelKey::Refusal),
+            ] {
+                if let Some(text) = texts.remove(&(choice, key)) {
+                    message[name] = json!(text);
+                }
+            }
+            let calls: Vec<Value> = (0..2)
+                .filter_map(|index| {
+                    let text = texts.remove(&(choice, ChannelKey::ToolArguments(index)))?;
+                    let function = json!({"name": "f", "arguments": text});
+                    Some(json!({"id": format!("call-{index}"), "function": function, "index": index}))
+                })
+                .collect();
+            if !calls.is_empty() {
+                message["tool_calls"] = calls.into();
+            }
+            let finish = self.finishes.get(&choice);
+            json!({"finish_reason": finish, "index": choice, "message": message, "logprobs": {"content": []}})
+        });
+        let body = json!({
+            "id": "chatcmpl-1", "choices": choices.collect::<Vec<_>>(), "created": 7, "model": "m",
+            "object": "chat.completion", "usage": {"total_tokens": 3}, "time_info": {"total_time": 1.50},
+        });
+        serde_json::to_vec(&body).expect("a JSON value").into()
+    }
+}
+
+/// A short text; of arguments, parts of JSON.
+fn text(script: &mut Unstructured<'_>, key: ChannelKey) -> String {
+    if matches!(key, ChannelKey::ToolArguments(_)) {
+        let parts = ["{}", "", "{\"a\":", "1}", "[", "\"x\"", "]"];
+        return parts[usize::from(next(script, 7))].to_owned();
+    }
+    let letters = ['a', 'b', 'a', 'b', 'c', 'e', '"', '\n', 'é', '\u{1f600}'];
+    (0..next(script, 7))
+        .map(|_| letters[usize::from(next(script, 10))])
+        .collect()
+}

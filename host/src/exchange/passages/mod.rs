@@ -1,0 +1,422 @@
+//! An answer's text on its way through the stages: passages, holding back, replacing, denying.
+//!
+//! Deltas go in with the place they came from; what comes out says, for each place, whether its text goes as it came or is
+//! another now, and what text is new. Nothing here knows how an answer looks on the wire, and it is the same for streams,
+//! whole answers and answers of a stage's own. It reads beside «Answers» in the contract.
+//!
+//! - [`seam`]: what goes in and comes out, and the stages that are asked;
+//! - [`channel`]: one channel, from stage to stage; [`hold`]: what a stage keeps back; [`arguments`]: what edits do to a tool call.
+//!
+//! What must stay true: every place that goes in comes out exactly once, or its choice is denied; within a channel of a choice the
+//! order stays; after a denial nothing of that choice comes out.
+
+mod arguments;
+mod channel;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
+mod hold;
+mod seam;
+#[cfg(test)]
+mod tests;
+
+use smallvec::{SmallVec, smallvec};
+use tokio::time::Instant;
+
+use crate::policy::types::{Denial, Edit};
+use crate::wire::Channel;
+pub(super) use crate::wire::ChannelKey;
+
+use self::arguments::Arguments;
+use self::channel::{Hop, OpenChannel};
+use self::hold::{Hold, Item, Items, replace};
+pub(super) use self::seam::{
+    Aborted, AnswerStages, Delta, HoldLimits, Output, StageFailure, StageId, TextRef,
+};
+
+/// The passages of one answer. `P` is what a stage has of a passage.
+pub(super) struct Passages<P> {
+    choices: Vec<Choice<P>>,
+    /// Deltas that went in.
+    deltas: u64,
+    /// When the text that is held for longest must have gone. `None`: nothing is held.
+    expiry: Option<Instant>,
+}
+
+struct Choice<P> {
+    index: u32,
+    denied: bool,
+    open: SmallVec<[OpenChannel<P>; 1]>,
+}
+
+/// Items that wait before a stage.
+struct Work<'a> {
+    channel: ChannelAt,
+    from: usize,
+    items: Items<'a>,
+}
+
+/// Where a choice and a channel of it stand in the lists here.
+#[derive(Clone, Copy)]
+struct ChannelAt {
+    choice: usize,
+    open: usize,
+}
+
+/// Tool calls stand beside each other; any two other channels of a choice follow one another.
+fn stands_beside(one: ChannelKey, other: ChannelKey) -> bool {
+    use ChannelKey::ToolArguments;
+    one == other || matches!((one, other), (ToolArguments(_), ToolArguments(_)))
+}
+
+impl<P: Send> Passages<P> {
+    pub(super) fn new() -> Self {
+        Passages {
+            choices: Vec::new(),
+            deltas: 0,
+            expiry: None,
+        }
+    }
+
+    /// How many deltas went in.
+    pub(super) fn deltas(&self) -> u64 {
+        self.deltas
+    }
+
+    /// When held text expires, if nothing comes to free it.
+    pub(super) fn expiry(&self) -> Option<Instant> {
+        self.expiry
+    }
+
+    /// Takes a delta through the stages.
+    pub(super) async fn push<S: AnswerStages<Passage = P>>(
+        &mut self,
+        stages: &mut S,
+        delta: Delta<'_>,
+        out: &mut Vec<Output>,
+    ) -> Result<(), Aborted> {
+        self.deltas += 1;
+        let choice = self.choice(delta.choice);
+        if self.choices[choice].denied {
+            return Ok(());
+        }
+        let key = delta.channel.key();
+        let open = &self.choices[choice].open;
+        if open.iter().any(|open| !stands_beside(open.key, key)) {
+            // Another channel begins: what was open is over, and nobody knows yet how the choice will finish.
+            self.close(stages, choice, "", out).await?;
+            if self.choices[choice].denied {
+                return Ok(());
+            }
+        }
+        let known = self.choices[choice]
+            .open
+            .iter()
+            .position(|open| open.key == key);
+        let begins = known.is_none();
+        let open = match known {
+            Some(open) => open,
+            None => self.open(stages, choice, delta.channel, out).await?,
+        };
+        if self.choices[choice].denied {
+            // A stage failed over the opening, and what it had held was denied further on.
+            return Ok(());
+        }
+        if let Some(arguments) = &mut self.choices[choice].open[open].arguments {
+            arguments.came(&delta.text);
+        }
+        let item = Item {
+            place: delta.place,
+            text: delta.text,
+            changed: false,
+            opens: begins && matches!(key, ChannelKey::ToolArguments(_)),
+        };
+        let work = Work {
+            channel: ChannelAt { choice, open },
+            from: 0,
+            items: smallvec![item],
+        };
+        self.flow(stages, work, out).await
+    }
+
+    /// The choice finishes: every channel of it ends.
+    pub(super) async fn finish<S: AnswerStages<Passage = P>>(
+        &mut self,
+        stages: &mut S,
+        choice: u32,
+        finish: &str,
+        out: &mut Vec<Output>,
+    ) -> Result<(), Aborted> {
+        let choice = self.choice(choice);
+        if !self.choices[choice].denied {
+            self.close(stages, choice, finish, out).await?;
+        }
+        Ok(())
+    }
+
+    /// The answer is over: what is still open ends.
+    pub(super) async fn finish_all<S: AnswerStages<Passage = P>>(
+        &mut self,
+        stages: &mut S,
+        out: &mut Vec<Output>,
+    ) -> Result<(), Aborted> {
+        for choice in 0..self.choices.len() {
+            self.close(stages, choice, "", out).await?;
+        }
+        Ok(())
+    }
+
+    /// Time has passed: stages that held for too long have failed.
+    pub(super) async fn expire<S: AnswerStages<Passage = P>>(
+        &mut self,
+        stages: &mut S,
+        now: Instant,
+        out: &mut Vec<Output>,
+    ) -> Result<(), Aborted> {
+        for at in 0..stages.count() {
+            let limit = stages.hold_limits(at).time;
+            let late = |hop: &Hop<P>| hop.hold.since().is_some_and(|since| since + limit <= now);
+            let mut channels = self.choices.iter().flat_map(|choice| &choice.open);
+            if channels.any(|open| open.hops.get(at).is_some_and(late)) {
+                let why = format!(
+                    "held text for longer than its held_time of {} ms",
+                    limit.as_millis()
+                );
+                let failure = stages.held_too_much(at, why);
+                self.go_on_without(stages, at, failure, out).await?;
+            }
+        }
+        self.reckon_expiry(stages);
+        Ok(())
+    }
+
+    fn choice(&mut self, index: u32) -> usize {
+        let known = self.choices.iter().position(|choice| choice.index == index);
+        known.unwrap_or_else(|| {
+            self.choices.push(Choice {
+                index,
+                denied: false,
+                open: SmallVec::new(),
+            });
+            self.choices.len() - 1
+        })
+    }
+
+    async fn open<S: AnswerStages<Passage = P>>(
+        &mut self,
+        stages: &mut S,
+        choice: usize,
+        channel: &Channel<'_>,
+        out: &mut Vec<Output>,
+    ) -> Result<usize, Aborted> {
+        let index = self.choices[choice].index;
+        let mut hops = SmallVec::new();
+        let mut skipped: SmallVec<[usize; 1]> = SmallVec::new();
+        for at in 0..stages.count() {
+            let passage = match stages.on_answer(at, index, channel).await {
+                Ok(passage) => passage,
+                Err(StageFailure::Skip) => {
+                    skipped.push(at);
+                    None
+                }
+                Err(StageFailure::Abort(aborted)) => return Err(aborted),
+            };
+            let hold = Hold::default();
+            hops.push(Hop { passage, hold });
+        }
+        let seen = hops.iter().any(|hop: &Hop<P>| hop.passage.is_some());
+        let key = channel.key();
+        self.choices[choice].open.push(OpenChannel {
+            key,
+            hops,
+            arguments: (seen && matches!(key, ChannelKey::ToolArguments(_)))
+                .then(Arguments::default),
+        });
+        let open = self.choices[choice].open.len() - 1;
+        // The last first: what it held came before, and must not meet it again.
+        for at in skipped.into_iter().rev() {
+            self.skip(stages, at, out).await?;
+        }
+        Ok(open)
+    }
+
+    /// Ends every open channel of a choice, stage by stage: what one adds passes the later ones before their own end.
+    async fn close<S: AnswerStages<Passage = P>>(
+        &mut self,
+        stages: &mut S,
+        choice: usize,
+        finish: &str,
+        out: &mut Vec<Output>,
+    ) -> Result<(), Aborted> {
+        for open in 0..self.choices[choice].open.len() {
+            let channel = ChannelAt { choice, open };
+            for at in 0..stages.count() {
+                if self.choices[choice].denied {
+                    return Ok(());
+                }
+                let Some(passage) = self.channel(channel).hops[at].passage.take() else {
+                    continue;
+                };
+                let edit = match stages.on_end(at, passage, finish).await {
+                    Ok(edit) => edit,
+                    Err(failure) => {
+                        self.go_on_without(stages, at, failure, out).await?;
+                        continue;
+                    }
+                };
+                let mut items = self.channel(channel).hops[at].hold.release();
+                match edit {
+                    Edit::Forward | Edit::Hold | Edit::HoldLast(_) => {}
+                    Edit::Replace(text) => {
+                        replace(&mut items, text);
+                        if let Some(arguments) = &mut self.channel(channel).arguments {
+                            arguments.edited_by(at);
+                        }
+                    }
+                    Edit::Deny(denial) => {
+                        self.deny(stages, choice, at, denial, out);
+                        return Ok(());
+                    }
+                }
+                if !items.is_empty() {
+                    let work = Work {
+                        channel,
+                        from: at + 1,
+                        items,
+                    };
+                    self.flow(stages, work, out).await?;
+                }
+            }
+            let arguments = self.choices[choice]
+                .open
+                .get(open)
+                .and_then(|open| open.arguments.as_ref());
+            if let Some(at) = arguments.and_then(Arguments::broken_by) {
+                let failure = stages.broke_arguments(at);
+                self.go_on_without(stages, at, failure, out).await?;
+            }
+        }
+        self.choices[choice].open.clear();
+        self.reckon_expiry(stages);
+        Ok(())
+    }
+
+    /// Carries items through the stages from where they wait.
+    async fn flow<S: AnswerStages<Passage = P>>(
+        &mut self,
+        stages: &mut S,
+        work: Work<'_>,
+        out: &mut Vec<Output>,
+    ) -> Result<(), Aborted> {
+        let count = stages.count();
+        let mut todo: SmallVec<[Work<'_>; 1]> = smallvec![work];
+        while let Some(mut work) = todo.pop() {
+            let choice = work.channel.choice;
+            // What a stage let out before it denied still has the later ones to pass.
+            let mut ending = None;
+            for at in work.from..count {
+                if work.items.is_empty() || self.choices[choice].denied {
+                    break;
+                }
+                let items = std::mem::take(&mut work.items);
+                let channel = self.channel(work.channel);
+                let delivered = channel.deliver(stages, at, items).await?;
+                if delivered.skipped {
+                    // What it held of other channels goes on too.
+                    self.release_all(at, &mut todo);
+                }
+                if let Some(denial) = delivered.denial {
+                    ending = Some((at, denial));
+                }
+                work.items = delivered.onward;
+            }
+            if !self.choices[choice].denied {
+                let index = self.choices[choice].index;
+                self.channel(work.channel).emit(index, work.items, out);
+                if let Some((at, denial)) = ending {
+                    self.deny(stages, choice, at, denial, out);
+                }
+            }
+        }
+        self.reckon_expiry(stages);
+        Ok(())
+    }
+
+    /// A stage failed: goes on without it, if its failure doesn't end the exchange.
+    async fn go_on_without<S: AnswerStages<Passage = P>>(
+        &mut self,
+        stages: &mut S,
+        at: usize,
+        failure: StageFailure,
+        out: &mut Vec<Output>,
+    ) -> Result<(), Aborted> {
+        match failure {
+            StageFailure::Skip => self.skip(stages, at, out).await,
+            StageFailure::Abort(aborted) => Err(aborted),
+        }
+    }
+
+    /// Goes on without a stage: what it held goes to the next.
+    async fn skip<S: AnswerStages<Passage = P>>(
+        &mut self,
+        stages: &mut S,
+        at: usize,
+        out: &mut Vec<Output>,
+    ) -> Result<(), Aborted> {
+        let mut todo: SmallVec<[Work<'_>; 1]> = SmallVec::new();
+        self.release_all(at, &mut todo);
+        for work in todo {
+            self.flow(stages, work, out).await?;
+        }
+        Ok(())
+    }
+
+    fn release_all<'a>(&mut self, at: usize, todo: &mut SmallVec<[Work<'a>; 1]>) {
+        for (choice, known) in self.choices.iter_mut().enumerate() {
+            for (open, channel) in known.open.iter_mut().enumerate() {
+                let Some(hop) = channel.hops.get_mut(at) else {
+                    continue;
+                };
+                hop.passage = None;
+                let items = hop.hold.release();
+                if !items.is_empty() {
+                    todo.push(Work {
+                        channel: ChannelAt { choice, open },
+                        from: at + 1,
+                        items,
+                    });
+                }
+            }
+        }
+    }
+
+    fn deny<S: AnswerStages<Passage = P>>(
+        &mut self,
+        stages: &S,
+        choice: usize,
+        at: usize,
+        denial: Denial,
+        out: &mut Vec<Output>,
+    ) {
+        let choice = &mut self.choices[choice];
+        choice.denied = true;
+        choice.open.clear();
+        out.push(Output::Denied {
+            choice: choice.index,
+            stage: stages.stage(at),
+            denial,
+        });
+        self.reckon_expiry(stages);
+    }
+
+    fn channel(&mut self, at: ChannelAt) -> &mut OpenChannel<P> {
+        &mut self.choices[at.choice].open[at.open]
+    }
+
+    fn reckon_expiry<S: AnswerStages<Passage = P>>(&mut self, stages: &S) {
+        let channels = self.choices.iter().flat_map(|choice| &choice.open);
+        let hops = channels.flat_map(|open| open.hops.iter().enumerate());
+        self.expiry = hops
+            .filter_map(|(at, hop)| Some(hop.hold.since()? + stages.hold_limits(at).time))
+            .min();
+    }
+}
