@@ -16,8 +16,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::error::ApiError;
 use super::{Gateway, Settings, listen};
+use crate::api::ApiError;
 use crate::metrics::{self, Metrics};
 
 /// The admin routes. More may be merged in before it is given to [`serve_admin`].

@@ -8,7 +8,7 @@ use http::StatusCode;
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::error::ApiError;
+use crate::api::ApiError;
 
 /// What a request's body may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::Settings;
-use super::patience::{Activity, Phase, ServingBody, Watched};
+use super::phase::{Activity, MonitoredIo, Phase, ServingBody};
 
 /// Serves what comes over `io` until it is closed by either side, stays too long in one phase, or `shutdown` is
 /// cancelled and the request at hand is answered.
@@ -40,7 +40,7 @@ pub(super) async fn serve<T, H, F>(
             Ok::<_, Infallible>(answer)
         }
     });
-    let io = TokioIo::new(Watched::new(io, Arc::clone(&activity)));
+    let io = TokioIo::new(MonitoredIo::new(io, Arc::clone(&activity)));
     // The most headers, 100, is the library's own: with a number of ours it would allocate for each request.
     // Head and first frame go out in one write: the library gathers what is ready before it flushes, and a socket
     // takes both in one vectored write. `pipeline_flush` stays off; with it a frame could wait for a request.

@@ -7,16 +7,11 @@
 //! connections and of exchanges has one, and so has the time to drain.
 
 mod admin;
-mod auth;
 mod bind;
 mod body;
 mod connection;
-mod error;
 mod listen;
-pub mod log;
-mod patience;
-mod permits;
-mod request_id;
+mod phase;
 mod routes;
 #[cfg(test)]
 mod tests;
@@ -29,18 +24,16 @@ use axum::response::Response;
 use http::HeaderMap;
 use http::request::Parts;
 
+use crate::api::{ApiError, Caller, Permit, Unauthorized};
+
 pub use admin::{admin_router, serve_admin};
-pub use auth::{Caller, Keys, Unauthorized};
 pub use bind::{ADMIN_ADDRESS, BindError, TRAFFIC_ADDRESS, bind};
 pub use body::{BodyError, BodyLimits, read_body};
-pub use error::{ApiError, SHOULD_RETRY};
-pub use permits::{Permit, Permits};
-pub use request_id::{REQUEST_ID, RequestId};
 pub use traffic::{Drained, serve_traffic};
 
 /// What the listeners serve.
 pub trait Gateway: Send + Sync + 'static {
-    /// Runs the exchange of `POST /v1/chat/completions`. A [`RequestId`] is in the extensions of `parts`. The body is
+    /// Runs the exchange of `POST /v1/chat/completions`. A [`crate::api::RequestId`] is in the extensions of `parts`. The body is
     /// as the client sent it, of any size: [`read_body`] bounds it. The permit is held until the exchange is over,
     /// which is after the answer's last byte. When the client goes away, the future or the answer's body is dropped.
     fn chat(

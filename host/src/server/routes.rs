@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use http::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
 
-use super::error::ApiError;
+use crate::api::ApiError;
 use crate::metrics::Endpoint;
 
 /// What a request asks for.

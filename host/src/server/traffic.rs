@@ -15,11 +15,10 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::body::discard;
-use super::error::ApiError;
-use super::permits::Permits;
-use super::request_id::{REQUEST_ID, RequestId};
 use super::routes::{self, Route};
 use super::{Gateway, Settings, listen};
+use crate::api::headers::REQUEST_ID;
+use crate::api::{ApiError, Permits, RequestId};
 use crate::metrics::Metrics;
 
 /// What was left when the traffic listener's time to drain was over.
@@ -40,7 +39,11 @@ pub async fn serve_traffic<G: Gateway>(
     settings: Settings,
     shutdown: CancellationToken,
 ) -> Drained {
-    let permits = Permits::new(settings.max_exchanges, Arc::clone(&metrics));
+    let permits = Permits::new(
+        settings.max_exchanges,
+        metrics.exchanges_running.clone(),
+        metrics.exchanges_refused.clone(),
+    );
     let open = metrics.connections.clone();
     let traffic = Arc::new(Traffic {
         gateway,

@@ -8,26 +8,30 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::future::{Either, select, select_all};
 
-use super::Gateway;
-use super::live::{Blueprint, Live};
-use super::reload::{Content, ReloadError};
-use super::swap::Desk;
+use super::Controller;
+use super::fingerprint::Fingerprint;
+use super::reload::ReloadError;
+use super::swap::ReloadState;
+use crate::generation::{BuildInputs, Generation};
+
+/// The log target of what is said here. Filters name it, so it stays whatever this module is called.
+const LOG: &str = "witgate::gateway::rollback";
 
 /// A chain that can come back: everything it is built from, kept in memory.
 #[derive(Clone)]
-pub(super) struct Before {
-    blueprint: Arc<Blueprint>,
-    content: Content,
+pub(super) struct PreviousChain {
+    inputs: Arc<BuildInputs>,
+    fingerprint: Fingerprint,
     /// The name under which it ran.
     pub(super) chain: String,
 }
 
-impl Before {
-    pub(super) fn new(live: &Live, content: Content) -> Self {
-        Before {
-            blueprint: live.blueprint().clone(),
-            content,
-            chain: live.name().to_owned(),
+impl PreviousChain {
+    pub(super) fn new(generation: &Generation, fingerprint: Fingerprint) -> Self {
+        PreviousChain {
+            inputs: generation.inputs().clone(),
+            fingerprint,
+            chain: generation.name().to_owned(),
         }
     }
 }
@@ -43,66 +47,70 @@ pub(super) struct LastRollback {
     pub(super) why: String,
 }
 
-impl Gateway {
+impl Controller {
     /// Goes back to the chain that ran before, under a new generation. The files stay as they are: they are loaded again when one of them
     /// changes, or when an operator asks.
     ///
     /// # Errors
     /// There is none, or it can no longer be built (a key that is gone, say); the running chain stays.
     pub async fn roll_back(self: &Arc<Self>) -> Result<u64, ReloadError> {
-        let mut desk = self.desk.lock().await;
-        let live = self.go_back(&mut desk, "an operator asked for it").await?;
-        self.workshop.metrics.rollbacks_asked.inc();
-        Ok(live.generation().number())
+        let mut state = self.state.lock().await;
+        let generation = self.go_back(&mut state, "an operator asked for it").await?;
+        self.services.metrics.rollbacks_asked.inc();
+        Ok(generation.number())
     }
 
     async fn go_back(
         self: &Arc<Self>,
-        desk: &mut Desk,
+        state: &mut ReloadState,
         why: &str,
-    ) -> Result<Arc<Live>, ReloadError> {
-        let before = self.before.lock().clone();
-        let Some(Before {
-            blueprint, content, ..
-        }) = before
+    ) -> Result<Arc<Generation>, ReloadError> {
+        let previous = self.previous.lock().clone();
+        let Some(PreviousChain {
+            inputs,
+            fingerprint,
+            ..
+        }) = previous
         else {
             return Err(ReloadError::NothingBefore);
         };
-        let (left, live) = self.swap(desk, blueprint, content).await?;
-        *self.before.lock() = None;
-        tracing::warn!(from = left.name(), to = live.name(), "rolled back: {why}");
+        let (left, now) = self.swap(state, inputs, fingerprint).await?;
+        *self.previous.lock() = None;
+        tracing::warn!(target: LOG, from = left.name(), to = now.name(), "rolled back: {why}");
         *self.last_rollback.lock() = Some(LastRollback {
             at: SystemTime::now(),
             from: left.name().to_owned(),
-            to: live.name().to_owned(),
+            to: now.name().to_owned(),
             why: why.to_owned(),
         });
-        Ok(live)
+        Ok(now)
     }
 
     /// Watches a new chain for as long as the configuration says, and goes back once if one of its stages fails too often.
-    pub(super) fn put_on_probation(self: &Arc<Self>, live: &Live) {
-        let Some(time) = live.config().reload.probation else {
+    pub(super) fn put_on_probation(self: &Arc<Self>, generation: &Generation) {
+        let Some(time) = generation.config().reload.probation else {
             return;
         };
-        let tripped = trip(live);
-        let (gateway, generation) = (Arc::downgrade(self), live.generation().number());
+        let tripped = trip(generation);
+        let (controller, number) = (Arc::downgrade(self), generation.number());
         tokio::spawn(async move {
             let over = pin!(tokio::time::sleep(time));
             match select(over, pin!(tripped)).await {
-                Either::Left(_) => tracing::info!(generation, "the chain's probation is over"),
+                Either::Left(_) => {
+                    tracing::info!(target: LOG, generation = number, "the chain's probation is over")
+                }
                 Either::Right((stage, _)) => {
-                    if let Some(gateway) = gateway.upgrade() {
-                        gateway.end_probation(generation, &stage, time).await;
+                    if let Some(controller) = controller.upgrade() {
+                        controller.end_probation(number, &stage, time).await;
                     }
                 }
             }
         });
     }
 
-    async fn end_probation(self: &Arc<Self>, generation: u64, stage: &str, time: Duration) {
-        let mut desk = self.desk.lock().await;
-        if self.live.load().generation().number() != generation {
+    async fn end_probation(self: &Arc<Self>, number: u64, stage: &str, time: Duration) {
+        let mut state = self.state.lock().await;
+        if self.current.load().number() != number {
             // Another has taken its place already.
             return;
         }
@@ -110,20 +118,22 @@ impl Gateway {
             "stage `{stage}` failed in at least half of its exchanges within {} s of the change; mend what it runs on, or the policy",
             time.as_secs()
         );
-        match self.go_back(&mut desk, &why).await {
+        match self.go_back(&mut state, &why).await {
             Ok(_) => {
                 tracing::error!(
-                    generation,
+                    target: LOG,
+                    generation = number,
                     "the chain was on probation, and the one before it runs again: {why}"
                 );
-                self.workshop.metrics.rollbacks_on_probation.inc();
+                self.services.metrics.rollbacks_on_probation.inc();
                 // Whatever asks: these files are not tried again as they are.
-                if let Some(tried) = &mut desk.tried {
-                    tried.failed = Some(format!("it was rolled back: {why}"));
+                if let Some(attempt) = &mut state.last_attempt {
+                    attempt.failed = Some(format!("it was rolled back: {why}"));
                 }
             }
             Err(error) => tracing::error!(
-                generation,
+                target: LOG,
+                generation = number,
                 "the chain should be rolled back and can't be: {why}; {error}"
             ),
         }
@@ -132,8 +142,8 @@ impl Gateway {
 
 /// Resolves when a stage's failure rate is passed, to its id; never, if none is counted. Not for one in shadow: it is on trial, and
 /// the chain isn't.
-fn trip(live: &Live) -> impl Future<Output = Arc<str>> + Send + 'static {
-    let stages = live.chain().stages().iter();
+fn trip(generation: &Generation) -> impl Future<Output = Arc<str>> + Send + 'static {
+    let stages = generation.chain().stages().iter();
     let counted: Vec<_> = stages
         .filter(|stage| !stage.is_shadow())
         .filter_map(|stage| Some((stage.id().clone(), stage.breaker()?.trips())))
@@ -148,9 +158,10 @@ fn trip(live: &Live) -> impl Future<Output = Arc<str>> + Send + 'static {
         })
         .collect();
     async {
-        match counted.is_empty() {
-            true => std::future::pending().await,
-            false => select_all(counted).await.0,
+        if counted.is_empty() {
+            std::future::pending().await
+        } else {
+            select_all(counted).await.0
         }
     }
 }

@@ -7,14 +7,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
 use subtle::{ConditionallySelectable, ConstantTimeEq};
 
 use super::error::ApiError;
-use crate::config::Secret;
-
-const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+use super::headers::API_KEY;
 
 /// Who sent a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,12 +73,12 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// The keys of those clients, by id. None: every request is let in, anonymous.
-    pub fn new(clients: impl IntoIterator<Item = (String, Secret)>) -> Self {
-        let digested = clients.into_iter().map(|(id, secret)| {
-            let digest = Sha256::digest(secret.expose().as_bytes());
-            (Arc::from(id), digest.into())
-        });
+    /// The id of each client with its key. Without any client every request is let in, as anonymous. Only digests of the keys are
+    /// kept.
+    pub fn new<'a>(clients: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let digested = clients
+            .into_iter()
+            .map(|(id, key)| (Arc::from(id), Sha256::digest(key).into()));
         Self {
             clients: digested.collect(),
         }
@@ -133,7 +131,7 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
 }
 
 fn x_api_key(headers: &HeaderMap) -> Option<&[u8]> {
-    let key = headers.get(X_API_KEY)?.as_bytes().trim_ascii();
+    let key = headers.get(API_KEY)?.as_bytes().trim_ascii();
     (!key.is_empty()).then_some(key)
 }
 
@@ -141,13 +139,12 @@ fn x_api_key(headers: &HeaderMap) -> Option<&[u8]> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test")]
 
+    use http::HeaderName;
+
     use super::*;
-    use crate::config::SecretRef;
 
     fn keys() -> Keys {
-        let secret = |key: &str| SecretRef::Env("KEY".to_owned()).read_with(|_| Some(key.into()));
-        let pairs = [("team-a", "key-a"), ("team-b", "key-b")];
-        Keys::new(pairs.map(|(id, key)| (id.to_owned(), secret(key).unwrap())))
+        Keys::new([("team-a", "key-a"), ("team-b", "key-b")])
     }
 
     fn ask(keys: &Keys, headers: &[(&str, &str)]) -> Result<Option<String>, Unauthorized> {

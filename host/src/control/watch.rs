@@ -17,10 +17,12 @@ use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use super::Gateway;
-use super::reload::{By, Source};
-use super::stamp::Stamp;
+use super::{Controller, Source, Trigger};
 use crate::config::{ComponentSource, Config};
+use crate::generation::FileStamp;
+
+/// The log target of what is said here. Filters name it, so it stays whatever this module is called.
+const LOG: &str = "witgate::gateway::watch";
 
 /// How long it must be quiet before a reload.
 const QUIET: Duration = Duration::from_millis(200);
@@ -93,7 +95,7 @@ fn matters(event: &notify::Result<Event>, names: &BTreeSet<PathBuf>) -> bool {
 }
 
 /// Reloads on changes until cancelled.
-pub(super) async fn run(gateway: Arc<Gateway>, stop: CancellationToken) {
+pub(super) async fn run(controller: Arc<Controller>, stop: CancellationToken) {
     let (send, mut events) = mpsc::unbounded_channel();
     let wanted = Arc::new(Mutex::new(BTreeSet::new()));
     let known = wanted.clone();
@@ -105,10 +107,10 @@ pub(super) async fn run(gateway: Arc<Gateway>, stop: CancellationToken) {
     };
     let mut watcher = notify::recommended_watcher(notify)
         .inspect_err(|error| {
-            tracing::warn!(%error, "changes of files can't be watched; they are looked for every {} s", POLL.as_secs());
+            tracing::warn!(target: LOG, %error, "changes of files can't be watched; they are looked for every {} s", POLL.as_secs());
         })
         .ok();
-    let mut files = gateway.watched.subscribe();
+    let mut files = controller.watched.subscribe();
     let mut watched = BTreeSet::new();
     let mut poll = tokio::time::interval(POLL);
     poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -129,7 +131,7 @@ pub(super) async fn run(gateway: Arc<Gateway>, stop: CancellationToken) {
             // Before reading: what changes while it is read looks changed to the next poll.
             seen = stamps(&current);
             // Success and failure are both said there.
-            let _ = gateway.reload(By::Change).await;
+            let _ = controller.reload(Trigger::Change).await;
             continue;
         }
         tokio::select! {
@@ -147,8 +149,8 @@ pub(super) async fn run(gateway: Arc<Gateway>, stop: CancellationToken) {
 }
 
 /// What each of the files is now.
-fn stamps(files: &BTreeSet<PathBuf>) -> Vec<Stamp> {
-    files.iter().map(|file| Stamp::of(file)).collect()
+fn stamps(files: &BTreeSet<PathBuf>) -> Vec<FileStamp> {
+    files.iter().map(|file| FileStamp::of(file)).collect()
 }
 
 /// Also watches anew what is watched already: it may be another folder of the same name by now.
@@ -165,7 +167,7 @@ fn rewatch(
         if let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive)
             && !watched.contains(folder)
         {
-            tracing::warn!(folder = %folder.display(), %error, "changes there can't be watched");
+            tracing::warn!(target: LOG, folder = %folder.display(), %error, "changes there can't be watched");
         }
     }
     *watched = wanted;

@@ -10,7 +10,7 @@ const DEFAULT_FILTER: &str = "info";
 
 /// How a log line is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LogFormat {
+pub(super) enum LogFormat {
     /// For people.
     #[default]
     Text,
@@ -41,7 +41,7 @@ impl std::fmt::Display for LogFormat {
 
 /// Why logging could not be set up.
 #[derive(Debug, thiserror::Error)]
-pub enum LogError {
+pub(super) enum LogError {
     /// The filter doesn't read.
     #[error(
         "`{filter}` is not a log filter ({why}); write a level, such as info, or witgate=debug,info, with {origin}"
@@ -68,7 +68,7 @@ pub enum LogError {
 /// # Errors
 ///
 /// The filter doesn't read, or logging was set up before.
-pub fn init(filter: Option<&str>, format: LogFormat) -> Result<(), LogError> {
+pub(super) fn init(filter: Option<&str>, format: LogFormat) -> Result<(), LogError> {
     let filter = choose(filter, std::env::var("RUST_LOG").ok().as_deref())?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

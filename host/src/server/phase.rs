@@ -112,20 +112,20 @@ impl Drop for Serving {
     }
 }
 
-/// A connection's bytes, watched.
+/// A connection whose reads and writes are noted in its [`Activity`].
 #[derive(Debug)]
-pub(super) struct Watched<T> {
+pub(super) struct MonitoredIo<T> {
     io: T,
     seen: Arc<Activity>,
 }
 
-impl<T> Watched<T> {
+impl<T> MonitoredIo<T> {
     pub(super) fn new(io: T, seen: Arc<Activity>) -> Self {
         Self { io, seen }
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
+impl<T: AsyncRead + Unpin> AsyncRead for MonitoredIo<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -140,7 +140,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
+impl<T: AsyncWrite + Unpin> AsyncWrite for MonitoredIo<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
