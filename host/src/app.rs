@@ -116,7 +116,7 @@ async fn to_its_end<T: Send + 'static>(
     work: impl Future<Output = Result<T, ReloadError>> + Send + 'static,
 ) -> Result<T, ApiError> {
     let done = tokio::spawn(work).await;
-    done.unwrap_or_else(|error| Err(BuildError::Broken(error.to_string()).into()))
+    done.unwrap_or_else(|error| Err(BuildError::Broken(error).into()))
         .map_err(|error| refused(&error))
 }
 

@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::str::FromStr;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
 
 /// What is logged where neither `--log` nor `RUST_LOG` says.
 const DEFAULT_FILTER: &str = "info";
@@ -52,7 +53,8 @@ pub(super) enum LogError {
         /// Where it was given: `--log` or `RUST_LOG`.
         origin: &'static str,
         /// What is wrong with it.
-        why: String,
+        #[source]
+        why: ParseError,
     },
     /// There is no such format.
     #[error("`{0}` is not a log format; write text or json with --log-format")]
@@ -92,7 +94,7 @@ fn choose(option: Option<&str>, variable: Option<&str>) -> Result<EnvFilter, Log
     EnvFilter::try_new(filter).map_err(|why| LogError::Filter {
         filter: filter.to_owned(),
         origin,
-        why: why.to_string(),
+        why,
     })
 }
 

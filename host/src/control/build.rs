@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::task::JoinError;
+
 use super::fingerprint::Fingerprint;
 use super::verified::VerifiedStage;
 use crate::api::Keys;
@@ -83,7 +85,7 @@ pub enum BuildError {
     },
     /// The task that builds broke down.
     #[error("building broke down: {0}")]
-    Broken(String),
+    Broken(#[source] JoinError),
 }
 
 /// What building needs beside the configuration. It outlives every generation.
@@ -132,7 +134,7 @@ pub(super) async fn blocking<T: Send + 'static>(
 ) -> Result<T, BuildError> {
     tokio::task::spawn_blocking(work)
         .await
-        .map_err(|error| BuildError::Broken(error.to_string()))
+        .map_err(BuildError::Broken)
 }
 
 async fn build_here(

@@ -76,9 +76,10 @@ async fn unknown() -> ApiError {
 /// are answered.
 pub async fn serve_admin(listener: TcpListener, router: Router, shutdown: CancellationToken) {
     let on_loopback = listener.local_addr().is_ok_and(|at| at.ip().is_loopback());
-    let router = match on_loopback {
-        true => router.layer(middleware::from_fn(loopback_only)),
-        false => router,
+    let router = if on_loopback {
+        router.layer(middleware::from_fn(loopback_only))
+    } else {
+        router
     };
     let handler = move |request: Request<hyper::body::Incoming>| {
         let served = router.clone().oneshot(request.map(Body::new));

@@ -57,10 +57,8 @@ impl<'a> Route<'a> {
                     .decode_utf8()
                     .map_or(Self::BadId, |id| Self::Models(Some(id))),
             },
-            ("tcp_warming", rest) if is_end(rest) => match reads {
-                true => Self::Warming,
-                false => Self::WrongMethod { allow: READ },
-            },
+            ("tcp_warming", rest) if is_end(rest) && !reads => Self::WrongMethod { allow: READ },
+            ("tcp_warming", rest) if is_end(rest) => Self::Warming,
             _ => Self::not_offered(rest).unwrap_or(Self::Unknown),
         }
     }
