@@ -20,6 +20,8 @@
 
 pub mod api;
 pub mod app;
+#[cfg(test)]
+mod arrows;
 pub mod cli;
 pub mod config;
 pub mod control;
