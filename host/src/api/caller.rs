@@ -1,7 +1,7 @@
-//! Who is asking: clients' keys.
+//! Who sent a request, found by the key it carries.
 //!
 //! What must stay true: the time a check takes says nothing of how close a guess was, nor which key it was close to.
-//! So keys are kept and compared as digests of one length, and every key is compared, also after one has matched.
+//! So keys are kept and compared as digests of one length, and the comparison goes on to the last key after one has matched.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::headers::API_KEY;
 /// Who sent a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Caller {
-    /// The id of the client whose key it carried; none where no clients are configured.
+    /// The id of the client whose key it carried. `None` where no clients are configured.
     pub principal: Option<Arc<str>>,
 }
 
@@ -36,7 +36,7 @@ pub enum Unauthorized {
         "This gateway wants a key: send it as `Authorization: Bearer <key>` or as `x-api-key: <key>`."
     )]
     Missing,
-    /// There was one, and it is nobody's.
+    /// There was a key, and it belongs to no client.
     #[error(
         "This key is none of this gateway's clients' keys. A key of the upstream's is not one of them."
     )]
@@ -88,8 +88,8 @@ impl Keys {
     ///
     /// # Errors
     ///
-    /// There are clients, and the request carries no key or nobody's. Where both headers are there, one good key is
-    /// enough: SDKs send a placeholder in the one that wasn't set.
+    /// There are clients, and the request carries no key of theirs. Where it has both headers, one good key is enough, because
+    /// SDKs send a placeholder in the header that wasn't set.
     pub fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Unauthorized> {
         if self.clients.is_empty() {
             return Ok(Caller::anonymous());

@@ -22,13 +22,13 @@ pub struct ApiError {
     pub status: StatusCode,
     /// The class of the error; `type` in the body.
     pub kind: Text,
-    /// The error's own word.
+    /// The word that tells this error from others; `code` in the body.
     pub code: Text,
-    /// What it is about: a field, a stage's id. May be empty.
+    /// What the error is about: a field, a stage's id. May be empty.
     pub param: Text,
     /// The sentence for the person who will read it.
     pub message: Text,
-    /// In seconds; becomes the header `retry-after`.
+    /// How many seconds the client should wait; becomes the header `retry-after`.
     pub retry_after: Option<u32>,
     /// Becomes the header `x-should-retry`.
     pub should_retry: Option<bool>,
@@ -74,7 +74,7 @@ impl ApiError {
         }
     }
 
-    /// Says what it is about.
+    /// Says what the error is about.
     pub fn param(mut self, param: impl Into<Text>) -> Self {
         self.param = param.into();
         self

@@ -42,11 +42,11 @@ impl Permits {
         }
     }
 
-    /// A permit, if there is one. If not, the refusal is counted.
+    /// Takes a permit, or counts the refusal.
     ///
     /// # Errors
     ///
-    /// As many exchanges as may are running: a 503 of type `overloaded`.
+    /// All permits are out: a 503 of type `overloaded`.
     pub fn acquire(&self) -> Result<Permit, ApiError> {
         let Ok(slot) = Arc::clone(&self.free).try_acquire_owned() else {
             self.refused.inc();
@@ -63,12 +63,12 @@ impl Permits {
         })
     }
 
-    /// How many are out.
+    /// How many permits are out.
     pub fn taken(&self) -> usize {
         (self.cap as usize).saturating_sub(self.free.available_permits())
     }
 
-    /// Waits until all are back.
+    /// Waits until all permits are back.
     pub async fn all_back(&self) {
         // Fails only on a closed semaphore, and this one is never closed.
         let _ = self.free.acquire_many(self.cap).await;

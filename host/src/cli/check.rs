@@ -83,7 +83,7 @@ pub(super) async fn check(args: CheckArgs) -> Result<ExitCode, Wrong> {
     })
 }
 
-/// Builds the stage as a start would, and tests it with its samples. It isn't attached, so nothing is recorded.
+/// Builds the stage as `run` does, and tests it with its samples. It isn't attached, so nothing is recorded.
 async fn load(
     sandbox: &Sandbox,
     config: &Config,
@@ -96,7 +96,7 @@ async fn load(
     let inputs = BuildInputs::read(alone).map_err(|error| error.to_string())?;
     let verified = VerifiedStage::load(sandbox, &inputs, stage, Plan::from(stage)).await;
     verified.map_err(|error| match error {
-        // The stage and its component stand before it.
+        // The stage and its component are printed before the sentence.
         BuildError::Load { cause, .. } => cause.to_string(),
         BuildError::Samples { file, cause, .. } => format!("{file}: {cause}"),
         error => error.to_string(),

@@ -20,7 +20,7 @@ use crate::metrics::Metrics;
 use crate::server::{self, ADMIN_ADDRESS, Settings, TRAFFIC_ADDRESS, serve_admin, serve_traffic};
 use crate::simulator;
 
-/// How long stages have to hear of the end, once the listener has drained.
+/// How long the stages of the last exchanges have for `on-complete`, once the listener has drained.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// The arguments of `witgate run`.
@@ -64,13 +64,13 @@ pub(super) async fn run(args: RunArgs) -> Result<ExitCode, Wrong> {
     let admin = server::bind(&args.admin, "--admin").await?;
     let needs_clients = !args.open && !traffic.local_addr()?.ip().is_loopback();
     if needs_clients && config.clients.is_empty() {
-        // Said before anything is built, as a reload says it.
+        // Refused before anything is built, with the sentence of a reload.
         return Err(BuildError::NoClients.into());
     }
 
     let stop = CancellationToken::new();
     tokio::spawn(stop_on_signal(stop.clone()));
-    // Heard from here on: before that it ends a process, and what follows takes a while.
+    // Before this a hangup ends the process, and building the first chain takes a while.
     let hangup = signal(SignalKind::hangup())?;
     let mut overrides = CliOverrides {
         needs_clients,
@@ -128,7 +128,7 @@ pub(super) async fn run(args: RunArgs) -> Result<ExitCode, Wrong> {
     }
     services.journal.close().await;
     admin_stop.cancel();
-    // Its last answers; nothing is lost without them.
+    // Waits for the admin listener's last answers. If it failed, nothing is lost.
     let _ = admin.await;
     Ok(ExitCode::SUCCESS)
 }
@@ -141,7 +141,7 @@ async fn stand_in(tokens_per_second: f64) -> Result<url::Url, Wrong> {
         keyless: true,
         ..simulator::Options::default()
     };
-    // It lives as long as the process: exchanges that drain still need it.
+    // It lives as long as the process, because exchanges that drain still need it.
     tokio::spawn(simulator::serve(listener, options, std::future::pending()));
     Ok(url::Url::parse(&format!("http://{address}/v1"))?)
 }
@@ -217,14 +217,14 @@ async fn reload_on_signal(
         tokio::select! {
             () = stop.cancelled() => return,
             _ = hangup.recv() => {
-                // Success and failure are both said there.
+                // The reload logs its success or failure itself.
                 let _ = controller.reload(Trigger::Operator).await;
             }
         }
     }
 }
 
-/// Carries the journal's own counts into the metrics.
+/// Adds the journal's own counts to the metrics, every second.
 async fn count_journal(journal: Journal, metrics: Arc<Metrics>, stop: CancellationToken) {
     let (mut entries, mut failures) = (0, 0);
     let mut tick = tokio::time::interval(Duration::from_secs(1));

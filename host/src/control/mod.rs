@@ -148,7 +148,7 @@ impl Controller {
     /// Finds the client whose key a request carries: the clients change with the configuration.
     ///
     /// # Errors
-    /// There are clients, and the request carries no key or nobody's.
+    /// There are clients, and the request carries no key of theirs.
     pub fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Unauthorized> {
         self.current.load().keys().authenticate(headers)
     }

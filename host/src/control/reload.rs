@@ -1,5 +1,5 @@
-//! Reloading: read once, compare, build aside, swap as one whole. A change that fails leaves what runs, and says why; the same
-//! content isn't tried again.
+//! Reloading: read once, compare, build aside, swap as one whole. When a change fails, the running generation stays, and the log
+//! says why. Files that failed are not tried again until one of them changes.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -14,7 +14,7 @@ use crate::config::{Config, ConfigError};
 /// The log target of what is said here. Filters name it, so it stays whatever this module is called.
 const LOG: &str = "witgate::gateway::reload";
 
-/// Who wants a reload.
+/// What asks for a reload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trigger {
     /// Something happened to the files.
@@ -29,26 +29,26 @@ pub enum ReloadError {
     /// The configuration is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// It is right, and something it names can't be built.
+    /// The configuration is right, and something that it names can't be built.
     #[error(transparent)]
     Build(#[from] BuildError),
-    /// It is what failed before.
+    /// The files are those that failed before.
     #[error(
         "the files are as they were when this failed, so it isn't tried again until one of them changes: {0}"
     )]
     Again(String),
-    /// A rollback, and no chain ran before.
+    /// A rollback was asked for, and there is no chain to go back to.
     #[error(
         "there is no chain to go back to: none ran before this one, or it came by a rollback itself"
     )]
     NothingBefore,
 }
 
-/// What the last reload came to, for `/status`.
+/// The result of the last reload, for `/status`.
 #[derive(Clone, Debug)]
 pub(super) struct LastReload {
     pub(super) at: SystemTime,
-    /// The generation that runs the files' content, or why none does.
+    /// The generation that was built from the files, or why there is none.
     pub(super) result: Result<u64, String>,
     /// What changed and takes a restart.
     pub(super) needs_restart: Vec<String>,
@@ -64,25 +64,26 @@ impl LastReload {
     }
 }
 
-/// What a reload came to.
+/// The result of a reload that didn't fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reloaded {
     /// A new generation runs.
     Swapped(u64),
-    /// Everything is as it was.
+    /// The running generation stays.
     Unchanged,
 }
 
-/// What the last reload read, and why that doesn't run. The same files are not tried again.
+/// What the last reload read, and why it doesn't run. Files that failed are not tried again.
 #[derive(Clone, Debug)]
 pub(super) struct LastAttempt {
     pub(super) fingerprint: Fingerprint,
-    /// `None` if it came to run.
+    /// `None` if a generation was built from it.
     pub(super) failed: Option<String>,
 }
 
 impl Controller {
-    /// Reads the configuration and its components anew, and swaps the chain if anything changed. One at a time.
+    /// Reads the configuration and its components again, and swaps the generation if anything changed. There is one reload at a
+    /// time.
     ///
     /// # Errors
     /// Why the running chain stays.
@@ -108,7 +109,7 @@ impl Controller {
         state: &mut ReloadState,
         trigger: Trigger,
     ) -> Result<Reloaded, ReloadError> {
-        // What can't be read is nothing to compare with: whatever follows is tried.
+        // If this attempt can't even be read, there is nothing to compare the next one with, and it is tried whatever it is.
         let last = state.last_attempt.take();
         let source = self.source.clone();
         let overrides = self.overrides.clone();
@@ -161,7 +162,7 @@ impl Controller {
         Ok(Reloaded::Swapped(generation))
     }
 
-    /// The files say what runs. If they didn't just before, the state must not go on complaining.
+    /// The files are again those that the current generation was built from, so `/status` must not go on showing a failure.
     fn is_well_again(&self, needs_restart: Vec<String>) {
         let generation = self.current.load().number();
         let mut last = self.last_reload.lock();

@@ -1,6 +1,6 @@
-//! Going back to the chain that ran before: when an operator says so, or by itself while a new chain is on probation.
+//! Going back to the chain that ran before: when an operator asks, or without being asked while a new chain is on probation.
 //!
-//! There is one step back and no other: what was left is not offered again, so asking twice can't bring it back.
+//! There is one step back and no other: the chain that was left is not kept, so a second rollback can't bring it back.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ const LOG: &str = "witgate::gateway::rollback";
 pub(super) struct PreviousChain {
     inputs: Arc<BuildInputs>,
     fingerprint: Fingerprint,
-    /// The name under which it ran.
+    /// The name under which the chain ran.
     pub(super) chain: String,
 }
 
@@ -36,7 +36,7 @@ impl PreviousChain {
     }
 }
 
-/// The last time that a chain gave way to the one before it, for `/status`.
+/// The last rollback, for `/status`.
 #[derive(Clone, Debug)]
 pub(super) struct LastRollback {
     pub(super) at: SystemTime,
@@ -52,7 +52,7 @@ impl Controller {
     /// changes, or when an operator asks.
     ///
     /// # Errors
-    /// There is none, or it can no longer be built (a key that is gone, say); the running chain stays.
+    /// There is no chain to go back to, or it can no longer be built (because a key is gone, say). The running chain stays.
     pub async fn roll_back(self: &Arc<Self>) -> Result<u64, ReloadError> {
         let mut state = self.state.lock().await;
         let generation = self.go_back(&mut state, "an operator asked for it").await?;
@@ -86,7 +86,7 @@ impl Controller {
         Ok(now)
     }
 
-    /// Watches a new chain for as long as the configuration says, and goes back once if one of its stages fails too often.
+    /// Watches a new chain for as long as the configuration says. If one of its stages fails too often, it goes back, once.
     pub(super) fn put_on_probation(self: &Arc<Self>, generation: &Generation) {
         let Some(time) = generation.config().reload.probation else {
             return;
@@ -111,7 +111,7 @@ impl Controller {
     async fn end_probation(self: &Arc<Self>, number: u64, stage: &str, time: Duration) {
         let mut state = self.state.lock().await;
         if self.current.load().number() != number {
-            // Another has taken its place already.
+            // Another generation has taken its place already.
             return;
         }
         let why = format!(
@@ -126,7 +126,7 @@ impl Controller {
                     "the chain was on probation, and the one before it runs again: {why}"
                 );
                 self.services.metrics.rollbacks_on_probation.inc();
-                // Whatever asks: these files are not tried again as they are.
+                // From now on a reload of the same files is refused, even if an operator asks for it.
                 if let Some(attempt) = &mut state.last_attempt {
                     attempt.failed = Some(format!("it was rolled back: {why}"));
                 }
@@ -140,8 +140,8 @@ impl Controller {
     }
 }
 
-/// Resolves when a stage's failure rate is passed, to its id; never, if none is counted. Not for one in shadow: it is on trial, and
-/// the chain isn't.
+/// Resolves to the id of the first stage whose failure rate trips its breaker; never, if no stage is counted. Stages in shadow don't
+/// count: such a stage is on trial itself, and nothing of what it does reaches a client.
 fn trip(generation: &Generation) -> impl Future<Output = Arc<str>> + Send + 'static {
     let stages = generation.chain().stages().iter();
     let counted: Vec<_> = stages
@@ -150,7 +150,7 @@ fn trip(generation: &Generation) -> impl Future<Output = Arc<str>> + Send + 'sta
         .map(|(id, mut trips)| {
             Box::pin(async move {
                 if trips.changed().await.is_err() {
-                    // The stage is gone, and its chain with it.
+                    // The stage was dropped, and its chain with it.
                     std::future::pending::<()>().await;
                 }
                 id

@@ -1,4 +1,4 @@
-//! What `/status` shows: the chain that runs, and what the last reload came to. No secret is in it.
+//! What `/status` shows: the generation that runs, those that drain, and the last reload. No secret is in it.
 
 use std::time::SystemTime;
 
@@ -11,7 +11,7 @@ use super::draining::Draining;
 use crate::policy::{Ready, Stage, hook_names};
 
 impl Controller {
-    /// The state as JSON.
+    /// What runs and how it came to run, as JSON.
     pub fn describe(&self) -> Value {
         let current = self.current.load();
         let last = self.last_reload.lock();
@@ -57,7 +57,7 @@ impl Controller {
 }
 
 impl Controller {
-    /// The generations that others have taken the place of, as long as anything of them is left.
+    /// The generations that have been replaced and are still held by somebody.
     fn draining(&self) -> Vec<Value> {
         let mut draining = self.draining.lock();
         draining.retain(|draining| !draining.is_gone());

@@ -1,4 +1,4 @@
-//! A stage aside: loaded, and tested with the samples that its policy ships.
+//! A stage before it serves: loaded, and tested with the samples that its policy ships.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::policy::{Plan, Sandbox, Stage};
 pub struct VerifiedStage {
     /// The stage.
     pub stage: Arc<Stage>,
-    /// What its samples came to.
+    /// How many of its samples ran.
     pub samples: Tally,
 }
 

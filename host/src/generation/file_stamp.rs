@@ -3,13 +3,13 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// A file's identity, length and times; nothing where there is none. The time of change is set even where a tool sets the time of
-/// modification back.
+/// A file's identity, length and times; nothing where there is no file. The time of change is among them, because a tool can set the
+/// time of modification back, and that sets the time of change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileStamp(Option<[u64; 7]>);
 
 impl FileStamp {
-    /// Asks the file system; a link is followed.
+    /// Asks the file system. Links are followed.
     pub fn of(path: &Path) -> Self {
         let metadata = std::fs::metadata(path).ok();
         FileStamp(metadata.map(|file| {

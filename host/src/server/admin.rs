@@ -1,7 +1,7 @@
 //! The admin listener: health, readiness, metrics, status; reload and rollback.
 //!
-//! It has no keys: being on loopback is what protects it. A browser on the same machine can be led there by any web
-//! page, so a request must name a loopback host, and may not come from another site's page.
+//! It has no keys: only the loopback address protects it. Any web page can lead a browser on the same machine there, so a
+//! request must name a loopback host, and may not come from another site's page.
 
 use std::sync::Arc;
 
