@@ -21,8 +21,9 @@ use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use witgate::app::App;
 use witgate::config::Config;
-use witgate::gateway::{Front, Gateway, Overrides, Source, Workshop};
+use witgate::control::{CliOverrides, Controller, Services, Source};
 use witgate::journal::{self, Journal};
 use witgate::metrics::Metrics;
 use witgate::policy::Sandbox;
@@ -126,7 +127,7 @@ async fn start(folder: &std::path::Path, upstream: SocketAddr) -> SocketAddr {
     std::fs::write(&file, text).unwrap();
     let config = Config::load(&file).unwrap();
     let metrics = Arc::new(Metrics::new());
-    let workshop = Workshop {
+    let services = Services {
         sandbox: Arc::new(Sandbox::new(EngineSettings::default()).unwrap()),
         journal: Journal::open(config.journal.path().unwrap(), journal::Options::default())
             .await
@@ -134,14 +135,14 @@ async fn start(folder: &std::path::Path, upstream: SocketAddr) -> SocketAddr {
         metrics: metrics.clone(),
     };
     let source = Source::File(file);
-    let gateway = Gateway::start(source, Overrides::default(), config, workshop).await;
+    let controller = Controller::start(source, CliOverrides::default(), config, services).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let front = Arc::new(Front(gateway.unwrap()));
+    let app = Arc::new(App(controller.unwrap()));
     let stop = CancellationToken::new();
     tokio::spawn(serve_traffic(
         listener,
-        front,
+        app,
         metrics,
         Settings::default(),
         stop,

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use tokio::runtime::Runtime;
 use witgate::config::{Config, StageConfig};
-use witgate::gateway::bundled;
+use witgate::generation::bundled;
 use witgate::policy::engine::EngineSettings;
 use witgate::policy::types::{Channel, Ending, Hooks, Role, Segment, Target, Tool, Verdict};
 use witgate::policy::{Draft, Instance, Outcome, Plan, RequestView, Sandbox, Stage};

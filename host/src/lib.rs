@@ -1,26 +1,37 @@
 //! witgate: a gateway in front of the Cerebras Inference API that runs a chain of *policies*, WebAssembly components in sandboxes of
 //! their own, around every request and every streamed piece of every answer.
 //!
-//! A tour, from the outside in:
+//! A tour, from the top down. A folder knows those below it and none above; a test (`arrows`) keeps it so.
 //!
 //! - [`cli`]: a file a command.
-//! - [`server`]: listeners, routes, limits, keys, errors, the admin side.
-//! - [`gateway`]: the configuration that runs, and how it is swapped while exchanges go on.
+//! - [`app`]: what the listeners serve: it gives each request to what answers it.
+//! - [`server`]: listeners, routes, limits, the admin side. It knows of the gateway what its trait says, and nothing of exchanges.
+//! - [`control`]: what changes what runs: building, reloading, swapping, rolling back, draining.
 //! - [`exchange`]: one request and its answer; the only place where wire and policy meet.
-//! - [`policy`]: the sandbox; knows nothing of HTTP.
-//! - [`wire`]: framing and dialects, text in and text out; knows nothing of WebAssembly.
+//! - [`generation`]: what runs: the chain, targets and keys of one configuration, immutable.
 //! - [`upstream`]: targets and how they are asked.
-//! - [`journal`]: the tamper-evident record.
+//! - [`policy`]: the sandbox; knows nothing of HTTP.
 //! - [`config`]: `policy-config.yaml`, from text to a checked value.
 //! - [`metrics`]: what is counted.
+//! - [`api`]: what every client reads: errors, headers, request ids, keys, permits.
+//!
+//! And crates of their own, which know nothing of this one:
+//!
+//! - [`wire`]: framing and dialects, text in and text out; knows nothing of WebAssembly.
+//! - [`journal`]: the tamper-evident record.
 //! - [`simulator`]: Cerebras, as clients see it.
 
+pub mod api;
+pub mod app;
+#[cfg(test)]
+mod arrows;
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod exchange;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
-pub mod gateway;
+pub mod generation;
 pub mod metrics;
 pub mod policy;
 pub mod server;

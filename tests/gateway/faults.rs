@@ -370,6 +370,24 @@ async fn a_target_that_is_not_there_is_passed_over_and_said_when_there_is_no_oth
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_target_that_is_too_slow_is_a_504_for_models_as_for_chat() {
+    let config = format!("{NONE}\n{TARGET}");
+    // The system accepts its connections, and nobody ever answers.
+    let mute = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let bench = Bench::to(&config, vec![mute.local_addr().unwrap()]).await;
+    let timeout = (504, "upstream_timeout".to_owned());
+    assert_eq!(bench.chat(&ask("say: hi")).await.error(), timeout);
+    assert_eq!(bench.get("/v1/models").await.error(), timeout);
+
+    let steps = vec![Step::Write(r#"{"object":"list""#.into()), Step::Gate];
+    let stalled = Scripted::serve_as("200 OK", "application/json", steps).await;
+    let bench = Bench::to(&config, vec![stalled.address]).await;
+    let broke_off = (504, "upstream_broke_off".to_owned());
+    assert_eq!(bench.chat(&ask("say: hi")).await.error(), broke_off);
+    assert_eq!(bench.get("/v1/models").await.error(), broke_off);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn when_every_target_fails_the_first_ones_reason_is_told() {
     let config = "policies: {chain: []}\n\
                   providers: {targets: [{id: first, provider: cerebras, base_url: \"http://@0/v1\"}, \

@@ -29,7 +29,7 @@ async fn a_chain_drains_in_sight_and_is_gone_with_its_last_exchange() {
     let bench = Bench::to(REDACTS, vec![upstream.address]).await;
     let mut stream = bench.open(&ask_stream("hi"), &[]).await;
     stream.read_until("one").await;
-    let began_on = std::sync::Arc::downgrade(&bench.gateway.live());
+    let began_on = std::sync::Arc::downgrade(&bench.gateway.current());
     assert_eq!(bench.status().await["exchanges"], 1);
 
     bench.configure(NONE);

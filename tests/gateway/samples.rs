@@ -87,7 +87,7 @@ async fn samples_that_hold_let_the_policy_in_and_leave_nothing_behind() {
     // The audit-logger has samples of its own, and writes an entry for each exchange.
     let bench = &tone.bench;
     assert_eq!(bench.journal().await.len(), 0);
-    assert_eq!(bench.gateway.workshop().journal.stats().entries, 0);
+    assert_eq!(bench.gateway.services().journal.stats().entries, 0);
     assert_eq!(bench.metrics.instances_created.get(), 0);
     assert_eq!(bench.metrics.deltas.get(), 0);
     let metrics = bench.ask_admin("/metrics").await;

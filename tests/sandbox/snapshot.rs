@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::json;
 use witgate::config::Config;
-use witgate::gateway::Blueprint;
+use witgate::generation::BuildInputs;
 use witgate::policy::engine::EngineSettings;
 use witgate::policy::{Plan, Ready, Sandbox};
 
@@ -125,11 +125,11 @@ async fn another_configuration_makes_another() {
 
 #[tokio::test]
 async fn bundled_policies_load_as_snapshots() {
-    let blueprint = Blueprint::read(Config::embedded().unwrap()).unwrap();
-    let stages = &blueprint.config.stages;
+    let inputs = BuildInputs::read(Config::embedded().unwrap()).unwrap();
+    let stages = &inputs.config.stages;
     assert_eq!(stages.len(), 3);
     for stage in stages {
-        let component = blueprint.component(stage);
+        let component = inputs.component(stage);
         let first = load_in(sandbox(), Plan::from(stage), component)
             .await
             .unwrap();

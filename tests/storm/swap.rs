@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::task::JoinSet;
-use witgate::gateway::bundled;
+use witgate::generation::bundled;
 
 use crate::connection::{Connection, post};
 use crate::files::replace;

@@ -9,12 +9,13 @@ use serde_json::{Value, json};
 
 use super::{Format, Wrong, setup};
 use crate::config::{Config, StageConfig};
-use crate::gateway::{Blueprint, BuildError, Tested, hooks};
-use crate::policy::{Plan, Ready, Sandbox};
+use crate::control::{BuildError, VerifiedStage};
+use crate::generation::BuildInputs;
+use crate::policy::{Plan, Ready, Sandbox, hook_names};
 use crate::upstream::{Target, Targets};
 
 /// How long a target may take to list its models.
-const PATIENCE: Duration = Duration::from_secs(10);
+const MODELS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The arguments of `witgate check`.
 #[derive(Debug, Args)]
@@ -82,24 +83,28 @@ pub(super) async fn check(args: CheckArgs) -> Result<ExitCode, Wrong> {
     })
 }
 
-/// Builds the stage as a start would, and tests it with its samples. It isn't attached, so nothing is recorded.
-async fn load(sandbox: &Sandbox, config: &Config, stage: &StageConfig) -> Result<Tested, String> {
+/// Builds the stage as `run` does, and tests it with its samples. It isn't attached, so nothing is recorded.
+async fn load(
+    sandbox: &Sandbox,
+    config: &Config,
+    stage: &StageConfig,
+) -> Result<VerifiedStage, String> {
     let alone = Config {
         stages: vec![stage.clone()],
         ..config.clone()
     };
-    let blueprint = Blueprint::read(alone).map_err(|error| error.to_string())?;
-    let tested = Tested::load(sandbox, &blueprint, stage, Plan::from(stage)).await;
-    tested.map_err(|error| match error {
-        // The stage and its component stand before it.
+    let inputs = BuildInputs::read(alone).map_err(|error| error.to_string())?;
+    let verified = VerifiedStage::load(sandbox, &inputs, stage, Plan::from(stage)).await;
+    verified.map_err(|error| match error {
+        // The stage and its component are printed before the sentence.
         BuildError::Load { cause, .. } => cause.to_string(),
         BuildError::Samples { file, cause, .. } => format!("{file}: {cause}"),
         error => error.to_string(),
     })
 }
 
-fn shown(config: &StageConfig, tested: &Tested) -> Value {
-    let Tested { stage, samples } = tested;
+fn shown(config: &StageConfig, verified: &VerifiedStage) -> Value {
+    let VerifiedStage { stage, samples } = verified;
     let (name, version) = stage.policy();
     let (instances, why) = match stage.ready() {
         Ready::Snapshot => ("snapshot", None),
@@ -108,7 +113,7 @@ fn shown(config: &StageConfig, tested: &Tested) -> Value {
     json!({
         "id": config.id, "component": config.component.to_string(), "ok": true,
         "policy": name, "version": version, "digest": stage.digest(),
-        "hooks": hooks(stage.hooks()), "instances": instances, "why": why,
+        "hooks": hook_names(stage.hooks()), "instances": instances, "why": why,
         "on_error": stage.on_error().to_string(),
         "mode": stage.plan().mode.to_string(),
         "grants": stage.plan().grants.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -165,7 +170,7 @@ async fn models(target: &Target) -> Result<Vec<String>, String> {
             .map_err(|failure| failure.to_string())?;
         let status = answer.status;
         let body = answer
-            .whole(4 << 20, PATIENCE)
+            .whole(4 << 20, MODELS_TIMEOUT)
             .await
             .map_err(|error| error.to_string())?;
         if !status.is_success() {
@@ -182,11 +187,11 @@ async fn models(target: &Target) -> Result<Vec<String>, String> {
             .filter_map(|model| model["id"].as_str().map(str::to_owned))
             .collect())
     };
-    match tokio::time::timeout(PATIENCE, asked).await {
+    match tokio::time::timeout(MODELS_TIMEOUT, asked).await {
         Ok(models) => models,
         Err(_) => Err(format!(
             "it didn't list its models within {} s",
-            PATIENCE.as_secs()
+            MODELS_TIMEOUT.as_secs()
         )),
     }
 }

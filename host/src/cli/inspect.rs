@@ -8,9 +8,8 @@ use serde_json::json;
 
 use super::{Format, Wrong};
 use crate::config::{Grant, Limits, Mode, OnError};
-use crate::gateway::hooks;
 use crate::policy::engine::EngineSettings;
-use crate::policy::{LoadError, MAX_SIZE, Plan, Sandbox, inspect as read};
+use crate::policy::{LoadError, MAX_SIZE, Plan, Sandbox, hook_names, inspect as read};
 
 /// The arguments of `witgate policy inspect`.
 #[derive(Debug, Args)]
@@ -49,7 +48,7 @@ pub(super) async fn inspect(args: InspectArgs) -> Result<ExitCode, Wrong> {
         pinned: None,
     };
     let (described, hooked) = match sandbox.ask(&plan, &bytes).await {
-        Ok((description, Ok(wanted))) => (Some(description), Ok(hooks(wanted))),
+        Ok((description, Ok(wanted))) => (Some(description), Ok(hook_names(wanted))),
         Ok((description, Err(error))) => (Some(description), Err(error.to_string())),
         Err(error) => (None, Err(error.to_string())),
     };

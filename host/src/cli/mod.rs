@@ -5,6 +5,7 @@
 pub mod audit;
 mod check;
 mod inspect;
+mod log;
 mod rollback;
 mod run;
 mod setup;
@@ -14,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::server::log::{self, LogFormat};
+use log::LogFormat;
 
 /// A gateway in front of the Cerebras Inference API that runs WebAssembly policies around every request and every streamed
 /// piece of every answer.

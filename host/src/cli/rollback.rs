@@ -10,7 +10,7 @@ use super::{Format, Wrong};
 use crate::server::ADMIN_ADDRESS;
 
 /// How long a gateway may take: the chain may have to be compiled anew.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The arguments of `witgate rollback`.
 #[derive(Debug, Args)]
@@ -27,7 +27,7 @@ pub(super) async fn rollback(args: RollbackArgs) -> Result<ExitCode, Wrong> {
     let url = format!("http://{}/rollback", args.admin);
     let client = reqwest::Client::builder()
         .no_proxy()
-        .timeout(PATIENCE)
+        .timeout(TIMEOUT)
         .build()?;
     let unreachable = |error: reqwest::Error| {
         let why = error.without_url();

@@ -12,14 +12,15 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::{Wrong, setup};
+use crate::app::App;
 use crate::config::Config;
-use crate::gateway::{BuildError, By, Front, Gateway, Overrides, Workshop};
+use crate::control::{BuildError, CliOverrides, Controller, Services, Trigger};
 use crate::journal::{self, Journal, Store};
 use crate::metrics::Metrics;
 use crate::server::{self, ADMIN_ADDRESS, Settings, TRAFFIC_ADDRESS, serve_admin, serve_traffic};
 use crate::simulator;
 
-/// How long stages have to hear of the end, once the listener has drained.
+/// How long the stages of the last exchanges have for `on-complete`, once the listener has drained.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// The arguments of `witgate run`.
@@ -63,71 +64,71 @@ pub(super) async fn run(args: RunArgs) -> Result<ExitCode, Wrong> {
     let admin = server::bind(&args.admin, "--admin").await?;
     let needs_clients = !args.open && !traffic.local_addr()?.ip().is_loopback();
     if needs_clients && config.clients.is_empty() {
-        // Said before anything is built, as a reload says it.
+        // Refused before anything is built, with the sentence of a reload.
         return Err(BuildError::NoClients.into());
     }
 
     let stop = CancellationToken::new();
     tokio::spawn(stop_on_signal(stop.clone()));
-    // Heard from here on: before that it ends a process, and what follows takes a while.
+    // Before this a hangup ends the process, and building the first chain takes a while.
     let hangup = signal(SignalKind::hangup())?;
-    let mut overrides = Overrides {
+    let mut overrides = CliOverrides {
         needs_clients,
-        ..Overrides::default()
+        ..CliOverrides::default()
     };
     if args.simulate {
         overrides.upstream = Some(stand_in(args.tokens_per_second).await?);
     }
 
     let metrics = Arc::new(Metrics::new());
-    let workshop = Workshop {
+    let services = Services {
         sandbox: Arc::new(setup::sandbox(&config, args.max_exchanges)?),
         journal: open_journal(&config).await?,
         metrics: metrics.clone(),
     };
-    let gateway = Gateway::start(source, overrides, config, workshop.clone()).await?;
-    for warning in gateway.live().targets().warnings() {
+    let controller = Controller::start(source, overrides, config, services.clone()).await?;
+    for warning in controller.current().targets().warnings() {
         tracing::warn!("{warning}");
     }
-    announce(&gateway, &traffic, &admin)?;
+    announce(&controller, &traffic, &admin)?;
 
-    let front = Arc::new(Front(gateway.clone()));
+    let app = Arc::new(App(controller.clone()));
     let settings = Settings {
         max_exchanges: args.max_exchanges,
         drain_deadline: Duration::from_secs(args.drain),
         ..Settings::default()
     };
     let admin_stop = CancellationToken::new();
-    let router = server::admin_router(front.clone(), metrics.clone());
+    let router = server::admin_router(app.clone(), metrics.clone());
     let admin = tokio::spawn(serve_admin(admin, router, admin_stop.clone()));
-    tokio::spawn(gateway.clone().watch(stop.clone()));
-    tokio::spawn(reload_on_signal(gateway.clone(), hangup, stop.clone()));
+    tokio::spawn(controller.clone().watch(stop.clone()));
+    tokio::spawn(reload_on_signal(controller.clone(), hangup, stop.clone()));
     tokio::spawn(count_journal(
-        workshop.journal.clone(),
+        services.journal.clone(),
         metrics.clone(),
         stop.clone(),
     ));
 
-    let drained = serve_traffic(traffic, front, metrics, settings, stop).await;
+    let drained = serve_traffic(traffic, app, metrics, settings, stop).await;
     if drained.connections > 0 {
         tracing::warn!(
             "{} connections were cut at the drain deadline",
             drained.connections
         );
     }
-    gateway.tasks().close();
-    if tokio::time::timeout(LAST_WORDS, gateway.tasks().wait())
+    controller.tasks().close();
+    if tokio::time::timeout(LAST_WORDS, controller.tasks().wait())
         .await
         .is_err()
     {
         tracing::warn!(
             "{} exchanges had stages that did not hear of their end",
-            gateway.tasks().len()
+            controller.tasks().len()
         );
     }
-    workshop.journal.close().await;
+    services.journal.close().await;
     admin_stop.cancel();
-    // Its last answers; nothing is lost without them.
+    // Waits for the admin listener's last answers. If it failed, nothing is lost.
     let _ = admin.await;
     Ok(ExitCode::SUCCESS)
 }
@@ -140,7 +141,7 @@ async fn stand_in(tokens_per_second: f64) -> Result<url::Url, Wrong> {
         keyless: true,
         ..simulator::Options::default()
     };
-    // It lives as long as the process: exchanges that drain still need it.
+    // It lives as long as the process, because exchanges that drain still need it.
     tokio::spawn(simulator::serve(listener, options, std::future::pending()));
     Ok(url::Url::parse(&format!("http://{address}/v1"))?)
 }
@@ -157,17 +158,22 @@ async fn open_journal(config: &Config) -> Result<Journal, Wrong> {
     Ok(Journal::open(&path, options).await?)
 }
 
-fn announce(gateway: &Gateway, traffic: &TcpListener, admin: &TcpListener) -> Result<(), Wrong> {
-    let live = gateway.live();
-    let stages: Vec<&str> = live
+fn announce(
+    controller: &Controller,
+    traffic: &TcpListener,
+    admin: &TcpListener,
+) -> Result<(), Wrong> {
+    let current = controller.current();
+    let stages: Vec<&str> = current
         .chain()
         .stages()
         .iter()
         .map(|stage| &**stage.id())
         .collect();
-    let chain = match stages.is_empty() {
-        true => "no policies".to_owned(),
-        false => stages.join(" > "),
+    let chain = if stages.is_empty() {
+        "no policies".to_owned()
+    } else {
+        stages.join(" > ")
     };
     tracing::info!(
         "witgate {} at http://{}/v1 ({chain}); health, metrics and status at http://{}",
@@ -202,19 +208,23 @@ pub(super) async fn stop_on_signal(stop: CancellationToken) {
     }
 }
 
-async fn reload_on_signal(gateway: Arc<Gateway>, mut hangup: Signal, stop: CancellationToken) {
+async fn reload_on_signal(
+    controller: Arc<Controller>,
+    mut hangup: Signal,
+    stop: CancellationToken,
+) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = hangup.recv() => {
-                // Success and failure are both said there.
-                let _ = gateway.reload(By::Operator).await;
+                // The reload logs its success or failure itself.
+                let _ = controller.reload(Trigger::Operator).await;
             }
         }
     }
 }
 
-/// Carries the journal's own counts into the metrics.
+/// Adds the journal's own counts to the metrics, every second.
 async fn count_journal(journal: Journal, metrics: Arc<Metrics>, stop: CancellationToken) {
     let (mut entries, mut failures) = (0, 0);
     let mut tick = tokio::time::interval(Duration::from_secs(1));

@@ -6,7 +6,7 @@ use tokio::runtime::Runtime;
 
 use super::Wrong;
 use crate::config::Config;
-use crate::gateway::Source;
+use crate::control::Source;
 use crate::policy::Sandbox;
 use crate::policy::engine::EngineSettings;
 

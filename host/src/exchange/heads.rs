@@ -6,20 +6,21 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use super::passages::StageId;
 use super::stages::Stages;
-use crate::gateway::Live;
+use crate::api::ApiError;
+use crate::api::headers::{CHAIN, POLICIES, TAGS, TARGET};
+use crate::generation::Generation;
 use crate::policy::types::Denial;
-use crate::server::ApiError;
-
-const CHAIN: HeaderName = HeaderName::from_static("x-witgate-chain");
-const TARGET: HeaderName = HeaderName::from_static("x-witgate-target");
-const POLICIES: HeaderName = HeaderName::from_static("x-witgate-policies");
-const TAGS: HeaderName = HeaderName::from_static("x-witgate-tags");
 
 /// The value of `x-witgate-target` where a stage answered.
 pub(super) const BY_POLICY: &str = "policy";
 
 /// What a response tells of the chain. `target`: who answered, once that is known.
-pub(super) fn told(headers: &mut HeaderMap, live: &Live, stages: &Stages, target: Option<&str>) {
+pub(super) fn told(
+    headers: &mut HeaderMap,
+    live: &Generation,
+    stages: &Stages,
+    target: Option<&str>,
+) {
     let mut put = |name: HeaderName, value: &str| {
         // Ids, verdicts and tags are names; a value that can't be a header isn't sent.
         if let Ok(value) = HeaderValue::from_str(value) {

@@ -32,9 +32,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use axum::body::Body;
 use http::{HeaderMap, Response};
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 
-use crate::gateway::Gateway;
-use crate::server::{Caller, Permit, RequestId};
+use crate::api::{Caller, Permit, RequestId};
+use crate::generation::Generation;
+use crate::metrics::Metrics;
 use crate::wire::chat::Request;
 
 /// What begins an exchange.
@@ -53,10 +55,14 @@ pub struct Begin {
     pub permit: Permit,
 }
 
-/// Runs an exchange up to its response. What is left to do then happens as the body is read, and after that on a task of the
-/// gateway's.
-pub async fn begin(gateway: &Arc<Gateway>, begin: Begin) -> Response<Body> {
-    let live = gateway.live();
+/// Runs an exchange on that generation, up to its response. What is left to do then happens as the body is read, and after that on
+/// one of `tasks`.
+pub async fn begin(
+    live: Arc<Generation>,
+    metrics: Arc<Metrics>,
+    tasks: &TaskTracker,
+    begin: Begin,
+) -> Response<Body> {
     let facts = request::Facts {
         id: begin.id.to_string(),
         principal: begin.caller.principal.as_deref().map(str::to_owned),
@@ -70,14 +76,18 @@ pub async fn begin(gateway: &Arc<Gateway>, begin: Begin) -> Response<Body> {
         allowed: None,
     });
     let exchange = run::Exchange {
-        stages: stages::Stages::new(live.chain().stages(), live.pin(), asked.clone()),
-        metrics: gateway.workshop().metrics.clone(),
+        stages: stages::Stages::new(
+            live.chain().stages(),
+            live.exchanges().begin(),
+            asked.clone(),
+        ),
+        metrics,
         live,
         request: asked,
         began: begin.began,
         permit: begin.permit,
     };
-    driver::Driver::new(gateway.tasks(), |out| exchange.run(out))
+    driver::Driver::new(tasks, |out| exchange.run(out))
         .response()
         .await
 }

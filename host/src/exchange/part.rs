@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::passages::{Aborted, StageFailure, StageId};
 use super::request::Asked;
 use crate::config::OnError;
-use crate::gateway::Pin;
+use crate::generation::ExchangeGuard;
 use crate::metrics::Hook;
 use crate::policy::types::{Denial, Edit, Finding, Hooks};
 use crate::policy::{Class, Failure, Instance, Refused, Stage, Trial};
@@ -86,7 +86,7 @@ impl Part {
     /// The instance to call, made if there is none yet and if it may be called at all.
     pub(super) async fn called(
         &mut self,
-        pin: &Pin,
+        pin: &ExchangeGuard,
         request: &Arc<Asked>,
     ) -> Result<&mut Instance, Failure> {
         if pin.is_expired() {

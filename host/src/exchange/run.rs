@@ -18,12 +18,14 @@ use super::sending::{HEAD_WAIT, Next, Sending};
 use super::stages::{Judged, Passage, Stages};
 use super::stream::{Broken, Streamer};
 use super::whole;
-use crate::gateway::Live;
+use crate::api::{ApiError, Permit};
+use crate::generation::Generation;
 use crate::metrics::{Metrics, TargetMetrics};
 use crate::policy::Outcome;
 use crate::policy::types::{Delta, Ending, Usage};
-use crate::server::{ApiError, Permit};
-use crate::upstream::{Answer, AnswerBody, BodyError, Candidate, Failure, WHOLE_BODY_CAP};
+use crate::upstream::{
+    Answer, AnswerBody, BodyError, Candidate, Failure, WHOLE_BODY_CAP, error_answer,
+};
 use crate::wire;
 use crate::wire::choices::chunk::Chunk;
 use crate::wire::choices::whole::WholeAnswer as Body;
@@ -36,7 +38,7 @@ const ERROR_BODY: usize = 1 << 20;
 
 /// One exchange.
 pub(super) struct Exchange {
-    pub(super) live: Arc<Live>,
+    pub(super) live: Arc<Generation>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) request: Arc<Asked>,
     pub(super) stages: Stages,
@@ -170,7 +172,8 @@ impl Exchange {
         let (target, failure) = first_failure.expect("there is no Candidates without a candidate");
         told.target = Some(target);
         told.status = failure.status().map(|status| status.as_u16());
-        self.upstream_failed(out, told, failure);
+        // The first one's reason is told.
+        self.refuse(out, failure.into(), told);
         Ok(Ending::UpstreamFailed)
     }
 
@@ -196,7 +199,7 @@ impl Exchange {
         let body = match body {
             Ok(body) => body,
             Err(error) => {
-                self.refuse(out, broke_off(&error), told);
+                self.refuse(out, error.into(), told);
                 return Ok(Ending::UpstreamFailed);
             }
         };
@@ -264,52 +267,13 @@ impl Exchange {
         told: &mut Told,
         answer: Answer,
     ) -> Result<Ending, Gone> {
-        let (status, mut passed_on) = (answer.status, answer.passed_on());
-        passed_on.remove(CONTENT_TYPE);
+        let (status, passed_on) = (answer.status, answer.passed_on());
         let body = out
             .unless_gone(answer.whole(ERROR_BODY, WHOLE_TIME))
             .await?;
         let error = crate::upstream::ErrorBody::parse(status.as_u16(), &body.unwrap_or_default());
-        self.upstream_said(out, told, status, passed_on, error);
+        self.refuse(out, error_answer(status, passed_on, error), told);
         Ok(Ending::UpstreamFailed)
-    }
-
-    /// Every target failed before it began to answer: the first one's reason is told.
-    fn upstream_failed(&mut self, out: &Out, told: &Told, failure: Failure) {
-        let error = match failure {
-            Failure::Status(failure) => {
-                let mut passed_on = crate::upstream::passed_on(&failure.headers);
-                passed_on.remove(CONTENT_TYPE);
-                return self.upstream_said(out, told, failure.status, passed_on, failure.error);
-            }
-            Failure::FirstByteTimeout(_) => ApiError::new(
-                StatusCode::GATEWAY_TIMEOUT,
-                "upstream_error",
-                "upstream_timeout",
-                failure.to_string(),
-            ),
-            failure => ApiError::new(
-                StatusCode::BAD_GATEWAY,
-                "upstream_error",
-                "upstream_unreachable",
-                failure.to_string(),
-            ),
-        };
-        self.refuse(out, error, told);
-    }
-
-    fn upstream_said(
-        &self,
-        out: &Out,
-        told: &Told,
-        status: StatusCode,
-        passed_on: http::HeaderMap,
-        said: crate::upstream::ErrorBody,
-    ) {
-        let error = ApiError::new(status, said.kind, said.code, said.message).param(said.param);
-        let mut response = heads::error(error);
-        response.headers_mut().extend(passed_on);
-        self.send_whole(out, told, response);
     }
 
     /// Sends a whole response, with what it tells of the chain.
@@ -389,7 +353,7 @@ impl Exchange {
                 Next::Broke(error) => {
                     tracing::warn!(request = %self.request.facts.id, "an answer broke off: {error}");
                     return self
-                        .cut(sending, told, broke_off(&error), Ending::UpstreamFailed)
+                        .cut(sending, told, error.into(), Ending::UpstreamFailed)
                         .await;
                 }
             };
@@ -458,7 +422,7 @@ impl Exchange {
     ) -> Result<Ending, Gone> {
         let whole = streamer.is_complete(choices);
         if !whole {
-            let error = broke_off(&BodyError::Broken("it ended before its finish".into()));
+            let error = BodyError::Broken("it ended before its finish".into()).into();
             return self.cut(sending, told, error, Ending::UpstreamFailed).await;
         }
         if !sending.began() {
@@ -576,17 +540,6 @@ fn is_stream(answer: &Answer) -> bool {
             .to_ascii_lowercase()
             .starts_with("text/event-stream")
     })
-}
-
-fn broke_off(error: &BodyError) -> ApiError {
-    let status = match error {
-        BodyError::FirstByteTimeout(_) | BodyError::Silence(_) | BodyError::Deadline(_) => {
-            StatusCode::GATEWAY_TIMEOUT
-        }
-        _ => StatusCode::BAD_GATEWAY,
-    };
-    let message = format!("The upstream's answer broke off: {error}.");
-    ApiError::new(status, "upstream_error", "upstream_broke_off", message)
 }
 
 fn unreadable(why: &str) -> ApiError {

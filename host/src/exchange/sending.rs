@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::driver::{Gone, Out};
 use super::heads;
 use super::stages::Stages;
-use crate::gateway::Live;
+use crate::generation::Generation;
 use crate::upstream::{AnswerBody, BodyError};
 
 /// How long a stream's head waits for its first frame, so that both leave together.
@@ -51,7 +51,7 @@ impl<'a> Sending<'a> {
     }
 
     /// Sends the head, unless it has gone.
-    pub(super) fn send_head(&mut self, live: &Live, stages: &Stages, target: Option<&str>) {
+    pub(super) fn send_head(&mut self, live: &Generation, stages: &Stages, target: Option<&str>) {
         if let Some(mut head) = self.head.take() {
             heads::told(head.headers_mut(), live, stages, target);
             self.out.head(head);
@@ -61,7 +61,7 @@ impl<'a> Sending<'a> {
     /// Sends a frame; the first one together with the head.
     pub(super) fn send(
         &mut self,
-        live: &Live,
+        live: &Generation,
         stages: &Stages,
         target: Option<&str>,
         bytes: Bytes,

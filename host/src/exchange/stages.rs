@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::part::{Part, Standing, drained};
 use super::passages::{Aborted, AnswerStages, HoldLimits, StageFailure, StageId};
 use super::request::{Asked, channel as translated};
-use crate::gateway::Pin;
+use crate::generation::ExchangeGuard;
 use crate::metrics::Hook;
 use crate::policy::types::{Account, Denial, Edit, Hooks};
 use crate::policy::{self, Class, Failure, Outcome, Requested, Stage};
@@ -23,7 +23,7 @@ pub(super) struct Stages {
     request: Arc<Asked>,
     tags: Vec<(String, String)>,
     /// The generation that the stages are of.
-    pin: Pin,
+    pin: ExchangeGuard,
 }
 
 /// A passage that a stage sees, and the choice that it is of.
@@ -45,7 +45,7 @@ pub(super) enum Judged {
 }
 
 impl Stages {
-    pub(super) fn new(stages: &[Arc<Stage>], pin: Pin, request: Arc<Asked>) -> Self {
+    pub(super) fn new(stages: &[Arc<Stage>], pin: ExchangeGuard, request: Arc<Asked>) -> Self {
         Stages {
             parts: stages
                 .iter()

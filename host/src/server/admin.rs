@@ -1,7 +1,7 @@
 //! The admin listener: health, readiness, metrics, status; reload and rollback.
 //!
-//! It has no keys: being on loopback is what protects it. A browser on the same machine can be led there by any web
-//! page, so a request must name a loopback host, and may not come from another site's page.
+//! It has no keys: only the loopback address protects it. Any web page can lead a browser on the same machine there, so a
+//! request must name a loopback host, and may not come from another site's page.
 
 use std::sync::Arc;
 
@@ -16,8 +16,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::error::ApiError;
 use super::{Gateway, Settings, listen};
+use crate::api::ApiError;
 use crate::metrics::{self, Metrics};
 
 /// The admin routes. More may be merged in before it is given to [`serve_admin`].
@@ -76,9 +76,10 @@ async fn unknown() -> ApiError {
 /// are answered.
 pub async fn serve_admin(listener: TcpListener, router: Router, shutdown: CancellationToken) {
     let on_loopback = listener.local_addr().is_ok_and(|at| at.ip().is_loopback());
-    let router = match on_loopback {
-        true => router.layer(middleware::from_fn(loopback_only)),
-        false => router,
+    let router = if on_loopback {
+        router.layer(middleware::from_fn(loopback_only))
+    } else {
+        router
     };
     let handler = move |request: Request<hyper::body::Incoming>| {
         let served = router.clone().oneshot(request.map(Body::new));

@@ -1,4 +1,4 @@
-//! Taking a port, with a sentence for whoever can't have it.
+//! Taking a port, or saying in a sentence why it can't be had.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ pub const TRAFFIC_ADDRESS: &str = "127.0.0.1:41002";
 /// Where the admin listener is without `--admin`.
 pub const ADMIN_ADDRESS: &str = "127.0.0.1:41003";
 
-/// Why a listener could not be had. Each sentence names the address and the option that sets it.
+/// Why an address can't be listened on. Each sentence names the address and the option that sets it.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// It doesn't read as an address.

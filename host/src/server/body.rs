@@ -8,14 +8,14 @@ use http::StatusCode;
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::error::ApiError;
+use crate::api::ApiError;
 
-/// What a request's body may take.
+/// How large a request's body may be, and how long it may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BodyLimits {
     /// In bytes.
     pub size: usize,
-    /// How long nothing may arrive.
+    /// How long the client may send nothing.
     pub silence: Duration,
     /// How long all of it may take.
     pub time: Duration,
@@ -87,8 +87,8 @@ pub async fn read_body(mut body: Body, limits: BodyLimits) -> Result<Bytes, Body
         return Ok(first);
     }
 
-    // What is left to come is said by `content-length`, and known to be within the limit. Nobody else's word is
-    // taken for how much to reserve.
+    // `content-length` says how much is left to come, and was checked against the limit. Nothing else that a client says decides
+    // how much is reserved.
     let rest = usize::try_from(body.size_hint().lower()).unwrap_or(0);
     let mut whole = BytesMut::with_capacity((first.len() + rest).min(limit));
     whole.extend_from_slice(&first);
@@ -117,7 +117,7 @@ async fn next(
         };
         match frame.into_data() {
             Ok(data) if !data.is_empty() => return Ok(Some(data)),
-            _ => {} // Trailers say nothing that is wanted.
+            _ => {} // Nobody needs trailers.
         }
     }
 }
@@ -126,8 +126,8 @@ async fn next(
 const DISCARD_BYTES: usize = 32 << 20;
 const DISCARD_TIME: Duration = Duration::from_secs(1);
 
-/// Reads on for a while and throws it away. A client that is still sending doesn't look for an answer, and a
-/// connection closed on unread bytes is reset, so that the answer may never be seen.
+/// Reads on for a while and throws the bytes away. A client that is still sending doesn't look for an answer, and a connection
+/// that is closed on unread bytes is reset, so the client might never see the answer.
 pub(super) async fn discard(body: &mut Body) {
     let all = async {
         let mut left = DISCARD_BYTES;
@@ -139,7 +139,7 @@ pub(super) async fn discard(body: &mut Body) {
             }
         }
     };
-    // Whether it came to an end or not, there is nothing more to do.
+    // The answer goes out whether the body has ended or not.
     let _ = timeout(DISCARD_TIME, all).await;
 }
 

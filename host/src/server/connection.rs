@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::Settings;
-use super::patience::{Activity, Phase, ServingBody, Watched};
+use super::phase::{Activity, MonitoredIo, Phase, ServingBody};
 
 /// Serves what comes over `io` until it is closed by either side, stays too long in one phase, or `shutdown` is
 /// cancelled and the request at hand is answered.
@@ -40,10 +40,10 @@ pub(super) async fn serve<T, H, F>(
             Ok::<_, Infallible>(answer)
         }
     });
-    let io = TokioIo::new(Watched::new(io, Arc::clone(&activity)));
-    // The most headers, 100, is the library's own: with a number of ours it would allocate for each request.
-    // Head and first frame go out in one write: the library gathers what is ready before it flushes, and a socket
-    // takes both in one vectored write. `pipeline_flush` stays off; with it a frame could wait for a request.
+    let io = TokioIo::new(MonitoredIo::new(io, Arc::clone(&activity)));
+    // The limit of 100 headers is the library's own. With a limit of ours it would allocate for each request.
+    // Head and first frame go out in one write: the library gathers what is ready before it flushes, and a socket takes both in
+    // one vectored write. `pipeline_flush` stays off, because with it a frame could wait for the next request.
     let connection = http1::Builder::new()
         .header_read_timeout(None)
         .max_header_size(settings.max_head)

@@ -67,7 +67,7 @@ where
 
     drop(listener);
     connections.close();
-    // One after the other: as long as there are connections, what is waited for in `also` may begin.
+    // One after the other, because a connection that is still open may begin what `also` waits for.
     let finished = async {
         connections.wait().await;
         also.await;
@@ -81,12 +81,12 @@ where
     left
 }
 
-/// The next connection. A failed accept is never the listener's end.
+/// The next connection. A failed accept doesn't end the listener.
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                // Else a small frame waits for the client's acknowledgement of the one before: 40 ms.
+                // Without it a small frame waits up to 40 ms for the client's acknowledgement of the frame before.
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "TCP_NODELAY could not be set");
                 }
@@ -112,7 +112,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-/// One of the open connections.
+/// Counts an open connection for as long as it lives.
 struct Counted(Gauge);
 
 impl Counted {

@@ -1,22 +1,17 @@
-//! Everything around the exchange that is HTTP: two listeners, their limits, routes, keys, errors and their end.
+//! HTTP towards clients: two listeners, their limits, routes and shutdown.
 //!
-//! - [`serve_traffic`] takes clients' requests and hands them to a [`Gateway`], which is the exchange's side.
+//! - [`serve_traffic`] takes clients' requests and hands them to a [`Gateway`], which answers them.
 //! - [`serve_admin`] answers for health, metrics and status.
 //!
 //! What must stay true: no client can hold a place for ever. Each phase of a connection has a limit, the number of
 //! connections and of exchanges has one, and so has the time to drain.
 
 mod admin;
-mod auth;
 mod bind;
 mod body;
 mod connection;
-mod error;
 mod listen;
-pub mod log;
-mod patience;
-mod permits;
-mod request_id;
+mod phase;
 mod routes;
 #[cfg(test)]
 mod tests;
@@ -29,18 +24,16 @@ use axum::response::Response;
 use http::HeaderMap;
 use http::request::Parts;
 
+use crate::api::{ApiError, Caller, Permit, Unauthorized};
+
 pub use admin::{admin_router, serve_admin};
-pub use auth::{Caller, Keys, Unauthorized};
 pub use bind::{ADMIN_ADDRESS, BindError, TRAFFIC_ADDRESS, bind};
 pub use body::{BodyError, BodyLimits, read_body};
-pub use error::{ApiError, SHOULD_RETRY};
-pub use permits::{Permit, Permits};
-pub use request_id::{REQUEST_ID, RequestId};
 pub use traffic::{Drained, serve_traffic};
 
 /// What the listeners serve.
 pub trait Gateway: Send + Sync + 'static {
-    /// Runs the exchange of `POST /v1/chat/completions`. A [`RequestId`] is in the extensions of `parts`. The body is
+    /// Runs the exchange of `POST /v1/chat/completions`. A [`crate::api::RequestId`] is in the extensions of `parts`. The body is
     /// as the client sent it, of any size: [`read_body`] bounds it. The permit is held until the exchange is over,
     /// which is after the answer's last byte. When the client goes away, the future or the answer's body is dropped.
     fn chat(
@@ -59,28 +52,28 @@ pub trait Gateway: Send + Sync + 'static {
         caller: &Caller,
     ) -> impl Future<Output = Response> + Send;
 
-    /// Says whose request this is. Asked for every request: the clients change with the configuration.
+    /// Finds whose request this is. It is asked for every request, because the clients change with the configuration.
     ///
     /// # Errors
     ///
-    /// There are clients, and the request carries no key or nobody's.
+    /// There are clients, and the request carries no key of theirs.
     fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Unauthorized>;
 
     /// What `/status` shows.
     fn status(&self) -> serde_json::Value;
 
-    /// Reads the configuration and its components anew, because an operator asks. The answer says what came of it.
+    /// Reads the configuration and its components again, because an operator asks. The answer tells the result.
     ///
     /// # Errors
     ///
-    /// Nothing has changed, and why.
+    /// Why nothing has changed.
     fn reload(&self) -> impl Future<Output = Result<serde_json::Value, ApiError>> + Send;
 
     /// Goes back to the chain that ran before. The answer says what runs now.
     ///
     /// # Errors
     ///
-    /// Nothing has changed, and why.
+    /// Why nothing has changed.
     fn roll_back(&self) -> impl Future<Output = Result<serde_json::Value, ApiError>> + Send;
 
     /// Whether requests can be served.
@@ -96,15 +89,15 @@ pub trait Gateway: Send + Sync + 'static {
 pub struct Settings {
     /// Connections that may be open. More wait in the system's queue.
     pub max_connections: usize,
-    /// Exchanges that may run. A request beyond is answered 503 at once.
+    /// Exchanges that may run. One request more is answered 503 at once.
     pub max_exchanges: u32,
-    /// Bytes that a request's head may have. Larger is a 431, and so are more than 100 headers.
+    /// Bytes that a request's head may have. A larger head is answered 431, and so are more than 100 headers.
     pub max_head: usize,
-    /// How long a request's head may take, from its first byte; for a new connection, from the beginning.
+    /// How long a request's head may take from its first byte, or on a new connection from its beginning.
     pub head_timeout: Duration,
     /// How long a connection may be idle between requests.
     pub idle_timeout: Duration,
-    /// How long a client may take nothing of an answer that is there for it.
+    /// How long a client may leave an answer unread.
     pub write_timeout: Duration,
     /// How long running exchanges have to finish after shutdown began.
     pub drain_deadline: Duration,

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use http::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
 
-use super::error::ApiError;
+use crate::api::ApiError;
 use crate::metrics::Endpoint;
 
 /// What a request asks for.
@@ -17,9 +17,9 @@ pub(super) enum Route<'a> {
     Models(Option<Cow<'a, str>>),
     /// The warm-up call of Cerebras' SDKs.
     Warming,
-    /// A route that is here, by another method.
+    /// A route that exists, asked for by a method that it doesn't take.
     WrongMethod { allow: &'static str },
-    /// A route of the API's that this release doesn't have.
+    /// A route of the API that this release doesn't have.
     NotOffered,
     /// A model's id that isn't UTF-8 once decoded.
     BadId,
@@ -30,8 +30,8 @@ pub(super) enum Route<'a> {
 const READ: &str = "GET, HEAD";
 
 impl<'a> Route<'a> {
-    /// Paths are read by their segments: empty ones don't count, so that trailing and doubled slashes do no harm. A
-    /// second `v1` is what an SDK sends that adds its own to a base URL that has one.
+    /// Reads a path by its segments. Empty segments don't count, so trailing and doubled slashes do no harm. A second `v1` comes
+    /// from SDKs that add their own to a base URL that has one.
     pub(super) fn find(method: &Method, path: &'a str) -> Self {
         let (first, rest) = segment(path);
         if first == "anthropic" {
@@ -57,10 +57,8 @@ impl<'a> Route<'a> {
                     .decode_utf8()
                     .map_or(Self::BadId, |id| Self::Models(Some(id))),
             },
-            ("tcp_warming", rest) if is_end(rest) => match reads {
-                true => Self::Warming,
-                false => Self::WrongMethod { allow: READ },
-            },
+            ("tcp_warming", rest) if is_end(rest) && !reads => Self::WrongMethod { allow: READ },
+            ("tcp_warming", rest) if is_end(rest) => Self::Warming,
             _ => Self::not_offered(rest).unwrap_or(Self::Unknown),
         }
     }
@@ -77,7 +75,7 @@ impl<'a> Route<'a> {
         known.contains(&segment(rest).0).then_some(Self::NotOffered)
     }
 
-    /// What it is counted as.
+    /// The label under which it is counted.
     pub(super) fn endpoint(&self) -> Endpoint {
         match self {
             Self::Chat => Endpoint::Chat,

@@ -1,6 +1,6 @@
 //! The traffic listener: what stands between a client's request and the exchange.
 //!
-//! In this order, so that the cheap refusals come first: the route, the client's key, room for one more exchange.
+//! Checked in this order, so that cheap refusals come first: the route, the client's key, room for one more exchange.
 //! Every answer made here or by the gateway carries the request's id and is counted.
 
 use std::panic::AssertUnwindSafe;
@@ -15,11 +15,10 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::body::discard;
-use super::error::ApiError;
-use super::permits::Permits;
-use super::request_id::{REQUEST_ID, RequestId};
 use super::routes::{self, Route};
 use super::{Gateway, Settings, listen};
+use crate::api::headers::REQUEST_ID;
+use crate::api::{ApiError, Permits, RequestId};
 use crate::metrics::Metrics;
 
 /// What was left when the traffic listener's time to drain was over.
@@ -40,7 +39,11 @@ pub async fn serve_traffic<G: Gateway>(
     settings: Settings,
     shutdown: CancellationToken,
 ) -> Drained {
-    let permits = Permits::new(settings.max_exchanges, Arc::clone(&metrics));
+    let permits = Permits::new(
+        settings.max_exchanges,
+        metrics.exchanges_running.clone(),
+        metrics.exchanges_refused.clone(),
+    );
     let open = metrics.connections.clone();
     let traffic = Arc::new(Traffic {
         gateway,
@@ -77,13 +80,13 @@ impl<G: Gateway> Traffic<G> {
     async fn answer(&self, mut request: Request<Body>) -> Response {
         let id = RequestId::random();
         request.extensions_mut().insert(id.clone());
-        // The path is needed beside the request, which the exchange takes whole; a URI's clone shares its text.
+        // The exchange takes the request whole, and the path is needed beside it. A URI's clone shares its text.
         let uri = request.uri().clone();
         let route = Route::find(request.method(), uri.path());
         let endpoint = route.endpoint();
 
-        // After a panic nothing of the request is used again, and the gateway's own state must bear the loss of a
-        // request at any await anyway: clients go away.
+        // After a panic nothing of the request is used again. The gateway's own state bears the loss of a request at any await
+        // anyway, because clients go away.
         let served = AssertUnwindSafe(self.serve(route, request)).catch_unwind();
         let mut response = served.await.unwrap_or_else(|_| {
             tracing::error!(request = %id, "a handler panicked; this is a defect of the gateway's");
@@ -157,7 +160,7 @@ fn warm() -> Response {
     (json, "{}").into_response()
 }
 
-/// Answers a request whose body nobody wants, after what is on its way of it: see [`discard`].
+/// Refuses a request, after reading what its client is sending of the body: see [`discard`].
 async fn refuse(error: impl IntoResponse, request: Request<Body>) -> Response {
     let (parts, mut body) = request.into_parts();
     if !body.is_end_stream() && !waits_to_be_asked(&parts.headers) {
@@ -166,7 +169,7 @@ async fn refuse(error: impl IntoResponse, request: Request<Body>) -> Response {
     error.into_response()
 }
 
-/// Such a client sends no body before it is told to, and reading would tell it.
+/// Whether the client sends no body before it is told to. Reading the body would tell it.
 fn waits_to_be_asked(headers: &HeaderMap) -> bool {
     headers.contains_key(header::EXPECT)
 }

@@ -8,6 +8,7 @@
 mod answer;
 mod candidates;
 mod client;
+mod client_error;
 mod error_body;
 mod failure;
 mod headers;
@@ -19,6 +20,7 @@ mod tests;
 pub use answer::{Answer, AnswerBody, WHOLE_BODY_CAP};
 pub use candidates::{Candidate, Candidates, NoSuchModel, NoneLeft};
 pub use client::UpstreamError;
+pub use client_error::error_answer;
 pub use error_body::ErrorBody;
 pub use failure::{BodyError, Failure, StatusFailure};
 pub use headers::passed_on;

@@ -7,8 +7,9 @@ use std::sync::{Arc, OnceLock};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use witgate::app::App;
 use witgate::config::Config;
-use witgate::gateway::{Front, Gateway, Overrides, Source, Workshop};
+use witgate::control::{CliOverrides, Controller, Services, Source};
 use witgate::journal::{self, Journal};
 use witgate::metrics::Metrics;
 use witgate::policy::Sandbox;
@@ -121,7 +122,7 @@ pub fn complete(text: &str, addresses: &[SocketAddr], folder: &Path) -> String {
 /// A gateway, its client, and its upstreams.
 pub struct Bench {
     /// The gateway's own handle.
-    pub gateway: Arc<Gateway>,
+    pub gateway: Arc<Controller>,
     /// Where clients connect.
     pub traffic: SocketAddr,
     /// Where health, metrics and status are.
@@ -165,13 +166,13 @@ impl Bench {
             immutable: false,
             retention_days: None,
         };
-        let workshop = Workshop {
+        let services = Services {
             sandbox: tokio::task::spawn_blocking(sandbox).await.unwrap(),
             journal: Journal::open(&store, options).await.unwrap(),
             metrics: metrics.clone(),
         };
         let source = Source::File(file);
-        let started = Gateway::start(source, Overrides::default(), config, workshop).await;
+        let started = Controller::start(source, CliOverrides::default(), config, services).await;
         let gateway = started.unwrap_or_else(|error| panic!("{error}"));
 
         let listener = async || TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -179,8 +180,8 @@ impl Bench {
         let addressed = |listener: &TcpListener| listener.local_addr().unwrap();
         let (traffic_at, admin_at) = (addressed(&traffic), addressed(&admin));
         let stop = CancellationToken::new();
-        let front = Arc::new(Front(gateway.clone()));
-        let router = admin_router(front.clone(), metrics.clone());
+        let app = Arc::new(App(gateway.clone()));
+        let router = admin_router(app.clone(), metrics.clone());
         tokio::spawn(serve_admin(admin, router, stop.clone()));
         let settings = Settings {
             max_exchanges: 256,
@@ -188,7 +189,7 @@ impl Bench {
         };
         tokio::spawn(serve_traffic(
             traffic,
-            front,
+            app,
             metrics.clone(),
             settings,
             stop.clone(),

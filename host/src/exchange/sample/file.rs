@@ -12,7 +12,7 @@ use super::{SampleError, Way};
 use crate::wire::chat::Request;
 
 /// The most that a file of samples may have, in bytes.
-pub const MAX_SIZE: usize = 256 << 10;
+pub const MAX_SIZE: usize = crate::generation::MAX_SAMPLES_SIZE;
 /// The most samples of one policy.
 pub const MAX_SAMPLES: usize = 64;
 /// The longest name of a sample, in characters.

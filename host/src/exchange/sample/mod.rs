@@ -37,9 +37,6 @@ pub struct Tally {
 /// Why a stage with these samples may not serve: the samples can't be read, or one of them doesn't hold.
 #[derive(Debug, thiserror::Error)]
 pub enum SampleError {
-    /// The file is there and can't be read.
-    #[error("it can't be read: {0}; make it readable, or remove it to load without samples")]
-    Unreadable(#[from] std::io::Error),
     /// Nothing in the file.
     #[error("it is empty; was it still being written? Remove it to load without samples")]
     Empty,

@@ -14,7 +14,7 @@ use crate::exchange::request::{Asked, Facts};
 use crate::exchange::stages::{Judged, Stages};
 use crate::exchange::stream::{Broken, Streamer};
 use crate::exchange::{millis, respond, whole};
-use crate::gateway::Generation;
+use crate::generation::ExchangeCounter;
 use crate::metrics::Hook;
 use crate::policy::types::{Account, Delta, Ending};
 use crate::policy::{Class, Failure, Outcome, Stage};
@@ -58,8 +58,8 @@ pub(super) async fn run(stage: &Arc<Stage>, sample: &Sample, way: Way) -> Result
         allowed: None,
     };
     // Of no chain yet, and so of none whose time to drain may be over.
-    let pin = Generation::new(0).pin();
-    let mut stages = Stages::new(std::slice::from_ref(stage), pin, Arc::new(asked));
+    let guard = ExchangeCounter::new().begin();
+    let mut stages = Stages::new(std::slice::from_ref(stage), guard, Arc::new(asked));
     let got = match stages.judge(|| false).await {
         Judged::Deny(..) => Got::refused(Ending::Denied, None),
         Judged::Failed(_) => Got::refused(Ending::Faulted, None),

@@ -21,17 +21,17 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::Settings;
 
-/// Where a connection stands. Two that differ are two spells, each with the whole of its limit: a request may come and
-/// be answered within one poll, so the numbers tell one wait from the next.
+/// Where a connection stands. Two values that differ are two waits, each with the whole of its limit. A request may come and be
+/// answered within one poll, so the numbers tell one wait from the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// A request's head is on its way, after that many requests. A new connection begins here: it owes one.
+    /// A request's head is awaited, after that many requests. A new connection begins here, because it must send one soon.
     Head(u64),
     /// Between two requests, after that many.
     Idle(u64),
-    /// A request is being served. Its own limits are the exchange's matter.
+    /// A request is being served. Its limits are the exchange's.
     Busy,
-    /// The client doesn't take what is there for it, since that many bytes.
+    /// The client has taken that many bytes, and doesn't take the next.
     Stuck(u64),
 }
 
@@ -100,7 +100,7 @@ impl Activity {
     }
 }
 
-/// A request is being served.
+/// Marks a connection as busy for as long as it lives.
 #[derive(Debug)]
 pub(super) struct Serving(Arc<Activity>);
 
@@ -112,20 +112,20 @@ impl Drop for Serving {
     }
 }
 
-/// A connection's bytes, watched.
+/// A connection whose reads and writes are noted in its [`Activity`].
 #[derive(Debug)]
-pub(super) struct Watched<T> {
+pub(super) struct MonitoredIo<T> {
     io: T,
     seen: Arc<Activity>,
 }
 
-impl<T> Watched<T> {
+impl<T> MonitoredIo<T> {
     pub(super) fn new(io: T, seen: Arc<Activity>) -> Self {
         Self { io, seen }
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
+impl<T: AsyncRead + Unpin> AsyncRead for MonitoredIo<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -140,7 +140,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
+impl<T: AsyncWrite + Unpin> AsyncWrite for MonitoredIo<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -161,7 +161,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
         result
     }
 
-    /// Must be the socket's answer: else head and first frame would be copied into one buffer.
+    /// Must be the socket's answer, or head and first frame would be copied into one buffer.
     fn is_write_vectored(&self) -> bool {
         self.io.is_write_vectored()
     }
@@ -175,7 +175,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
     }
 }
 
-/// An answer's body, with the note that its request is being served until it ends.
+/// An answer's body. Its connection is busy until it ends.
 #[derive(Debug)]
 pub(super) struct ServingBody {
     body: Body,

@@ -1,4 +1,4 @@
-//! What `/status` shows: the chain that runs, and what the last reload came to. No secret is in it.
+//! What `/status` shows: the generation that runs, those that drain, and the last reload. No secret is in it.
 
 use std::time::SystemTime;
 
@@ -6,15 +6,14 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::Gateway;
-use super::generation::Draining;
-use crate::policy::types::Hooks;
-use crate::policy::{Ready, Stage};
+use super::Controller;
+use super::draining::Draining;
+use crate::policy::{Ready, Stage, hook_names};
 
-impl Gateway {
-    /// The state as JSON.
-    pub(super) fn describe(&self) -> Value {
-        let live = self.live.load();
+impl Controller {
+    /// What runs and how it came to run, as JSON.
+    pub fn describe(&self) -> Value {
+        let current = self.current.load();
         let last = self.last_reload.lock();
         let last_reload = last.as_ref().map(|last| {
             json!({
@@ -32,23 +31,23 @@ impl Gateway {
             "version": env!("CARGO_PKG_VERSION"),
             "contract": crate::policy::CONTRACT,
             "source": self.source.to_string(),
-            "pack": {"name": live.config().pack.name, "version": live.config().pack.version},
-            "generation": live.generation().number(),
-            "chain": live.name(),
-            "digest": format!("sha256:{}", live.chain().digest()),
-            "since": stamp(live.generation().since()),
-            "exchanges": live.generation().exchanges(),
+            "pack": {"name": current.config().pack.name, "version": current.config().pack.version},
+            "generation": current.number(),
+            "chain": current.name(),
+            "digest": format!("sha256:{}", current.chain().digest()),
+            "since": stamp(current.since()),
+            "exchanges": current.exchanges().running(),
             "draining": self.draining(),
-            "before": self.before.lock().as_ref().map(|before| before.chain.clone()),
-            "stages": live.chain().stages().iter().map(|stage| describe(stage)).collect::<Vec<_>>(),
-            "answers": live.chain().answers().iter().map(|at| live.chain().stages()[*at].id().to_string()).collect::<Vec<_>>(),
-            "targets": live.targets().iter().map(|target| json!({
+            "before": self.previous.lock().as_ref().map(|previous| previous.chain.clone()),
+            "stages": current.chain().stages().iter().map(|stage| describe(stage)).collect::<Vec<_>>(),
+            "answers": current.chain().answers().iter().map(|at| current.chain().stages()[*at].id().to_string()).collect::<Vec<_>>(),
+            "targets": current.targets().iter().map(|target| json!({
                 "id": target.id(), "provider": target.provider(), "model": target.model(), "base_url": target.base_url().as_str(),
             })).collect::<Vec<_>>(),
-            "warnings": live.targets().warnings(),
+            "warnings": current.targets().warnings(),
             "last_reload": last_reload,
             "last_rollback": last_rollback,
-            "journal": match self.workshop.journal.health() {
+            "journal": match self.services.journal.health() {
                 Ok(()) => json!({"ok": true}),
                 Err(error) => json!({"ok": false, "error": error.to_string()}),
             },
@@ -57,27 +56,29 @@ impl Gateway {
     }
 }
 
-impl Gateway {
-    /// The generations that others have taken the place of, as long as anything of them is left.
+impl Controller {
+    /// The generations that have been replaced and are still held by somebody.
     fn draining(&self) -> Vec<Value> {
         let mut draining = self.draining.lock();
         draining.retain(|draining| !draining.is_gone());
         let now = tokio::time::Instant::now();
         let shown = draining.iter().map(|draining| {
             let Draining {
-                generation,
+                number,
+                since,
                 chain,
+                exchanges,
                 deadline,
                 ..
             } = draining;
-            let age = generation.since().elapsed().unwrap_or_default();
+            let age = since.elapsed().unwrap_or_default();
             json!({
-                "generation": generation.number(),
+                "generation": number,
                 "chain": chain,
-                "since": stamp(generation.since()),
+                "since": stamp(*since),
                 "age_s": age.as_secs(),
-                "exchanges": generation.exchanges(),
-                "expired": generation.is_expired(),
+                "exchanges": exchanges.running(),
+                "expired": exchanges.is_expired(),
                 "deadline_s": deadline.saturating_duration_since(now).as_secs(),
             })
         });
@@ -99,7 +100,7 @@ fn describe(stage: &Stage) -> Value {
         "snapshot": stage.snapshot_digest(),
         "instances": isolation,
         "why": why,
-        "hooks": hooks(stage.hooks()),
+        "hooks": hook_names(stage.hooks()),
         "on_error": match stage.on_error() {
             crate::config::OnError::Deny => "deny",
             crate::config::OnError::Skip => "skip",
@@ -108,17 +109,6 @@ fn describe(stage: &Stage) -> Value {
         "mode": stage.plan().mode.to_string(),
         "grants": stage.plan().grants.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
-}
-
-/// The hooks by name.
-pub fn hooks(hooks: Hooks) -> Vec<&'static str> {
-    let names = [
-        (Hooks::ON_REQUEST, "on-request"),
-        (Hooks::ON_ANSWER, "on-answer"),
-        (Hooks::ON_COMPLETE, "on-complete"),
-    ];
-    let wanted = names.into_iter().filter(|(hook, _)| hooks.contains(*hook));
-    wanted.map(|(_, name)| name).collect()
 }
 
 fn stamp(at: SystemTime) -> String {

@@ -1,10 +1,11 @@
 //! Watching the configuration, its components and their samples.
 //!
-//! Notifications say at once that something happened, and a slow poll finds what they missed: on some mounts they are lost.
+//! Notifications tell at once that something happened. A slow poll finds what they missed, because on some mounts they are lost.
 //!
-//! The folders are watched and not the files: an editor's rename leaves a watch on a file behind. A path that leads over links is
-//! watched at every link, so that a swapped one is seen, and a file's folder may be replaced as a whole. A burst of events becomes one reload, once it has been quiet for a
-//! moment; what else happens in those folders counts for nothing, or a busy neighbour would put off every reload.
+//! The folders are watched and not the files, because an editor's rename leaves a watch on a file behind. A path that leads over
+//! links is watched at every link, so that a swapped link and a replaced folder are seen. A burst of events becomes one reload, once
+//! it has been quiet for a moment. Events of other files in those folders don't count, or a busy neighbour would put off every
+//! reload.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -17,15 +18,17 @@ use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use super::Gateway;
-use super::reload::{By, Source};
-use super::stamp::Stamp;
+use super::{Controller, Source, Trigger};
 use crate::config::{ComponentSource, Config};
+use crate::generation::FileStamp;
+
+/// The log target of what is said here. Filters name it, so it stays whatever this module is called.
+const LOG: &str = "witgate::gateway::watch";
 
 /// How long it must be quiet before a reload.
 const QUIET: Duration = Duration::from_millis(200);
 
-/// How often the files are looked at without having been told that they changed.
+/// How often the files are looked at without any notification.
 const POLL: Duration = Duration::from_secs(5);
 
 /// The files whose change matters.
@@ -42,11 +45,11 @@ pub(super) fn files(source: &Source, config: &Config) -> BTreeSet<PathBuf> {
     components.flatten().chain(own).collect()
 }
 
-/// The most links that are followed; a path with more leads in a circle.
+/// The most links that are followed. A path with more links leads in a circle.
 const LINKS: usize = 40;
 
-/// Every name whose change matters to one of the files: the links on the way to it, where it really lies, and its folder there.
-/// The folders in these names are free of links.
+/// Every name whose change matters to one of the files: the links on the way to it, the file where it really lies, and its folder
+/// there. The folders in these names contain no links.
 fn names(files: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
     let mut names = BTreeSet::new();
     for file in files {
@@ -84,35 +87,36 @@ fn parts(path: &Path) -> impl Iterator<Item = PathBuf> {
 /// Whether an event can mean that one of these has changed.
 fn matters(event: &notify::Result<Event>, names: &BTreeSet<PathBuf>) -> bool {
     match event {
-        // Reading is an event too, and reloading reads.
+        // Reading makes events too, and a reload reads.
         Ok(event) if matches!(event.kind, EventKind::Access(_)) => false,
         Ok(event) => event.need_rescan() || event.paths.iter().any(|path| names.contains(path)),
-        // Something was lost, perhaps ours.
+        // Events were lost, and one of ours may be among them.
         Err(_) => true,
     }
 }
 
 /// Reloads on changes until cancelled.
-pub(super) async fn run(gateway: Arc<Gateway>, stop: CancellationToken) {
+pub(super) async fn run(controller: Arc<Controller>, stop: CancellationToken) {
     let (send, mut events) = mpsc::unbounded_channel();
     let wanted = Arc::new(Mutex::new(BTreeSet::new()));
     let known = wanted.clone();
     let notify = move |event: notify::Result<Event>| {
         if matters(&event, &known.lock()) {
-            // A closed channel: the gateway is stopping.
+            // The channel is closed when the gateway is stopping.
             let _ = send.send(());
         }
     };
     let mut watcher = notify::recommended_watcher(notify)
         .inspect_err(|error| {
-            tracing::warn!(%error, "changes of files can't be watched; they are looked for every {} s", POLL.as_secs());
+            tracing::warn!(target: LOG, %error, "changes of files can't be watched; they are looked for every {} s", POLL.as_secs());
         })
         .ok();
-    let mut files = gateway.watched.subscribe();
+    let mut files = controller.watched.subscribe();
     let mut watched = BTreeSet::new();
     let mut poll = tokio::time::interval(POLL);
     poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // What changed before it was watched is no event: each time there is something new to watch, all is looked at once more.
+    // A change from before the watch makes no event, so each time there is something new to watch, everything is looked at once
+    // more.
     let mut look = true;
     let mut seen = Vec::new();
     loop {
@@ -126,19 +130,19 @@ pub(super) async fn run(gateway: Arc<Gateway>, stop: CancellationToken) {
             rewatch(watcher, &mut watched, folders);
         }
         if std::mem::take(&mut look) {
-            // Before reading: what changes while it is read looks changed to the next poll.
+            // Taken before reading, so that the next poll sees what changes meanwhile.
             seen = stamps(&current);
-            // Success and failure are both said there.
-            let _ = gateway.reload(By::Change).await;
+            // The reload logs its success or failure itself.
+            let _ = controller.reload(Trigger::Change).await;
             continue;
         }
         tokio::select! {
             () = stop.cancelled() => return,
             _ = files.changed() => look = true,
             _ = poll.tick() => look = stamps(&current) != seen,
-            // Never, where there is no watcher.
+            // Without a watcher there are never events.
             Some(()) = events.recv() => {
-                // Trailing: every further event starts the wait again, so a slow write is read when it is done.
+                // Every further event starts the wait again, so a slow write is read when it is done.
                 while let Ok(Some(())) = tokio::time::timeout(QUIET, events.recv()).await {}
                 look = true;
             }
@@ -146,26 +150,27 @@ pub(super) async fn run(gateway: Arc<Gateway>, stop: CancellationToken) {
     }
 }
 
-/// What each of the files is now.
-fn stamps(files: &BTreeSet<PathBuf>) -> Vec<Stamp> {
-    files.iter().map(|file| Stamp::of(file)).collect()
+/// The present stamp of each file.
+fn stamps(files: &BTreeSet<PathBuf>) -> Vec<FileStamp> {
+    files.iter().map(|file| FileStamp::of(file)).collect()
 }
 
-/// Also watches anew what is watched already: it may be another folder of the same name by now.
+/// Watches these folders and no others. Folders that are watched already are watched again, because they may have been replaced by
+/// others of the same name.
 fn rewatch(
     watcher: &mut RecommendedWatcher,
     watched: &mut BTreeSet<PathBuf>,
     wanted: BTreeSet<PathBuf>,
 ) {
     for folder in watched.difference(&wanted) {
-        // It may be gone, and its watch with it.
+        // The folder may be gone, and its watch with it.
         let _ = watcher.unwatch(folder);
     }
     for folder in &wanted {
         if let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive)
             && !watched.contains(folder)
         {
-            tracing::warn!(folder = %folder.display(), %error, "changes there can't be watched");
+            tracing::warn!(target: LOG, folder = %folder.display(), %error, "changes there can't be watched");
         }
     }
     *watched = wanted;

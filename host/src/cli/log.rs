@@ -4,13 +4,14 @@ use std::io::IsTerminal;
 use std::str::FromStr;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
 
 /// What is logged where neither `--log` nor `RUST_LOG` says.
 const DEFAULT_FILTER: &str = "info";
 
 /// How a log line is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LogFormat {
+pub(super) enum LogFormat {
     /// For people.
     #[default]
     Text,
@@ -41,7 +42,7 @@ impl std::fmt::Display for LogFormat {
 
 /// Why logging could not be set up.
 #[derive(Debug, thiserror::Error)]
-pub enum LogError {
+pub(super) enum LogError {
     /// The filter doesn't read.
     #[error(
         "`{filter}` is not a log filter ({why}); write a level, such as info, or witgate=debug,info, with {origin}"
@@ -52,7 +53,8 @@ pub enum LogError {
         /// Where it was given: `--log` or `RUST_LOG`.
         origin: &'static str,
         /// What is wrong with it.
-        why: String,
+        #[source]
+        why: ParseError,
     },
     /// There is no such format.
     #[error("`{0}` is not a log format; write text or json with --log-format")]
@@ -68,7 +70,7 @@ pub enum LogError {
 /// # Errors
 ///
 /// The filter doesn't read, or logging was set up before.
-pub fn init(filter: Option<&str>, format: LogFormat) -> Result<(), LogError> {
+pub(super) fn init(filter: Option<&str>, format: LogFormat) -> Result<(), LogError> {
     let filter = choose(filter, std::env::var("RUST_LOG").ok().as_deref())?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -92,7 +94,7 @@ fn choose(option: Option<&str>, variable: Option<&str>) -> Result<EnvFilter, Log
     EnvFilter::try_new(filter).map_err(|why| LogError::Filter {
         filter: filter.to_owned(),
         origin,
-        why: why.to_string(),
+        why,
     })
 }
 

@@ -1,10 +1,7 @@
 //! The id of a request: made here, on every answer as `x-request-id`, and given on to whoever serves the request.
 
-use http::{HeaderName, HeaderValue};
+use http::HeaderValue;
 use uuid::Uuid;
-
-/// The header that carries a [`RequestId`]; the OpenAI SDKs show it beside their errors.
-pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// A request's id: a random UUID, so that it is unique and can't be guessed. It stands in the request's extensions.
 /// Cloning shares the text.

@@ -2,7 +2,7 @@
 
 include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
 
-/// One of them.
+/// A bundled policy.
 struct Bundled {
     name: &'static str,
     component: &'static [u8],
@@ -18,7 +18,7 @@ pub fn component(name: &str) -> Option<&'static [u8]> {
     Some(bundled(name)?.component)
 }
 
-/// The samples that it ships, if any.
+/// The samples that the bundled policy of that name ships, if any.
 pub fn samples(name: &str) -> Option<&'static [u8]> {
     bundled(name)?.samples
 }

@@ -7,11 +7,10 @@ use std::borrow::Cow;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
-/// Tells the official SDKs whether to try again, whatever the status.
-pub const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+use super::headers::SHOULD_RETRY;
 
 type Text = Cow<'static, str>;
 
@@ -23,16 +22,19 @@ pub struct ApiError {
     pub status: StatusCode,
     /// The class of the error; `type` in the body.
     pub kind: Text,
-    /// The error's own word.
+    /// The word that tells this error from others; `code` in the body.
     pub code: Text,
-    /// What it is about: a field, a stage's id. May be empty.
+    /// What the error is about: a field, a stage's id. May be empty.
     pub param: Text,
     /// The sentence for the person who will read it.
     pub message: Text,
-    /// In seconds; becomes the header `retry-after`.
+    /// How many seconds the client should wait; becomes the header `retry-after`.
     pub retry_after: Option<u32>,
     /// Becomes the header `x-should-retry`.
     pub should_retry: Option<bool>,
+    /// Headers that the response has besides its own, such as those passed on from an upstream. In a box, because errors are moved
+    /// through many results and few of them have any.
+    pub headers: Box<HeaderMap>,
 }
 
 #[derive(Serialize)]
@@ -68,10 +70,11 @@ impl ApiError {
             message: message.into(),
             retry_after: None,
             should_retry: None,
+            headers: Box::default(),
         }
     }
 
-    /// Says what it is about.
+    /// Says what the error is about.
     pub fn param(mut self, param: impl Into<Text>) -> Self {
         self.param = param.into();
         self
@@ -86,6 +89,12 @@ impl ApiError {
     /// Tells SDKs whether to try again.
     pub fn should_retry(mut self, should: bool) -> Self {
         self.should_retry = Some(should);
+        self
+    }
+
+    /// Gives the response these headers too. They take the place of its own headers of the same name.
+    pub fn with_headers(mut self, headers: HeaderMap) -> Self {
+        *self.headers = headers;
         self
     }
 
@@ -130,6 +139,7 @@ impl ApiError {
             let word = HeaderValue::from_static(if should { "true" } else { "false" });
             headers.insert(SHOULD_RETRY, word);
         }
+        headers.extend(*self.headers);
         response
     }
 }
@@ -164,5 +174,14 @@ mod tests {
         let response = plain.retry_after(7).should_retry(false).into_response();
         assert_eq!(response.headers()[SHOULD_RETRY], "false");
         assert_eq!(response.headers()[header::RETRY_AFTER], "7");
+    }
+
+    #[test]
+    fn given_headers_are_on_the_response() {
+        let given = HeaderMap::from_iter([(header::RETRY_AFTER, HeaderValue::from(9))]);
+        let error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, "a", "b", "c");
+        let response = error.with_headers(given).into_response();
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "application/json");
+        assert_eq!(response.headers()[header::RETRY_AFTER], "9");
     }
 }

@@ -1,25 +1,23 @@
-//! Who is asking: clients' keys.
+//! Who sent a request, found by the key it carries.
 //!
 //! What must stay true: the time a check takes says nothing of how close a guess was, nor which key it was close to.
-//! So keys are kept and compared as digests of one length, and every key is compared, also after one has matched.
+//! So keys are kept and compared as digests of one length, and the comparison goes on to the last key after one has matched.
 
 use std::fmt;
 use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
 use subtle::{ConditionallySelectable, ConstantTimeEq};
 
 use super::error::ApiError;
-use crate::config::Secret;
-
-const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+use super::headers::API_KEY;
 
 /// Who sent a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Caller {
-    /// The id of the client whose key it carried; none where no clients are configured.
+    /// The id of the client whose key it carried. `None` where no clients are configured.
     pub principal: Option<Arc<str>>,
 }
 
@@ -38,7 +36,7 @@ pub enum Unauthorized {
         "This gateway wants a key: send it as `Authorization: Bearer <key>` or as `x-api-key: <key>`."
     )]
     Missing,
-    /// There was one, and it is nobody's.
+    /// There was a key, and it belongs to no client.
     #[error(
         "This key is none of this gateway's clients' keys. A key of the upstream's is not one of them."
     )]
@@ -75,12 +73,12 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// The keys of those clients, by id. None: every request is let in, anonymous.
-    pub fn new(clients: impl IntoIterator<Item = (String, Secret)>) -> Self {
-        let digested = clients.into_iter().map(|(id, secret)| {
-            let digest = Sha256::digest(secret.expose().as_bytes());
-            (Arc::from(id), digest.into())
-        });
+    /// The id of each client with its key. Without any client every request is let in, as anonymous. Only digests of the keys are
+    /// kept.
+    pub fn new<'a>(clients: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let digested = clients
+            .into_iter()
+            .map(|(id, key)| (Arc::from(id), Sha256::digest(key).into()));
         Self {
             clients: digested.collect(),
         }
@@ -90,8 +88,8 @@ impl Keys {
     ///
     /// # Errors
     ///
-    /// There are clients, and the request carries no key or nobody's. Where both headers are there, one good key is
-    /// enough: SDKs send a placeholder in the one that wasn't set.
+    /// There are clients, and the request carries no key of theirs. Where it has both headers, one good key is enough, because
+    /// SDKs send a placeholder in the header that wasn't set.
     pub fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Unauthorized> {
         if self.clients.is_empty() {
             return Ok(Caller::anonymous());
@@ -133,7 +131,7 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
 }
 
 fn x_api_key(headers: &HeaderMap) -> Option<&[u8]> {
-    let key = headers.get(X_API_KEY)?.as_bytes().trim_ascii();
+    let key = headers.get(API_KEY)?.as_bytes().trim_ascii();
     (!key.is_empty()).then_some(key)
 }
 
@@ -141,13 +139,12 @@ fn x_api_key(headers: &HeaderMap) -> Option<&[u8]> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test")]
 
+    use http::HeaderName;
+
     use super::*;
-    use crate::config::SecretRef;
 
     fn keys() -> Keys {
-        let secret = |key: &str| SecretRef::Env("KEY".to_owned()).read_with(|_| Some(key.into()));
-        let pairs = [("team-a", "key-a"), ("team-b", "key-b")];
-        Keys::new(pairs.map(|(id, key)| (id.to_owned(), secret(key).unwrap())))
+        Keys::new([("team-a", "key-a"), ("team-b", "key-b")])
     }
 
     fn ask(keys: &Keys, headers: &[(&str, &str)]) -> Result<Option<String>, Unauthorized> {

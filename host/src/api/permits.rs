@@ -6,18 +6,19 @@
 use std::sync::Arc;
 
 use http::StatusCode;
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::ApiError;
-use crate::metrics::Metrics;
 
 /// Hands out [`Permit`]s up to the cap. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Permits {
     free: Arc<Semaphore>,
     cap: u32,
-    metrics: Arc<Metrics>,
+    running: Gauge,
+    refused: Counter,
 }
 
 /// The right to run an exchange. Hold it until the exchange is over, which is after the answer's last byte: then its
@@ -29,31 +30,32 @@ pub struct Permit {
 }
 
 impl Permits {
-    /// Room for `cap` exchanges.
-    pub fn new(cap: u32, metrics: Arc<Metrics>) -> Self {
+    /// Room for `cap` exchanges. `running` counts the permits that are out, `refused` the requests that got none.
+    pub fn new(cap: u32, running: Gauge, refused: Counter) -> Self {
         // The semaphore's own maximum is far beyond what a machine runs; on 32 bits it is not beyond `u32`.
         let cap = cap.min(1 << 24);
         Self {
             free: Arc::new(Semaphore::new(cap as usize)),
             cap,
-            metrics,
+            running,
+            refused,
         }
     }
 
-    /// A permit, if there is one. If not, the refusal is counted.
+    /// Takes a permit, or counts the refusal.
     ///
     /// # Errors
     ///
-    /// As many exchanges as may are running: a 503 of type `overloaded`.
+    /// All permits are out: a 503 of type `overloaded`.
     pub fn acquire(&self) -> Result<Permit, ApiError> {
         let Ok(slot) = Arc::clone(&self.free).try_acquire_owned() else {
-            self.metrics.exchanges_refused.inc();
+            self.refused.inc();
             let message = "This gateway runs as many exchanges as it may. Try again in a second.";
             let status = StatusCode::SERVICE_UNAVAILABLE;
             let error = ApiError::new(status, "overloaded", "overloaded", message);
             return Err(error.retry_after(1));
         };
-        let running = self.metrics.exchanges_running.clone();
+        let running = self.running.clone();
         running.inc();
         Ok(Permit {
             _slot: slot,
@@ -61,13 +63,13 @@ impl Permits {
         })
     }
 
-    /// How many are out.
+    /// How many permits are out.
     pub fn taken(&self) -> usize {
         (self.cap as usize).saturating_sub(self.free.available_permits())
     }
 
-    /// Waits until all are back.
-    pub(super) async fn all_back(&self) {
+    /// Waits until all permits are back.
+    pub async fn all_back(&self) {
         // Fails only on a closed semaphore, and this one is never closed.
         let _ = self.free.acquire_many(self.cap).await;
     }
@@ -87,18 +89,18 @@ mod tests {
 
     #[test]
     fn past_the_cap_it_refuses_counts_and_recovers() {
-        let metrics = Arc::new(Metrics::new());
-        let permits = Permits::new(1, Arc::clone(&metrics));
+        let (running, refused) = (Gauge::default(), Counter::default());
+        let permits = Permits::new(1, running.clone(), refused.clone());
         let permit = permits.acquire().unwrap();
-        assert_eq!(metrics.exchanges_running.get(), 1);
+        assert_eq!(running.get(), 1);
         let refusal = permits.acquire().unwrap_err();
         assert_eq!(
             (refusal.status.as_u16(), refusal.retry_after),
             (503, Some(1))
         );
-        assert_eq!(metrics.exchanges_refused.get(), 1);
+        assert_eq!(refused.get(), 1);
         drop(permit);
-        assert_eq!((metrics.exchanges_running.get(), permits.taken()), (0, 0));
+        assert_eq!((running.get(), permits.taken()), (0, 0));
         assert!(permits.acquire().is_ok());
     }
 }

@@ -1,0 +1,24 @@
+//! The names of the headers that this gateway itself speaks.
+
+use http::HeaderName;
+
+/// Carries a [`super::RequestId`] on every answer; the OpenAI SDKs show it beside their errors.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Tells the official SDKs whether to try again, whatever the status.
+pub const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+
+/// A client's key, for clients that don't send it as `authorization`.
+pub const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// The chain that an exchange ran on: its generation and short digest.
+pub const CHAIN: HeaderName = HeaderName::from_static("x-witgate-chain");
+
+/// The target that answered, or `policy` where a stage did.
+pub const TARGET: HeaderName = HeaderName::from_static("x-witgate-target");
+
+/// What the stages decided.
+pub const POLICIES: HeaderName = HeaderName::from_static("x-witgate-policies");
+
+/// The tags that the stages set.
+pub const TAGS: HeaderName = HeaderName::from_static("x-witgate-tags");

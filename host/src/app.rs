@@ -1,0 +1,147 @@
+//! The gateway as the listeners see it: each request is given to what answers it.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::request::Parts;
+use http::{HeaderMap, StatusCode};
+use tokio::time::{Duration, Instant};
+
+use crate::api::{ApiError, Caller, Permit, RequestId, Unauthorized};
+use crate::control::{BuildError, Controller, ReloadError, Reloaded, Trigger};
+use crate::exchange;
+use crate::server::{self, BodyLimits, read_body};
+use crate::upstream::{Answer, ErrorBody, error_answer};
+use crate::wire::chat::Request;
+
+/// The most that is read of a list of models, in bytes, and for how long.
+const MODELS: (usize, Duration) = (4 << 20, Duration::from_secs(60));
+
+/// What the listeners are given.
+pub struct App(pub Arc<Controller>);
+
+impl server::Gateway for App {
+    async fn chat(&self, parts: Parts, body: Body, caller: Caller, permit: Permit) -> Response {
+        let began = Instant::now();
+        let chat = match self.read_chat(body).await {
+            Ok(chat) => chat,
+            Err(error) => return error.into_response(),
+        };
+        let id = parts.extensions.get::<RequestId>().cloned();
+        let begin = exchange::Begin {
+            id: id.unwrap_or_else(RequestId::random),
+            caller,
+            headers: parts.headers,
+            chat,
+            began,
+            permit,
+        };
+        let metrics = self.0.services().metrics.clone();
+        exchange::begin(self.0.current(), metrics, self.0.tasks(), begin).await
+    }
+
+    async fn models(&self, id: Option<&str>, query: Option<&str>, _caller: &Caller) -> Response {
+        let generation = self.0.current();
+        let answer = match id {
+            None => generation.targets().models(query).await,
+            Some(id) => generation.targets().model(id, query).await,
+        };
+        match answer {
+            Ok(answer) => pass_on(answer)
+                .await
+                .unwrap_or_else(IntoResponse::into_response),
+            Err(failure) => ApiError::from(failure).into_response(),
+        }
+    }
+
+    fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Unauthorized> {
+        self.0.authenticate(headers)
+    }
+
+    fn status(&self) -> serde_json::Value {
+        self.0.describe()
+    }
+
+    async fn reload(&self) -> Result<serde_json::Value, ApiError> {
+        let controller = self.0.clone();
+        let reload = async move { controller.reload(Trigger::Operator).await };
+        Ok(self.result(match to_its_end(reload).await? {
+            Reloaded::Swapped(_) => "swapped",
+            Reloaded::Unchanged => "unchanged",
+        }))
+    }
+
+    async fn roll_back(&self) -> Result<serde_json::Value, ApiError> {
+        let controller = self.0.clone();
+        to_its_end(async move { controller.roll_back().await }).await?;
+        Ok(self.result("rolled-back"))
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        self.0.ready()
+    }
+}
+
+impl App {
+    /// Reads and checks the request of a chat completion.
+    async fn read_chat(&self, body: Body) -> Result<Request, ApiError> {
+        if let Err(why) = self.0.takes_requests() {
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            let error = ApiError::new(status, "unavailable", "journal_failed", why);
+            return Err(error.retry_after(5));
+        }
+        let body = read_body(body, BodyLimits::default()).await?;
+        let metrics = &self.0.services().metrics;
+        metrics.request_bytes.inc_by(body.len() as u64);
+        Request::parse(body).map_err(|bad| {
+            let (kind, code) = ("invalid_request_error", "wrong_api_format");
+            ApiError::new(StatusCode::BAD_REQUEST, kind, code, bad.message).param(bad.param)
+        })
+    }
+
+    /// What a change came to, and what runs now.
+    fn result(&self, result: &str) -> serde_json::Value {
+        let current = self.0.current();
+        serde_json::json!({
+            "result": result,
+            "generation": current.number(),
+            "chain": current.name(),
+        })
+    }
+}
+
+/// Runs a change on a task of its own: its client may go away, and a change that has begun must be finished.
+async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, ReloadError>> + Send + 'static,
+) -> Result<T, ApiError> {
+    let done = tokio::spawn(work).await;
+    done.unwrap_or_else(|error| Err(BuildError::Broken(error).into()))
+        .map_err(|error| refused(&error))
+}
+
+/// Why nothing changed.
+fn refused(error: &ReloadError) -> ApiError {
+    let (status, code) = match error {
+        ReloadError::Config(_) => (StatusCode::UNPROCESSABLE_ENTITY, "wrong_configuration"),
+        ReloadError::Build(_) => (StatusCode::UNPROCESSABLE_ENTITY, "cannot_be_built"),
+        ReloadError::Again(_) => (StatusCode::CONFLICT, "failed_before"),
+        ReloadError::NothingBefore => (StatusCode::CONFLICT, "nothing_before"),
+    };
+    ApiError::new(status, "reload_error", code, error.to_string())
+}
+
+/// An upstream's whole answer, as it came.
+async fn pass_on(answer: Answer) -> Result<Response, ApiError> {
+    let (status, headers) = (answer.status, answer.passed_on());
+    let (cap, time) = MODELS;
+    let body = answer.whole(cap, time).await?;
+    if !status.is_success() {
+        let error = ErrorBody::parse(status.as_u16(), &body);
+        return Err(error_answer(status, headers, error));
+    }
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    Ok(response)
+}

@@ -1,0 +1,215 @@
+//! Building a generation aside: everything that a configuration names is read, compiled and tested before anything changes.
+
+use std::sync::Arc;
+
+use tokio::task::JoinError;
+
+use super::fingerprint::Fingerprint;
+use super::verified::VerifiedStage;
+use crate::api::Keys;
+use crate::config::{Config, SecretError, StageConfig};
+use crate::exchange::sample::SampleError;
+use crate::generation::{BuildInputs, Generation, ReadError};
+use crate::journal::Journal;
+use crate::metrics::Metrics;
+use crate::policy::{Chain, LoadError, Plan, Sandbox, Stage};
+use crate::upstream::{Targets, UpstreamError};
+
+/// Why a configuration did not become a running generation. What ran before it still runs.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A file that the configuration names can't be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A component doesn't become a stage.
+    #[error("stage `{stage}` ({source_name}): {cause}")]
+    Load {
+        /// The stage's id.
+        stage: String,
+        /// Where the component comes from.
+        source_name: String,
+        /// Why.
+        #[source]
+        cause: Box<LoadError>,
+    },
+    /// Its samples can't be used, or one of them doesn't hold.
+    #[error("stage `{stage}`: {file}: {cause}")]
+    Samples {
+        /// The stage's id.
+        stage: String,
+        /// Where the samples come from.
+        file: String,
+        /// Why.
+        #[source]
+        cause: Box<SampleError>,
+    },
+    /// The pool is too small for it.
+    #[error(
+        "the chain has {stages} stages, and the pool was made for {most}; restart witgate to make room"
+    )]
+    TooManyStages {
+        /// How many.
+        stages: usize,
+        /// How many fit.
+        most: u32,
+    },
+    /// A memory limit past the pool's.
+    #[error(
+        "stage `{stage}`: limits.memory is {memory} bytes, and the pool was made for {most}; restart witgate to make room"
+    )]
+    TooMuchMemory {
+        /// The stage's id.
+        stage: String,
+        /// Bytes.
+        memory: u64,
+        /// Bytes.
+        most: u64,
+    },
+    /// No target can be used.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
+    /// Whoever reaches the listener would use the gateway's own key.
+    #[error(
+        "the configuration has no clients, and the listener can be reached from other machines: whoever reaches it would use \
+         your key. Name clients in the configuration, or start witgate with --open"
+    )]
+    NoClients,
+    /// A client's key can't be read.
+    #[error("clients.keys: `{client}`: {cause}")]
+    Client {
+        /// The client's id.
+        client: String,
+        /// Why.
+        #[source]
+        cause: SecretError,
+    },
+    /// The task that builds broke down.
+    #[error("building broke down: {0}")]
+    Broken(#[source] JoinError),
+}
+
+/// What building needs beside the configuration. It outlives every generation.
+#[derive(Clone)]
+pub struct Services {
+    /// The engine.
+    pub sandbox: Arc<Sandbox>,
+    /// Where entries go.
+    pub journal: Journal,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// Reads every file that a configuration names, off the runtime's workers.
+pub(super) async fn read(config: Config) -> Result<(BuildInputs, Fingerprint), BuildError> {
+    let read = move || {
+        let inputs = BuildInputs::read(config)?;
+        let fingerprint = Fingerprint::of(&inputs);
+        Ok((inputs, fingerprint))
+    };
+    blocking(read).await?
+}
+
+/// Compiles, configures and tests, off the runtime's workers. Stages that did not change are taken from `previous`, so that a new
+/// comment in the configuration costs no compilation.
+///
+/// # Errors
+/// The first part that can't be built; nothing has changed then.
+pub(super) async fn build(
+    services: &Services,
+    inputs: Arc<BuildInputs>,
+    previous: Option<Arc<Generation>>,
+    number: u64,
+) -> Result<Arc<Generation>, BuildError> {
+    let (services, runtime) = (services.clone(), tokio::runtime::Handle::current());
+    let build = move || {
+        let previous = previous.as_deref();
+        runtime.block_on(build_here(&services, inputs, previous, number))
+    };
+    blocking(build).await?.map(Arc::new)
+}
+
+/// Runs what reads files or compiles on a thread of its own.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, BuildError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(BuildError::Broken)
+}
+
+async fn build_here(
+    services: &Services,
+    inputs: Arc<BuildInputs>,
+    previous: Option<&Generation>,
+    number: u64,
+) -> Result<Generation, BuildError> {
+    let config = &inputs.config;
+    check_room(services, config)?;
+    let targets = Targets::build(config, previous.map(|generation| &**generation.targets()))?;
+    let keys = read_keys(config)?;
+    let mut stages = Vec::with_capacity(config.stages.len());
+    for stage in &config.stages {
+        stages.push(build_stage(services, &inputs, stage, previous).await?);
+    }
+    let chain = Chain::new(stages, config.answers.as_deref());
+    let metrics = &services.metrics;
+    Ok(Generation::new(
+        number, inputs, chain, targets, keys, metrics,
+    ))
+}
+
+/// The pool of instances was made at start, for chains up to a size.
+fn check_room(services: &Services, config: &Config) -> Result<(), BuildError> {
+    let settings = services.sandbox.settings();
+    if config.stages.len() > settings.stages as usize {
+        return Err(BuildError::TooManyStages {
+            stages: config.stages.len(),
+            most: settings.stages,
+        });
+    }
+    let mut stages = config.stages.iter();
+    match stages.find(|stage| stage.limits.memory > settings.memory) {
+        Some(stage) => Err(BuildError::TooMuchMemory {
+            stage: stage.id.clone(),
+            memory: stage.limits.memory,
+            most: settings.memory,
+        }),
+        None => Ok(()),
+    }
+}
+
+fn read_keys(config: &Config) -> Result<Keys, BuildError> {
+    let mut secrets = Vec::with_capacity(config.clients.len());
+    for client in &config.clients {
+        let secret = client.secret.read().map_err(|cause| BuildError::Client {
+            client: client.id.clone(),
+            cause,
+        })?;
+        secrets.push((&*client.id, secret));
+    }
+    Ok(Keys::new(
+        secrets.iter().map(|(id, secret)| (*id, secret.expose())),
+    ))
+}
+
+async fn build_stage(
+    services: &Services,
+    inputs: &BuildInputs,
+    config: &StageConfig,
+    previous: Option<&Generation>,
+) -> Result<Arc<Stage>, BuildError> {
+    let plan = Plan {
+        counted: inputs.config.reload.probation.is_some(),
+        ..Plan::from(config)
+    };
+    let (component, samples) = (inputs.component(config), inputs.samples(config));
+    let unchanged = |stage: &&Arc<Stage>| stage.is_built_from(&plan, component, samples);
+    if let Some(previous) = previous
+        && let Some(stage) = previous.chain().stages().iter().find(unchanged)
+    {
+        return Ok(stage.clone());
+    }
+    let verified = VerifiedStage::load(&services.sandbox, inputs, config, plan).await?;
+    let journal = Some(services.journal.clone());
+    Ok(verified.stage.attached(journal, &services.metrics, samples))
+}

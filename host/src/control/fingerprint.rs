@@ -1,0 +1,236 @@
+//! Telling whether anything has changed since the last reload.
+//!
+//! What must stay true: everything that a generation is built from is hashed, and no secret can be found from the result. Every
+//! struct of the configuration is taken apart field by field, so that a new field doesn't compile before it is hashed here.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use crate::config::{
+    ClientConfig, ComponentSource, Config, JournalConfig, Limits, Pack, Position, ReloadConfig,
+    SecretRef, StageConfig, TargetConfig, Timeouts,
+};
+use crate::generation::BuildInputs;
+
+#[cfg(test)]
+mod tests;
+
+/// A digest of everything that a generation is built from: equal fingerprints make equal chains, targets and clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    /// Reads the secrets that the configuration refers to: not for a runtime worker.
+    pub(super) fn of(inputs: &BuildInputs) -> Self {
+        let mut hasher = Hasher(Sha256::new());
+        hasher.config(&inputs.config);
+        for stage in &inputs.config.stages {
+            hasher.bytes(inputs.component(stage));
+            hasher.option(inputs.samples(stage), Hasher::bytes);
+        }
+        Fingerprint(hasher.0.finalize().into())
+    }
+}
+
+/// Hashes values so that their borders count too: lengths stand before texts and lists, and a tag before what may be missing.
+struct Hasher(Sha256);
+
+impl Hasher {
+    fn config(&mut self, config: &Config) {
+        let Config {
+            pack,
+            stages,
+            answers,
+            targets,
+            clients,
+            journal,
+            reload,
+        } = config;
+        self.pack(pack);
+        self.list(stages, Self::stage);
+        self.option(answers.as_ref(), |hasher, ids| {
+            hasher.list(ids, |hasher, id| hasher.text(id));
+        });
+        self.list(targets, Self::target);
+        self.list(clients, Self::client);
+        self.journal(journal);
+        self.reload(reload);
+    }
+
+    fn pack(&mut self, pack: &Pack) {
+        let Pack {
+            name,
+            version,
+            enabled,
+            id,
+            author,
+            description,
+        } = pack;
+        self.text(name);
+        self.text(version);
+        self.flag(*enabled);
+        for text in [id, author, description] {
+            self.option(text.as_deref(), Self::text);
+        }
+    }
+
+    fn stage(&mut self, stage: &StageConfig) {
+        let StageConfig {
+            id,
+            component,
+            digest,
+            on_error,
+            breaker,
+            mode,
+            limits,
+            grants,
+            settings,
+            at,
+        } = stage;
+        self.text(id);
+        match component {
+            ComponentSource::Bundled(name) => {
+                self.flag(true);
+                self.text(name);
+            }
+            ComponentSource::File(path) => {
+                self.flag(false);
+                self.path(path);
+            }
+        }
+        self.option(digest.as_deref(), Self::text);
+        // These three are shown by the words of the configuration file, which never change.
+        self.text(&on_error.to_string());
+        self.flag(*breaker);
+        self.text(&mode.to_string());
+        self.limits(limits);
+        self.list(grants, |hasher, grant| hasher.text(&grant.to_string()));
+        self.text(&settings.to_string());
+        let Position { line, column } = at;
+        self.number(*line as u64);
+        self.number(*column as u64);
+    }
+
+    fn limits(&mut self, limits: &Limits) {
+        let Limits {
+            memory,
+            request_cpu,
+            delta_cpu,
+            exchange_cpu,
+            call_time,
+            held_text,
+            held_time,
+        } = limits;
+        self.number(*memory);
+        self.number(*held_text);
+        for time in [request_cpu, delta_cpu, exchange_cpu, call_time, held_time] {
+            self.time(*time);
+        }
+    }
+
+    fn target(&mut self, target: &TargetConfig) {
+        let TargetConfig {
+            id,
+            provider,
+            model,
+            base_url,
+            secret,
+            timeouts,
+        } = target;
+        self.text(id);
+        self.text(provider);
+        self.option(model.as_deref(), Self::text);
+        self.text(base_url.as_str());
+        self.option(secret.as_ref(), Self::secret);
+        let Timeouts {
+            connect,
+            first_byte,
+            silence,
+        } = timeouts;
+        for time in [connect, first_byte, silence] {
+            self.time(*time);
+        }
+    }
+
+    fn client(&mut self, client: &ClientConfig) {
+        let ClientConfig { id, secret } = client;
+        self.text(id);
+        self.secret(secret);
+    }
+
+    fn journal(&mut self, journal: &JournalConfig) {
+        let JournalConfig {
+            store,
+            immutable,
+            retention_days,
+        } = journal;
+        self.option(store.as_deref(), Self::text);
+        self.flag(*immutable);
+        self.option(*retention_days, |hasher, days| hasher.number(days.into()));
+    }
+
+    fn reload(&mut self, reload: &ReloadConfig) {
+        let ReloadConfig { drain, probation } = reload;
+        self.time(*drain);
+        self.option(*probation, Self::time);
+    }
+
+    /// The reference, and a digest of what it refers to: a key that was changed, or that has come, is a change as well.
+    fn secret(&mut self, reference: &SecretRef) {
+        match reference {
+            SecretRef::Env(name) => {
+                self.flag(true);
+                self.text(name);
+            }
+            SecretRef::File(path) => {
+                self.flag(false);
+                self.path(path);
+            }
+        }
+        self.0.update(match reference.read() {
+            Ok(secret) => Sha256::digest(secret.expose()),
+            Err(error) => Sha256::digest(error.to_string()),
+        });
+    }
+
+    fn list<T>(&mut self, items: &[T], one: impl Fn(&mut Self, &T)) {
+        self.number(items.len() as u64);
+        for item in items {
+            one(self, item);
+        }
+    }
+
+    fn option<T>(&mut self, value: Option<T>, one: impl FnOnce(&mut Self, T)) {
+        self.flag(value.is_some());
+        if let Some(value) = value {
+            one(self, value);
+        }
+    }
+
+    fn path(&mut self, path: &Path) {
+        self.bytes(path.as_os_str().as_encoded_bytes());
+    }
+
+    fn text(&mut self, text: &str) {
+        self.bytes(text.as_bytes());
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.number(bytes.len() as u64);
+        self.0.update(bytes);
+    }
+
+    fn time(&mut self, time: Duration) {
+        self.0.update(time.as_nanos().to_le_bytes());
+    }
+
+    fn number(&mut self, number: u64) {
+        self.0.update(number.to_le_bytes());
+    }
+
+    fn flag(&mut self, flag: bool) {
+        self.0.update([u8::from(flag)]);
+    }
+}

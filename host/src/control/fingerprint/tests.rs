@@ -1,0 +1,189 @@
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use std::collections::HashMap;
+
+use super::*;
+use crate::config::{Grant, Mode, OnError};
+
+const TEXT: &str = "
+pack: {name: test, version: 1.0.0, enabled: true}
+policies:
+  chain:
+    - {id: one, component: ./one.wasm}
+    - {id: two, component: ./two.wasm}
+providers:
+  targets: [{id: first, provider: cerebras, base_url: \"http://127.0.0.1:1/v1\", secret_key_ref: {file: ./key}}]
+clients:
+  keys: [{id: team, secret_ref: {file: ./client}}]
+";
+
+/// A folder with everything that the configuration names.
+struct Files(tempfile::TempDir);
+
+impl Files {
+    fn new() -> Self {
+        let files = Files(tempfile::tempdir().unwrap());
+        for name in ["one.wasm", "two.wasm", "three.wasm"] {
+            files.write(name, "a component");
+        }
+        files.write("key", "key-of-the-target");
+        files.write("client", "key-of-the-client");
+        files.write("other", "another-key");
+        files
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.0.path().join(name), text).unwrap();
+    }
+
+    fn config(&self) -> Config {
+        Config::parse(TEXT, "test", self.0.path()).unwrap()
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        fingerprint(self.config())
+    }
+}
+
+fn fingerprint(config: Config) -> Fingerprint {
+    Fingerprint::of(&BuildInputs::read(config).unwrap())
+}
+
+type Change = (&'static str, fn(&mut Config));
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Changes one field each. The list follows the fields of the structs.
+const CHANGES: [Change; 47] = [
+    ("pack.name", |it| it.pack.name.push('x')),
+    ("pack.version", |it| it.pack.version = "1.0.1".into()),
+    ("pack.enabled", |it| it.pack.enabled = false),
+    ("pack.id", |it| it.pack.id = Some("x".into())),
+    ("pack.author", |it| it.pack.author = Some("x".into())),
+    ("pack.description", |it| {
+        it.pack.description = Some("x".into())
+    }),
+    ("stages, fewer", |it| it.stages.truncate(1)),
+    ("stages, turned round", |it| it.stages.reverse()),
+    ("stage.id", |it| it.stages[0].id.push('x')),
+    ("stage.component, bundled", |it| {
+        it.stages[0].component = ComponentSource::Bundled("audit-logger");
+    }),
+    ("stage.component, moved", |it| {
+        if let ComponentSource::File(path) = &mut it.stages[0].component {
+            path.set_file_name("three.wasm");
+        }
+    }),
+    ("stage.digest", |it| {
+        it.stages[0].digest = Some("sha256:0".into())
+    }),
+    ("stage.on_error", |it| it.stages[0].on_error = OnError::Skip),
+    ("stage.breaker", |it| it.stages[0].breaker ^= true),
+    ("stage.mode", |it| it.stages[0].mode = Mode::Shadow),
+    ("limits.memory", |it| it.stages[0].limits.memory += 1),
+    ("limits.request_cpu", |it| {
+        it.stages[0].limits.request_cpu += SECOND
+    }),
+    ("limits.delta_cpu", |it| {
+        it.stages[0].limits.delta_cpu += SECOND
+    }),
+    ("limits.exchange_cpu", |it| {
+        it.stages[0].limits.exchange_cpu += SECOND
+    }),
+    ("limits.call_time", |it| {
+        it.stages[0].limits.call_time += SECOND
+    }),
+    ("limits.held_text", |it| it.stages[0].limits.held_text += 1),
+    ("limits.held_time", |it| {
+        it.stages[0].limits.held_time += SECOND
+    }),
+    ("stage.grants", |it| {
+        it.stages[0].grants.push(Grant::Journal)
+    }),
+    ("stage.settings", |it| {
+        it.stages[0].settings = serde_json::json!({"x": 1});
+    }),
+    ("stage.at.line", |it| it.stages[0].at.line += 1),
+    ("stage.at.column", |it| it.stages[0].at.column += 1),
+    ("answers", |it| {
+        it.answers = Some(vec!["two".into(), "one".into()]);
+    }),
+    ("answers, other borders", |it| {
+        it.answers = Some(vec!["twoo".into(), "ne".into()]);
+    }),
+    ("targets, none", |it| it.targets.clear()),
+    ("target.id", |it| it.targets[0].id.push('x')),
+    ("target.provider", |it| {
+        it.targets[0].provider = "openai".into();
+    }),
+    ("target.model", |it| it.targets[0].model = Some("x".into())),
+    ("target.base_url", |it| {
+        it.targets[0].base_url.set_path("/v2")
+    }),
+    ("target.secret, none", |it| it.targets[0].secret = None),
+    ("target.secret, another", |it| {
+        if let Some(SecretRef::File(path)) = &mut it.targets[0].secret {
+            path.set_file_name("other");
+        }
+    }),
+    ("target.timeouts.connect", |it| {
+        it.targets[0].timeouts.connect += SECOND;
+    }),
+    ("target.timeouts.first_byte", |it| {
+        it.targets[0].timeouts.first_byte += SECOND;
+    }),
+    ("target.timeouts.silence", |it| {
+        it.targets[0].timeouts.silence += SECOND;
+    }),
+    ("clients, none", |it| it.clients.clear()),
+    ("client.id", |it| it.clients[0].id.push('x')),
+    ("client.secret", |it| {
+        it.clients[0].secret = SecretRef::Env("WITGATE_TEST_NO_SUCH_KEY".into());
+    }),
+    ("journal.store", |it| {
+        it.journal.store = Some("sqlite:/x".into())
+    }),
+    ("journal.immutable", |it| it.journal.immutable ^= true),
+    ("journal.retention_days", |it| {
+        it.journal.retention_days = Some(1);
+    }),
+    ("journal.retention_days, more", |it| {
+        it.journal.retention_days = Some(2);
+    }),
+    ("reload.drain", |it| it.reload.drain += SECOND),
+    ("reload.probation", |it| it.reload.probation = Some(SECOND)),
+];
+
+#[test]
+fn every_field_of_the_configuration_counts() {
+    let files = Files::new();
+    let mut known = HashMap::from([(files.fingerprint(), "nothing")]);
+    for (name, change) in CHANGES {
+        let mut config = files.config();
+        change(&mut config);
+        if let Some(other) = known.insert(fingerprint(config), name) {
+            panic!("changing {name} comes to the same as changing {other}");
+        }
+    }
+}
+
+#[test]
+fn every_byte_that_the_configuration_refers_to_counts() {
+    let files = Files::new();
+    assert_eq!(files.fingerprint(), files.fingerprint());
+    let mut known = vec![files.fingerprint()];
+    for (name, text) in [
+        ("one.wasm", "another component"),
+        ("one.samples.yaml", ""),
+        ("one.samples.yaml", "[]"),
+        ("two.samples.yaml", "[]"),
+        ("key", "another-key"),
+        ("key", ""),
+        ("client", "another-key"),
+    ] {
+        files.write(name, text);
+        let now = files.fingerprint();
+        assert!(!known.contains(&now), "{name}: {text}");
+        known.push(now);
+    }
+}

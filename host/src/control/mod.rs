@@ -1,0 +1,181 @@
+//! What changes what runs: builds a generation aside, puts it in the place of the one before, and goes back.
+//!
+//! - [`Controller`]: holds the current generation, and everything that outlives it: engine, journal, metrics, tasks.
+//! - [`Controller::reload`] validates aside, then swaps in one atomic step; [`Controller::roll_back`] goes back.
+//! - [`Services`], [`BuildError`]: what building needs, and why it fails; [`VerifiedStage`]: a stage that its samples were run on.
+//! - [`watch`](Controller::watch) reloads when a file changes; `draining` sees the generation before to its end.
+
+mod build;
+mod draining;
+mod fingerprint;
+mod reload;
+mod rollback;
+mod source;
+mod status;
+mod swap;
+mod verified;
+mod watch;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use http::HeaderMap;
+use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::api::{Caller, Unauthorized};
+use crate::config::Config;
+use crate::generation::Generation;
+
+pub use build::{BuildError, Services};
+pub use reload::{ReloadError, Reloaded, Trigger};
+pub use source::Source;
+pub use verified::VerifiedStage;
+
+/// What a command line changes in every configuration that is loaded.
+#[derive(Clone, Debug, Default)]
+pub struct CliOverrides {
+    /// Stands in for every target: a simulator's base URL.
+    pub upstream: Option<url::Url>,
+    /// The listener can be reached from other machines, and nobody said that it may be open: a configuration without clients is
+    /// refused, at start and on every reload.
+    pub needs_clients: bool,
+}
+
+impl CliOverrides {
+    fn check(&self, config: &Config) -> Result<(), BuildError> {
+        if self.needs_clients && config.clients.is_empty() {
+            Err(BuildError::NoClients)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The configuration as the command line wants it.
+    pub fn apply(&self, mut config: Config) -> Config {
+        if let Some(url) = &self.upstream {
+            config.stand_in(url);
+        }
+        config
+    }
+}
+
+/// Holds the generation that runs, and replaces it.
+pub struct Controller {
+    source: Source,
+    overrides: CliOverrides,
+    /// The configuration at start. Parts of it that can't change while the gateway runs are still as they are here.
+    initial: Config,
+    services: Services,
+    current: ArcSwap<Generation>,
+    /// Locked for the whole of a reload or rollback, so that there is one at a time.
+    state: tokio::sync::Mutex<swap::ReloadState>,
+    /// The chain that ran before, as long as it can come back.
+    previous: Mutex<Option<rollback::PreviousChain>>,
+    draining: Mutex<Vec<draining::Draining>>,
+    last_reload: Mutex<Option<reload::LastReload>>,
+    last_rollback: Mutex<Option<rollback::LastRollback>>,
+    watched: tokio::sync::watch::Sender<BTreeSet<PathBuf>>,
+    /// Exchanges that go on after their answer is out.
+    tasks: TaskTracker,
+}
+
+impl Controller {
+    /// Builds the first generation.
+    ///
+    /// # Errors
+    /// There is nothing to fall back to: any part that can't be built.
+    pub async fn start(
+        source: Source,
+        overrides: CliOverrides,
+        config: Config,
+        services: Services,
+    ) -> Result<Arc<Self>, BuildError> {
+        let config = overrides.apply(config);
+        overrides.check(&config)?;
+        let initial = config.clone();
+        let watched = watch::files(&source, &config);
+        let (inputs, running) = build::read(config).await?;
+        services
+            .journal
+            .configure(swap::journal_options(&inputs.config));
+        let generation = build::build(&services, Arc::new(inputs), None, 1).await?;
+        // Until here there was nobody whom compiling could disturb.
+        services.sandbox.compile_aside();
+        services.metrics.generation.set(1);
+        Ok(Arc::new(Controller {
+            source,
+            overrides,
+            initial,
+            services,
+            current: ArcSwap::new(generation),
+            state: tokio::sync::Mutex::new(swap::ReloadState {
+                running,
+                last_attempt: None,
+            }),
+            previous: Mutex::default(),
+            draining: Mutex::default(),
+            last_reload: Mutex::default(),
+            last_rollback: Mutex::default(),
+            watched: tokio::sync::watch::Sender::new(watched),
+            tasks: TaskTracker::new(),
+        }))
+    }
+
+    /// The generation that runs now. Keep it for the length of an exchange.
+    pub fn current(&self) -> Arc<Generation> {
+        self.current.load_full()
+    }
+
+    /// What outlives every generation.
+    pub fn services(&self) -> &Services {
+        &self.services
+    }
+
+    /// Exchanges that go on after their answer is out.
+    pub fn tasks(&self) -> &TaskTracker {
+        &self.tasks
+    }
+
+    /// Watches files and reloads, until cancelled.
+    pub async fn watch(self: Arc<Self>, stop: CancellationToken) {
+        watch::run(self, stop).await;
+    }
+
+    /// Finds the client whose key a request carries: the clients change with the configuration.
+    ///
+    /// # Errors
+    /// There are clients, and the request carries no key of theirs.
+    pub fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Unauthorized> {
+        self.current.load().keys().authenticate(headers)
+    }
+
+    /// A journal that fails refuses new requests where a stage that writes to it says `on_error: deny`.
+    ///
+    /// # Errors
+    /// Why no request is taken, as a sentence for the client.
+    pub fn takes_requests(&self) -> Result<(), String> {
+        if !self.current.load().needs_journal() {
+            return Ok(());
+        }
+        let health = self.services.journal.health();
+        health.map_err(|error| {
+            format!("The journal can't be written, and this gateway answers nothing unrecorded: {error}.")
+        })
+    }
+
+    /// Whether the gateway is ready, for whoever balances: a journal that fails makes it unready where a stage writes to it.
+    ///
+    /// # Errors
+    /// Why it isn't.
+    pub fn ready(&self) -> Result<(), String> {
+        if !self.current.load().writes_journal() {
+            return Ok(());
+        }
+        let health = self.services.journal.health();
+        health.map_err(|error| format!("the journal can't be written: {error}"))
+    }
+}

@@ -1,0 +1,143 @@
+//! What a generation is built from: the configuration, and the bytes of the files that it names, each read once. Whoever keeps them
+//! can build the same chain again, whatever has become of the files.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::bundled;
+use super::file_stamp::FileStamp;
+use crate::config::{ComponentSource, Config, StageConfig};
+use crate::policy::MAX_SIZE;
+
+/// The most that a file of samples may have, in bytes. One byte more is read, so that whoever parses it sees that it is too large.
+pub const MAX_SAMPLES_SIZE: usize = 256 << 10;
+
+/// Why a file that the configuration names can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// A stage's component.
+    #[error(
+        "stage `{stage}`: {path}: {cause}; check `component:` in its chain entry (relative paths count from the configuration file)"
+    )]
+    Component {
+        /// The stage's id.
+        stage: String,
+        /// The file.
+        path: String,
+        /// What the operating system said.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// The samples beside a stage's component: the file is there, and can't be read.
+    #[error(
+        "stage `{stage}`: {path}: it can't be read: {cause}; make it readable, or remove it to load without samples"
+    )]
+    Samples {
+        /// The stage's id.
+        stage: String,
+        /// The file.
+        path: String,
+        /// What the operating system said.
+        #[source]
+        cause: std::io::Error,
+    },
+}
+
+/// A configuration and the bytes of its components and their samples.
+#[derive(Debug)]
+pub struct BuildInputs {
+    /// The configuration.
+    pub config: Config,
+    components: HashMap<PathBuf, Arc<[u8]>>,
+    /// By the path of the component that they lie beside. Most components have none.
+    samples: HashMap<PathBuf, Arc<[u8]>>,
+}
+
+impl BuildInputs {
+    /// Reads every component file of the configuration, and the samples beside it.
+    ///
+    /// # Errors
+    /// The first that can't be read.
+    pub fn read(config: Config) -> Result<Self, ReadError> {
+        let (mut components, mut samples) = (HashMap::new(), HashMap::new());
+        for stage in &config.stages {
+            if let ComponentSource::File(path) = &stage.component
+                && !components.contains_key(path)
+            {
+                let bytes = read_file(path, MAX_SIZE).map_err(|cause| ReadError::Component {
+                    stage: stage.id.clone(),
+                    path: path.display().to_string(),
+                    cause,
+                })?;
+                components.insert(path.clone(), bytes.into());
+                if let Some(bytes) = read_samples(stage)? {
+                    samples.insert(path.clone(), bytes.into());
+                }
+            }
+        }
+        Ok(BuildInputs {
+            config,
+            components,
+            samples,
+        })
+    }
+
+    /// The component of that stage.
+    pub fn component(&self, stage: &StageConfig) -> &[u8] {
+        match &stage.component {
+            ComponentSource::Bundled(name) => {
+                bundled::component(name).expect("the configuration knows the bundled policies")
+            }
+            ComponentSource::File(path) => &self.components[path],
+        }
+    }
+
+    /// The samples that the stage's policy ships, if any.
+    pub fn samples(&self, stage: &StageConfig) -> Option<&[u8]> {
+        match &stage.component {
+            ComponentSource::Bundled(name) => bundled::samples(name),
+            ComponentSource::File(path) => self.samples.get(path).map(|bytes| &**bytes),
+        }
+    }
+}
+
+/// How often a file that changes while it is read is read at most.
+const READS: usize = 3;
+
+/// Reads no more than it takes to see that a file is too large. A file that is still being written is read again; if it doesn't come
+/// to rest, what was read last is returned, and its writer's next event begins another reload.
+fn read_file(path: &Path, most: usize) -> std::io::Result<Vec<u8>> {
+    use std::io::Read;
+    // Asked before opening, because opening a pipe waits for its writer.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other("it is not a file"));
+    }
+    let mut bytes = Vec::new();
+    for _ in 0..READS {
+        bytes.clear();
+        let before = FileStamp::of(path);
+        let file = std::fs::File::open(path)?;
+        file.take(most as u64 + 1).read_to_end(&mut bytes)?;
+        if FileStamp::of(path) == before {
+            break;
+        }
+    }
+    Ok(bytes)
+}
+
+/// `None` where the stage's component has no samples beside it.
+fn read_samples(stage: &StageConfig) -> Result<Option<Vec<u8>>, ReadError> {
+    let Some(path) = stage.component.samples() else {
+        return Ok(None);
+    };
+    match read_file(&path, MAX_SAMPLES_SIZE) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(cause) => Err(ReadError::Samples {
+            stage: stage.id.clone(),
+            path: path.display().to_string(),
+            cause,
+        }),
+    }
+}

@@ -1,0 +1,145 @@
+//! What runs: everything that one configuration made, immutable, and swapped as one whole.
+//!
+//! - [`Generation`]: the chain, the targets and the keys of one configuration. An exchange keeps the one that it began with.
+//! - [`ExchangeCounter`] and [`ExchangeGuard`]: who runs on it, and until when.
+//! - [`BuildInputs`]: what it was built from, read once.
+//! - [`bundled`]: the policies that come with the gateway.
+//!
+//! Nothing here knows how a generation is replaced: [`crate::control`] does that.
+
+pub mod bundled;
+mod file_stamp;
+mod guard;
+mod inputs;
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use http::HeaderValue;
+
+use crate::api::Keys;
+use crate::config::{Config, Grant, Mode, OnError, StageConfig};
+use crate::metrics::{Metrics, TargetMetrics};
+use crate::policy::Chain;
+use crate::upstream::{Target, Targets};
+
+pub use file_stamp::FileStamp;
+pub use guard::{ExchangeCounter, ExchangeGuard};
+pub use inputs::{BuildInputs, MAX_SAMPLES_SIZE, ReadError};
+
+/// One configuration, running.
+pub struct Generation {
+    number: u64,
+    since: SystemTime,
+    inputs: Arc<BuildInputs>,
+    chain: Chain,
+    targets: Arc<Targets>,
+    counted: Vec<(String, Arc<TargetMetrics>)>,
+    keys: Keys,
+    exchanges: Arc<ExchangeCounter>,
+    label: HeaderValue,
+    name: String,
+}
+
+impl Generation {
+    /// Puts together what was built from `inputs`. `number` counts the generations of this process, from 1.
+    pub fn new(
+        number: u64,
+        inputs: Arc<BuildInputs>,
+        chain: Chain,
+        targets: Targets,
+        keys: Keys,
+        metrics: &Metrics,
+    ) -> Self {
+        let counted = |target: &Arc<Target>| (target.id().to_owned(), metrics.target(target.id()));
+        let counted = targets.iter().map(counted).collect();
+        let name = format!("{number}-{}", &chain.digest()[..12]);
+        Generation {
+            number,
+            since: SystemTime::now(),
+            inputs,
+            chain,
+            targets: targets.into(),
+            counted,
+            keys,
+            exchanges: ExchangeCounter::new(),
+            label: HeaderValue::from_str(&name).expect("digits and hex make a header"),
+            name,
+        }
+    }
+
+    /// Counts the generations of this process, from 1.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// When it was built.
+    pub fn since(&self) -> SystemTime {
+        self.since
+    }
+
+    /// What it was built from.
+    pub fn inputs(&self) -> &Arc<BuildInputs> {
+        &self.inputs
+    }
+
+    /// The configuration in it.
+    pub fn config(&self) -> &Config {
+        &self.inputs.config
+    }
+
+    /// The stages.
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// The upstreams.
+    pub fn targets(&self) -> &Arc<Targets> {
+        &self.targets
+    }
+
+    /// What is counted of a target of this configuration.
+    pub fn target_metrics(&self, id: &str) -> Arc<TargetMetrics> {
+        let known = self.counted.iter().find(|(known, _)| known == id);
+        known
+            .map(|(_, counted)| counted.clone())
+            .expect("candidates are targets of this configuration")
+    }
+
+    /// Whether requests must be refused while the journal fails: a stage writes to it, and its `on_error` is deny.
+    pub fn needs_journal(&self) -> bool {
+        self.writers().any(|stage| stage.on_error == OnError::Deny)
+    }
+
+    /// Whether any enforcing stage writes to the journal.
+    pub fn writes_journal(&self) -> bool {
+        self.writers().next().is_some()
+    }
+
+    /// The stages that write to the journal. A stage in shadow is none of them: for its sake no request is refused, and the gateway
+    /// stays ready.
+    fn writers(&self) -> impl Iterator<Item = &StageConfig> {
+        let stages = self.config().stages.iter();
+        stages.filter(|stage| stage.mode == Mode::Enforce && stage.grants.contains(&Grant::Journal))
+    }
+
+    /// Who may send requests.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// The exchanges that run on it.
+    pub fn exchanges(&self) -> &Arc<ExchangeCounter> {
+        &self.exchanges
+    }
+
+    /// Number and short digest: what logs, `/status` and `x-witgate-chain` call the chain.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The same as the value of `x-witgate-chain`.
+    pub fn label(&self) -> &HeaderValue {
+        &self.label
+    }
+}

@@ -1,0 +1,48 @@
+//! What a client is told when an upstream gave no answer, an answer that broke off, or an error. It is the same on every route.
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, StatusCode};
+
+use super::error_body::ErrorBody;
+use super::failure::{BodyError, Failure};
+use super::headers::passed_on;
+use crate::api::ApiError;
+
+const KIND: &str = "upstream_error";
+
+/// An error that the upstream answered with: its status, its words, and of its headers those that are `passed_on`. The body is
+/// written anew, in the shape that every client reads, so its content type doesn't go on.
+pub fn error_answer(status: StatusCode, mut passed_on: HeaderMap, error: ErrorBody) -> ApiError {
+    passed_on.remove(CONTENT_TYPE);
+    ApiError::new(status, error.kind, error.code, error.message)
+        .param(error.param)
+        .with_headers(passed_on)
+}
+
+impl From<Failure> for ApiError {
+    fn from(failure: Failure) -> Self {
+        let (status, code) = match failure {
+            Failure::Status(failure) => {
+                return error_answer(failure.status, passed_on(&failure.headers), failure.error);
+            }
+            Failure::FirstByteTimeout(_) => (StatusCode::GATEWAY_TIMEOUT, "upstream_timeout"),
+            Failure::Connect(_) | Failure::Redirect(_) | Failure::Broken(_) => {
+                (StatusCode::BAD_GATEWAY, "upstream_unreachable")
+            }
+        };
+        ApiError::new(status, KIND, code, failure.to_string())
+    }
+}
+
+impl From<BodyError> for ApiError {
+    fn from(error: BodyError) -> Self {
+        let status = match error {
+            BodyError::FirstByteTimeout(_) | BodyError::Silence(_) | BodyError::Deadline(_) => {
+                StatusCode::GATEWAY_TIMEOUT
+            }
+            BodyError::Broken(_) | BodyError::TooLarge(_) => StatusCode::BAD_GATEWAY,
+        };
+        let message = format!("The upstream's answer broke off: {error}.");
+        ApiError::new(status, KIND, "upstream_broke_off", message)
+    }
+}
