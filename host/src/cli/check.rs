@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{Format, Wrong, setup};
 use crate::config::{Config, StageConfig};
 use crate::gateway::{Blueprint, BuildError, Tested, hooks};
-use crate::policy::{Plan, Ready, Sandbox};
+use crate::policy::{Instantiation, Sandbox, StageSpec};
 use crate::upstream::{Target, Targets};
 
 /// How long a target may take to list its models.
@@ -89,7 +89,7 @@ async fn load(sandbox: &Sandbox, config: &Config, stage: &StageConfig) -> Result
         ..config.clone()
     };
     let blueprint = Blueprint::read(alone).map_err(|error| error.to_string())?;
-    let tested = Tested::load(sandbox, &blueprint, stage, Plan::from(stage)).await;
+    let tested = Tested::load(sandbox, &blueprint, stage, StageSpec::from(stage)).await;
     tested.map_err(|error| match error {
         // The stage and its component stand before it.
         BuildError::Load { cause, .. } => cause.to_string(),
@@ -99,19 +99,20 @@ async fn load(sandbox: &Sandbox, config: &Config, stage: &StageConfig) -> Result
 }
 
 fn shown(config: &StageConfig, tested: &Tested) -> Value {
-    let Tested { stage, samples } = tested;
-    let (name, version) = stage.policy();
-    let (instances, why) = match stage.ready() {
-        Ready::Snapshot => ("snapshot", None),
-        Ready::PerInstance(why) => ("configured per instance", Some(why)),
+    let Tested { loaded, samples } = tested;
+    let spec = loaded.spec();
+    let (name, version) = loaded.policy();
+    let (instances, why) = match loaded.instantiation() {
+        Instantiation::Snapshot => ("snapshot", None),
+        Instantiation::PerInstance(why) => ("configured per instance", Some(why)),
     };
     json!({
         "id": config.id, "component": config.component.to_string(), "ok": true,
-        "policy": name, "version": version, "digest": stage.digest(),
-        "hooks": hooks(stage.hooks()), "instances": instances, "why": why,
-        "on_error": stage.on_error().to_string(),
-        "mode": stage.plan().mode.to_string(),
-        "grants": stage.plan().grants.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "policy": name, "version": version, "digest": loaded.digest(),
+        "hooks": hooks(loaded.hooks()), "instances": instances, "why": why,
+        "on_error": spec.on_error.to_string(),
+        "mode": spec.mode.to_string(),
+        "grants": spec.grants.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "samples": {"ran": samples.ran, "skipped": samples.skipped},
     })
 }

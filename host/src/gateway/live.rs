@@ -14,7 +14,7 @@ use crate::config::{ComponentSource, Config, Grant, Mode, OnError, StageConfig};
 use crate::exchange::sample::{self, SampleError};
 use crate::journal::Journal;
 use crate::metrics::{Metrics, TargetMetrics};
-use crate::policy::{Chain, LoadError, MAX_SIZE, Plan, Sandbox, Stage};
+use crate::policy::{Chain, GrantBackends, LoadError, MAX_SIZE, Sandbox, Stage, StageSpec};
 use crate::server::Keys;
 use crate::upstream::{Target, Targets};
 
@@ -293,7 +293,7 @@ impl Live {
     /// The stages that write to the journal. Not those in shadow: no request is refused for them, and no balancer is told to.
     fn writers(&self) -> impl Iterator<Item = &StageConfig> {
         let stages = self.config().stages.iter();
-        stages.filter(|stage| stage.mode == Mode::Enforce && stage.grants.contains(&Grant::Journal))
+        stages.filter(|stage| stage.mode == Mode::Enforce && stage.has(Grant::Journal))
     }
 
     /// Who may send requests.
@@ -362,16 +362,19 @@ async fn build_stage(
     config: &StageConfig,
     before: Option<&Live>,
 ) -> Result<Arc<Stage>, BuildError> {
-    let plan = Plan {
+    let spec = StageSpec {
         counted: blueprint.config.reload.probation.is_some(),
-        ..Plan::from(config)
+        ..StageSpec::from(config)
     };
     let (component, samples) = (blueprint.component(config), blueprint.samples(config));
-    let unchanged = |stage: &&Arc<Stage>| stage.is_built_from(&plan, component, samples);
+    let unchanged = |stage: &&Arc<Stage>| stage.is_built_from(&spec, component, samples);
     if let Some(stage) = before.and_then(|live| live.chain.stages().iter().find(unchanged)) {
         return Ok(stage.clone());
     }
-    let tested = Tested::load(&workshop.sandbox, blueprint, config, plan).await?;
-    let journal = Some(workshop.journal.clone());
-    Ok(tested.stage.attached(journal, &workshop.metrics, samples))
+    let tested = Tested::load(&workshop.sandbox, blueprint, config, spec).await?;
+    let backends = GrantBackends {
+        journal: Some(workshop.journal.clone()),
+    };
+    let metrics = &workshop.metrics;
+    Ok(Stage::attached(tested.loaded, &backends, metrics, samples))
 }

@@ -9,7 +9,7 @@ use time::format_description::well_known::Rfc3339;
 use super::Gateway;
 use super::generation::Draining;
 use crate::policy::types::Hooks;
-use crate::policy::{Ready, Stage};
+use crate::policy::{Instantiation, Stage};
 
 impl Gateway {
     /// The state as JSON.
@@ -86,17 +86,18 @@ impl Gateway {
 }
 
 fn describe(stage: &Stage) -> Value {
-    let (name, version) = stage.policy();
-    let (isolation, why) = match stage.ready() {
-        Ready::Snapshot => ("snapshot", None),
-        Ready::PerInstance(why) => ("configured per instance", Some(why)),
+    let (loaded, spec) = (stage.loaded(), stage.loaded().spec());
+    let (name, version) = loaded.policy();
+    let (isolation, why) = match loaded.instantiation() {
+        Instantiation::Snapshot => ("snapshot", None),
+        Instantiation::PerInstance(why) => ("configured per instance", Some(why)),
     };
     json!({
         "id": **stage.id(),
         "policy": name,
         "version": version,
-        "digest": stage.digest(),
-        "snapshot": stage.snapshot_digest(),
+        "digest": loaded.digest(),
+        "snapshot": loaded.snapshot_digest(),
         "instances": isolation,
         "why": why,
         "hooks": hooks(stage.hooks()),
@@ -104,9 +105,9 @@ fn describe(stage: &Stage) -> Value {
             crate::config::OnError::Deny => "deny",
             crate::config::OnError::Skip => "skip",
         },
-        "breaker": stage.plan().breaker.then(|| stage.breaker().map(|breaker| breaker.state().as_str())),
-        "mode": stage.plan().mode.to_string(),
-        "grants": stage.plan().grants.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "breaker": spec.breaker.then(|| stage.breaker().map(|breaker| breaker.state().as_str())),
+        "mode": spec.mode.to_string(),
+        "grants": spec.grants.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }
 

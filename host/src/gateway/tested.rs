@@ -5,12 +5,12 @@ use std::sync::Arc;
 use super::live::{Blueprint, BuildError};
 use crate::config::{ComponentSource, StageConfig};
 use crate::exchange::sample::{SampleError, Samples, Tally};
-use crate::policy::{Plan, Sandbox, Stage};
+use crate::policy::{self, Loaded, Sandbox, StageSpec};
 
-/// A stage that may serve. It is not attached yet: nothing of what it was tested with is kept or counted.
+/// What a stage that may serve is made of. It is not attached yet: nothing of what it was tested with is kept or counted.
 pub struct Tested {
-    /// The stage.
-    pub stage: Arc<Stage>,
+    /// The loaded component.
+    pub loaded: Arc<Loaded>,
     /// What its samples came to.
     pub samples: Tally,
 }
@@ -24,10 +24,10 @@ impl Tested {
         sandbox: &Sandbox,
         blueprint: &Blueprint,
         config: &StageConfig,
-        plan: Plan,
+        spec: StageSpec,
     ) -> Result<Self, BuildError> {
-        let loaded = sandbox.load(plan, blueprint.component(config)).await;
-        let stage = loaded.map_err(|cause| BuildError::Load {
+        let loaded = policy::load(sandbox, spec, blueprint.component(config)).await;
+        let loaded = loaded.map_err(|cause| BuildError::Load {
             stage: config.id.clone(),
             source_name: match &config.component {
                 ComponentSource::Bundled(name) => format!("bundled {name}"),
@@ -37,16 +37,16 @@ impl Tested {
         })?;
         let samples = match blueprint.samples(config) {
             None => Tally::default(),
-            Some(bytes) => run(bytes, &stage)
+            Some(bytes) => run(bytes, &loaded)
                 .await
                 .map_err(|cause| BuildError::samples(config, cause))?,
         };
-        Ok(Tested { stage, samples })
+        Ok(Tested { loaded, samples })
     }
 }
 
-async fn run(bytes: &[u8], stage: &Arc<Stage>) -> Result<Tally, SampleError> {
-    Samples::parse(bytes)?.run(stage).await
+async fn run(bytes: &[u8], loaded: &Arc<Loaded>) -> Result<Tally, SampleError> {
+    Samples::parse(bytes)?.run(loaded).await
 }
 
 impl BuildError {

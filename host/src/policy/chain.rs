@@ -43,7 +43,7 @@ impl Chain {
         &self.answers
     }
 
-    /// 64 hex digits over every stage's component and plan, and both orders: equal chains have equal digests.
+    /// 64 hex digits over every stage's component and configuration, and both orders: equal chains have equal digests.
     pub fn digest(&self) -> &str {
         &self.digest
     }
@@ -52,14 +52,15 @@ impl Chain {
 fn digest(stages: &[Arc<Stage>], answers: &[usize]) -> String {
     let mut hash = Sha256::new();
     for stage in stages {
-        let plan = stage.plan();
+        let loaded = stage.loaded();
+        let spec = loaded.spec();
         let parts: [&str; 4] = [
-            &plan.id,
-            stage.digest(),
-            &plan.settings,
+            &spec.id,
+            loaded.digest(),
+            &spec.settings,
             &format!(
                 "{:?}{}{:?}{:?}{:?}",
-                plan.on_error, plan.breaker, plan.mode, plan.limits, plan.grants
+                spec.on_error, spec.breaker, spec.mode, spec.limits, spec.grants
             ),
         ];
         for part in parts {
