@@ -1,6 +1,6 @@
 //! The sandbox: from the bytes of a component to a chain of stages that exchanges run through.
 //!
-//! From the ground up; a file imports only what stands before it:
+//! From the ground up (no two files import each other in a circle):
 //!
 //! - [`types`], [`CONTRACT`]: the contract. [`Failure`]: what went wrong in a guest, by class. [`LoadError`]: why there is no stage.
 //! - [`RequestView`] and [`Draft`]: what a policy sees of a request; the wire's owner implements them.
@@ -10,7 +10,7 @@
 //!   limits.
 //! - [`Loaded`] and [`Stage`]: what loading makes, and what serving attaches to it. [`Instance`]: the fresh copy of it that serves
 //!   one exchange. [`Breaker`]: keeps exchanges from a stage that fails too often.
-//! - [`load`] and [`ask`]: a component's bytes and a [`StageSpec`] become a [`Loaded`], or a sentence says why not.
+//! - [`load()`] and [`ask()`]: a component's bytes and a [`StageSpec`] become a [`Loaded`], or a sentence says why not.
 //! - [`Chain`]: the stages of one configuration, in order.
 //!
 //! Nothing here knows HTTP or JSON dialects. What must stay true: no two exchanges ever share an instance, and no guest code
