@@ -8,8 +8,8 @@ use tokio::runtime::Runtime;
 use witgate::config::{Config, StageConfig};
 use witgate::generation::bundled;
 use witgate::policy::engine::EngineSettings;
-use witgate::policy::types::{Channel, Ending, Hooks, Role, Segment, Target, Tool, Verdict};
-use witgate::policy::{Draft, Instance, Outcome, Plan, RequestView, Sandbox, Stage};
+use witgate::policy::types::{Channel, Ending, Hooks, Verdict};
+use witgate::policy::{self, FixedRequest, Instance, Outcome, Sandbox, Stage, StageSpec};
 
 fn main() {
     divan::main();
@@ -31,9 +31,8 @@ static STAGES: LazyLock<Vec<Arc<Stage>>> = LazyLock::new(|| {
     .unwrap();
     let load = |stage: &StageConfig| {
         let component = bundled::component(&stage.id).unwrap();
-        RUNTIME
-            .block_on(sandbox.load(Plan::from(stage), component))
-            .unwrap()
+        let loaded = policy::load(&sandbox, StageSpec::from(stage), component);
+        Stage::enforcing(RUNTIME.block_on(loaded).unwrap())
     };
     Config::embedded()
         .unwrap()
@@ -47,57 +46,7 @@ fn stage(id: &str) -> &'static Arc<Stage> {
     STAGES.iter().find(|stage| **stage.id() == *id).unwrap()
 }
 
-/// The request that every exchange here is about.
-struct Asked;
-
 const ASKED: &str = "Explain WebAssembly and its use cases in three sentences, please.";
-
-impl RequestView for Asked {
-    fn id(&self) -> &str {
-        "5f0c9d1e-54a8-4c53-9c5e-7a8a0a9c7f10"
-    }
-    fn endpoint(&self) -> &str {
-        "chat"
-    }
-    fn model(&self) -> &str {
-        "gpt-oss-120b"
-    }
-    fn principal(&self) -> Option<&str> {
-        None
-    }
-    fn received_at(&self) -> u64 {
-        1_795_254_326_000
-    }
-    fn header(&self, _: &str) -> Option<String> {
-        None
-    }
-    fn messages(&self) -> Vec<Role> {
-        vec![Role::User]
-    }
-    fn size(&self) -> u64 {
-        ASKED.len() as u64
-    }
-    fn segments(&self, _: u32) -> Vec<Segment> {
-        vec![Segment {
-            message: 0,
-            role: Role::User,
-            channel: Channel::Content,
-            text: ASKED.into(),
-        }]
-    }
-    fn tools(&self) -> Vec<Tool> {
-        Vec::new()
-    }
-    fn get(&self, _: &str) -> Option<String> {
-        None
-    }
-    fn targets(&self) -> Vec<Target> {
-        Vec::new()
-    }
-    fn draft(&self) -> Box<dyn Draft> {
-        unreachable!("nothing in the request is changed")
-    }
-}
 
 fn outcome() -> Arc<Outcome> {
     Arc::new(Outcome {
@@ -115,7 +64,8 @@ fn outcome() -> Arc<Outcome> {
 }
 
 async fn start(stage: &Arc<Stage>) -> Instance {
-    Instance::start(stage, Arc::new(Asked)).await.unwrap()
+    let request = FixedRequest::saying(ASKED);
+    Instance::start(stage, Arc::new(request)).await.unwrap()
 }
 
 #[divan::bench(args = ["prompt-injection", "pii-detector", "audit-logger"])]

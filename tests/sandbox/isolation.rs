@@ -6,7 +6,7 @@ use witgate::policy::types::Verdict;
 use witgate::policy::{Class, Sandbox};
 
 use crate::guests::forge::{Forged, VERDICT};
-use crate::support::{guest, is, load, load_in, plan, plan_of, settings};
+use crate::support::{guest, is, load, load_in, settings, spec, spec_of};
 
 /// With the kernel asked for dirty pages, and with memory put back by hand.
 #[tokio::test]
@@ -29,13 +29,13 @@ async fn nothing_survives(pagemap_scan: bool) {
         ..settings()
     };
     let sandbox = Sandbox::new(settings).unwrap();
-    let peeking = load_in(&sandbox, plan_of("peek"), guest::component())
+    let peeking = load_in(&sandbox, spec_of("peek"), guest::component())
         .await
         .unwrap();
-    let falling = load_in(&sandbox, plan_of("steps-in-on-request"), guest::component())
+    let falling = load_in(&sandbox, spec_of("steps-in-on-request"), guest::component())
         .await
         .unwrap();
-    let other = load_in(&sandbox, plan(&json!({})), &Forged::default().component())
+    let other = load_in(&sandbox, spec(&json!({})), &Forged::default().component())
         .await
         .unwrap();
     for round in 0..60 {
@@ -74,7 +74,7 @@ async fn globals_and_tables_begin_anew() {
         ),
         ..Forged::default()
     };
-    let loaded = load(plan(&json!({})), &forged.component()).await.unwrap();
+    let loaded = load(spec(&json!({})), &forged.component()).await.unwrap();
     for _ in 0..300 {
         loaded.started().await.on_request().await.unwrap();
     }

@@ -6,14 +6,14 @@ use witgate::config::Limits;
 use witgate::policy::types::Role;
 use witgate::policy::{Class, Instance};
 
-use crate::support::{Request, guest, guest_that, is, load, plan_of};
+use crate::support::{guest, guest_that, is, load, request, spec_of};
 
 /// 50 ms and 20 ms for each MiB.
 #[tokio::test]
 async fn request_cpu_grows_with_the_request() {
     let loaded = guest_that("loop-in-on-request").await;
     for (mebibytes, limit) in [(0, "of 50 ms"), (1, "of 70 ms"), (5, "of 150 ms")] {
-        let request = Request::saying("x".repeat(mebibytes << 20));
+        let request = request::saying("x".repeat(mebibytes << 20));
         assert_eq!(request.messages(), [Role::User]);
         let mut instance = Instance::start(&loaded.stage, request).await.unwrap();
         let failure = instance.on_request().await.err().unwrap();
@@ -24,15 +24,15 @@ async fn request_cpu_grows_with_the_request() {
 #[tokio::test]
 async fn limits_are_the_stage_s_own() {
     assert_eq!(Limits::default().memory, 64 << 20);
-    let mut plan = plan_of("steps-in-on-request");
-    plan.limits.memory = 8 << 20;
-    let small = load(plan, guest::component()).await.unwrap();
+    let mut spec = spec_of("steps-in-on-request");
+    spec.limits.memory = 8 << 20;
+    let small = load(spec, guest::component()).await.unwrap();
     let failure = small.started().await.on_request().await.err().unwrap();
     is(&failure, Class::Memory, "over its limit of 8388608");
 
-    let mut plan = plan_of("loop-in-on-delta");
-    plan.limits.delta_cpu = Duration::from_millis(11);
-    let slow = load(plan, guest::component()).await.unwrap();
+    let mut spec = spec_of("loop-in-on-delta");
+    spec.limits.delta_cpu = Duration::from_millis(11);
+    let slow = load(spec, guest::component()).await.unwrap();
     let (mut instance, passage) = slow.answering().await;
     let failure = instance.on_delta(&passage, "hello").await.unwrap_err();
     is(&failure, Class::Deadline, "limit of 11 ms");
@@ -43,7 +43,7 @@ async fn limits_are_the_stage_s_own() {
 #[tokio::test]
 async fn what_the_host_does_for_it_is_counted() {
     let loaded = guest_that("segments-in-on-request").await;
-    let (request, reads) = Request::costing(Duration::from_millis(10));
+    let (request, reads) = request::costing(Duration::from_millis(10));
     let mut instance = Instance::start(&loaded.stage, request).await.unwrap();
     let failure = instance.on_request().await.err().unwrap();
     is(&failure, Class::Deadline, "limit of 50 ms");

@@ -5,10 +5,10 @@ use witgate::policy::{CONTRACT, Class, LoadError, MAX_SIZE, inspect};
 
 use crate::guests::forge::Forged;
 use crate::support::appending::appending;
-use crate::support::{failed_in, guest, load, plan, plan_of, refusal_of, refused};
+use crate::support::{failed_in, guest, load, refusal_of, refused, spec, spec_of};
 
 async fn refusal(bytes: &[u8]) -> LoadError {
-    refused(plan(&json!({})), bytes).await
+    refused(spec(&json!({})), bytes).await
 }
 
 /// A component without code, in WebAssembly's text format.
@@ -125,7 +125,7 @@ async fn journal_without_the_grant() {
         "{error}"
     );
     assert!(error.to_string().contains("`grants: [journal]`"), "{error}");
-    let mut granted = plan(&json!({}));
+    let mut granted = spec(&json!({}));
     granted.grants = vec![witgate::config::Grant::Journal];
     assert!(load(granted, &forged.component()).await.is_ok());
 }
@@ -168,7 +168,7 @@ fn importing(import: &str) -> String {
 async fn digest_mismatch() {
     let component = Forged::default().component();
     let found = inspect(&component).unwrap().digest;
-    let mut pinned = plan(&json!({}));
+    let mut pinned = spec(&json!({}));
     pinned.pinned = Some(found.to_uppercase());
     assert!(load(pinned.clone(), &component).await.is_ok());
     let wrong = format!("sha256:{}", "0".repeat(64));
@@ -193,7 +193,7 @@ async fn what_fails_from_the_start_is_found_by_the_self_test() {
         ("on-complete", "on-complete"),
     ] {
         let settings = json!({"misdeed": format!("trap-in-{hook}"), "from_the_start": true});
-        let error = refusal_of(plan(&settings)).await;
+        let error = refusal_of(spec(&settings)).await;
         failed_in(
             &error,
             &format!("self-test {step}"),
@@ -205,7 +205,7 @@ async fn what_fails_from_the_start_is_found_by_the_self_test() {
 
 #[tokio::test]
 async fn settings_that_the_policy_does_not_know() {
-    let error = refusal_of(plan_of("be-nice")).await;
+    let error = refusal_of(spec_of("be-nice")).await;
     assert!(matches!(error, LoadError::Refused { .. }), "{error}");
     assert!(
         error.to_string().ends_with("there is no misdeed be-nice"),
@@ -217,22 +217,22 @@ async fn settings_that_the_policy_does_not_know() {
 #[tokio::test]
 async fn memories_together_over_the_limit() {
     let component = appending(Forged::default().component(), "(module (memory 1022))", 1);
-    let error = refused(plan(&json!({})), &component).await;
+    let error = refused(spec(&json!({})), &component).await;
     failed_in(&error, "start", Class::Memory, "over its limit of 67108864");
     // Two pages fewer fit beside the four of the policy's own.
     let component = appending(Forged::default().component(), "(module (memory 1020))", 1);
-    assert!(load(plan(&json!({})), &component).await.is_ok());
+    assert!(load(spec(&json!({})), &component).await.is_ok());
 }
 
 #[tokio::test]
 async fn memory_over_the_limit_from_the_start() {
-    let mut plan = plan(&json!({}));
-    plan.limits.memory = 1 << 20;
+    let mut spec = spec(&json!({}));
+    spec.limits.memory = 1 << 20;
     let forged = Forged {
         memory: r#"(memory (export "memory") 17)"#,
         ..Forged::default()
     };
-    let error = refused(plan, &forged.component()).await;
+    let error = refused(spec, &forged.component()).await;
     failed_in(
         &error,
         "start",
@@ -252,7 +252,7 @@ async fn many_memories_tables_or_instances() {
         ("(module (table 20001 funcref))", 1, "table"),
     ] {
         let component = appending(Forged::default().component(), module, times);
-        let error = refused(plan(&json!({})), &component).await;
+        let error = refused(spec(&json!({})), &component).await;
         assert!(
             matches!(error, LoadError::Uncompiled(_)),
             "{module}: {error}"
@@ -273,7 +273,7 @@ async fn proposals_that_are_off() {
         "(module (func (param v128) (result v128) (i32x4.relaxed_trunc_f32x4_s (local.get 0))))",
     ] {
         let component = appending(Forged::default().component(), module, 1);
-        let error = load(plan(&json!({})), &component).await.err();
+        let error = load(spec(&json!({})), &component).await.err();
         let error = error.unwrap_or_else(|| panic!("{module} loads"));
         assert!(
             matches!(error, LoadError::Uncompiled(_)),

@@ -6,10 +6,10 @@ use std::time::Duration;
 use witgate::policy::types::Edit;
 use witgate::policy::{Class, Sandbox};
 
-use crate::support::{Loaded, guest, guest_that, is, load, load_in, outcome, plan_of, settings};
+use crate::support::{Served, guest, guest_that, is, load, load_in, outcome, settings, spec_of};
 
 /// A whole exchange of a policy that behaves.
-async fn a_good_exchange(good: &Loaded) {
+async fn a_good_exchange(good: &Served) {
     let (mut instance, passage) = good.answering().await;
     for _ in 0..100 {
         let edit = instance.on_delta(&passage, "hello!").await.unwrap();
@@ -33,11 +33,11 @@ async fn an_endless_loop_lets_others_run() {
         "gets-in-on-request",
         "clocks-in-on-request",
     ] {
-        let mut plan = plan_of(misdeed);
-        plan.limits.request_cpu = Duration::from_secs(600);
-        plan.limits.exchange_cpu = Duration::from_secs(600);
-        plan.limits.call_time = Duration::from_secs(600);
-        let bad = load(plan, guest::component()).await.unwrap();
+        let mut spec = spec_of(misdeed);
+        spec.limits.request_cpu = Duration::from_secs(600);
+        spec.limits.exchange_cpu = Duration::from_secs(600);
+        spec.limits.call_time = Duration::from_secs(600);
+        let bad = load(spec, guest::component()).await.unwrap();
         let mut looping = bad.started().await;
         tokio::select! {
             biased;
@@ -75,7 +75,7 @@ async fn failures_beside_it_are_not_its_own() {
         }
     };
     tokio::join!(failing, behaving);
-    assert_eq!(bad.iter().map(Loaded::live).sum::<i64>() + good.live(), 0);
+    assert_eq!(bad.iter().map(Served::live).sum::<i64>() + good.live(), 0);
 }
 
 /// After 2,000 exchanges that failed in every way or were dropped half-way, all slots of the pool can be had at once.
@@ -95,9 +95,9 @@ async fn slots_are_given_back() {
         "sleep-in-on-request",
         "loop-in-constructor",
     ] {
-        let mut plan = plan_of(misdeed);
-        plan.limits.request_cpu = Duration::from_millis(1);
-        bad.push(load_in(&sandbox, plan, guest::component()).await.unwrap());
+        let mut spec = spec_of(misdeed);
+        spec.limits.request_cpu = Duration::from_millis(1);
+        bad.push(load_in(&sandbox, spec, guest::component()).await.unwrap());
     }
     for loaded in bad.iter().cycle().take(2_000) {
         let Ok(mut instance) = loaded.start().await else {
@@ -109,9 +109,9 @@ async fn slots_are_given_back() {
         }
         // Still running, or asleep: dropped as it is.
     }
-    assert_eq!(bad.iter().map(Loaded::live).sum::<i64>(), 0);
+    assert_eq!(bad.iter().map(Served::live).sum::<i64>(), 0);
 
-    let good = load_in(&sandbox, plan_of(""), guest::component())
+    let good = load_in(&sandbox, spec_of(""), guest::component())
         .await
         .unwrap();
     // Exchanges times stages, and 64 for loading.

@@ -7,10 +7,10 @@ use serde_json::json;
 use witgate::config::Config;
 use witgate::generation::BuildInputs;
 use witgate::policy::engine::EngineSettings;
-use witgate::policy::{Plan, Ready, Sandbox};
+use witgate::policy::{Instantiation, Sandbox, StageSpec};
 
 use crate::guests::forge::Forged;
-use crate::support::{guest, load_in, plan, plan_of, sandbox, settings};
+use crate::support::{guest, load_in, sandbox, settings, spec, spec_of};
 
 /// Set for the child: where it finds the cache, and where it writes what it found.
 const CACHE: &str = "WITGATE_TEST_CACHE";
@@ -24,14 +24,14 @@ fn with_cache(cache: PathBuf) -> Sandbox {
     .unwrap()
 }
 
-async fn digest(sandbox: &Sandbox, plan: Plan) -> String {
-    let loaded = load_in(sandbox, plan, guest::component()).await.unwrap();
-    loaded.stage.snapshot_digest().unwrap().to_owned()
+async fn digest(sandbox: &Sandbox, spec: StageSpec) -> String {
+    let loaded = load_in(sandbox, spec, guest::component()).await.unwrap();
+    loaded.stage.loaded().snapshot_digest().unwrap().to_owned()
 }
 
 /// Its settings hold what hashes and clocks could make different.
-fn drawing() -> Plan {
-    plan_of("draw-in-configure")
+fn drawing() -> StageSpec {
+    spec_of("draw-in-configure")
 }
 
 fn files(folder: &Path) -> usize {
@@ -83,7 +83,7 @@ async fn the_same_in_this_process_and_in_another() {
     );
 
     // Another configuration is another snapshot, and does compile.
-    let other = plan(&json!({"misdeed": "draw-in-configure", "note": "another"}));
+    let other = spec(&json!({"misdeed": "draw-in-configure", "note": "another"}));
     assert_ne!(digest(&here, other).await, first);
     assert!(files(&cache) > compiled);
 }
@@ -97,7 +97,7 @@ async fn a_cache_that_others_may_write_to_is_not_used() {
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     let made = folder.path().join("made");
     let forged = Forged::default().component();
-    load_in(&with_cache(made.clone()), plan(&json!({})), &forged)
+    load_in(&with_cache(made.clone()), spec(&json!({})), &forged)
         .await
         .unwrap();
     assert_eq!(mode(&made), 0o700);
@@ -106,7 +106,7 @@ async fn a_cache_that_others_may_write_to_is_not_used() {
     let open = folder.path().join("open");
     std::fs::create_dir(&open).unwrap();
     std::fs::set_permissions(&open, PermissionsExt::from_mode(0o777)).unwrap();
-    load_in(&with_cache(open.clone()), plan(&json!({})), &forged)
+    load_in(&with_cache(open.clone()), spec(&json!({})), &forged)
         .await
         .unwrap();
     assert_eq!(files(&open), 0);
@@ -116,9 +116,9 @@ async fn a_cache_that_others_may_write_to_is_not_used() {
 async fn another_configuration_makes_another() {
     let sandbox = sandbox();
     let digests = [
-        digest(sandbox, plan(&json!({}))).await,
-        digest(sandbox, plan_of("peek")).await,
-        digest(sandbox, plan_of("trap-in-on-delta")).await,
+        digest(sandbox, spec(&json!({}))).await,
+        digest(sandbox, spec_of("peek")).await,
+        digest(sandbox, spec_of("trap-in-on-delta")).await,
     ];
     assert!(digests[0] != digests[1] && digests[1] != digests[2] && digests[0] != digests[2]);
 }
@@ -130,16 +130,19 @@ async fn bundled_policies_load_as_snapshots() {
     assert_eq!(stages.len(), 3);
     for stage in stages {
         let component = inputs.component(stage);
-        let first = load_in(sandbox(), Plan::from(stage), component)
+        let first = load_in(sandbox(), StageSpec::from(stage), component)
             .await
             .unwrap();
-        match first.stage.ready() {
-            Ready::Snapshot => {}
-            Ready::PerInstance(why) => panic!("{}: {why}", stage.id),
+        match first.stage.loaded().instantiation() {
+            Instantiation::Snapshot => {}
+            Instantiation::PerInstance(why) => panic!("{}: {why}", stage.id),
         }
-        let again = load_in(sandbox(), Plan::from(stage), component)
+        let again = load_in(sandbox(), StageSpec::from(stage), component)
             .await
             .unwrap();
-        assert_eq!(first.stage.snapshot_digest(), again.stage.snapshot_digest());
+        assert_eq!(
+            first.stage.loaded().snapshot_digest(),
+            again.stage.loaded().snapshot_digest()
+        );
     }
 }

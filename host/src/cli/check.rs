@@ -11,7 +11,7 @@ use super::{Format, Wrong, setup};
 use crate::config::{Config, StageConfig};
 use crate::control::{BuildError, VerifiedStage};
 use crate::generation::BuildInputs;
-use crate::policy::{Plan, Ready, Sandbox, hook_names};
+use crate::policy::{Instantiation, Sandbox, StageSpec, hook_names};
 use crate::upstream::{Target, Targets};
 
 /// How long a target may take to list its models.
@@ -94,7 +94,7 @@ async fn load(
         ..config.clone()
     };
     let inputs = BuildInputs::read(alone).map_err(|error| error.to_string())?;
-    let verified = VerifiedStage::load(sandbox, &inputs, stage, Plan::from(stage)).await;
+    let verified = VerifiedStage::load(sandbox, &inputs, stage, StageSpec::from(stage)).await;
     verified.map_err(|error| match error {
         // The stage and its component are printed before the sentence.
         BuildError::Load { cause, .. } => cause.to_string(),
@@ -104,19 +104,20 @@ async fn load(
 }
 
 fn shown(config: &StageConfig, verified: &VerifiedStage) -> Value {
-    let VerifiedStage { stage, samples } = verified;
-    let (name, version) = stage.policy();
-    let (instances, why) = match stage.ready() {
-        Ready::Snapshot => ("snapshot", None),
-        Ready::PerInstance(why) => ("configured per instance", Some(why)),
+    let VerifiedStage { loaded, samples } = verified;
+    let spec = loaded.spec();
+    let (name, version) = loaded.policy();
+    let (instances, why) = match loaded.instantiation() {
+        Instantiation::Snapshot => ("snapshot", None),
+        Instantiation::PerInstance(why) => ("configured per instance", Some(why)),
     };
     json!({
         "id": config.id, "component": config.component.to_string(), "ok": true,
-        "policy": name, "version": version, "digest": stage.digest(),
-        "hooks": hook_names(stage.hooks()), "instances": instances, "why": why,
-        "on_error": stage.on_error().to_string(),
-        "mode": stage.plan().mode.to_string(),
-        "grants": stage.plan().grants.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "policy": name, "version": version, "digest": loaded.digest(),
+        "hooks": hook_names(loaded.hooks()), "instances": instances, "why": why,
+        "on_error": spec.on_error.to_string(),
+        "mode": spec.mode.to_string(),
+        "grants": spec.grants.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "samples": {"ran": samples.ran, "skipped": samples.skipped},
     })
 }

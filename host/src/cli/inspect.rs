@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{Format, Wrong};
 use crate::config::{Grant, Limits, Mode, OnError};
 use crate::policy::engine::EngineSettings;
-use crate::policy::{LoadError, MAX_SIZE, Plan, Sandbox, hook_names, inspect as read};
+use crate::policy::{self, LoadError, MAX_SIZE, Sandbox, StageSpec, hook_names, inspect as read};
 
 /// The arguments of `witgate policy inspect`.
 #[derive(Debug, Args)]
@@ -36,18 +36,18 @@ pub(super) async fn inspect(args: InspectArgs) -> Result<ExitCode, Wrong> {
         exchanges: 1,
         ..EngineSettings::default()
     })?;
-    let plan = Plan {
+    let spec = StageSpec {
         id: "inspected".into(),
         on_error: OnError::Deny,
         breaker: false,
         counted: false,
         mode: Mode::Enforce,
         limits: Limits::default(),
-        grants: vec![Grant::Journal],
+        grants: Grant::ALL.to_vec(),
         settings: args.settings,
         pinned: None,
     };
-    let (described, hooked) = match sandbox.ask(&plan, &bytes).await {
+    let (described, hooked) = match policy::ask(&sandbox, &spec, &bytes).await {
         Ok((description, Ok(wanted))) => (Some(description), Ok(hook_names(wanted))),
         Ok((description, Err(error))) => (Some(description), Err(error.to_string())),
         Err(error) => (None, Err(error.to_string())),

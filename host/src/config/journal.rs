@@ -70,7 +70,7 @@ pub(super) fn take_over(
         let audits = stages.iter().any(|stage| {
             stage.id == *id
                 && stage.component == ComponentSource::Bundled("audit-logger")
-                && stage.grants.contains(&Grant::Journal)
+                && stage.has(Grant::Journal)
         });
         let Some(entries) = audits.then(|| field.entries()).flatten() else {
             continue;

@@ -36,6 +36,13 @@ pub struct StageConfig {
     pub at: Position,
 }
 
+impl StageConfig {
+    /// Whether it was granted that.
+    pub fn has(&self, grant: Grant) -> bool {
+        self.grants.contains(&grant)
+    }
+}
+
 /// Where a component comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ComponentSource {
@@ -109,11 +116,21 @@ pub enum Grant {
     Journal,
 }
 
+impl Grant {
+    /// Every grant on offer.
+    pub const ALL: [Grant; 1] = [Grant::Journal];
+
+    /// Its word in the configuration, which is its interface's in the contract.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Grant::Journal => "journal",
+        }
+    }
+}
+
 impl fmt::Display for Grant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Grant::Journal => "journal",
-        })
+        f.write_str(self.as_str())
     }
 }
 
@@ -329,10 +346,11 @@ fn digest(field: &Field<'_>) -> Option<String> {
 }
 
 fn grants(field: &Field<'_>) -> Option<Vec<Grant>> {
+    let offered = Grant::ALL.map(|grant| (grant.as_str(), grant));
     let mut grants = Vec::new();
     let mut complete = true;
     for item in field.items()? {
-        match item.one_of(&[("journal", Grant::Journal)], &["counters", "kv", "http"]) {
+        match item.one_of(&offered, &["counters", "kv", "http"]) {
             Some(grant) if grants.contains(&grant) => {
                 item.problem(format!("`{grant}` is granted already"));
                 complete = false;

@@ -12,7 +12,7 @@ use crate::exchange::sample::SampleError;
 use crate::generation::{BuildInputs, Generation, ReadError};
 use crate::journal::Journal;
 use crate::metrics::Metrics;
-use crate::policy::{Chain, LoadError, Plan, Sandbox, Stage};
+use crate::policy::{Chain, GrantBackends, LoadError, Sandbox, Stage, StageSpec};
 use crate::upstream::{Targets, UpstreamError};
 
 /// Why a configuration did not become a running generation. What ran before it still runs.
@@ -198,18 +198,21 @@ async fn build_stage(
     config: &StageConfig,
     previous: Option<&Generation>,
 ) -> Result<Arc<Stage>, BuildError> {
-    let plan = Plan {
+    let spec = StageSpec {
         counted: inputs.config.reload.probation.is_some(),
-        ..Plan::from(config)
+        ..StageSpec::from(config)
     };
     let (component, samples) = (inputs.component(config), inputs.samples(config));
-    let unchanged = |stage: &&Arc<Stage>| stage.is_built_from(&plan, component, samples);
+    let unchanged = |stage: &&Arc<Stage>| stage.is_built_from(&spec, component, samples);
     if let Some(previous) = previous
         && let Some(stage) = previous.chain().stages().iter().find(unchanged)
     {
         return Ok(stage.clone());
     }
-    let verified = VerifiedStage::load(&services.sandbox, inputs, config, plan).await?;
-    let journal = Some(services.journal.clone());
-    Ok(verified.stage.attached(journal, &services.metrics, samples))
+    let verified = VerifiedStage::load(&services.sandbox, inputs, config, spec).await?;
+    let backends = GrantBackends {
+        journal: Some(services.journal.clone()),
+    };
+    let metrics = &services.metrics;
+    Ok(Stage::attached(verified.loaded, &backends, metrics, samples))
 }

@@ -8,7 +8,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::Controller;
 use super::draining::Draining;
-use crate::policy::{Ready, Stage, hook_names};
+use crate::policy::{Instantiation, Stage, hook_names};
 
 impl Controller {
     /// What runs and how it came to run, as JSON.
@@ -87,17 +87,18 @@ impl Controller {
 }
 
 fn describe(stage: &Stage) -> Value {
-    let (name, version) = stage.policy();
-    let (isolation, why) = match stage.ready() {
-        Ready::Snapshot => ("snapshot", None),
-        Ready::PerInstance(why) => ("configured per instance", Some(why)),
+    let (loaded, spec) = (stage.loaded(), stage.loaded().spec());
+    let (name, version) = loaded.policy();
+    let (isolation, why) = match loaded.instantiation() {
+        Instantiation::Snapshot => ("snapshot", None),
+        Instantiation::PerInstance(why) => ("configured per instance", Some(why)),
     };
     json!({
         "id": **stage.id(),
         "policy": name,
         "version": version,
-        "digest": stage.digest(),
-        "snapshot": stage.snapshot_digest(),
+        "digest": loaded.digest(),
+        "snapshot": loaded.snapshot_digest(),
         "instances": isolation,
         "why": why,
         "hooks": hook_names(stage.hooks()),
@@ -105,9 +106,9 @@ fn describe(stage: &Stage) -> Value {
             crate::config::OnError::Deny => "deny",
             crate::config::OnError::Skip => "skip",
         },
-        "breaker": stage.plan().breaker.then(|| stage.breaker().map(|breaker| breaker.state().as_str())),
-        "mode": stage.plan().mode.to_string(),
-        "grants": stage.plan().grants.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "breaker": spec.breaker.then(|| stage.breaker().map(|breaker| breaker.state().as_str())),
+        "mode": spec.mode.to_string(),
+        "grants": spec.grants.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }
 

@@ -6,12 +6,12 @@ use super::BuildError;
 use crate::config::{ComponentSource, StageConfig};
 use crate::exchange::sample::{SampleError, Samples, Tally};
 use crate::generation::BuildInputs;
-use crate::policy::{Plan, Sandbox, Stage};
+use crate::policy::{self, Loaded, Sandbox, StageSpec};
 
-/// A stage that may serve. It is not attached yet, so nothing of what it was tested with is kept or counted.
+/// What a stage that may serve is made of. It is not attached yet, so nothing of what it was tested with is kept or counted.
 pub struct VerifiedStage {
-    /// The stage.
-    pub stage: Arc<Stage>,
+    /// The loaded component.
+    pub loaded: Arc<Loaded>,
     /// How many of its samples ran.
     pub samples: Tally,
 }
@@ -25,10 +25,10 @@ impl VerifiedStage {
         sandbox: &Sandbox,
         inputs: &BuildInputs,
         config: &StageConfig,
-        plan: Plan,
+        spec: StageSpec,
     ) -> Result<Self, BuildError> {
-        let loaded = sandbox.load(plan, inputs.component(config)).await;
-        let stage = loaded.map_err(|cause| BuildError::Load {
+        let loaded = policy::load(sandbox, spec, inputs.component(config)).await;
+        let loaded = loaded.map_err(|cause| BuildError::Load {
             stage: config.id.clone(),
             source_name: match &config.component {
                 ComponentSource::Bundled(name) => format!("bundled {name}"),
@@ -38,7 +38,7 @@ impl VerifiedStage {
         })?;
         let samples = match inputs.samples(config) {
             None => Tally::default(),
-            Some(bytes) => run(bytes, &stage)
+            Some(bytes) => run(bytes, &loaded)
                 .await
                 .map_err(|cause| BuildError::Samples {
                     stage: config.id.clone(),
@@ -49,10 +49,10 @@ impl VerifiedStage {
                     cause: Box::new(cause),
                 })?,
         };
-        Ok(VerifiedStage { stage, samples })
+        Ok(VerifiedStage { loaded, samples })
     }
 }
 
-async fn run(bytes: &[u8], stage: &Arc<Stage>) -> Result<Tally, SampleError> {
-    Samples::parse(bytes)?.run(stage).await
+async fn run(bytes: &[u8], loaded: &Arc<Loaded>) -> Result<Tally, SampleError> {
+    Samples::parse(bytes)?.run(loaded).await
 }

@@ -133,17 +133,8 @@ impl Part {
 
     /// It said this of a text of that choice: what is to be done. In shadow it is noted, and everything goes as it came.
     pub(super) fn edit(&mut self, choice: u32, edit: Edit) -> Edit {
-        use crate::metrics::Edit as Counted;
-        let counted = match &edit {
-            Edit::Forward => Counted::Forward,
-            Edit::Hold | Edit::HoldLast(_) => Counted::Hold,
-            Edit::Replace(_) => {
-                self.edited = true;
-                Counted::Replace
-            }
-            Edit::Deny(_) => Counted::Deny,
-        };
-        self.stage.said().edit(counted);
+        self.edited |= matches!(edit, Edit::Replace(_));
+        self.stage.decisions().edit(&edit);
         if !self.stage.is_shadow() {
             return edit;
         }

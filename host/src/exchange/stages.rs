@@ -74,7 +74,7 @@ impl Stages {
             }
             let requested = match part.called(&self.pin, &self.request).await {
                 Ok(instance) => {
-                    instance.show(self.request.clone());
+                    instance.set_request(self.request.clone());
                     instance
                         .on_request()
                         .await
@@ -90,13 +90,11 @@ impl Stages {
                 },
             };
             part.collect(&mut self.tags);
-            use crate::metrics::Verdict as Counted;
             use crate::policy::types::Verdict;
             let shadow = part.stage.is_shadow();
-            let said = part.stage.said();
+            part.stage.decisions().verdict(&verdict);
             match verdict {
                 Verdict::Proceed => {
-                    said.verdict(Counted::Proceed);
                     if let Some(view) = request {
                         part.edited = true;
                         if !shadow {
@@ -105,14 +103,12 @@ impl Stages {
                     }
                 }
                 Verdict::Deny(denial) => {
-                    said.verdict(Counted::Deny);
                     part.denied(denial.clone());
                     if !shadow {
                         return Judged::Deny(part.id, denial);
                     }
                 }
                 Verdict::Respond(deltas) => {
-                    said.verdict(Counted::Respond);
                     part.standing = Standing::Responded;
                     if !shadow {
                         return Judged::Respond(deltas);
@@ -143,7 +139,7 @@ impl Stages {
         for part in &mut self.parts {
             if let Some(instance) = &mut part.instance {
                 // From here on every stage reads the request as the whole chain made it.
-                instance.show(self.request.clone());
+                instance.set_request(self.request.clone());
             }
         }
     }
@@ -242,7 +238,7 @@ impl Stages {
             }
             let told = match part.instance(&self.request).await {
                 Ok(instance) => {
-                    instance.show(self.request.clone());
+                    instance.set_request(self.request.clone());
                     let told = instance.on_complete(outcome.clone()).await;
                     told.map_err(|failure| (Hook::OnComplete, failure))
                 }

@@ -5,13 +5,13 @@ use std::sync::{Arc, LazyLock};
 
 use crate::config::Config;
 use crate::policy::engine::EngineSettings;
-use crate::policy::{LoadError, Plan, Sandbox, Stage, inspect};
+use crate::policy::{self, LoadError, Loaded, Sandbox, StageSpec, inspect};
 
 /// What is longer finds nothing new, and takes long to compile.
 const LONGEST: usize = 64 << 10;
 
 /// The stage that it is to become.
-const PLAN: &str = "
+const CONFIG: &str = "
 pack: {name: fuzzed, version: 1.0.0, enabled: true}
 policies:
   chain:
@@ -29,10 +29,10 @@ pub fn component(data: &[u8]) {
         (Err(early), Err(late)) => assert_eq!(early.to_string(), late.to_string()),
         (Err(error), Ok(_)) => panic!("loaded what {error}"),
         (Ok(_), Err(error)) => assert!(!error.to_string().is_empty()),
-        (Ok(inspection), Ok(stage)) => {
-            assert_eq!(stage.digest(), inspection.digest);
+        (Ok(inspection), Ok(loaded)) => {
+            assert_eq!(loaded.digest(), inspection.digest);
             assert_eq!(
-                Arc::strong_count(stage),
+                Arc::strong_count(loaded),
                 1,
                 "an instance outlives its exchange"
             );
@@ -50,7 +50,7 @@ pub fn component(data: &[u8]) {
     }
 }
 
-fn load(data: &[u8], pinned: Option<String>) -> Result<Arc<Stage>, LoadError> {
+fn load(data: &[u8], pinned: Option<String>) -> Result<Arc<Loaded>, LoadError> {
     static SANDBOX: LazyLock<Sandbox> = LazyLock::new(|| {
         let settings = EngineSettings {
             exchanges: 1,
@@ -60,12 +60,13 @@ fn load(data: &[u8], pinned: Option<String>) -> Result<Arc<Stage>, LoadError> {
         };
         Sandbox::new(settings).expect("an engine of the smallest size")
     });
-    let config = Config::parse(PLAN, "the plan", Path::new("/")).expect("a right configuration");
-    let mut plan = Plan::from(&config.stages[0]);
-    plan.pinned = pinned;
+    let config =
+        Config::parse(CONFIG, "the configuration", Path::new("/")).expect("a right configuration");
+    let mut spec = StageSpec::from(&config.stages[0]);
+    spec.pinned = pinned;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
         .expect("a runtime of one thread");
-    runtime.block_on(SANDBOX.load(plan, data))
+    runtime.block_on(policy::load(&SANDBOX, spec, data))
 }

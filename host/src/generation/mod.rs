@@ -120,7 +120,7 @@ impl Generation {
     /// stays ready.
     fn writers(&self) -> impl Iterator<Item = &StageConfig> {
         let stages = self.config().stages.iter();
-        stages.filter(|stage| stage.mode == Mode::Enforce && stage.grants.contains(&Grant::Journal))
+        stages.filter(|stage| stage.mode == Mode::Enforce && stage.has(Grant::Journal))
     }
 
     /// Who may send requests.

@@ -34,7 +34,7 @@ macro_rules! labels {
 
 labels! {
     /// What a policy said of a request.
-    Verdict {
+    VerdictKind {
         /// Let it go on.
         Proceed = "proceed",
         /// Refused it.
@@ -46,7 +46,7 @@ labels! {
 
 labels! {
     /// What a policy said of a delta, or of the end of a passage.
-    Edit {
+    EditKind {
         /// Let it go as it came.
         Forward = "forward",
         /// Kept it back.
@@ -78,7 +78,7 @@ labels! {
 
 labels! {
     /// Why a call of a policy failed.
-    Failure {
+    FailureClass {
         /// Its budget of CPU or wall-clock time was spent.
         Deadline = "deadline",
         /// It wanted more memory than its limit.
@@ -146,10 +146,10 @@ mod tests {
 
     #[test]
     fn every_index_is_its_place() {
-        indices_match::<Verdict>();
-        indices_match::<Edit>();
+        indices_match::<VerdictKind>();
+        indices_match::<EditKind>();
         indices_match::<Hook>();
-        indices_match::<Failure>();
+        indices_match::<FailureClass>();
         indices_match::<Failover>();
         indices_match::<Endpoint>();
     }

@@ -25,8 +25,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 pub use histogram::Histogram;
-pub use labels::{Edit, Endpoint, Failover, Failure, Hook, Verdict};
-pub use stage::{Said, StageMetrics};
+pub use labels::{EditKind, Endpoint, Failover, FailureClass, Hook, VerdictKind};
+pub use stage::{Decisions, StageMetrics};
 pub use target::TargetMetrics;
 
 /// The content type of [`Metrics::render`].
@@ -129,7 +129,8 @@ impl Metrics {
     /// The handle for a stage's counters. Take it once, when the chain is built, and hold it as long as the stage
     /// lives: the same id gives the same counters as long as anyone holds them.
     pub fn stage(&self, id: &str) -> Arc<StageMetrics> {
-        self.stages.get(id, StageMetrics::new)
+        let new = || StageMetrics::new(self.instances_live.clone(), self.instances_created.clone());
+        self.stages.get(id, new)
     }
 
     /// The handle for a target's counters. As [`Metrics::stage`].

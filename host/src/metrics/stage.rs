@@ -9,40 +9,64 @@ use std::time::Duration;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Unit;
 
 use super::encode_count;
 use super::histogram::{HOOK_BOUNDS, Histogram};
-use super::labels::{Edit, Failure, Hook, Label, Verdict};
+use super::labels::{EditKind, FailureClass, Hook, Label, VerdictKind};
 use super::live::Live;
 
 /// The counters of one stage.
 #[derive(Debug)]
 pub struct StageMetrics {
-    /// What it said, and was done.
-    pub said: Said,
-    /// What it said in shadow.
-    pub said_in_shadow: Said,
-    failures: [Counts<Failure, 9>; 6],
+    /// What it decided, and was done.
+    pub decisions: Decisions,
+    /// What it decided in shadow.
+    pub shadow_decisions: Decisions,
+    failures: [Counts<FailureClass, 9>; 6],
     durations: [Histogram; 6],
     breakers_open: AtomicU64,
     breaker_trips: AtomicU64,
+    /// All stages' together.
+    instances_live: Gauge,
+    /// All stages' together.
+    instances_created: Counter,
 }
 
 impl StageMetrics {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(instances_live: Gauge, instances_created: Counter) -> Self {
         Self {
-            said: Said::default(),
-            said_in_shadow: Said::default(),
+            decisions: Decisions::default(),
+            shadow_decisions: Decisions::default(),
             failures: Default::default(),
             durations: std::array::from_fn(|_| Histogram::new(HOOK_BOUNDS)),
             breakers_open: AtomicU64::new(0),
             breaker_trips: AtomicU64::new(0),
+            instances_live,
+            instances_created,
         }
     }
 
+    /// Counters that nobody reads, for a stage that is tried and doesn't serve.
+    pub fn unregistered() -> Self {
+        Self::new(Gauge::default(), Counter::default())
+    }
+
+    /// An instance was made.
+    pub fn instance_created(&self) {
+        self.instances_created.inc();
+        self.instances_live.inc();
+    }
+
+    /// An instance is gone.
+    pub fn instance_dropped(&self) {
+        self.instances_live.dec();
+    }
+
     /// Counts a failed call.
-    pub fn failure(&self, hook: Hook, class: Failure) {
+    pub fn failure(&self, hook: Hook, class: FailureClass) {
         self.failures[hook.index()].add(class);
     }
 
@@ -59,29 +83,29 @@ impl StageMetrics {
 
     /// Counts how long a call took, awaited imports included.
     #[inline]
-    pub fn took(&self, hook: Hook, took: Duration) {
+    pub fn observe(&self, hook: Hook, took: Duration) {
         self.durations[hook.index()].observe(took);
     }
 }
 
-/// What a stage said.
+/// What a stage decided.
 #[derive(Debug, Default)]
-pub struct Said {
-    verdicts: Counts<Verdict, 3>,
-    edits: Counts<Edit, 4>,
+pub struct Decisions {
+    verdicts: Counts<VerdictKind, 3>,
+    edits: Counts<EditKind, 4>,
 }
 
-impl Said {
-    /// Counts what it said of a request.
+impl Decisions {
+    /// Counts its verdict on a request.
     #[inline]
-    pub fn verdict(&self, verdict: Verdict) {
-        self.verdicts.add(verdict);
+    pub fn verdict(&self, verdict: impl Into<VerdictKind>) {
+        self.verdicts.add(verdict.into());
     }
 
-    /// Counts what it said of a delta.
+    /// Counts its edit of a delta.
     #[inline]
-    pub fn edit(&self, edit: Edit) {
-        self.edits.add(edit);
+    pub fn edit(&self, edit: impl Into<EditKind>) {
+        self.edits.add(edit.into());
     }
 
     fn is_empty(&self) -> bool {
@@ -132,17 +156,19 @@ impl Collector for Stages {
         }
         let counter = MetricType::Counter;
 
-        let said = stages.iter().map(|(id, stage)| (id.as_str(), &stage.said));
+        let decisions = stages
+            .iter()
+            .map(|(id, stage)| (id.as_str(), &stage.decisions));
         let names = [
             ("verdicts", "Requests that a stage judged, by verdict."),
             ("edits", "Deltas that a stage judged, by edit."),
         ];
-        encode_said(&mut encoder, names, said)?;
+        encode_decisions(&mut encoder, names, decisions)?;
 
-        let said = stages
+        let decisions = stages
             .iter()
-            .map(|(id, stage)| (id.as_str(), &stage.said_in_shadow));
-        let said = said.filter(|(_, said)| !said.is_empty());
+            .map(|(id, stage)| (id.as_str(), &stage.shadow_decisions));
+        let decisions = decisions.filter(|(_, decisions)| !decisions.is_empty());
         let names = [
             (
                 "shadow_verdicts",
@@ -153,7 +179,7 @@ impl Collector for Stages {
                 "Deltas that a stage judged in shadow, by edit.",
             ),
         ];
-        encode_said(&mut encoder, names, said)?;
+        encode_decisions(&mut encoder, names, decisions)?;
 
         let help = "Calls of a stage that failed, by hook and class.";
         let mut family = encoder.encode_descriptor("stage_failures", help, None, counter)?;
@@ -206,22 +232,22 @@ impl Collector for Stages {
 }
 
 /// Writes verdicts and edits, each under its name and help.
-fn encode_said<'a>(
+fn encode_decisions<'a>(
     encoder: &mut DescriptorEncoder<'_>,
     [verdicts, edits]: [(&str, &str); 2],
-    stages: impl Iterator<Item = (&'a str, &'a Said)> + Clone,
+    stages: impl Iterator<Item = (&'a str, &'a Decisions)> + Clone,
 ) -> fmt::Result {
     let mut family =
         encoder.encode_descriptor(verdicts.0, verdicts.1, None, MetricType::Counter)?;
-    for (id, said) in stages.clone() {
-        for (verdict, count) in said.verdicts.iter() {
+    for (id, decisions) in stages.clone() {
+        for (verdict, count) in decisions.verdicts.iter() {
             let labels = [("stage", id), ("verdict", verdict)];
             encode_count(&mut family, &labels, count)?;
         }
     }
     let mut family = encoder.encode_descriptor(edits.0, edits.1, None, MetricType::Counter)?;
-    for (id, said) in stages {
-        for (kind, count) in said.edits.iter() {
+    for (id, decisions) in stages {
+        for (kind, count) in decisions.edits.iter() {
             let labels = [("stage", id), ("kind", kind)];
             encode_count(&mut family, &labels, count)?;
         }

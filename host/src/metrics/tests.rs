@@ -54,11 +54,11 @@ fn an_empty_set_parses_and_shows_the_fixed_metrics_at_zero() {
 fn a_stage_shows_verdicts_edits_failures_and_times() {
     let metrics = Metrics::new();
     let stage = metrics.stage("tone");
-    stage.said.verdict(Verdict::Deny);
-    stage.said.edit(Edit::Replace);
-    stage.said.edit(Edit::Replace);
-    stage.failure(Hook::OnDelta, Failure::Deadline);
-    stage.took(Hook::OnDelta, Duration::from_nanos(2_500));
+    stage.decisions.verdict(VerdictKind::Deny);
+    stage.decisions.edit(EditKind::Replace);
+    stage.decisions.edit(EditKind::Replace);
+    stage.failure(Hook::OnDelta, FailureClass::Deadline);
+    stage.observe(Hook::OnDelta, Duration::from_nanos(2_500));
     let samples = parse(&metrics.render());
     let get = |name: &str| samples[name];
     assert_eq!(
@@ -87,10 +87,10 @@ fn a_stage_shows_verdicts_edits_failures_and_times() {
 fn a_reload_that_keeps_a_stage_keeps_its_counts() {
     let metrics = Metrics::new();
     let before = metrics.stage("tone");
-    before.said.verdict(Verdict::Proceed);
+    before.decisions.verdict(VerdictKind::Proceed);
     let after = metrics.stage("tone");
     drop(before);
-    after.said.verdict(Verdict::Proceed);
+    after.decisions.verdict(VerdictKind::Proceed);
     let name = r#"witgate_verdicts_total{stage="tone",verdict="proceed"}"#;
     assert_eq!(parse(&metrics.render())[name], 2.0);
     drop(after);
@@ -101,9 +101,9 @@ fn a_reload_that_keeps_a_stage_keeps_its_counts() {
 fn what_a_stage_says_in_shadow_is_counted_apart_once_there_is_some() {
     let metrics = Metrics::new();
     let (quiet, stage) = (metrics.stage("quiet"), metrics.stage("tone"));
-    quiet.said.verdict(Verdict::Deny);
-    stage.said_in_shadow.verdict(Verdict::Deny);
-    stage.said_in_shadow.edit(Edit::Hold);
+    quiet.decisions.verdict(VerdictKind::Deny);
+    stage.shadow_decisions.verdict(VerdictKind::Deny);
+    stage.shadow_decisions.edit(EditKind::Hold);
     let samples = parse(&metrics.render());
     for (name, count) in [
         (

@@ -27,17 +27,18 @@ const LONGEST: Duration = Duration::from_secs(60);
 pub struct Breaker {
     /// Whether it keeps exchanges from the stage. One that doesn't only counts, for a chain on probation.
     opens: bool,
-    state: Mutex<State>,
+    inner: Mutex<Inner>,
     /// How often the rate was passed.
     trips: watch::Sender<u64>,
     metrics: Arc<StageMetrics>,
 }
 
+/// What changes with every exchange.
 #[derive(Debug)]
-struct State {
+struct Inner {
     began: Instant,
     buckets: [Bucket; WINDOW],
-    standing: Standing,
+    state: State,
     backoff: Duration,
 }
 
@@ -51,7 +52,7 @@ struct Bucket {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Standing {
+enum State {
     Closed,
     Open { until: Instant },
     Probing,
@@ -88,10 +89,10 @@ impl Breaker {
     pub fn new(opens: bool, metrics: Arc<StageMetrics>) -> Self {
         Breaker {
             opens,
-            state: Mutex::new(State {
+            inner: Mutex::new(Inner {
                 began: Instant::now(),
                 buckets: [Bucket::default(); WINDOW],
-                standing: Standing::Closed,
+                state: State::Closed,
                 backoff: BACKOFF,
             }),
             trips: watch::Sender::new(0),
@@ -101,10 +102,10 @@ impl Breaker {
 
     /// Where it stands.
     pub fn state(&self) -> BreakerState {
-        match self.state.lock().standing {
-            Standing::Closed => BreakerState::Closed,
-            Standing::Open { .. } => BreakerState::Open,
-            Standing::Probing => BreakerState::Probing,
+        match self.inner.lock().state {
+            State::Closed => BreakerState::Closed,
+            State::Open { .. } => BreakerState::Open,
+            State::Probing => BreakerState::Probing,
         }
     }
 
@@ -116,19 +117,19 @@ impl Breaker {
     /// Asks whether an exchange may call the stage, and counts it. Keep the trial as long as the exchange may call.
     pub(crate) fn admit(self: &Arc<Self>) -> Result<Trial, Refused> {
         let now = Instant::now();
-        let mut state = self.state.lock();
-        let probe = match state.standing {
-            Standing::Closed => {
-                state.bucket(now).exchanges += 1;
+        let mut inner = self.inner.lock();
+        let probe = match inner.state {
+            State::Closed => {
+                inner.bucket(now).exchanges += 1;
                 false
             }
-            Standing::Open { until } if until <= now => {
-                state.standing = Standing::Probing;
+            State::Open { until } if until <= now => {
+                inner.state = State::Probing;
                 true
             }
-            Standing::Open { .. } | Standing::Probing => return Err(Refused),
+            State::Open { .. } | State::Probing => return Err(Refused),
         };
-        drop(state);
+        drop(inner);
         Ok(Trial {
             breaker: self.clone(),
             probe,
@@ -138,45 +139,45 @@ impl Breaker {
 
     fn failed(&self, probe: bool) {
         let now = Instant::now();
-        let mut state = self.state.lock();
-        match state.standing {
-            Standing::Probing if probe => state.open(now),
-            Standing::Closed => {
-                state.bucket(now).failures += 1;
-                if !state.is_too_often(now) {
+        let mut inner = self.inner.lock();
+        match inner.state {
+            State::Probing if probe => inner.open(now),
+            State::Closed => {
+                inner.bucket(now).failures += 1;
+                if !inner.is_too_often(now) {
                     return;
                 }
-                state.buckets = [Bucket::default(); WINDOW];
+                inner.buckets = [Bucket::default(); WINDOW];
                 if self.opens {
-                    state.backoff = BACKOFF;
-                    state.open(now);
+                    inner.backoff = BACKOFF;
+                    inner.open(now);
                     self.metrics.breaker_opened();
                 }
-                drop(state);
+                drop(inner);
                 self.trips.send_modify(|trips| *trips += 1);
             }
             // An exchange that was let in before it opened.
-            Standing::Open { .. } | Standing::Probing => {}
+            State::Open { .. } | State::Probing => {}
         }
     }
 
     fn probed_well(&self) {
-        let mut state = self.state.lock();
-        state.standing = Standing::Closed;
-        state.buckets = [Bucket::default(); WINDOW];
+        let mut inner = self.inner.lock();
+        inner.state = State::Closed;
+        inner.buckets = [Bucket::default(); WINDOW];
         self.metrics.breaker_closed();
     }
 }
 
 impl Drop for Breaker {
     fn drop(&mut self) {
-        if !matches!(self.state.get_mut().standing, Standing::Closed) {
+        if !matches!(self.inner.get_mut().state, State::Closed) {
             self.metrics.breaker_closed();
         }
     }
 }
 
-impl State {
+impl Inner {
     fn bucket(&mut self, now: Instant) -> &mut Bucket {
         let second = (now - self.began).as_secs();
         let bucket = &mut self.buckets[second as usize % WINDOW];
@@ -206,7 +207,7 @@ impl State {
     /// Opens for one backoff. The next one is twice as long. With jitter, so that many gateways don't probe as one.
     fn open(&mut self, now: Instant) {
         let jitter = 0.75 + fastrand::f64() / 2.0;
-        self.standing = Standing::Open {
+        self.state = State::Open {
             until: now + self.backoff.mul_f64(jitter),
         };
         self.backoff = (self.backoff * 2).min(LONGEST);

@@ -3,14 +3,10 @@
 use sha2::{Digest, Sha256};
 use wasmparser::{Parser, Payload, Validator, WasmFeatures};
 
-use super::load::LoadError;
+use super::bindings::CONTRACT;
+use super::error::LoadError;
+use super::limits::MAX_SIZE;
 use crate::config::Grant;
-
-/// The version of the contract that this gateway speaks.
-pub const CONTRACT: &str = "0.1.0";
-
-/// The largest component that is looked at, in bytes.
-pub const MAX_SIZE: usize = 16 << 20;
 
 const PACKAGE: &str = "witgate:policy/";
 
@@ -41,9 +37,7 @@ pub(super) fn is_component(bytes: &[u8]) -> Result<(), LoadError> {
         _ if bytes.len() > MAX_SIZE => Err(LoadError::TooLarge { size: bytes.len() }),
         [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => Ok(()),
         [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => Err(LoadError::CoreModule),
-        [0, b'a', b's', b'm', ..] => Err(LoadError::Broken(
-            "an unknown version of WebAssembly".into(),
-        )),
+        [0, b'a', b's', b'm', ..] => Err(LoadError::UnknownVersion),
         _ => Err(LoadError::NotWasm),
     }
 }
@@ -51,26 +45,24 @@ pub(super) fn is_component(bytes: &[u8]) -> Result<(), LoadError> {
 /// Reads a component's imports and exports. Nothing is compiled or run.
 pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadError> {
     is_component(bytes)?;
-    let broken =
-        |error: wasmparser::BinaryReaderError| LoadError::Broken(error.message().to_owned());
     Validator::new_with_features(WasmFeatures::all())
         .validate_all(bytes)
-        .map_err(broken)?;
+        .map_err(LoadError::Broken)?;
     let (mut imports, mut exports) = (Vec::new(), Vec::new());
     // Nested modules and components come as payloads of their own; only the outermost level is the component's face.
     let mut depth = 0;
     for payload in Parser::new(0).parse_all(bytes) {
-        match payload.map_err(broken)? {
+        match payload.map_err(LoadError::Broken)? {
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
             Payload::End(_) => depth -= 1,
             Payload::ComponentImportSection(section) if depth == 0 => {
                 for import in section {
-                    imports.push(import.map_err(broken)?.name.name.to_owned());
+                    imports.push(import.map_err(LoadError::Broken)?.name.name.to_owned());
                 }
             }
             Payload::ComponentExportSection(section) if depth == 0 => {
                 for export in section {
-                    exports.push(export.map_err(broken)?.name.name.to_owned());
+                    exports.push(export.map_err(LoadError::Broken)?.name.name.to_owned());
                 }
             }
             _ => {}
@@ -105,10 +97,11 @@ pub(super) fn admit(inspection: &Inspection, granted: &[Grant]) -> Result<(), Lo
         });
     }
     for needed in &inspection.grants {
-        if needed != "journal" {
+        let offered = Grant::ALL.iter().find(|grant| grant.as_str() == needed);
+        let Some(grant) = offered else {
             return Err(LoadError::NotOffered(needed.clone()));
-        }
-        if !granted.iter().any(|grant| grant.to_string() == *needed) {
+        };
+        if !granted.contains(grant) {
             return Err(LoadError::NotGranted(needed.clone()));
         }
     }
@@ -156,7 +149,7 @@ mod tests {
         ));
         assert!(matches!(
             is_component(b"\0asm\x09\0\0\0"),
-            Err(LoadError::Broken(_))
+            Err(LoadError::UnknownVersion)
         ));
         assert!(is_component(b"\0asm\x0d\0\x01\0").is_ok());
         assert!(matches!(

@@ -70,6 +70,7 @@ impl EngineSettings {
 pub struct EngineError {
     slots: u32,
     memory: u64,
+    #[source]
     cause: wasmtime::Error,
 }
 
@@ -114,6 +115,11 @@ fn config(settings: &EngineSettings, reservation: u64) -> Config {
         .memory_guard_size(GUARD)
         .cache(settings.cache.as_ref().and_then(cache));
     let slots = settings.slots();
+    let pagemap_scan = if settings.pagemap_scan.unwrap_or_else(memory_stays) {
+        Enabled::Auto
+    } else {
+        Enabled::No
+    };
     let mut pool = PoolingAllocationConfig::new();
     // As many of each as all instances at their fullest have together: one component can't use up what is another's.
     pool.total_component_instances(slots)
@@ -130,10 +136,7 @@ fn config(settings: &EngineSettings, reservation: u64) -> Config {
         .max_unused_warm_slots(256)
         .linear_memory_keep_resident(1 << 20)
         .table_keep_resident(64 << 10)
-        .pagemap_scan(match settings.pagemap_scan.unwrap_or_else(memory_stays) {
-            true => Enabled::Auto,
-            false => Enabled::No,
-        });
+        .pagemap_scan(pagemap_scan);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     config
 }
@@ -167,11 +170,12 @@ fn keep_to_ourselves(folder: &Path) -> std::io::Result<()> {
         .recursive(true)
         .mode(0o700)
         .create(folder)?;
-    match std::fs::metadata(folder)?.mode() & 0o022 {
-        0 => Ok(()),
-        _ => Err(std::io::Error::other(
+    if std::fs::metadata(folder)?.mode() & 0o022 == 0 {
+        Ok(())
+    } else {
+        Err(std::io::Error::other(
             "others may write to it; take that from them with chmod go-w",
-        )),
+        ))
     }
 }
 

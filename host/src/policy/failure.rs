@@ -154,19 +154,3 @@ impl From<wasmtime::Error> for Failure {
         Failure::new(class, error.root_cause().to_string())
     }
 }
-
-impl From<Class> for crate::metrics::Failure {
-    fn from(class: Class) -> Self {
-        match class {
-            Class::Deadline => Self::Deadline,
-            Class::Memory => Self::Memory,
-            Class::Trap => Self::Trap,
-            Class::Stack => Self::Stack,
-            Class::Output => Self::Output,
-            Class::Misuse => Self::Misuse,
-            Class::Host => Self::Host,
-            Class::Breaker => Self::Breaker,
-            Class::Drained => Self::Drained,
-        }
-    }
-}

@@ -11,21 +11,25 @@ use std::time::{Duration, Instant};
 use wasmtime::Store;
 use wasmtime::component::ResourceAny;
 
-use super::ctx::{Ctx, Phase, cut, is_name, said_by_guest};
+use super::bindings::{Bindings, Exports};
+use super::exchange_state::{ExchangeState, HookPhase};
 use super::failure::{Class, Failure};
-use super::limits::{Cpu, DELTA_OUTPUT, OUTPUT};
-use super::load::{Bindings, store};
+use super::grants::GrantStates;
+use super::guest::Guest;
+use super::limits::{CONFIGURE_CPU, Cpu, DELTA_OUTPUT, OUTPUT};
 use super::meter::metered;
 use super::outcome::Outcome;
 use super::request::RequestView;
-use super::stage::{Ready, Stage};
+use super::stage::{Instantiation, Stage};
+use super::store::store;
+use super::text::{cut, is_name, quoted};
 use super::types::{Channel, Delta, Denial, Edit, Finding, Verdict};
 use crate::metrics::Hook;
 
 /// One sandbox, serving one exchange.
 pub struct Instance {
     stage: Arc<Stage>,
-    store: Store<Ctx>,
+    store: Store<Guest>,
     bindings: Bindings,
     exchange: ResourceAny,
     /// Set while a call is under way, and left set by one that failed.
@@ -49,36 +53,32 @@ pub type Answered = Result<Edit, Failure>;
 
 impl Instance {
     /// Copies the snapshot and begins an exchange in it. The request can be read from here on.
+    ///
+    /// # Errors
+    /// Where the instance or its `exchange` can't be made.
     pub async fn start(stage: &Arc<Stage>, request: Arc<dyn RequestView>) -> Result<Self, Failure> {
         let began = Instant::now();
-        let limits = stage.limits();
-        let ctx = Ctx::live(
-            stage.id(),
-            limits.memory,
-            Cpu::new(limits.exchange_cpu),
-            stage.journal.clone(),
-        );
-        let mut store = store(stage.pre.engine(), ctx);
-        store.data_mut().cpu.begin(limits.request_cpu);
-        let bindings = match &stage.ready {
-            Ready::Snapshot => {
-                let instantiate = stage.pre.instantiate_async(&mut store);
+        let (loaded, limits) = (stage.loaded(), stage.limits());
+        let grants = GrantStates::new(stage.backends());
+        let mut cpu = Cpu::new(limits.exchange_cpu);
+        cpu.begin(limits.request_cpu);
+        let exchange = ExchangeState::new(request, cpu, grants);
+        let guest = Guest::live(stage.id(), limits.memory, exchange);
+        let mut store = store(loaded.pre.engine(), guest);
+        let bindings = match &loaded.instantiation {
+            Instantiation::Snapshot => {
+                let instantiate = loaded.pre.instantiate_async(&mut store);
                 within(limits.call_time, false, instantiate).await?
             }
-            Ready::PerInstance(_) => configured(stage, &mut store).await?,
+            Instantiation::PerInstance(_) => configured(stage, &mut store).await?,
         };
-        store.data_mut().request = Some(request);
-        store.data_mut().begin(Phase::Answer);
-        let policy = bindings.witgate_policy_policy();
-        let exchange = within(
-            limits.call_time,
-            true,
-            policy.exchange().call_constructor(&mut store),
-        )
-        .await?;
-        stage.metrics.took(Hook::New, began.elapsed());
-        stage.all.instances_created.inc();
-        stage.all.instances_live.inc();
+        store.data_mut().exchange.begin(HookPhase::Answer);
+        let exports = bindings.witgate_policy_policy().exchange();
+        let construct = exports.call_constructor(&mut store);
+        let exchange = within(limits.call_time, true, construct).await?;
+        let metrics = stage.metrics();
+        metrics.observe(Hook::New, began.elapsed());
+        metrics.instance_created();
         Ok(Instance {
             stage: stage.clone(),
             store,
@@ -94,49 +94,44 @@ impl Instance {
     }
 
     /// What later hooks read as the request.
-    pub fn show(&mut self, request: Arc<dyn RequestView>) {
-        self.store.data_mut().request = Some(request);
+    pub fn set_request(&mut self, request: Arc<dyn RequestView>) {
+        self.state().request = Some(request);
     }
 
     /// What it has found since it was last asked.
     pub fn take_findings(&mut self) -> Vec<Finding> {
-        std::mem::take(&mut self.store.data_mut().findings)
+        std::mem::take(&mut self.state().findings)
     }
 
     /// What it has tagged since it was last asked.
     pub fn take_tags(&mut self) -> Vec<(String, String)> {
-        std::mem::take(&mut self.store.data_mut().tags)
+        std::mem::take(&mut self.state().tags)
     }
 
     /// Asks for a verdict on the request.
+    ///
+    /// # Errors
+    /// Where the call fails, or what it comes to can't be used.
     pub async fn on_request(&mut self) -> Result<Requested, Failure> {
-        let size = self
-            .store
-            .data()
-            .request
-            .as_ref()
-            .map_or(0, |request| request.size());
+        let size = self.state().request.as_ref();
+        let size = size.map_or(0, |request| request.size());
         let cpu = self.stage.limits().request_cpu + per_mebibyte(size);
         let output = OUTPUT + 2 * usize::try_from(size).unwrap_or(usize::MAX / 4);
-        let call = self.begin(Phase::Request, cpu, output)?;
-        let policy = self.bindings.witgate_policy_policy();
-        let answer = within(
-            call.limit,
-            call.measured,
-            policy
-                .exchange()
-                .call_on_request(&mut self.store, self.exchange),
-        )
-        .await;
-        let verdict = self.end(call, Hook::OnRequest, answer)?;
-        let draft = self.store.data_mut().draft.take();
+        let exchange = self.exchange;
+        let call = async |exports: &Exports, store: &mut Store<Guest>| {
+            exports.exchange().call_on_request(store, exchange).await
+        };
+        let verdict = self
+            .call(Hook::OnRequest, HookPhase::Request, cpu, output, call)
+            .await?;
+        let draft = self.state().draft.take();
         let request = match &verdict {
             Verdict::Proceed => draft.map(|draft| draft.commit()),
             Verdict::Deny(_) | Verdict::Respond(_) => None,
         };
         let verdict = match verdict {
             Verdict::Deny(denial) => self.valid(denial).map(Verdict::Deny),
-            Verdict::Respond(deltas) => self.valid_deltas(deltas).map(Verdict::Respond),
+            Verdict::Respond(deltas) => valid_deltas(deltas).map(Verdict::Respond),
             Verdict::Proceed => Ok(Verdict::Proceed),
         };
         self.lost = verdict.is_err();
@@ -147,56 +142,62 @@ impl Instance {
     }
 
     /// Tells of a channel that begins. `None`: the stage doesn't want to see it.
+    ///
+    /// # Errors
+    /// Where the call fails.
     pub async fn on_answer(
         &mut self,
         choice: u32,
         channel: &Channel,
     ) -> Result<Option<Passage>, Failure> {
-        let call = self.begin(Phase::Answer, self.stage.limits().delta_cpu, DELTA_OUTPUT)?;
-        let policy = self.bindings.witgate_policy_policy();
-        let answer = within(
-            call.limit,
-            call.measured,
-            policy
-                .exchange()
-                .call_on_answer(&mut self.store, self.exchange, choice, channel),
-        )
-        .await;
-        Ok(self.end(call, Hook::OnAnswer, answer)?.map(Passage))
+        let cpu = self.stage.limits().delta_cpu;
+        let exchange = self.exchange;
+        let call = async |exports: &Exports, store: &mut Store<Guest>| {
+            let exports = exports.exchange();
+            exports
+                .call_on_answer(store, exchange, choice, channel)
+                .await
+        };
+        let passage = self
+            .call(Hook::OnAnswer, HookPhase::Answer, cpu, DELTA_OUTPUT, call)
+            .await?;
+        Ok(passage.map(Passage))
     }
 
     /// Asks what is to become of a delta.
+    ///
+    /// # Errors
+    /// Where the call fails, or what it comes to can't be used.
     pub async fn on_delta(&mut self, passage: &Passage, text: &str) -> Answered {
         let output = DELTA_OUTPUT + 2 * text.len();
         let cpu = self.stage.limits().delta_cpu + per_mebibyte(text.len() as u64);
-        let call = self.begin(Phase::Answer, cpu, output)?;
-        let policy = self.bindings.witgate_policy_policy();
-        let answer = within(
-            call.limit,
-            call.measured,
-            policy
+        let call = async |exports: &Exports, store: &mut Store<Guest>| {
+            exports
                 .passage()
-                .call_on_delta(&mut self.store, passage.0, text),
-        )
-        .await;
-        let edit = self.end(call, Hook::OnDelta, answer)?;
+                .call_on_delta(store, passage.0, text)
+                .await
+        };
+        let edit = self
+            .call(Hook::OnDelta, HookPhase::Answer, cpu, output, call)
+            .await?;
         self.valid_edit(edit)
     }
 
     /// Tells of a channel's end. The passage is gone after it.
+    ///
+    /// # Errors
+    /// Where the call fails, or what it comes to can't be used.
     pub async fn on_end(&mut self, passage: Passage, finish: &str) -> Answered {
-        let call = self.begin(Phase::Answer, self.stage.limits().delta_cpu, OUTPUT)?;
-        let policy = self.bindings.witgate_policy_policy();
-        let answer = within(call.limit, call.measured, async {
-            let edit = policy
-                .passage()
-                .call_on_end(&mut self.store, passage.0, finish)
-                .await?;
-            passage.0.resource_drop_async(&mut self.store).await?;
+        let cpu = self.stage.limits().delta_cpu;
+        let call = async |exports: &Exports, store: &mut Store<Guest>| {
+            let exports = exports.passage();
+            let edit = exports.call_on_end(&mut *store, passage.0, finish).await?;
+            passage.0.resource_drop_async(store).await?;
             Ok(edit)
-        })
-        .await;
-        let edit = self.end(call, Hook::OnEnd, answer)?;
+        };
+        let edit = self
+            .call(Hook::OnEnd, HookPhase::Answer, cpu, OUTPUT, call)
+            .await?;
         if matches!(edit, Edit::Hold | Edit::HoldLast(_)) {
             self.lost = true;
             return Err(Failure::new(
@@ -208,48 +209,56 @@ impl Instance {
     }
 
     /// Tells how the exchange ended. Nothing is asked of the instance after it.
+    ///
+    /// # Errors
+    /// Where the call fails.
     pub async fn on_complete(&mut self, outcome: Arc<Outcome>) -> Result<(), Failure> {
-        self.store.data_mut().outcome = Some(outcome);
-        let call = self.begin(Phase::Complete, self.stage.limits().request_cpu, OUTPUT)?;
-        let policy = self.bindings.witgate_policy_policy();
-        let answer = within(
-            call.limit,
-            call.measured,
-            policy
-                .exchange()
-                .call_on_complete(&mut self.store, self.exchange),
-        )
-        .await;
-        self.end(call, Hook::OnComplete, answer)
+        self.state().outcome = Some(outcome);
+        let cpu = self.stage.limits().request_cpu;
+        let exchange = self.exchange;
+        let call = async |exports: &Exports, store: &mut Store<Guest>| {
+            exports.exchange().call_on_complete(store, exchange).await
+        };
+        self.call(Hook::OnComplete, HookPhase::Complete, cpu, OUTPUT, call)
+            .await
     }
 
-    fn begin(&mut self, phase: Phase, cpu: Duration, output: usize) -> Result<Call, Failure> {
+    fn state(&mut self) -> &mut ExchangeState {
+        &mut self.store.data_mut().exchange
+    }
+
+    /// One call into the guest, with a budget of its own: running time, and bytes that it may hand over. It counts as failed until
+    /// it is done, so that one that is dropped half-way loses the instance.
+    async fn call<T>(
+        &mut self,
+        hook: Hook,
+        phase: HookPhase,
+        cpu: Duration,
+        output: usize,
+        call: impl AsyncFnOnce(&Exports, &mut Store<Guest>) -> wasmtime::Result<T>,
+    ) -> Result<T, Failure> {
         if self.lost {
             let what = "was asked again after a call that failed or was broken off";
             return Err(Failure::new(Class::Host, what));
         }
         self.lost = true;
-        let ctx = self.store.data_mut();
-        ctx.begin(phase);
-        ctx.cpu.begin(cpu);
+        let state = self.state();
+        state.begin(phase);
+        state.cpu.begin(cpu);
         // Deltas are many, and reading the clock would cost as much as one.
-        let measured = phase != Phase::Answer || ctx.cpu.seen();
+        let measured = phase != HookPhase::Answer || state.cpu.seen();
         self.store.set_hostcall_fuel(output);
         self.store.set_epoch_deadline(1);
-        Ok(Call {
-            began: Instant::now(),
-            limit: self.stage.limits().call_time,
-            measured,
-        })
-    }
-
-    fn end<T>(&mut self, call: Call, hook: Hook, answer: Result<T, Failure>) -> Result<T, Failure> {
-        self.stage.metrics.took(hook, call.began.elapsed());
-        self.lost = answer.is_err();
-        if answer.is_err() {
-            self.store.data_mut().undo();
+        let limit = self.stage.limits().call_time;
+        let began = Instant::now();
+        let exports = self.bindings.witgate_policy_policy();
+        let done = within(limit, measured, call(exports, &mut self.store)).await;
+        self.stage.metrics().observe(hook, began.elapsed());
+        self.lost = done.is_err();
+        if done.is_err() {
+            self.state().undo();
         }
-        answer
+        done
     }
 
     fn valid_edit(&mut self, edit: Edit) -> Answered {
@@ -283,55 +292,48 @@ impl Instance {
         }
         Ok(denial)
     }
-
-    fn valid_deltas(&self, deltas: Vec<Delta>) -> Result<Vec<Delta>, Failure> {
-        if deltas.iter().any(|delta| delta.choice >= 128) {
-            return Err(Failure::new(
-                Class::Output,
-                "responded with a choice past the 128th",
-            ));
-        }
-        Ok(deltas)
-    }
 }
 
 impl Drop for Instance {
     fn drop(&mut self) {
-        self.stage.all.instances_live.dec();
+        self.stage.metrics().instance_dropped();
     }
 }
 
-struct Call {
-    began: Instant,
-    limit: Duration,
-    measured: bool,
-}
-
-async fn configured(stage: &Stage, store: &mut Store<Ctx>) -> Result<Bindings, Failure> {
-    let limits = stage.limits();
-    store.data_mut().cpu.begin(super::load::CONFIGURE_CPU);
-    let instantiate = stage.pre.instantiate_async(&mut *store);
+/// Makes an instance and configures it, for a component that can't be snapshotted.
+async fn configured(stage: &Stage, store: &mut Store<Guest>) -> Result<Bindings, Failure> {
+    let (loaded, limits) = (stage.loaded(), stage.limits());
+    store.data_mut().exchange.cpu.begin(CONFIGURE_CPU);
+    let instantiate = loaded.pre.instantiate_async(&mut *store);
     let bindings = within(limits.call_time, false, instantiate).await?;
-    let policy = bindings.witgate_policy_policy();
-    let said = within(
-        limits.call_time,
-        true,
-        policy.call_configure(&mut *store, &stage.plan.settings),
-    )
-    .await?;
-    said.map_err(|why| {
+    let exports = bindings.witgate_policy_policy();
+    let configure = exports.call_configure(&mut *store, &loaded.spec.settings);
+    let hooks = within(limits.call_time, true, configure).await?;
+    hooks.map_err(|why| {
         Failure::new(
             Class::Host,
             format!(
                 "refused the configuration that it took at load: {}",
-                said_by_guest(&why)
+                quoted(&why)
             ),
         )
     })?;
-    store.data_mut().cpu = Cpu::new(limits.exchange_cpu);
-    store.data_mut().cpu.begin(limits.request_cpu);
+    // What configuring took isn't the exchange's.
+    let mut cpu = Cpu::new(limits.exchange_cpu);
+    cpu.begin(limits.request_cpu);
+    store.data_mut().exchange.cpu = cpu;
     store.set_epoch_deadline(1);
     Ok(bindings)
+}
+
+fn valid_deltas(deltas: Vec<Delta>) -> Result<Vec<Delta>, Failure> {
+    if deltas.iter().any(|delta| delta.choice >= 128) {
+        return Err(Failure::new(
+            Class::Output,
+            "responded with a choice past the 128th",
+        ));
+    }
+    Ok(deltas)
 }
 
 /// A longer text may be looked at for longer: 20 ms a MiB.

@@ -2,12 +2,18 @@
 
 use std::time::Duration;
 
-use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
+use wasmtime::ResourceLimiter;
 
-use super::ctx::Ctx;
 use super::engine::TICK;
 use super::failure::{OverBudget, OverMemory, OverTable};
-use super::meter;
+
+/// The largest component that is looked at, in bytes.
+pub const MAX_SIZE: usize = 16 << 20;
+
+/// Running time that `describe` and `configure` have, each.
+pub(super) const CONFIGURE_CPU: Duration = Duration::from_secs(2);
+/// Wall-clock time that they have.
+pub(super) const CONFIGURE_TIME: Duration = Duration::from_secs(10);
 
 /// Bytes that a guest may hand to the host in one call, beside what its input allows.
 pub(super) const OUTPUT: usize = 4 << 20;
@@ -23,8 +29,6 @@ pub(super) const FINDINGS: usize = 64;
 pub(super) const EDITS: usize = 4096;
 /// Tags of one stage in one exchange.
 pub(super) const TAGS: usize = 16;
-/// Entries of one stage in the journal in one exchange.
-pub(super) const JOURNAL_ENTRIES: u32 = 64;
 /// Handles to what the host keeps for a guest: streams, pollables.
 pub(super) const HOST_HANDLES: usize = 1_000;
 /// Handles of a component to what is its own or another's: passages, say.
@@ -116,7 +120,7 @@ impl Cpu {
     }
 
     /// A tick found it running: for so long since it went on, or nobody knows for how long, which counts as one tick.
-    fn ticked(&mut self, ran: Option<Duration>) -> Result<(), OverBudget> {
+    pub(super) fn ticked(&mut self, ran: Option<Duration>) -> Result<(), OverBudget> {
         self.seen = true;
         let ran = ran.unwrap_or(TICK);
         self.call = self.call.saturating_add(ran);
@@ -134,17 +138,6 @@ impl Cpu {
         }
         Ok(())
     }
-}
-
-/// At each tick that finds the guest running: count what it ran, then let other tasks run, or end it. Time in which the guest
-/// waits, for its turn or for the host, isn't counted.
-pub(super) fn on_tick(mut store: StoreContextMut<'_, Ctx>) -> wasmtime::Result<UpdateDeadline> {
-    store.data_mut().cpu.ticked(meter::ran())?;
-    // tokio's own yield goes to the back of the queue; wasmtime's would be polled again at once.
-    Ok(UpdateDeadline::YieldCustom(
-        1,
-        Box::pin(tokio::task::yield_now()),
-    ))
 }
 
 #[cfg(test)]

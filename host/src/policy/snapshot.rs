@@ -12,21 +12,26 @@ use wasmtime::Store;
 use wasmtime::component::Instance;
 use wasmtime_wizer::{WasmtimeWizerComponent, Wizer};
 
-use super::bindings::PolicyComponentWithAllGrantsPre;
-use super::ctx::{Ctx, said_by_guest};
+use super::bindings::{Bindings, BindingsPre};
+use super::component;
+use super::error::LoadError;
+use super::exchange_state::ExchangeState;
 use super::failure::{Class, Failure};
-use super::limits::{Cpu, OUTPUT};
-use super::load::{Bindings, CONFIGURE_CPU, CONFIGURE_TIME, LoadError, Sandbox};
+use super::guest::Guest;
+use super::limits::{CONFIGURE_CPU, CONFIGURE_TIME, Cpu, OUTPUT};
 use super::meter::metered;
-use super::stage::{Plan, Ready};
+use super::sandbox::Sandbox;
+use super::spec::StageSpec;
+use super::stage::Instantiation;
+use super::text::quoted;
 use super::types::{Description, Hooks};
 
 /// The snapshot reads a whole memory as one list, which counts as handed over.
 const SNAPSHOT_FUEL: usize = 1 << 30;
 
 pub(super) struct Configured {
-    pub(super) pre: PolicyComponentWithAllGrantsPre<Ctx>,
-    pub(super) ready: Ready,
+    pub(super) pre: BindingsPre<Guest>,
+    pub(super) instantiation: Instantiation,
     pub(super) hooks: Hooks,
     pub(super) description: Description,
     pub(super) snapshot_digest: Option<String>,
@@ -37,22 +42,22 @@ pub(super) struct Configured {
 /// Configures the component, as a snapshot where that is possible.
 pub(super) async fn configure(
     sandbox: &Sandbox,
-    plan: &Plan,
+    spec: &StageSpec,
     bytes: &[u8],
 ) -> Result<Configured, LoadError> {
-    let why_not = match snapshot(sandbox, plan, bytes).await? {
+    let why_not = match snapshot(sandbox, spec, bytes).await? {
         Ok(configured) => return Ok(configured),
         Err(why_not) => why_not,
     };
-    let pre = sandbox.pre(&sandbox.compile(bytes)?, &plan.grants)?;
-    let mut store = sandbox.store(frozen(plan));
+    let pre = sandbox.pre(&sandbox.compile(bytes)?, &spec.grants)?;
+    let mut store = sandbox.store(frozen(spec));
     let mut configuring = Configuring::start(&pre, &mut store).await?;
     let description = configuring.describe(&mut store).await?;
     let began = Instant::now();
-    let hooks = configuring.configure(&mut store, plan).await?;
+    let hooks = configuring.configure(&mut store, spec).await?;
     Ok(Configured {
         pre,
-        ready: Ready::PerInstance(why_not),
+        instantiation: Instantiation::PerInstance(why_not),
         hooks,
         description,
         snapshot_digest: None,
@@ -63,7 +68,7 @@ pub(super) async fn configure(
 /// The inner error says why there is no snapshot; the component may still be a good one.
 async fn snapshot(
     sandbox: &Sandbox,
-    plan: &Plan,
+    spec: &StageSpec,
     bytes: &[u8],
 ) -> Result<Result<Configured, String>, LoadError> {
     let wizer = Wizer::new();
@@ -78,12 +83,12 @@ async fn snapshot(
         Ok(component) => component,
         Err(error) => return Ok(Err(error.to_string())),
     };
-    let pre = sandbox.pre(&component, &plan.grants)?;
-    let mut store = sandbox.store(frozen(plan));
+    let pre = sandbox.pre(&component, &spec.grants)?;
+    let mut store = sandbox.store(frozen(spec));
     let mut configuring = Configuring::start(&pre, &mut store).await?;
     let description = configuring.describe(&mut store).await?;
     let began = Instant::now();
-    let hooks = configuring.configure(&mut store, plan).await?;
+    let hooks = configuring.configure(&mut store, spec).await?;
     let took = began.elapsed();
     if !store.data().table.is_empty() {
         return Ok(Err(
@@ -92,8 +97,9 @@ async fn snapshot(
     }
 
     store.set_hostcall_fuel(SNAPSHOT_FUEL);
-    store.data_mut().cpu = Cpu::new(CONFIGURE_TIME);
-    store.data_mut().cpu.begin(CONFIGURE_TIME);
+    let mut cpu = Cpu::new(CONFIGURE_TIME);
+    cpu.begin(CONFIGURE_TIME);
+    store.data_mut().exchange.cpu = cpu;
     store.set_epoch_deadline(1);
     let instance = configuring.instance;
     let mut state = WasmtimeWizerComponent {
@@ -113,25 +119,26 @@ async fn snapshot(
         Err(error) => return Ok(Err(error.to_string())),
     };
     Ok(Ok(Configured {
-        pre: sandbox.pre(&component, &plan.grants)?,
-        ready: Ready::Snapshot,
+        pre: sandbox.pre(&component, &spec.grants)?,
+        instantiation: Instantiation::Snapshot,
         hooks,
         description,
-        snapshot_digest: Some(super::component::digest(&snapshot)),
+        snapshot_digest: Some(component::digest(&snapshot)),
         took,
     }))
 }
 
 /// The same component and the same settings draw the same randomness, and so make the same snapshot.
-pub(super) fn frozen(plan: &Plan) -> Ctx {
+pub(super) fn frozen(spec: &StageSpec) -> Guest {
     let mut seed = Sha256::new();
-    seed.update(&*plan.id);
+    seed.update(&*spec.id);
     seed.update([0]);
-    seed.update(&plan.settings);
-    Ctx::frozen(
-        &plan.id,
-        plan.limits.memory,
-        Cpu::new(CONFIGURE_CPU * 3),
+    seed.update(&spec.settings);
+    let exchange = ExchangeState::configuring(Cpu::new(CONFIGURE_CPU * 3));
+    Guest::frozen(
+        &spec.id,
+        spec.limits.memory,
+        exchange,
         seed.finalize().into(),
     )
 }
@@ -144,20 +151,19 @@ pub(super) struct Configuring {
 
 impl Configuring {
     pub(super) async fn start(
-        pre: &PolicyComponentWithAllGrantsPre<Ctx>,
-        store: &mut Store<Ctx>,
+        pre: &BindingsPre<Guest>,
+        store: &mut Store<Guest>,
     ) -> Result<Self, LoadError> {
         let step = "start";
         begin(store);
         let instance = timed(step, pre.instance_pre().instantiate_async(&mut *store)).await?;
-        let bindings = Bindings::new(&mut *store, &instance)
-            .map_err(|error| LoadError::Misfit(format!("{error:#}")))?;
+        let bindings = Bindings::new(&mut *store, &instance).map_err(LoadError::Misfit)?;
         Ok(Configuring { instance, bindings })
     }
 
     pub(super) async fn describe(
         &mut self,
-        store: &mut Store<Ctx>,
+        store: &mut Store<Guest>,
     ) -> Result<Description, LoadError> {
         let policy = self.bindings.witgate_policy_policy();
         begin(store);
@@ -181,24 +187,24 @@ impl Configuring {
 
     pub(super) async fn configure(
         &mut self,
-        store: &mut Store<Ctx>,
-        plan: &Plan,
+        store: &mut Store<Guest>,
+        spec: &StageSpec,
     ) -> Result<Hooks, LoadError> {
         let policy = self.bindings.witgate_policy_policy();
         begin(store);
         let call = timed(
             "configure",
-            policy.call_configure(&mut *store, &plan.settings),
+            policy.call_configure(&mut *store, &spec.settings),
         );
         call.await?.map_err(|why| LoadError::Refused {
-            id: plan.id.to_string(),
-            why: said_by_guest(&why),
+            id: spec.id.to_string(),
+            why: quoted(&why),
         })
     }
 }
 
-fn begin(store: &mut Store<Ctx>) {
-    store.data_mut().cpu.begin(CONFIGURE_CPU);
+fn begin(store: &mut Store<Guest>) {
+    store.data_mut().exchange.cpu.begin(CONFIGURE_CPU);
     store.set_hostcall_fuel(OUTPUT);
     store.set_epoch_deadline(1);
 }

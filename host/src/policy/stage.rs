@@ -1,102 +1,44 @@
-//! A policy placed in the chain: configured once, ready to be copied for every exchange.
+//! A policy placed in the chain, in two halves: what loading makes, and what serving attaches to it.
 
+use std::fmt;
 use std::sync::Arc;
 
-use super::bindings::PolicyComponentWithAllGrantsPre;
+use super::bindings::BindingsPre;
 use super::breaker::Breaker;
 use super::component::digest;
-use super::ctx::Ctx;
+use super::grants::GrantBackends;
+use super::guest::Guest;
+use super::spec::StageSpec;
 use super::types::Hooks;
-use crate::config::{Grant, Limits, Mode, OnError, StageConfig};
-use crate::journal::Journal;
-use crate::metrics::{Metrics, Said, StageMetrics};
-
-/// What the configuration says of a stage, as the sandbox needs it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Plan {
-    /// Its name in the chain, in headers, metrics and logs.
-    pub id: Arc<str>,
-    /// What its failure means for the exchange.
-    pub on_error: OnError,
-    /// Whether it isn't called while it fails too often.
-    pub breaker: bool,
-    /// Whether its failures are counted as a breaker does: the chain may be on probation.
-    pub counted: bool,
-    /// Whether what it says is done.
-    pub mode: Mode,
-    /// What it may use.
-    pub limits: Limits,
-    /// What it may import beside the contract's own.
-    pub grants: Vec<Grant>,
-    /// Its own configuration, as JSON.
-    pub settings: String,
-    /// The digest that the component must have.
-    pub pinned: Option<String>,
-}
-
-impl From<&StageConfig> for Plan {
-    fn from(stage: &StageConfig) -> Self {
-        Plan {
-            id: stage.id.as_str().into(),
-            on_error: stage.on_error,
-            breaker: stage.breaker,
-            counted: false,
-            mode: stage.mode,
-            limits: stage.limits.clone(),
-            grants: stage.grants.clone(),
-            settings: stage.settings.to_string(),
-            pinned: stage.digest.clone(),
-        }
-    }
-}
+use crate::config::{Limits, Mode, OnError};
+use crate::metrics::{Decisions, Metrics, StageMetrics};
 
 /// How an instance comes to be.
-#[derive(Clone)]
-pub enum Ready {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Instantiation {
     /// A copy of the configured snapshot.
     Snapshot,
     /// Configured anew each time: the component can't be snapshotted, for this reason.
     PerInstance(String),
 }
 
-/// A loaded stage. It never changes; an exchange keeps the stages of the chain it began with.
-#[derive(Clone)]
-pub struct Stage {
-    pub(super) plan: Plan,
-    pub(super) pre: PolicyComponentWithAllGrantsPre<Ctx>,
-    pub(super) ready: Ready,
+/// What loading makes of a component and a stage's configuration: configured once, ready to be copied. It never changes and is
+/// shared by every [`Stage`] that is made of it.
+pub struct Loaded {
+    pub(super) spec: StageSpec,
+    pub(super) pre: BindingsPre<Guest>,
+    pub(super) instantiation: Instantiation,
     pub(super) hooks: Hooks,
-    pub(super) journal: Option<Journal>,
-    pub(super) breaker: Option<Arc<Breaker>>,
-    pub(super) metrics: Arc<StageMetrics>,
-    pub(super) all: Arc<Metrics>,
     pub(super) name: String,
     pub(super) version: String,
     pub(super) digest: String,
     pub(super) snapshot_digest: Option<String>,
-    /// The digest of the samples that it was tested with.
-    pub(super) samples: Option<String>,
 }
 
-impl Stage {
-    /// Its name in the chain.
-    pub fn id(&self) -> &Arc<str> {
-        &self.plan.id
-    }
-
-    /// What its failure means for the exchange.
-    pub fn on_error(&self) -> OnError {
-        self.plan.on_error
-    }
-
-    /// Whether what it says is recorded alone.
-    pub fn is_shadow(&self) -> bool {
-        self.plan.mode == Mode::Shadow
-    }
-
-    /// What it may use.
-    pub fn limits(&self) -> &Limits {
-        &self.plan.limits
+impl Loaded {
+    /// What it was loaded from.
+    pub fn spec(&self) -> &StageSpec {
+        &self.spec
     }
 
     /// The hooks that its configuration needs.
@@ -120,8 +62,94 @@ impl Stage {
     }
 
     /// How its instances come to be.
-    pub fn ready(&self) -> &Ready {
-        &self.ready
+    pub fn instantiation(&self) -> &Instantiation {
+        &self.instantiation
+    }
+}
+
+impl fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loaded")
+            .field("spec", &self.spec)
+            .field("digest", &self.digest)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A stage as exchanges meet it. It never changes; an exchange keeps the stages of the chain it began with.
+#[derive(Debug)]
+pub struct Stage {
+    loaded: Arc<Loaded>,
+    mode: Mode,
+    metrics: Arc<StageMetrics>,
+    breaker: Option<Arc<Breaker>>,
+    backends: GrantBackends,
+    /// The digest of the samples that it was tested with.
+    samples: Option<String>,
+}
+
+impl Stage {
+    /// As it is tried before it serves: what it says is done, in shadow too; nobody reads what is counted of it, and nothing of
+    /// what it does with its grants is kept.
+    pub fn enforcing(loaded: Arc<Loaded>) -> Arc<Stage> {
+        Arc::new(Stage {
+            loaded,
+            mode: Mode::Enforce,
+            metrics: Arc::new(StageMetrics::unregistered()),
+            breaker: None,
+            backends: GrantBackends::default(),
+            samples: None,
+        })
+    }
+
+    /// As it serves: it counts there, and is given what it has grants for. `samples` is what it was tested with.
+    pub fn attached(
+        loaded: Arc<Loaded>,
+        backends: &GrantBackends,
+        metrics: &Metrics,
+        samples: Option<&[u8]>,
+    ) -> Arc<Stage> {
+        let spec = &loaded.spec;
+        let metrics = metrics.stage(&spec.id);
+        let breaker = || Arc::new(Breaker::new(spec.breaker, metrics.clone()));
+        Arc::new(Stage {
+            mode: spec.mode,
+            breaker: (spec.breaker || spec.counted).then(breaker),
+            backends: backends.granted(&spec.grants),
+            samples: samples.map(digest),
+            metrics,
+            loaded,
+        })
+    }
+
+    /// What it was made of.
+    pub fn loaded(&self) -> &Arc<Loaded> {
+        &self.loaded
+    }
+
+    /// Its name in the chain.
+    pub fn id(&self) -> &Arc<str> {
+        &self.loaded.spec.id
+    }
+
+    /// What its failure means for the exchange.
+    pub fn on_error(&self) -> OnError {
+        self.loaded.spec.on_error
+    }
+
+    /// Whether what it says is recorded alone.
+    pub fn is_shadow(&self) -> bool {
+        self.mode == Mode::Shadow
+    }
+
+    /// What it may use.
+    pub fn limits(&self) -> &Limits {
+        &self.loaded.spec.limits
+    }
+
+    /// The hooks that its configuration needs.
+    pub fn hooks(&self) -> Hooks {
+        self.loaded.hooks
     }
 
     /// Its breaker, where it has one or is counted as if it had.
@@ -129,65 +157,33 @@ impl Stage {
         self.breaker.as_ref()
     }
 
+    /// What stands behind its grants.
+    pub(super) fn backends(&self) -> &GrantBackends {
+        &self.backends
+    }
+
     /// Its counters.
     pub fn metrics(&self) -> &Arc<StageMetrics> {
         &self.metrics
     }
 
-    /// Where what it says is counted: apart in shadow, so that what was really denied stays plain.
-    pub fn said(&self) -> &Said {
-        match self.plan.mode {
-            Mode::Enforce => &self.metrics.said,
-            Mode::Shadow => &self.metrics.said_in_shadow,
+    /// Where its verdicts and edits are counted: apart in shadow, so that what was really denied stays plain.
+    pub fn decisions(&self) -> &Decisions {
+        match self.mode {
+            Mode::Enforce => &self.metrics.decisions,
+            Mode::Shadow => &self.metrics.shadow_decisions,
         }
     }
 
-    /// The same stage as it serves: it counts there, and writes to the journal if it has the grant. `samples` is what it was
-    /// tested with.
-    pub fn attached(
+    /// Whether this is what that configuration and that component would make, tested with those samples.
+    pub fn is_built_from(
         &self,
-        journal: Option<Journal>,
-        metrics: &Arc<Metrics>,
+        spec: &StageSpec,
+        component: &[u8],
         samples: Option<&[u8]>,
-    ) -> Arc<Stage> {
-        let plan = &self.plan;
-        let counted = metrics.stage(&plan.id);
-        let breaker = || Arc::new(Breaker::new(plan.breaker, counted.clone()));
-        Arc::new(Stage {
-            journal: journal.filter(|_| plan.grants.contains(&Grant::Journal)),
-            breaker: (plan.breaker || plan.counted).then(breaker),
-            metrics: counted,
-            all: metrics.clone(),
-            samples: samples.map(digest),
-            ..self.clone()
-        })
-    }
-
-    /// The same stage as it would be out of shadow: what its samples say of it is what it does then.
-    pub fn in_earnest(&self) -> Arc<Stage> {
-        let mut stage = self.clone();
-        stage.plan.mode = Mode::Enforce;
-        Arc::new(stage)
-    }
-
-    /// Whether this is what that plan and that component would make, tested with those samples.
-    pub fn is_built_from(&self, plan: &Plan, component: &[u8], samples: Option<&[u8]>) -> bool {
-        self.plan == *plan
-            && self.digest == digest(component)
+    ) -> bool {
+        self.loaded.spec == *spec
+            && self.loaded.digest == digest(component)
             && self.samples == samples.map(digest)
-    }
-
-    /// The plan it was built from.
-    pub fn plan(&self) -> &Plan {
-        &self.plan
-    }
-}
-
-impl std::fmt::Debug for Stage {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Stage")
-            .field("plan", &self.plan)
-            .field("digest", &self.digest)
-            .finish_non_exhaustive()
     }
 }

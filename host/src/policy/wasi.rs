@@ -10,8 +10,8 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 use wasmtime_wasi::{Deterministic, HostMonotonicClock, HostWallClock, async_trait};
 
-use super::ctx::printable;
 use super::limits::LOG_LINES;
+use super::text::printable;
 
 /// Bytes that one instance may print; what comes after is dropped.
 const PRINTED: usize = 16 << 10;

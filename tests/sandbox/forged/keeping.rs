@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use witgate::journal::{Journal, Options};
 use witgate::metrics::Metrics;
-use witgate::policy::Class;
+use witgate::policy::{self, Class, GrantBackends, Stage};
 
 use super::{ends, ends_well, granted, listed, unloaded};
 use crate::support::exchange::exchange;
-use crate::support::{Loaded, sandbox};
+use crate::support::{Served, sandbox};
 
 #[tokio::test]
 async fn table_that_grows() {
@@ -53,14 +53,19 @@ async fn entries(misdeed: &str) -> Vec<u64> {
         let journal = Journal::open(&file, Options::default()).await.unwrap();
         let metrics = Arc::new(Metrics::new());
         let component = forged.component();
-        let stage = sandbox().load(granted(), &component).await.unwrap();
-        let stage = stage.attached(Some(journal.clone()), &metrics, None);
+        let loaded = policy::load(sandbox(), granted(), &component)
+            .await
+            .unwrap();
+        let backends = GrantBackends {
+            journal: Some(journal.clone()),
+        };
+        let stage = Stage::attached(loaded, &backends, &metrics, None);
         assert_eq!(
             journal.stats().entries,
             0,
             "the self-test's entries are not kept"
         );
-        assert!(exchange(&Loaded { stage, metrics }).await.is_ok());
+        assert!(exchange(&Served { stage, metrics }).await.is_ok());
         left.push(journal.stats().entries);
         journal.close().await;
     }

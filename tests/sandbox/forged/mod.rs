@@ -9,22 +9,22 @@ mod values;
 use serde_json::json;
 use witgate::config::Grant;
 use witgate::policy::types::{Edit, Hooks};
-use witgate::policy::{Class, Plan};
+use witgate::policy::{Class, StageSpec};
 
 use crate::guests::forge::{EDIT, Forged, VERDICT, returning};
 use crate::guests::forged::{MISDEEDS, Misdeed};
 use crate::guests::list::Ends;
 use crate::support::exchange::{exchange, fails};
-use crate::support::{Loaded, failed_in, load, once_each, plan, refused, tests_below};
+use crate::support::{Served, failed_in, load, once_each, refused, spec, tests_below};
 
 /// A plan that gives all there is.
-fn granted() -> Plan {
-    let mut plan = plan(&json!({}));
-    plan.grants = vec![Grant::Journal];
-    plan
+fn granted() -> StageSpec {
+    let mut spec = spec(&json!({}));
+    spec.grants = vec![Grant::Journal];
+    spec
 }
 
-async fn loaded(forged: &Forged) -> Loaded {
+async fn loaded(forged: &Forged) -> Served {
     load(granted(), &forged.component()).await.unwrap()
 }
 
@@ -69,7 +69,7 @@ fn every_misdeed_has_a_test_and_every_test_a_misdeed() {
 }
 
 /// A policy that replaces the first segment, and proceeds.
-pub(crate) async fn policy_that_edits() -> Loaded {
+pub(crate) async fn policy_that_edits() -> Served {
     let import = r#"(import "witgate:policy/request@0.1.0" "replace-segment" (func $replace (param i32 i32 i32)))"#;
     loaded(&Forged {
         imports: import.into(),
@@ -86,7 +86,7 @@ pub(crate) async fn policy_that_edits() -> Loaded {
 #[tokio::test]
 async fn the_forged_policy_is_a_good_one() {
     let good = loaded(&Forged::default()).await;
-    assert_eq!(good.stage.policy(), ("forged", "1.0.0"));
+    assert_eq!(good.stage.loaded().policy(), ("forged", "1.0.0"));
     assert_eq!(good.stage.hooks(), Hooks::all());
     assert!(exchange(&good).await.is_ok());
     let text = "(i32.store (i32.const 2048) (i32.const 0x6a6a6a6a)) ".to_owned();

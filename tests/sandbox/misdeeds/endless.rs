@@ -5,7 +5,7 @@ use std::time::Duration;
 use witgate::policy::Class;
 
 use super::{ends, unloaded};
-use crate::support::{guest, guest_that, is, load, plan_of};
+use crate::support::{guest, guest_that, is, load, spec_of};
 
 const RAN: &str = "ran for longer than its limit of";
 const WAITED: &str = "waited for longer than";
@@ -115,10 +115,10 @@ async fn segments_in_on_request() {
 /// Checked by the host: so there are only so many, however fast it is.
 #[tokio::test]
 async fn edits_in_on_request() {
-    let mut plan = plan_of("edits-in-on-request");
-    plan.limits.request_cpu = Duration::from_secs(60);
-    plan.limits.exchange_cpu = Duration::from_secs(60);
-    let loaded = load(plan, guest::component()).await.unwrap();
+    let mut spec = spec_of("edits-in-on-request");
+    spec.limits.request_cpu = Duration::from_secs(60);
+    spec.limits.exchange_cpu = Duration::from_secs(60);
+    let loaded = load(spec, guest::component()).await.unwrap();
     let mut instance = loaded.started().await;
     let failure = instance.on_request().await.err().unwrap();
     is(&failure, Class::Output, "more than 4096 times");
@@ -133,10 +133,10 @@ async fn targets_in_on_request() {
 /// Each call keeps its limit; all of them together don't keep the exchange's.
 #[tokio::test]
 async fn burn_in_on_delta() {
-    let mut plan = plan_of("burn-in-on-delta");
-    plan.limits.delta_cpu = Duration::from_secs(60);
-    plan.limits.exchange_cpu = Duration::from_millis(30);
-    let loaded = load(plan, guest::component()).await.unwrap();
+    let mut spec = spec_of("burn-in-on-delta");
+    spec.limits.delta_cpu = Duration::from_secs(60);
+    spec.limits.exchange_cpu = Duration::from_millis(30);
+    let loaded = load(spec, guest::component()).await.unwrap();
     let (mut instance, passage) = loaded.answering().await;
     let mut calls = 0;
     let failure = loop {

@@ -4,7 +4,7 @@ use witgate::policy::Class;
 
 use super::{ends, listed, unloaded};
 use crate::support::exchange::fails;
-use crate::support::{guest, load, plan_of};
+use crate::support::{guest, load, spec_of};
 
 const OVER: &str = "bytes of memory, over its limit of 67108864";
 
@@ -52,10 +52,10 @@ async fn memory_in_on_delta() {
 
 #[tokio::test]
 async fn steps_in_on_delta() {
-    let mut plan = plan_of("steps-in-on-delta");
+    let mut spec = spec_of("steps-in-on-delta");
     // Not so many steps that the time for a delta is over first.
-    plan.limits.memory = 4 << 20;
-    let loaded = load(plan, guest::component()).await.unwrap();
+    spec.limits.memory = 4 << 20;
+    let loaded = load(spec, guest::component()).await.unwrap();
     let ends = listed("steps-in-on-delta");
     fails("steps-in-on-delta", ends, &loaded, "over its limit of").await;
 }

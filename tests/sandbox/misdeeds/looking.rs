@@ -1,11 +1,11 @@
 //! Looking around, and taking along what a snapshot can't keep.
 
-use witgate::policy::Ready;
+use witgate::policy::Instantiation;
 use witgate::policy::types::Verdict;
 
 use super::exchange;
 use crate::support::log::Log;
-use crate::support::{Loaded, guest_that};
+use crate::support::{Served, guest_that};
 
 #[tokio::test]
 async fn peek() {
@@ -48,12 +48,12 @@ async fn pollable_in_configure() {
 }
 
 /// Not as a snapshot, for a reason that is told; but it works.
-async fn works_per_instance(loaded: &Loaded) {
-    match loaded.stage.ready() {
-        Ready::PerInstance(why) => assert!(why.contains("handles"), "{why}"),
-        Ready::Snapshot => panic!("a snapshot of handles"),
+async fn works_per_instance(loaded: &Served) {
+    match loaded.stage.loaded().instantiation() {
+        Instantiation::PerInstance(why) => assert!(why.contains("handles"), "{why}"),
+        Instantiation::Snapshot => panic!("a snapshot of handles"),
     }
-    assert_eq!(loaded.stage.snapshot_digest(), None);
+    assert_eq!(loaded.stage.loaded().snapshot_digest(), None);
     for _ in 0..3 {
         assert!(exchange(loaded).await.is_ok());
     }
@@ -64,7 +64,10 @@ async fn works_per_instance(loaded: &Loaded) {
 #[tokio::test]
 async fn draw_in_configure() {
     let loaded = guest_that("draw-in-configure").await;
-    assert!(matches!(loaded.stage.ready(), Ready::Snapshot));
+    assert!(matches!(
+        loaded.stage.loaded().instantiation(),
+        Instantiation::Snapshot
+    ));
     let ((first, own), (second, other)) = (seen(&loaded).await, seen(&loaded).await);
     assert_eq!(first, second);
     assert_ne!(own, other);
@@ -82,7 +85,7 @@ async fn clock_in_configure() {
 }
 
 /// The two numbers that the guest denies with: of `configure`, and of this exchange.
-async fn seen(loaded: &Loaded) -> (u64, u64) {
+async fn seen(loaded: &Served) -> (u64, u64) {
     let verdict = loaded.started().await.on_request().await.unwrap().verdict;
     let Verdict::Deny(denial) = verdict else {
         panic!("{verdict:?}");

@@ -12,7 +12,7 @@ use witgate::policy::Class;
 
 use crate::guests::list::{Ends, MISDEEDS};
 use crate::support::exchange::{exchange, fails};
-use crate::support::{failed_in, guest_that, once_each, plan_of, refusal_of, tests_below};
+use crate::support::{failed_in, guest_that, once_each, refusal_of, spec_of, tests_below};
 
 /// The list's word on it.
 fn listed(misdeed: &str) -> &'static Ends {
@@ -30,7 +30,7 @@ async fn ends(misdeed: &str, words: &str) {
 /// The misdeed isn't loaded: `configure` fails, in that class and with those words.
 async fn unloaded(misdeed: &str, class: Class, words: &str) {
     assert!(matches!(listed(misdeed), Ends::Unloaded));
-    let error = refusal_of(plan_of(misdeed)).await;
+    let error = refusal_of(spec_of(misdeed)).await;
     failed_in(&error, "configure", class, words);
 }
 

@@ -4,13 +4,13 @@ use witgate::policy::types::{Denial, Verdict};
 use witgate::policy::{Class, LoadError};
 
 use super::{ends, ends_well};
-use crate::support::{Request, guest_that, is, plan_of, refusal_of};
+use crate::support::{guest_that, is, refusal_of, request, spec_of};
 
 const CODE: &str = "denied with a code that doesn't match";
 
 #[tokio::test]
 async fn refusal() {
-    let error = refusal_of(plan_of("refusal")).await;
+    let error = refusal_of(spec_of("refusal")).await;
     let sentence = "it refuses its configuration (policy.tested): it is not to my taste";
     assert_eq!(error.to_string(), sentence);
 }
@@ -18,7 +18,7 @@ async fn refusal() {
 /// Two megabytes of refusal; the operator is spared most of it.
 #[tokio::test]
 async fn long_refusal() {
-    let error = refusal_of(plan_of("long-refusal")).await;
+    let error = refusal_of(spec_of("long-refusal")).await;
     assert!(matches!(error, LoadError::Refused { .. }), "{error}");
     assert!(error.to_string().len() < 5_000);
 }
@@ -133,7 +133,7 @@ async fn edits_then_trap() {
     let mut instance = good.started().await;
     let edited = instance.on_request().await.unwrap().request.unwrap();
     assert_eq!(edited.segments(0)[0].text, "edited");
-    assert_eq!(Request::small().segments(0)[0].text, "hello");
+    assert_eq!(request::small().segments(0)[0].text, "hello");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use witgate::policy::types::Channel;
 use witgate::policy::{Failure, Instance};
 
-use super::{Loaded, Request, is, outcome};
+use super::{Served, is, outcome, request};
 use crate::guests::list::Ends;
 
 /// A call that failed, and the instance that it failed in, where there was one.
@@ -14,13 +14,13 @@ pub(crate) struct Fallen {
 }
 
 /// From the constructor to `on-complete`: a request, and an answer of some reasoning and some content.
-pub(crate) async fn exchange(loaded: &Loaded) -> Result<(), Fallen> {
+pub(crate) async fn exchange(loaded: &Served) -> Result<(), Fallen> {
     let fallen = |hook, failure, instance| Fallen {
         hook,
         failure,
         instance,
     };
-    let started = Instance::start(&loaded.stage, Request::small()).await;
+    let started = Instance::start(&loaded.stage, request::small()).await;
     let mut instance = started.map_err(|failure| fallen("constructor", failure, None))?;
     macro_rules! hook {
         ($hook:literal, $call:expr) => {
@@ -42,7 +42,7 @@ pub(crate) async fn exchange(loaded: &Loaded) -> Result<(), Fallen> {
 }
 
 /// An exchange fails as the list says, and with those words; nothing is left of it, and the next gets a fresh instance.
-pub(crate) async fn fails(misdeed: &str, ends: &Ends, loaded: &Loaded, words: &str) {
+pub(crate) async fn fails(misdeed: &str, ends: &Ends, loaded: &Served, words: &str) {
     let Ends::In(hook, class) = ends else {
         panic!("{misdeed} fails in no exchange");
     };

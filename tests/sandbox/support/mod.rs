@@ -4,7 +4,7 @@ pub(crate) mod appending;
 pub(crate) mod exchange;
 pub(crate) mod guest;
 pub(crate) mod log;
-mod request;
+pub(crate) mod request;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -17,10 +17,9 @@ use witgate::metrics::Metrics;
 use witgate::policy::engine::EngineSettings;
 use witgate::policy::types::{Channel, Ending};
 use witgate::policy::{
-    Class, Failure, Instance, LoadError, Outcome, Passage, Plan, Sandbox, Stage,
+    self, Class, Failure, GrantBackends, Instance, LoadError, Outcome, Passage, Sandbox, Stage,
+    StageSpec,
 };
-
-pub(crate) use request::Request;
 
 /// Where this binary's files may go; cargo keeps it between runs.
 pub(crate) fn folder() -> &'static Path {
@@ -48,9 +47,9 @@ pub(crate) fn sandbox() -> &'static Sandbox {
     SANDBOX.get_or_init(|| Sandbox::new(settings()).unwrap())
 }
 
-/// A plan with default limits.
-pub(crate) fn plan(settings: &Value) -> Plan {
-    Plan {
+/// A configuration with default limits.
+pub(crate) fn spec(settings: &Value) -> StageSpec {
+    StageSpec {
         id: "tested".into(),
         on_error: OnError::Deny,
         breaker: false,
@@ -63,56 +62,56 @@ pub(crate) fn plan(settings: &Value) -> Plan {
     }
 }
 
-/// The plan that makes the guest do that.
-pub(crate) fn plan_of(misdeed: &str) -> Plan {
-    plan(&json!({ "misdeed": misdeed }))
+/// The configuration that makes the guest do that.
+pub(crate) fn spec_of(misdeed: &str) -> StageSpec {
+    spec(&json!({ "misdeed": misdeed }))
 }
 
-/// A stage that is loaded, with counters of its own.
-pub(crate) struct Loaded {
+/// A stage that serves, with counters of its own.
+pub(crate) struct Served {
     pub(crate) stage: Arc<Stage>,
     pub(crate) metrics: Arc<Metrics>,
 }
 
 /// Loads a component in the shared sandbox.
-pub(crate) async fn load(plan: Plan, component: &[u8]) -> Result<Loaded, LoadError> {
-    load_in(sandbox(), plan, component).await
+pub(crate) async fn load(spec: StageSpec, component: &[u8]) -> Result<Served, LoadError> {
+    load_in(sandbox(), spec, component).await
 }
 
 /// Loads a component in a sandbox of the test's own.
 pub(crate) async fn load_in(
     sandbox: &Sandbox,
-    plan: Plan,
+    spec: StageSpec,
     component: &[u8],
-) -> Result<Loaded, LoadError> {
+) -> Result<Served, LoadError> {
     let metrics = Arc::new(Metrics::new());
-    let stage = sandbox.load(plan, component).await?;
-    let stage = stage.attached(None, &metrics, None);
-    Ok(Loaded { stage, metrics })
+    let loaded = policy::load(sandbox, spec, component).await?;
+    let stage = Stage::attached(loaded, &GrantBackends::default(), &metrics, None);
+    Ok(Served { stage, metrics })
 }
 
 /// The hostile guest, told to do that; it loads, since it behaves in the self-test.
-pub(crate) async fn guest_that(misdeed: &str) -> Loaded {
-    load(plan_of(misdeed), guest::component()).await.unwrap()
+pub(crate) async fn guest_that(misdeed: &str) -> Served {
+    load(spec_of(misdeed), guest::component()).await.unwrap()
 }
 
 /// Why the hostile guest can't be loaded, told to do that.
-pub(crate) async fn refusal_of(plan: Plan) -> LoadError {
-    refused(plan, guest::component()).await
+pub(crate) async fn refusal_of(spec: StageSpec) -> LoadError {
+    refused(spec, guest::component()).await
 }
 
 /// Why that component can't be loaded.
-pub(crate) async fn refused(plan: Plan, component: &[u8]) -> LoadError {
-    match load(plan, component).await {
+pub(crate) async fn refused(spec: StageSpec, component: &[u8]) -> LoadError {
+    match load(spec, component).await {
         Ok(_) => panic!("it loaded"),
         Err(error) => error,
     }
 }
 
-impl Loaded {
+impl Served {
     /// An exchange with an ordinary request.
     pub(crate) async fn start(&self) -> Result<Instance, Failure> {
-        Instance::start(&self.stage, Request::small()).await
+        Instance::start(&self.stage, request::small()).await
     }
 
     /// An exchange that begins well.

@@ -5,7 +5,7 @@
 //! - [`run`] takes one sample through its stage, one way.
 //! - [`expect`] compares what came with what was expected, in sentences.
 //!
-//! What must stay true: nothing of a sample is kept or counted. The stage that runs it isn't attached yet.
+//! What must stay true: nothing of a sample is kept or counted. It runs on what was loaded, before anything is attached to it.
 
 mod expect;
 mod file;
@@ -18,7 +18,7 @@ use tokio::time::{Duration, Instant, timeout_at};
 use tracing::Instrument;
 
 use crate::metrics::Hook;
-use crate::policy::{Failure, Stage};
+use crate::policy::{Failure, Loaded, Stage};
 
 pub use file::{MAX_SAMPLES, MAX_SIZE, Sample, Samples};
 
@@ -149,8 +149,8 @@ impl Samples {
     ///
     /// # Errors
     /// The first sample that doesn't hold.
-    pub async fn run(&self, stage: &Arc<Stage>) -> Result<Tally, SampleError> {
-        let settings = serde_json::from_str(&stage.plan().settings).unwrap_or_default();
+    pub async fn run(&self, loaded: &Arc<Loaded>) -> Result<Tally, SampleError> {
+        let settings = serde_json::from_str(&loaded.spec().settings).unwrap_or_default();
         let deadline = Instant::now() + PATIENCE;
         let mut tally = Tally::default();
         for sample in self.iter() {
@@ -158,7 +158,7 @@ impl Samples {
                 tally.skipped += 1;
                 continue;
             }
-            let run = timeout_at(deadline, sample.run(stage)).await;
+            let run = timeout_at(deadline, sample.run(loaded)).await;
             run.unwrap_or_else(|_| {
                 let sample = sample.name().to_owned();
                 Err(SampleError::Slow { sample })
@@ -174,12 +174,12 @@ impl Sample {
     ///
     /// # Errors
     /// The first way in which it doesn't hold.
-    pub async fn run(&self, stage: &Arc<Stage>) -> Result<(), SampleError> {
+    pub async fn run(&self, loaded: &Arc<Loaded>) -> Result<(), SampleError> {
         // What the policy logs in a sample, and what is logged of it, is not of a client's exchange.
-        let span = tracing::info_span!("sample", stage = %stage.id(), name = self.name());
-        self.run_every_way(&stage.in_earnest())
-            .instrument(span)
-            .await
+        let span = tracing::info_span!("sample", stage = %loaded.spec().id, name = self.name());
+        // In shadow, too, they say what the policy does out of it.
+        let stage = Stage::enforcing(loaded.clone());
+        self.run_every_way(&stage).instrument(span).await
     }
 
     async fn run_every_way(&self, stage: &Arc<Stage>) -> Result<(), SampleError> {

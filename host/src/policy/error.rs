@@ -1,0 +1,103 @@
+//! Why a component did not become a stage: a sentence for each step of loading.
+
+use super::bindings::CONTRACT;
+use super::failure::Failure;
+use super::limits::MAX_SIZE;
+
+/// Why a component did not become a stage.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// Nothing in the file.
+    #[error("the file is empty; was it still being written?")]
+    Empty,
+    /// Past the cap.
+    #[error("it has {size} bytes; a component may have {MAX_SIZE}")]
+    TooLarge {
+        /// Bytes.
+        size: usize,
+    },
+    /// Some other kind of file.
+    #[error(
+        "it isn't WebAssembly; build the policy with --target wasm32-wasip2 and name the .wasm file"
+    )]
+    NotWasm,
+    /// A core module.
+    #[error(
+        "it is a core module and not a component; build it with --target wasm32-wasip2, or wrap it with wasm-tools component new"
+    )]
+    CoreModule,
+    /// WebAssembly of a version that neither modules nor components have.
+    #[error(
+        "it isn't a valid component: an unknown version of WebAssembly; was it cut short, or still being written?"
+    )]
+    UnknownVersion,
+    /// WebAssembly that doesn't parse or validate.
+    #[error("it isn't a valid component: {}; was it cut short, or still being written?", .0.message())]
+    Broken(#[source] wasmparser::BinaryReaderError),
+    /// A good component that the engine can't take.
+    #[error("it can't be compiled here: {}", .0.root_cause())]
+    Uncompiled(#[source] wasmtime::Error),
+    /// A component that exports something else.
+    #[error(
+        "it doesn't export witgate:policy/policy, so it is a component but not a policy; the SDK's export! macro does that"
+    )]
+    NotAPolicy,
+    /// For another contract.
+    #[error(
+        "it was built for version {found} of the contract, and this gateway speaks {CONTRACT}; build it against that SDK"
+    )]
+    WrongVersion {
+        /// The version it exports.
+        found: String,
+    },
+    /// It needs a grant that the configuration doesn't give.
+    #[error(
+        "it needs the grant `{0}`, which the configuration doesn't give; if it may have it, add `grants: [{0}]` to its chain entry"
+    )]
+    NotGranted(String),
+    /// It needs something that this release doesn't have.
+    #[error("it needs the grant `{0}`, which this release doesn't offer")]
+    NotOffered(String),
+    /// It imports something that no policy gets.
+    #[error("it imports `{0}`, which no policy is given")]
+    UnknownImport(String),
+    /// An import or export has another shape than the contract's.
+    #[error("it doesn't fit the contract: {0:#}")]
+    Misfit(#[source] wasmtime::Error),
+    /// Not the component that was pinned.
+    #[error(
+        "its digest is {found}, and the configuration pins {pinned}; if the change is meant, change the pin"
+    )]
+    WrongDigest {
+        /// What the file has.
+        found: String,
+        /// What the configuration says.
+        pinned: String,
+    },
+    /// It failed before it could be asked anything.
+    #[error("it failed in {step}: {failure}")]
+    Failed {
+        /// `start`, `describe` or `configure`.
+        step: &'static str,
+        /// How.
+        #[source]
+        failure: Failure,
+    },
+    /// The policy says no to its configuration.
+    #[error("it refuses its configuration (policy.{id}): {why}")]
+    Refused {
+        /// The stage.
+        id: String,
+        /// The policy's own words.
+        why: String,
+    },
+    /// An empty exchange fails on the configured component.
+    #[error("it was configured, and then failed an empty exchange in {hook}: {failure}")]
+    SelfTest {
+        /// Which hook.
+        hook: &'static str,
+        /// How.
+        #[source]
+        failure: Failure,
+    },
+}

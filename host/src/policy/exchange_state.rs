@@ -1,0 +1,138 @@
+//! What one instance knows of the exchange that it serves: the request, what it changed and reported, what it used up.
+//!
+//! What must stay true: everything that ends with the exchange is here and nothing else is, so that the instance is made ready
+//! for another exchange by one assignment.
+
+use std::sync::Arc;
+
+use super::failure::{BadOutput, Misused};
+use super::grants::GrantStates;
+use super::limits::{Cpu, EDITS, OUTPUT};
+use super::outcome::Outcome;
+use super::request::{Draft, RequestView};
+use super::types::Finding;
+
+/// What the guest is in the middle of: it decides which imports it may call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HookPhase {
+    /// Being instantiated or configured.
+    Configure,
+    /// `on-request`.
+    Request,
+    /// The constructor of `exchange`, and every hook of an answer.
+    Answer,
+    /// `on-complete`.
+    Complete,
+}
+
+/// One exchange, as one stage may see and change it.
+pub(super) struct ExchangeState {
+    pub(super) phase: HookPhase,
+    pub(super) cpu: Cpu,
+    /// The request as the stages before made it. `None` while the component is configured for the snapshot.
+    pub(super) request: Option<Arc<dyn RequestView>>,
+    /// What `on-request` changed so far.
+    pub(super) draft: Option<Box<dyn Draft>>,
+    pub(super) outcome: Option<Arc<Outcome>>,
+    pub(super) findings: Vec<Finding>,
+    pub(super) tags: Vec<(String, String)>,
+    /// Tags that there were when the call under way began.
+    tagged: usize,
+    /// What each grant keeps for the exchange.
+    pub(super) grants: GrantStates,
+    /// Bytes of text that the edits of this call bring.
+    edited: usize,
+    /// Changes of the request in this call.
+    edits: usize,
+    /// Lines that the guest logged or tried to.
+    pub(super) lines: u32,
+}
+
+impl ExchangeState {
+    /// Of an exchange about that request, before any call. Until the first one the guest may ask for nothing.
+    pub(super) fn new(request: Arc<dyn RequestView>, cpu: Cpu, grants: GrantStates) -> Self {
+        ExchangeState {
+            request: Some(request),
+            grants,
+            ..ExchangeState::configuring(cpu)
+        }
+    }
+
+    /// Of no exchange yet: the component is being configured.
+    pub(super) fn configuring(cpu: Cpu) -> Self {
+        ExchangeState {
+            phase: HookPhase::Configure,
+            cpu,
+            request: None,
+            draft: None,
+            outcome: None,
+            findings: Vec::new(),
+            tags: Vec::new(),
+            tagged: 0,
+            grants: GrantStates::default(),
+            edited: 0,
+            edits: 0,
+            lines: 0,
+        }
+    }
+
+    /// Begins a call in that phase: what an earlier one left undone is gone.
+    pub(super) fn begin(&mut self, phase: HookPhase) {
+        self.phase = phase;
+        self.draft = None;
+        self.edited = 0;
+        self.edits = 0;
+        self.tagged = self.tags.len();
+    }
+
+    /// The call failed: what it changed and tagged doesn't count. What it found does.
+    pub(super) fn undo(&mut self) {
+        self.draft = None;
+        self.tags.truncate(self.tagged);
+    }
+
+    /// The request, for a guest that may read it.
+    pub(super) fn request(&self) -> wasmtime::Result<&dyn RequestView> {
+        match &self.request {
+            Some(request) if self.phase != HookPhase::Configure => Ok(&**request),
+            _ => Err(Misused("asked for the request while being configured".into()).into()),
+        }
+    }
+
+    /// The changes under way, for a guest that may make another one which brings that many bytes.
+    pub(super) fn draft(&mut self, bytes: usize) -> wasmtime::Result<&mut dyn Draft> {
+        if self.phase != HookPhase::Request {
+            return Err(Misused("changed the request outside of on-request".into()).into());
+        }
+        let request = self.request()?;
+        let allowed = 2 * usize::try_from(request.size()).unwrap_or(usize::MAX / 4) + OUTPUT;
+        if self.edited.saturating_add(bytes) > allowed {
+            let what = format!("its changes of the request bring more than {allowed} bytes");
+            return Err(BadOutput(what).into());
+        }
+        if self.edits >= EDITS {
+            return Err(
+                BadOutput(format!("it changes the request more than {EDITS} times")).into(),
+            );
+        }
+        let begun = if self.draft.is_none() {
+            Some(request.draft())
+        } else {
+            None
+        };
+        self.edited += bytes;
+        self.edits += 1;
+        let draft = self
+            .draft
+            .get_or_insert_with(|| begun.expect("begun where there was none"));
+        Ok(&mut **draft)
+    }
+
+    /// The outcome, for a guest that may read it.
+    pub(super) fn outcome(&self) -> wasmtime::Result<&Outcome> {
+        match &self.outcome {
+            Some(outcome) if self.phase == HookPhase::Complete => Ok(outcome),
+            _ => Err(Misused("asked for the outcome outside of on-complete".into()).into()),
+        }
+    }
+}

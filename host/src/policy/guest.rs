@@ -1,0 +1,92 @@
+//! The data of a store: what stands behind one instance's imports, and the state of the exchange that it serves.
+
+use std::sync::Arc;
+
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+
+use super::exchange_state::{ExchangeState, HookPhase};
+use super::grants::{Caller, GrantHost, GrantStates};
+use super::limits::{HOST_HANDLES, MemoryLimit};
+use super::wasi::{Frozen, Printed};
+
+/// The data of a store.
+pub(super) struct Guest {
+    wasi: WasiCtx,
+    /// What the host keeps for the guest under a handle: streams, pollables.
+    pub(super) table: ResourceTable,
+    pub(super) memory: MemoryLimit,
+    /// The id of the stage.
+    pub(super) stage: Arc<str>,
+    pub(super) exchange: ExchangeState,
+}
+
+impl Guest {
+    /// For an exchange: nothing of the outside but the clock, randomness, and a log for what it prints.
+    pub(super) fn live(stage: &Arc<str>, memory: u64, exchange: ExchangeState) -> Self {
+        Guest::new(closed(stage).build(), stage, memory, exchange)
+    }
+
+    /// For configuring: clocks stand still and randomness comes from the seed, so that the same bytes and the same
+    /// configuration make the same snapshot.
+    pub(super) fn frozen(
+        stage: &Arc<str>,
+        memory: u64,
+        exchange: ExchangeState,
+        seed: [u8; 32],
+    ) -> Self {
+        let wasi = closed(stage)
+            .secure_random(Frozen::random(seed))
+            .insecure_random(Frozen::random(seed))
+            .insecure_random_seed(u128::from_le_bytes(
+                *seed.first_chunk().expect("32 bytes hold 16"),
+            ))
+            .wall_clock(Frozen)
+            .monotonic_clock(Frozen)
+            .build();
+        Guest::new(wasi, stage, memory, exchange)
+    }
+
+    fn new(wasi: WasiCtx, stage: &Arc<str>, memory: u64, exchange: ExchangeState) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(HOST_HANDLES);
+        Guest {
+            wasi,
+            table,
+            memory: MemoryLimit::new(memory),
+            stage: stage.clone(),
+            exchange,
+        }
+    }
+}
+
+/// A WASI that leads nowhere; what the guest prints is logged.
+fn closed(stage: &Arc<str>) -> WasiCtxBuilder {
+    let printed = Printed::new(stage);
+    let mut wasi = WasiCtxBuilder::new();
+    wasi.stdout(printed.clone())
+        .stderr(printed)
+        .allow_tcp(false)
+        .allow_udp(false)
+        .max_random_size(64 << 10);
+    wasi
+}
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
+
+impl GrantHost for Guest {
+    fn grants(&mut self) -> (Caller<'_>, &mut GrantStates) {
+        let exchange = &mut self.exchange;
+        let configured = exchange.phase != HookPhase::Configure;
+        let request = exchange.request.as_deref().filter(|_| configured);
+        let caller = Caller::new(&self.stage, request);
+        (caller, &mut exchange.grants)
+    }
+}

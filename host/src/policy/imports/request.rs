@@ -1,0 +1,107 @@
+//! The interface `request`: reading it at any time of an exchange, changing it in `on-request`.
+
+use super::super::bindings::wit;
+use super::super::failure::{BadOutput, Misused};
+use super::super::guest::Guest;
+use super::super::limits::TAGS;
+use super::super::text::is_name;
+use super::super::types::{Role, Segment, Target, Tool};
+
+impl wit::request::Host for Guest {
+    fn id(&mut self) -> wasmtime::Result<String> {
+        Ok(self.exchange.request()?.id().into())
+    }
+
+    fn endpoint(&mut self) -> wasmtime::Result<String> {
+        Ok(self.exchange.request()?.endpoint().into())
+    }
+
+    fn model(&mut self) -> wasmtime::Result<String> {
+        Ok(self.exchange.request()?.model().into())
+    }
+
+    fn principal(&mut self) -> wasmtime::Result<Option<String>> {
+        Ok(self.exchange.request()?.principal().map(Into::into))
+    }
+
+    fn received_at(&mut self) -> wasmtime::Result<u64> {
+        Ok(self.exchange.request()?.received_at())
+    }
+
+    fn header(&mut self, name: String) -> wasmtime::Result<Option<String>> {
+        Ok(self.exchange.request()?.header(&name.to_ascii_lowercase()))
+    }
+
+    fn messages(&mut self) -> wasmtime::Result<Vec<Role>> {
+        Ok(self.exchange.request()?.messages())
+    }
+
+    fn size(&mut self) -> wasmtime::Result<u64> {
+        Ok(self.exchange.request()?.size())
+    }
+
+    fn segments(&mut self, first_message: u32) -> wasmtime::Result<Vec<Segment>> {
+        Ok(self.exchange.request()?.segments(first_message))
+    }
+
+    fn replace_segment(&mut self, index: u32, text: String) -> wasmtime::Result<()> {
+        let draft = self.exchange.draft(text.len())?;
+        draft
+            .replace_segment(index, text)
+            .map_err(|why| Misused(why).into())
+    }
+
+    fn insert_message(
+        &mut self,
+        before: u32,
+        role: Role,
+        text: String,
+    ) -> wasmtime::Result<Result<(), String>> {
+        let draft = self.exchange.draft(text.len())?;
+        Ok(draft.insert_message(before, role, text))
+    }
+
+    fn tools(&mut self) -> wasmtime::Result<Vec<Tool>> {
+        Ok(self.exchange.request()?.tools())
+    }
+
+    fn get(&mut self, pointer: String) -> wasmtime::Result<Option<String>> {
+        Ok(self.exchange.request()?.get(&pointer))
+    }
+
+    fn set(
+        &mut self,
+        pointer: String,
+        json: Option<String>,
+    ) -> wasmtime::Result<Result<(), String>> {
+        let bytes = pointer.len() + json.as_ref().map_or(0, String::len);
+        let draft = self.exchange.draft(bytes)?;
+        Ok(draft.set(&pointer, json.as_deref()))
+    }
+
+    fn targets(&mut self) -> wasmtime::Result<Vec<Target>> {
+        Ok(self.exchange.request()?.targets())
+    }
+
+    fn restrict_targets(&mut self, ids: Vec<String>) -> wasmtime::Result<Result<(), String>> {
+        let bytes = ids.iter().map(|id| size_of::<String>() + id.len()).sum();
+        let draft = self.exchange.draft(bytes)?;
+        Ok(draft.restrict_targets(&ids))
+    }
+
+    fn tag(&mut self, key: String, value: String) -> wasmtime::Result<Result<(), String>> {
+        self.exchange.request()?;
+        if !is_name(&key) || !is_name(&value) {
+            let what = "a tag's key and value must match [a-z0-9][a-z0-9._-]{0,63}";
+            return Err(BadOutput(what.into()).into());
+        }
+        let tags = &mut self.exchange.tags;
+        if tags.len() >= TAGS {
+            return Ok(Err(format!(
+                "an exchange takes no more than {TAGS} tags of one stage"
+            )));
+        }
+        tags.push((key, value));
+        Ok(Ok(()))
+    }
+}
