@@ -13,7 +13,7 @@ use crate::control::{BuildError, Controller, ReloadError, Reloaded, Trigger};
 use crate::exchange;
 use crate::server::{self, BodyLimits, read_body};
 use crate::upstream::{Answer, ErrorBody, error_answer};
-use crate::wire::chat::Request;
+use crate::wire::{Dialect, Request};
 
 /// The most that is read of a list of models, in bytes, and for how long.
 const MODELS: (usize, Duration) = (4 << 20, Duration::from_secs(60));
@@ -24,7 +24,7 @@ pub struct App(pub Arc<Controller>);
 impl server::Gateway for App {
     async fn chat(&self, parts: Parts, body: Body, caller: Caller, permit: Permit) -> Response {
         let began = Instant::now();
-        let chat = match self.read_chat(body).await {
+        let request = match self.read_chat(body).await {
             Ok(chat) => chat,
             Err(error) => return error.into_response(),
         };
@@ -33,7 +33,7 @@ impl server::Gateway for App {
             id: id.unwrap_or_else(RequestId::random),
             caller,
             headers: parts.headers,
-            chat,
+            request,
             began,
             permit,
         };
@@ -94,7 +94,7 @@ impl App {
         let body = read_body(body, BodyLimits::default()).await?;
         let metrics = &self.0.services().metrics;
         metrics.request_bytes.inc_by(body.len() as u64);
-        Request::parse(body).map_err(|bad| {
+        Request::parse(Dialect::Chat, body).map_err(|bad| {
             let (kind, code) = ("invalid_request_error", "wrong_api_format");
             ApiError::new(StatusCode::BAD_REQUEST, kind, code, bad.message).param(bad.param)
         })

@@ -276,6 +276,38 @@ async fn a_whole_answer_is_denied_as_a_whole_or_by_choice() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_denials_the_one_of_the_first_choice_is_told_in_both_forms() {
+    const TWO: &str = "policies: {chain: [{id: puppet, component: @puppet}, {id: other, component: @puppet}, audit-logger]}\n\
+        policy: {other: {header: x-other}}";
+    let at = |choice: u32, code: &str| {
+        json!({"answer": {"at": "bad", "choice": choice, "then": {"deny": code}}}).to_string()
+    };
+    // The later choice is denied first, and by the later stage.
+    let (orders, others) = (at(0, "first-choice"), at(1, "second-choice"));
+    let orders = [("x-puppet", &*orders), ("x-other", &*others)];
+    let all = [
+        delta(1, json!({"content": "bad"})),
+        delta(0, json!({"content": "bad"})),
+        finish(0),
+        finish(1),
+        DONE.into(),
+    ];
+    let upstream = Scripted::serve(vec![Step::Write(all.concat())]).await;
+    let stream = Bench::to(TWO, vec![upstream.address]).await;
+    let whole = Bench::of(TWO).await;
+    for (bench, body) in [(stream, ask_stream("say: bad")), (whole, ask("say: bad"))] {
+        let body = with(body, json!({"n": 2})).to_string();
+        let reply = bench.send(body, &orders).await;
+        assert_eq!(reply.error(), (403, "first-choice".into()));
+        assert_eq!(
+            reply.header("x-witgate-policies"),
+            "puppet=deny, other=deny, audit-logger=proceed"
+        );
+        bench.settled().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reasoning_and_tool_arguments_are_denied_like_content() {
     let bench = Bench::of(PUPPET).await;
     for directive in [

@@ -63,6 +63,27 @@ async fn a_response_is_an_ordinary_completion_and_passes_every_other_stage() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_response_names_the_model_that_the_stages_before_it_set() {
+    let bench = Bench::of(
+        "policies: {chain: [{id: puppet, component: @puppet}, {id: other, component: @puppet}, audit-logger]}\n\
+         policy: {other: {header: x-other}}",
+    )
+    .await;
+    let set = json!({"request": {"set": ["/model", "\"another\""]}}).to_string();
+    let respond = json!({"request": {"respond": [{"content": [0, "hi"]}]}}).to_string();
+    for body in [ask("hi"), ask_stream("hi")] {
+        let orders = [("x-puppet", &*set), ("x-other", &*respond)];
+        let reply = bench.send(body.to_string(), &orders).await;
+        let answer = if body["stream"] == true {
+            reply.events()[0].clone()
+        } else {
+            reply.json()
+        };
+        assert_eq!(answer["model"], "another", "{}", reply.text());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_response_may_be_a_call_or_several_choices_or_nothing() {
     let bench = Bench::of(PUPPET_FIRST).await;
     let call = json!([{"call": [0, 0, "lookup", "{\"who\": \"ann@example.org\"}"]}]);

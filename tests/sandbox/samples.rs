@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use witgate::exchange::sample::{SampleError, Samples, Tally};
+use witgate::control::samples::{Counts, SampleError, Samples};
 
 use crate::support::{Served, guest, guest_that, load, spec_of};
 
@@ -16,7 +16,7 @@ const SAMPLES: &str = "
   request: {messages: [{role: user, content: hi}]}
 ";
 
-async fn tried(loaded: &Served) -> Result<Tally, SampleError> {
+async fn tried(loaded: &Served) -> Result<Counts, SampleError> {
     Samples::parse(SAMPLES.as_bytes())
         .unwrap()
         .run(loaded.stage.loaded())

@@ -11,6 +11,7 @@ use super::{Format, Wrong, setup};
 use crate::config::{Config, StageConfig};
 use crate::control::{BuildError, VerifiedStage};
 use crate::generation::BuildInputs;
+use crate::metrics::Metrics;
 use crate::policy::{Instantiation, Sandbox, StageSpec, hook_names};
 use crate::upstream::{Target, Targets};
 
@@ -123,7 +124,7 @@ fn shown(config: &StageConfig, verified: &VerifiedStage) -> Value {
 }
 
 async fn targets(config: &Config, offline: bool, found: &mut Findings) {
-    let targets = match Targets::build(config, None) {
+    let targets = match Targets::build(config, None, &Metrics::new()) {
         Ok(targets) => targets,
         Err(error) => {
             found.well = false;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use tokio::task::JoinError;
 
 use super::fingerprint::Fingerprint;
+use super::samples::SampleError;
 use super::verified::VerifiedStage;
 use crate::api::Keys;
 use crate::config::{Config, SecretError, StageConfig};
-use crate::exchange::sample::SampleError;
 use crate::generation::{BuildInputs, Generation, ReadError};
 use crate::journal::Journal;
 use crate::metrics::Metrics;
@@ -145,17 +145,15 @@ async fn build_here(
 ) -> Result<Generation, BuildError> {
     let config = &inputs.config;
     check_room(services, config)?;
-    let targets = Targets::build(config, previous.map(|generation| &**generation.targets()))?;
+    let earlier = previous.map(|generation| &**generation.targets());
+    let targets = Targets::build(config, earlier, &services.metrics)?;
     let keys = read_keys(config)?;
     let mut stages = Vec::with_capacity(config.stages.len());
     for stage in &config.stages {
         stages.push(build_stage(services, &inputs, stage, previous).await?);
     }
     let chain = Chain::new(stages, config.answers.as_deref());
-    let metrics = &services.metrics;
-    Ok(Generation::new(
-        number, inputs, chain, targets, keys, metrics,
-    ))
+    Ok(Generation::new(number, inputs, chain, targets, keys))
 }
 
 /// The pool of instances was made at start, for chains up to a size.
@@ -214,5 +212,10 @@ async fn build_stage(
         journal: Some(services.journal.clone()),
     };
     let metrics = &services.metrics;
-    Ok(Stage::attached(verified.loaded, &backends, metrics, samples))
+    Ok(Stage::attached(
+        verified.loaded,
+        &backends,
+        metrics,
+        samples,
+    ))
 }

@@ -10,6 +10,7 @@ mod draining;
 mod fingerprint;
 mod reload;
 mod rollback;
+pub mod samples;
 mod source;
 mod status;
 mod swap;

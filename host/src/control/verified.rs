@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::BuildError;
+use super::samples::{Counts, SampleError, Samples};
 use crate::config::{ComponentSource, StageConfig};
-use crate::exchange::sample::{SampleError, Samples, Tally};
 use crate::generation::BuildInputs;
 use crate::policy::{self, Loaded, Sandbox, StageSpec};
 
@@ -13,7 +13,7 @@ pub struct VerifiedStage {
     /// The loaded component.
     pub loaded: Arc<Loaded>,
     /// How many of its samples ran.
-    pub samples: Tally,
+    pub samples: Counts,
 }
 
 impl VerifiedStage {
@@ -37,7 +37,7 @@ impl VerifiedStage {
             cause: Box::new(cause),
         })?;
         let samples = match inputs.samples(config) {
-            None => Tally::default(),
+            None => Counts::default(),
             Some(bytes) => run(bytes, &loaded)
                 .await
                 .map_err(|cause| BuildError::Samples {
@@ -53,6 +53,6 @@ impl VerifiedStage {
     }
 }
 
-async fn run(bytes: &[u8], loaded: &Arc<Loaded>) -> Result<Tally, SampleError> {
+async fn run(bytes: &[u8], loaded: &Arc<Loaded>) -> Result<Counts, SampleError> {
     Samples::parse(bytes)?.run(loaded).await
 }

@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 
 /// The client is no longer there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Gone;
+pub(super) struct ClientGone;
 
 /// What stands between the future and the response.
 #[derive(Default)]
@@ -41,9 +41,9 @@ struct State {
 
 /// The future's side.
 #[derive(Clone)]
-pub(super) struct Out(Arc<Slot>);
+pub(super) struct ResponseSink(Arc<Slot>);
 
-impl Out {
+impl ResponseSink {
     /// Whether the client has left.
     pub(super) fn is_gone(&self) -> bool {
         self.0.gone.load(Ordering::Acquire)
@@ -69,11 +69,11 @@ impl Out {
     }
 
     /// Sends a frame, once the one before was taken.
-    pub(super) async fn frame(&self, bytes: Bytes) -> Result<(), Gone> {
+    pub(super) async fn frame(&self, bytes: Bytes) -> Result<(), ClientGone> {
         let mut bytes = Some(bytes);
         poll_fn(|_| {
             if self.is_gone() {
-                return Poll::Ready(Err(Gone));
+                return Poll::Ready(Err(ClientGone));
             }
             let mut state = self.0.state.lock();
             if state.frame.is_some() {
@@ -94,19 +94,25 @@ impl Out {
     /// Waits until the response is done with. What follows is off its way, on a task.
     pub(super) async fn left(&self) {
         // No waker: the driver that sets this then polls the future on that task.
-        poll_fn(|_| match self.0.left.load(Ordering::Acquire) {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
+        poll_fn(|_| {
+            if self.0.left.load(Ordering::Acquire) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
         })
         .await;
     }
 
     /// Waits for something outside of policies: given up at once when the client leaves.
-    pub(super) async fn unless_gone<T>(&self, wait: impl Future<Output = T>) -> Result<T, Gone> {
+    pub(super) async fn unless_gone<T>(
+        &self,
+        wait: impl Future<Output = T>,
+    ) -> Result<T, ClientGone> {
         let mut wait = std::pin::pin!(wait);
         poll_fn(|cx| {
             if self.is_gone() {
-                return Poll::Ready(Err(Gone));
+                return Poll::Ready(Err(ClientGone));
             }
             wait.as_mut().poll(cx).map(Ok)
         })
@@ -126,13 +132,13 @@ pub(super) struct Driver {
 
 impl Driver {
     /// Must be called on the runtime; what is left at the end runs there, tracked by `tasks`.
-    pub(super) fn new<F>(tasks: &TaskTracker, exchange: impl FnOnce(Out) -> F) -> Self
+    pub(super) fn new<F>(tasks: &TaskTracker, exchange: impl FnOnce(ResponseSink) -> F) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
         let slot = Arc::new(Slot::default());
         Driver {
-            exchange: Some(Box::pin(exchange(Out(slot.clone())))),
+            exchange: Some(Box::pin(exchange(ResponseSink(slot.clone())))),
             slot,
             tasks: tasks.clone(),
             runtime: Handle::current(),

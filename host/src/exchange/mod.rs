@@ -1,43 +1,63 @@
-//! The exchange: one request and its answer, from first byte to last. Here wire and policy meet, and nowhere else.
+//! The exchange: one request and its answer, from first byte to last. Here wire and policy meet, and nowhere else. It reads beside
+//! the contract: the request through the stages, the targets in turn, the answer through the stages, and then, whatever happened,
+//! `on-complete`.
 //!
-//! - [`run`] is the story, in the order of the contract: request, targets, answer, completion.
-//! - [`passages`] takes text through the stages, with holding back and replacing; [`stream`] and [`whole`] are its two wires, and
-//!   [`respond`] the answer that a stage gives itself.
-//! - [`stages`] asks the stages, and [`part`] keeps what is each one's own: its instance, and what it did; [`request`] is what they
-//!   see of the request.
-//! - [`sending`] is a stream's client side; [`driver`] is how an exchange lives in its response, and outlives it.
-//! - [`sample`] runs the exchanges that a policy ships beside itself, before it serves.
+//! - [`stages`] are the chain's in this exchange, each a [`stage_run`]; [`request`] is what they see and change of the request.
+//! - [`passages`] takes the answer's text through them, and [`assembled`] is what came out: for a [`stream`], a [`whole`] answer and
+//!   a [`synthetic`] one, which a stage gives itself.
+//! - [`client`] is the only way to the client, [`errors`] what it is told in an answer's place; [`driver`] is how an exchange lives
+//!   in its response, and outlives it.
+//! - [`record`] is what is known of the exchange; [`translate`] stands between the wire's types and the contract's.
 
+mod assembled;
+mod client;
 mod driver;
+mod errors;
 #[cfg(any(test, fuzzing))]
 mod fuzz;
-mod heads;
-mod part;
 mod passages;
+mod record;
 mod request;
-mod respond;
-mod run;
-pub mod sample;
-mod sending;
+mod scripted;
+mod stage_run;
 mod stages;
 mod stream;
+mod synthetic;
+mod translate;
+mod upstream;
 mod whole;
 
-#[cfg(any(test, fuzzing))]
-pub(crate) use {fuzz::answer, passages::fuzz::hold_back};
-
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::body::Body;
-use http::{HeaderMap, Response};
+use bytes::Bytes;
+use http::{HeaderMap, Response, StatusCode};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use crate::api::{Caller, Permit, RequestId};
+use self::client::{ChainStatus, Client};
+use self::driver::{ClientGone, Driver};
+use self::passages::{Aborted, AnswerStages as _};
+use self::record::ExchangeRecord;
+use self::stages::{RequestDecision, Stages};
+use self::upstream::{NoAnswer, TargetsInTurn, Upstream};
+use self::whole::Filtered;
+use crate::api::{ApiError, Caller, Permit, RequestId};
 use crate::generation::Generation;
 use crate::metrics::Metrics;
-use crate::wire::chat::Request;
+use crate::policy::types::{Delta, Ending};
+use crate::upstream::{Answer, ErrorBody, WHOLE_BODY_CAP, error_answer};
+use crate::wire::{Dialect, Request};
+
+pub use scripted::{Played, Script, play};
+#[cfg(any(test, fuzzing))]
+pub(crate) use {fuzz::answer, fuzz::around, passages::fuzz::hold_back};
+
+/// How long a whole answer may take to be read, once it began.
+const WHOLE_TIME: Duration = Duration::from_secs(600);
+/// How much of an error's body is read, in bytes.
+const ERROR_BODY: usize = 1 << 20;
 
 /// What begins an exchange.
 pub struct Begin {
@@ -48,48 +68,266 @@ pub struct Begin {
     /// The client's headers.
     pub headers: HeaderMap,
     /// The request, read and checked.
-    pub chat: Request,
+    pub request: Request,
     /// When its first byte was there.
     pub began: Instant,
     /// Room for this exchange and all its instances.
     pub permit: Permit,
 }
 
-/// Runs an exchange on that generation, up to its response. What is left to do then happens as the body is read, and after that on
-/// one of `tasks`.
+/// Runs an exchange on a generation, up to its response. What is left to do then happens as the body is read, and after that on one of
+/// the `tasks`.
 pub async fn begin(
-    live: Arc<Generation>,
+    generation: Arc<Generation>,
     metrics: Arc<Metrics>,
     tasks: &TaskTracker,
     begin: Begin,
 ) -> Response<Body> {
-    let facts = request::Facts {
+    let meta = request::RequestMeta {
         id: begin.id.to_string(),
         principal: begin.caller.principal.as_deref().map(str::to_owned),
         received_at: millis(),
         headers: begin.headers,
-        targets: Some(live.targets().clone()),
+        targets: Some(generation.targets().clone()),
     };
-    let asked = Arc::new(request::Asked {
-        facts: Arc::new(facts),
-        chat: begin.chat,
-        allowed: None,
-    });
-    let exchange = run::Exchange {
-        stages: stages::Stages::new(
-            live.chain().stages(),
-            live.exchanges().begin(),
-            asked.clone(),
-        ),
-        metrics,
-        live,
-        request: asked,
-        began: begin.began,
-        permit: begin.permit,
+    let request = Arc::new(request::RequestState::new(meta, begin.request));
+    let (chain, guard) = (generation.chain(), generation.exchanges().begin());
+    let stages = Stages::new(chain.stages(), chain.answers(), guard, request);
+    let label = generation.label().clone();
+    let run = |sink| async move {
+        let exchange = Exchange {
+            upstream: TargetsInTurn(generation.targets().clone()),
+            stages,
+            client: Client::new(sink, label),
+            record: ExchangeRecord::new(begin.began),
+            metrics,
+        };
+        let ended = exchange.run().await;
+        // The room goes back when the instances have gone, and only then does the generation count one exchange less.
+        drop(ended);
+        drop((generation, begin.permit));
     };
-    driver::Driver::new(tasks, |out| exchange.run(out))
-        .response()
-        .await
+    Driver::new(tasks, run).response().await
+}
+
+/// One exchange. `U` answers it: the targets, or a script.
+struct Exchange<U> {
+    upstream: U,
+    stages: Stages,
+    client: Client,
+    record: ExchangeRecord,
+    metrics: Arc<Metrics>,
+}
+
+impl<U: Upstream> Exchange<U> {
+    /// Runs it to its very end, and returns how it ended.
+    async fn run(mut self) -> (Ending, Stages) {
+        let ended = match self.exchange().await {
+            Ok(ended) => ended,
+            Err(ClientGone) => Ending::Disconnected,
+        };
+        self.complete(ended).await;
+        (ended, self.stages)
+    }
+
+    async fn exchange(&mut self) -> Result<Ending, ClientGone> {
+        let decision = self.stages.run_request(|| self.client.is_gone()).await;
+        if self.client.is_gone() {
+            return Err(ClientGone);
+        }
+        match decision {
+            RequestDecision::Proceed => self.ask().await,
+            RequestDecision::Respond(deltas) => self.respond(&deltas).await,
+            RequestDecision::Deny(stage, denial) => {
+                let error = errors::denied(self.stages.name(stage), &denial);
+                Ok(self.refuse(error, Ending::Denied))
+            }
+            RequestDecision::Failed(aborted) => Ok(self.failed(aborted)),
+        }
+    }
+
+    /// Asks the upstream, and takes its answer through the stages.
+    async fn ask(&mut self) -> Result<Ending, ClientGone> {
+        let asked = Instant::now();
+        let answer = self.upstream.ask(self.stages.request());
+        let answer = self.client.unless_gone(answer).await;
+        self.record.waited_since(asked);
+        let answer = match answer? {
+            Ok(answer) => answer,
+            Err(NoAnswer::NoTarget(why)) => {
+                return Ok(self.refuse(errors::no_target(why), Ending::UpstreamFailed));
+            }
+            Err(NoAnswer::Failed(failed)) => {
+                self.record.unanswered(&failed);
+                return Ok(self.refuse(failed.failure.into(), Ending::UpstreamFailed));
+            }
+        };
+        self.record.answered(&answer);
+        self.stages.begin_answer();
+        if !answer.status.is_success() {
+            self.upstream_refused(answer).await
+        } else if answer.is_stream() {
+            self.stream(answer).await
+        } else {
+            self.whole(answer).await
+        }
+    }
+
+    /// The target answered, and what it says is no.
+    async fn upstream_refused(&mut self, answer: Answer) -> Result<Ending, ClientGone> {
+        let (status, passed_on) = (answer.status, answer.passed_on());
+        let body = answer.whole(ERROR_BODY, WHOLE_TIME);
+        let body = self.client.unless_gone(body).await?;
+        let error = ErrorBody::parse(status.as_u16(), &body.unwrap_or_default());
+        let error = error_answer(status, passed_on, error);
+        Ok(self.refuse(error, Ending::UpstreamFailed))
+    }
+
+    /// A whole answer, through the stages.
+    async fn whole(&mut self, answer: Answer) -> Result<Ending, ClientGone> {
+        let (status, passed_on) = (answer.status, answer.passed_on());
+        let waited = Instant::now();
+        let body = answer.whole(WHOLE_BODY_CAP, WHOLE_TIME);
+        let body = self.client.unless_gone(body).await?;
+        self.record.waited_since(waited);
+        let body = match body {
+            Ok(body) => body,
+            Err(error) => return Ok(self.refuse(error.into(), Ending::UpstreamFailed)),
+        };
+        let dialect = self.dialect();
+        let answer = match dialect.whole(body.clone()) {
+            Ok(answer) => answer,
+            Err(_) if !self.stages.may_change_answer() && dialect.is_whole(&body) => {
+                // Something in it isn't known here. No enforcing stage sees the answer, so nobody needs to know.
+                return Ok(self.answer(status, passed_on, body, Ending::Completed));
+            }
+            Err(error) => {
+                let error = errors::unreadable(&error.to_string());
+                return Ok(self.refuse(error, Ending::UpstreamFailed));
+            }
+        };
+        self.record.whole(&answer);
+        let choices = answer.choices();
+        let filtered = if self.stages.count() > 0 {
+            whole::filter(&mut self.stages, answer).await
+        } else {
+            Ok(Filtered::untouched(answer))
+        };
+        let filtered = match filtered {
+            Ok(filtered) => filtered,
+            Err(aborted) => return Ok(self.failed(aborted)),
+        };
+        self.record.filtered(filtered.deltas);
+        if let Some(ended) = self.denied_wholly(&filtered.assembled, choices) {
+            return Ok(ended);
+        }
+        let body = filtered.body.to_bytes();
+        Ok(self.answer(status, passed_on, body, Ending::Completed))
+    }
+
+    /// A stage answers in the model's place.
+    async fn respond(&mut self, deltas: &[Delta]) -> Result<Ending, ClientGone> {
+        self.stages.begin_answer();
+        self.record.responded();
+        let synthetic = match synthetic::respond(&mut self.stages, deltas).await {
+            Ok(synthetic) => synthetic,
+            Err(aborted) => return Ok(self.failed(aborted)),
+        };
+        let finishes = synthetic.finishes(&self.stages);
+        self.record.synthesized(synthetic.deltas, finishes);
+        if let Some(ended) = self.denied_wholly(&synthetic.assembled, synthetic.choices()) {
+            return Ok(ended);
+        }
+        let request = self.stages.request();
+        let (dialect, stream) = (request.body.dialect(), request.body.stream());
+        let id = dialect.answer_id(&request.meta.id);
+        let named = (&*id, request.body.model());
+        let answer = synthetic.render(dialect, named, stream, &self.stages);
+        if stream {
+            self.client.begin(HeaderMap::new());
+            self.send(answer).await?;
+            self.client.end();
+        } else {
+            self.answer(StatusCode::OK, HeaderMap::new(), answer, Ending::Responded);
+        }
+        Ok(Ending::Responded)
+    }
+
+    /// Tells every stage that wants it how the exchange ended. The client has all that it gets by then.
+    async fn complete(&mut self, ended: Ending) {
+        let total = self.record.elapsed();
+        self.record.observe(total);
+        self.metrics.deltas.inc_by(self.record.deltas());
+        self.metrics.answer_bytes.inc_by(self.client.bytes);
+        if self.stages.wants_completion() {
+            self.client.left().await;
+            let (accounts, tags) = (self.stages.accounts(), self.stages.tags().to_vec());
+            let outcome = self.record.outcome(ended, total, accounts, tags);
+            self.stages.complete(outcome).await;
+        }
+    }
+
+    /// Where no choice is left, before anything has gone out: the answer is one denial.
+    fn denied_wholly(
+        &mut self,
+        assembled: &assembled::Assembled,
+        choices: usize,
+    ) -> Option<Ending> {
+        let it = assembled.denial_of_all(choices)?;
+        let error = errors::denied(self.stages.name(it.stage), &it.denial);
+        Some(self.refuse(error, Ending::Denied))
+    }
+
+    /// A stage failed, and its `on_error` is deny.
+    fn failed(&mut self, aborted: Aborted) -> Ending {
+        let error = self.failure(aborted);
+        self.refuse(error, Ending::Faulted)
+    }
+
+    fn failure(&self, Aborted(stage): Aborted) -> ApiError {
+        errors::failed(self.stages.name(stage), self.stages.failed_as(stage))
+    }
+
+    fn refuse(&mut self, error: ApiError, ended: Ending) -> Ending {
+        let told = told(&self.stages, &self.record);
+        self.client.refuse(error, &told);
+        ended
+    }
+
+    fn answer(
+        &mut self,
+        status: StatusCode,
+        passed_on: HeaderMap,
+        body: Bytes,
+        ended: Ending,
+    ) -> Ending {
+        let told = told(&self.stages, &self.record);
+        self.client.answer(status, passed_on, body, &told);
+        ended
+    }
+
+    /// Sends a frame of a stream.
+    async fn send(&mut self, bytes: Bytes) -> Result<(), ClientGone> {
+        let first = (self.client).first(bytes, || told(&self.stages, &self.record));
+        match first {
+            Some(bytes) => self.client.frame(bytes).await,
+            None if self.client.is_gone() => Err(ClientGone),
+            None => Ok(()),
+        }
+    }
+
+    fn dialect(&self) -> Dialect {
+        self.stages.request().body.dialect()
+    }
+}
+
+/// What a head tells of the exchange so far.
+fn told<'a>(stages: &'a Stages, record: &'a ExchangeRecord) -> ChainStatus<'a> {
+    ChainStatus {
+        target: record.target(),
+        verdicts: stages.verdicts(),
+        tags: stages.tags(),
+    }
 }
 
 fn millis() -> u64 {

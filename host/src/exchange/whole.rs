@@ -2,144 +2,140 @@
 
 use std::borrow::Cow;
 
-use bytes::Bytes;
-use smallvec::SmallVec;
-
-use super::passages::{Aborted, AnswerStages, Delta, Output, Passages, StageId, TextRef};
-use crate::policy::types::Denial;
-use crate::wire::choices::whole::WholeAnswer as Body;
+use super::assembled::{Assembled, Render};
+use super::passages::{Aborted, AnswerStages, Delta, Output, Passages, TextRef};
+use crate::wire::ChannelKey;
+use crate::wire::choices::chunk::NotAChunk;
+use crate::wire::choices::compose::Denied;
+use crate::wire::choices::whole::WholeAnswer;
 
 /// The longest delta that a whole answer is cut into, in bytes.
 const PIECE: usize = 4 << 10;
 
-/// What the stages made of a whole answer.
-pub(super) struct Passed {
-    /// The body to send.
-    pub(super) body: Bytes,
-    /// The choices that were denied: by which stage, and why.
-    pub(super) denied: SmallVec<[(u32, StageId, Denial); 1]>,
+/// A whole answer as the stages made it.
+pub(super) struct Filtered {
+    pub(super) body: WholeAnswer,
+    pub(super) assembled: Assembled,
     /// Deltas that went through.
     pub(super) deltas: u64,
 }
 
-impl Passed {
+impl Filtered {
     /// An answer that no stage sees.
-    pub(super) fn untouched(body: &Body) -> Self {
-        Passed {
-            body: body.to_bytes(),
-            denied: SmallVec::new(),
+    pub(super) fn untouched(body: WholeAnswer) -> Self {
+        Filtered {
+            body,
+            assembled: Assembled::default(),
             deltas: 0,
         }
     }
 }
 
 /// Takes every text of the answer through the stages.
-pub(super) async fn pass<S: AnswerStages>(
+pub(super) async fn filter<S: AnswerStages>(
     stages: &mut S,
-    mut body: Body,
-) -> Result<Passed, Aborted> {
-    let mut answer = Passages::<S::Passage>::new();
-    let mut outs = Vec::new();
+    mut body: WholeAnswer,
+) -> Result<Filtered, Aborted> {
+    let mut passages = Passages::new();
+    let mut outputs = Vec::new();
     let texts = body.texts();
-    for (number, text) in texts.iter().enumerate() {
-        if number > 0 && texts[number - 1].choice != text.choice {
-            end_choice(
-                stages,
-                &body,
-                texts[number - 1].choice,
-                &mut answer,
-                &mut outs,
-            )
-            .await?;
-        }
-        for (index, piece) in pieces(&text.text).enumerate() {
+    let mut starts: Vec<Vec<usize>> = Vec::with_capacity(texts.len());
+    for (text, number) in texts.iter().zip(0_u64..) {
+        let mut start = 0;
+        starts.push(Vec::new());
+        for (piece, index) in pieces(&text.text).zip(0..) {
             let delta = Delta {
                 choice: text.choice,
                 channel: &text.channel,
                 place: Some(TextRef {
-                    chunk: number as u64,
-                    piece: index as u32,
+                    chunk: number,
+                    piece: index,
                 }),
                 text: Cow::Borrowed(piece),
             };
-            answer.push(stages, delta, &mut outs).await?;
+            passages.push(stages, delta, &mut outputs).await?;
+            starts[number as usize].push(start);
+            start += piece.len();
+        }
+        let next = texts.get(number as usize + 1);
+        if next.is_none_or(|next| next.choice != text.choice) {
+            let mut finishes = body.finishes().iter();
+            let finish = finishes.find(|(choice, _)| *choice == text.choice);
+            let finish = finish.map_or("", |(_, finish)| finish);
+            passages
+                .finish(stages, text.choice, finish, &mut outputs)
+                .await?;
         }
     }
-    if let Some(last) = texts.last() {
-        end_choice(stages, &body, last.choice, &mut answer, &mut outs).await?;
-    }
-    answer.finish_all(stages, &mut outs).await?;
+    passages.finish_all(stages, &mut outputs).await?;
 
-    let mut denied = SmallVec::new();
-    for (number, text) in changed(&body, &outs) {
-        body.set_text(number, text);
-    }
-    for out in outs {
-        if let Output::Denied {
-            choice,
-            stage,
-            denial,
-        } = out
-        {
-            stages.denied(stage, choice, &denial);
-            body.deny_choice(choice, stages.name(stage), &denial.code, &denial.message);
-            denied.push((choice, stage, denial));
+    let mut assembled = Assembled::default();
+    let mut render = WholeRender {
+        changes: outputs
+            .iter()
+            .any(|output| matches!(output, Output::Changed(..) | Output::Added { .. })),
+        now: vec![String::new(); texts.len()],
+        starts,
+        body: &mut body,
+    };
+    assembled
+        .fold(&mut outputs, stages, &mut render)
+        .expect("nothing is read here");
+    let WholeRender { changes, now, .. } = render;
+    if changes {
+        for (number, text) in now.into_iter().enumerate() {
+            body.set_text(number, text);
         }
     }
-    Ok(Passed {
-        body: body.to_bytes(),
-        denied,
-        deltas: answer.deltas(),
+    Ok(Filtered {
+        body,
+        assembled,
+        deltas: passages.deltas(),
     })
 }
 
-async fn end_choice<S: AnswerStages>(
-    stages: &mut S,
-    body: &Body,
-    choice: u32,
-    answer: &mut Passages<S::Passage>,
-    outs: &mut Vec<Output>,
-) -> Result<(), Aborted> {
-    let finish = body.finishes().iter().find(|(index, _)| *index == choice);
-    let finish = finish.map_or("", |(_, finish)| finish);
-    answer.finish(stages, choice, finish, outs).await
+/// Puts the texts together again, in order.
+struct WholeRender<'a> {
+    body: &'a mut WholeAnswer,
+    /// Any text is another one now.
+    changes: bool,
+    /// Where the pieces of each text begin.
+    starts: Vec<Vec<usize>>,
+    /// Each text as it is now, where any changes.
+    now: Vec<String>,
 }
 
-/// The texts that are other ones now, put together from what came out, in order.
-fn changed(body: &Body, outs: &[Output]) -> Vec<(usize, String)> {
-    let as_came = |out: &Output| matches!(out, Output::AsCame(_) | Output::Denied { .. });
-    if outs.iter().all(as_came) {
-        return Vec::new();
-    }
-    let texts = body.texts();
-    let cut: Vec<Vec<&str>> = texts
-        .iter()
-        .map(|text| pieces(&text.text).collect())
-        .collect();
-    let mut built: Vec<String> = vec![String::new(); texts.len()];
-    for out in outs {
-        match out {
-            Output::AsCame(place) => {
-                let number = place.chunk as usize;
-                built[number].push_str(cut[number][place.piece as usize]);
-            }
-            Output::Changed(place, text) => built[place.chunk as usize].push_str(text),
-            Output::Added {
-                choice,
-                channel,
-                text,
-            } => {
-                let known = texts
-                    .iter()
-                    .rposition(|known| known.choice == *choice && known.channel.key() == *channel);
-                if let Some(number) = known {
-                    built[number].push_str(text);
-                }
-            }
-            Output::Denied { .. } => {}
+impl Render for WholeRender<'_> {
+    fn text(&mut self, place: TextRef, text: Option<String>) -> Result<(), NotAChunk> {
+        if !self.changes {
+            return Ok(());
         }
+        let number = place.chunk as usize;
+        match text {
+            Some(text) => self.now[number].push_str(&text),
+            None => {
+                let (text, starts) = (&self.body.texts()[number].text, &self.starts[number]);
+                let piece = place.piece as usize;
+                let end = starts.get(piece + 1).copied().unwrap_or(text.len());
+                self.now[number].push_str(&text[starts[piece]..end]);
+            }
+        }
+        Ok(())
     }
-    built.into_iter().enumerate().collect()
+
+    fn added(&mut self, choice: u32, channel: ChannelKey, text: String) -> Result<(), NotAChunk> {
+        let mut known = self.body.texts().iter();
+        let known = known.rposition(|it| (it.choice, it.channel.key()) == (choice, channel));
+        if let Some(number) = known {
+            self.now[number].push_str(&text);
+        }
+        Ok(())
+    }
+
+    fn denied(&mut self, denied: &Denied<'_>) -> Result<(), NotAChunk> {
+        self.body.deny_choice(denied);
+        Ok(())
+    }
 }
 
 /// Cuts at character boundaries. A text that is empty is one piece: it opens a tool call.

@@ -12,7 +12,6 @@ mod sse;
 pub use component::component;
 pub use configuration::configuration;
 pub use request::request;
-pub(crate) use response::around;
 pub use response::response;
 pub use sse::sse;
 

@@ -5,9 +5,8 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::wire::Role;
-use crate::wire::chat::Request;
-use crate::wire::chat::draft::Draft;
 use crate::wire::raw::RawObject;
+use crate::wire::{Dialect, Draft, Request};
 
 /// A body, and after a zero byte, which no JSON has, the edits that stages make.
 pub fn request(data: &[u8]) {
@@ -16,7 +15,7 @@ pub fn request(data: &[u8]) {
         None => (data, &[][..]),
     };
     let original = Bytes::copy_from_slice(body);
-    let Ok(request) = Request::parse(original.clone()) else {
+    let Ok(request) = Request::parse(Dialect::Chat, original.clone()) else {
         return;
     };
     let text = std::str::from_utf8(body).expect("JSON is UTF-8");
@@ -90,7 +89,7 @@ fn one_text_changes(request: &Request, index: usize) {
 /// The request as the upstream reads it.
 fn sent(draft: Draft, before: &Request) -> Request {
     let edited = draft.commit();
-    let sent = Request::parse(edited.to_bytes(None)).expect("it is still a request");
+    let sent = Request::parse(Dialect::Chat, edited.to_bytes(None)).expect("it is still a request");
     assert_eq!(
         sent.segments(0),
         edited.segments(0),

@@ -3,10 +3,13 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use serde_json::{Map, Value};
+use serde_json::Value;
+
+use crate::exchange::around;
 
 use crate::wire::Channel;
 use crate::wire::choices::chunk::{Chunk, Piece, needs_parse};
+use crate::wire::choices::compose::Denied;
 use crate::wire::choices::envelope::Envelope;
 use crate::wire::choices::splice::{Slot, set_texts};
 use crate::wire::choices::split::{Rest, only, without, without_any_choice, without_choices};
@@ -103,52 +106,6 @@ fn shown(value: &Value) -> Texts {
     sorted(texts)
 }
 
-/// The JSON without its texts and logprobs: what may not change when a text does.
-pub(crate) fn around(mut value: Value) -> Value {
-    fn take(members: Option<&mut Map<String, Value>>, names: &[&str]) {
-        if let Some(members) = members {
-            members.retain(|name, _| !names.contains(&name.as_str()));
-        }
-    }
-    fn function(holder: &mut Value, name: &str) {
-        take(
-            holder.get_mut(name).and_then(Value::as_object_mut),
-            &["arguments"],
-        );
-        // A call without one may have got one, for its arguments.
-        let gone = |value: &Value| value.is_null() || value == &Value::Object(Map::new());
-        if holder.get(name).is_some_and(gone) {
-            take(holder.as_object_mut(), &[name]);
-        }
-    }
-    let choices = value.get_mut("choices").and_then(Value::as_array_mut);
-    for choice in choices.into_iter().flatten() {
-        take(choice.as_object_mut(), &["logprobs", "reasoning_logprobs"]);
-        for name in ["delta", "message"] {
-            let Some(delta) = choice.get_mut(name) else {
-                continue;
-            };
-            for name in ["content", "reasoning", "reasoning_content", "refusal"] {
-                match delta.get_mut(name) {
-                    Some(Value::Array(parts)) => {
-                        for part in parts {
-                            take(part.as_object_mut(), &["text", "refusal"]);
-                        }
-                    }
-                    Some(text) => *text = Value::Null,
-                    None => {}
-                }
-            }
-            function(delta, "function_call");
-            let calls = delta.get_mut("tool_calls").and_then(Value::as_array_mut);
-            for call in calls.into_iter().flatten() {
-                function(call, "function");
-            }
-        }
-    }
-    value
-}
-
 fn spliced(data: &[u8], chunk: &Chunk<'_>, value: Option<&Value>) {
     assert_eq!(set_texts(data, &[], &[]), data);
     let slots = || chunk.pieces.iter().map(|piece| &piece.slot);
@@ -242,6 +199,15 @@ fn left<'p>(rest: &Rest, pieces: impl Iterator<Item = &'p Piece<'p>>) {
     assert_eq!(found, expected, "{}", String::from_utf8_lossy(bytes));
 }
 
+fn denied(choice: u32, word: &str) -> Denied<'_> {
+    Denied {
+        choice,
+        policy: word,
+        code: word,
+        message: word,
+    }
+}
+
 fn enveloped(data: &[u8], chunk: &Chunk<'_>) {
     let envelope = Envelope::of(data).expect("it has been read as an object");
     let pieces = chunk.pieces.iter().take(PIECES);
@@ -249,7 +215,7 @@ fn enveloped(data: &[u8], chunk: &Chunk<'_>) {
     for channel in channels.chain([Channel::Content]) {
         let bytes = envelope.text_chunk(7, &channel, OTHER);
         let made = read(&bytes);
-        assert_eq!((made.choices, made.pieces.len()), (1, 1));
+        assert_eq!((made.choices.len(), made.pieces.len()), (1, 1));
         assert_eq!(
             (made.pieces[0].choice, &made.pieces[0].channel),
             (7, &channel)
@@ -260,12 +226,12 @@ fn enveloped(data: &[u8], chunk: &Chunk<'_>) {
         );
     }
     for bytes in [
-        envelope.denied_chunk(7, OTHER, OTHER, OTHER),
+        envelope.denied_chunk(&denied(7, OTHER)),
         envelope.finish_chunk(7, "stop", chunk.usage.as_ref()),
     ] {
         let made = read(&bytes);
         assert_eq!(
-            (made.choices, made.pieces.len(), made.finishes.len()),
+            (made.choices.len(), made.pieces.len(), made.finishes.len()),
             (1, 0, 1)
         );
     }
@@ -279,7 +245,7 @@ fn whole(data: &[u8], chunk: &Chunk<'_>) {
         }
     };
     let original = Bytes::copy_from_slice(data);
-    if chunk.choices == 0 {
+    if chunk.choices.is_empty() {
         assert!(WholeAnswer::parse(original).is_err());
         return;
     }
@@ -302,7 +268,7 @@ fn whole(data: &[u8], chunk: &Chunk<'_>) {
         assert_eq!(said(&after), expected);
 
         let choice = answer.texts()[index].choice;
-        changed.deny_choice(choice, "policy", "code", "message");
+        changed.deny_choice(&denied(choice, "word"));
         let after = parse(changed.to_bytes());
         assert_eq!(after.choices(), answer.choices());
         let others = said(&answer).into_iter().filter(|(of, _)| *of != choice);

@@ -19,9 +19,8 @@ use http::HeaderValue;
 
 use crate::api::Keys;
 use crate::config::{Config, Grant, Mode, OnError, StageConfig};
-use crate::metrics::{Metrics, TargetMetrics};
 use crate::policy::Chain;
-use crate::upstream::{Target, Targets};
+use crate::upstream::Targets;
 
 pub use file_stamp::FileStamp;
 pub use guard::{ExchangeCounter, ExchangeGuard};
@@ -34,7 +33,6 @@ pub struct Generation {
     inputs: Arc<BuildInputs>,
     chain: Chain,
     targets: Arc<Targets>,
-    counted: Vec<(String, Arc<TargetMetrics>)>,
     keys: Keys,
     exchanges: Arc<ExchangeCounter>,
     label: HeaderValue,
@@ -49,10 +47,7 @@ impl Generation {
         chain: Chain,
         targets: Targets,
         keys: Keys,
-        metrics: &Metrics,
     ) -> Self {
-        let counted = |target: &Arc<Target>| (target.id().to_owned(), metrics.target(target.id()));
-        let counted = targets.iter().map(counted).collect();
         let name = format!("{number}-{}", &chain.digest()[..12]);
         Generation {
             number,
@@ -60,7 +55,6 @@ impl Generation {
             inputs,
             chain,
             targets: targets.into(),
-            counted,
             keys,
             exchanges: ExchangeCounter::new(),
             label: HeaderValue::from_str(&name).expect("digits and hex make a header"),
@@ -96,14 +90,6 @@ impl Generation {
     /// The upstreams.
     pub fn targets(&self) -> &Arc<Targets> {
         &self.targets
-    }
-
-    /// What is counted of a target of this configuration.
-    pub fn target_metrics(&self, id: &str) -> Arc<TargetMetrics> {
-        let known = self.counted.iter().find(|(known, _)| known == id);
-        known
-            .map(|(_, counted)| counted.clone())
-            .expect("candidates are targets of this configuration")
     }
 
     /// Whether requests must be refused while the journal fails: a stage writes to it, and its `on_error` is deny.

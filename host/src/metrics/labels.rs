@@ -109,14 +109,10 @@ labels! {
         Timeout = "timeout",
         /// Status 429.
         RateLimited = "rate-limited",
-        /// Status 401, 402 or 403: the target's own credentials.
-        Credentials = "credentials",
         /// A status of 500 or more.
         Server = "server",
         /// The connection or the answer broke off.
         Broken = "broken",
-        /// The target wasn't tried: it failed too often just before.
-        Breaker = "breaker",
     }
 }
 

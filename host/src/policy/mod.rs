@@ -52,10 +52,10 @@ pub use chain::Chain;
 pub use component::{Inspection, inspect};
 pub use error::LoadError;
 pub use failure::{Class, Failure};
-pub use hooks::hook_names;
 #[doc(hidden)]
 pub use fixed_request::FixedRequest;
 pub use grants::GrantBackends;
+pub use hooks::hook_names;
 pub use instance::{Answered, Instance, Passage, Requested};
 pub use limits::MAX_SIZE;
 pub use load::{ask, load};

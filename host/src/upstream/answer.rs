@@ -7,10 +7,12 @@ use super::error_body::ErrorBody;
 use super::failure::{BodyError, Failure, StatusFailure, sentence};
 use super::headers;
 use super::target::Target;
+use crate::metrics::TargetMetrics;
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _};
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body::Body as _;
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -26,6 +28,9 @@ const FAILURE_BODY_CAP: usize = 64 << 10;
 /// How long to wait for the body of a failure, at most: the next target is waiting.
 const FAILURE_BODY_TIME: Duration = Duration::from_secs(5);
 
+/// A script answers at once; this is only longer than at once.
+const SCRIPTED: Duration = Duration::from_secs(60);
+
 /// An answer that has begun.
 #[derive(Debug)]
 pub struct Answer {
@@ -37,6 +42,8 @@ pub struct Answer {
     pub target: Arc<str>,
     /// The model that was asked for there.
     pub model: Arc<str>,
+    /// What is counted of the target.
+    pub metrics: Arc<TargetMetrics>,
     body: AnswerBody,
 }
 
@@ -55,8 +62,38 @@ impl Answer {
             headers: parts.headers,
             target: target.shared_id(),
             model,
+            metrics: target.metrics().clone(),
             body: AnswerBody::new(body, first_byte, timeouts.first_byte, timeouts.silence),
         }
+    }
+
+    /// An answer that no target gave: what a script puts in one's place. It is counted nowhere.
+    pub fn scripted(
+        target: &str,
+        model: &str,
+        content_type: HeaderValue,
+        body: Vec<Bytes>,
+    ) -> Answer {
+        let body = futures_util::stream::iter(body.into_iter().map(Ok::<_, Infallible>));
+        let body = reqwest::Body::wrap_stream(body);
+        Answer {
+            status: StatusCode::OK,
+            headers: HeaderMap::from_iter([(header::CONTENT_TYPE, content_type)]),
+            target: target.into(),
+            model: model.into(),
+            metrics: Arc::new(TargetMetrics::unregistered()),
+            body: AnswerBody::new(body, Instant::now() + SCRIPTED, SCRIPTED, SCRIPTED),
+        }
+    }
+
+    /// Whether the body is a stream of events.
+    pub fn is_stream(&self) -> bool {
+        let kind = self.headers.get(header::CONTENT_TYPE);
+        let kind = kind.and_then(|kind| kind.to_str().ok());
+        kind.is_some_and(|kind| {
+            let kind = kind.trim_start().to_ascii_lowercase();
+            kind.starts_with("text/event-stream")
+        })
     }
 
     /// The headers that may go on to the client.
@@ -189,9 +226,12 @@ impl AnswerBody {
     }
 
     fn poll_limit(&mut self, context: &mut Context<'_>) -> Poll<BodyError> {
-        let limit = *self.limit.get_or_insert_with(|| match self.begun {
-            true => Instant::now() + self.silence,
-            false => self.first_byte.0,
+        let limit = *self.limit.get_or_insert_with(|| {
+            if self.begun {
+                Instant::now() + self.silence
+            } else {
+                self.first_byte.0
+            }
         });
         let timer = self
             .timer
@@ -201,9 +241,10 @@ impl AnswerBody {
         }
         while timer.as_mut().poll(context).is_ready() {
             if timer.deadline() >= limit {
-                return Poll::Ready(match self.begun {
-                    true => BodyError::Silence(self.silence),
-                    false => BodyError::FirstByteTimeout(self.first_byte.1),
+                return Poll::Ready(if self.begun {
+                    BodyError::Silence(self.silence)
+                } else {
+                    BodyError::FirstByteTimeout(self.first_byte.1)
                 });
             }
             timer.as_mut().reset(limit);

@@ -1,32 +1,36 @@
 //! The targets: Cerebras, and what stands in for it when it fails.
 //!
 //! One idea: everything of a target is settled when the configuration is loaded (its address, its key as a header, its
-//! connections), so that a request picks among them ([`Targets::candidates`]) and sends ([`Candidate::send`]). Which
-//! failure leads on to the next candidate is told apart here ([`Failure`]); going on is the caller's. What must stay true:
-//! a key reaches its own target and nothing else, no redirect is followed, and an answer that is dropped is cancelled.
+//! connections), so that a request picks among them ([`Targets::candidates`]) and asks them in turn ([`ask`]), as a
+//! [`RetryPolicy`] says. What must stay true: a key reaches its own target and nothing else, no redirect is followed, and an answer that is dropped is cancelled.
 
 mod answer;
+mod ask;
 mod candidates;
 mod client;
 mod client_error;
 mod error_body;
 mod failure;
 mod headers;
+mod retry;
 mod target;
 
 #[cfg(test)]
 mod tests;
 
 pub use answer::{Answer, AnswerBody, WHOLE_BODY_CAP};
+pub use ask::{AskFailed, Question, ask};
 pub use candidates::{Candidate, Candidates, NoSuchModel, NoneLeft};
 pub use client::UpstreamError;
 pub use client_error::error_answer;
 pub use error_body::ErrorBody;
 pub use failure::{BodyError, Failure, StatusFailure};
 pub use headers::passed_on;
+pub use retry::RetryPolicy;
 pub use target::Target;
 
 use crate::config::{Config, Secret, SecretError, SecretRef};
+use crate::metrics::Metrics;
 use client::Clients;
 use std::sync::Arc;
 
@@ -43,8 +47,12 @@ impl Targets {
     ///
     /// # Errors
     /// When no target has its key, or a key can't be a header.
-    pub fn build(config: &Config, previous: Option<&Targets>) -> Result<Targets, UpstreamError> {
-        Targets::build_with(config, previous, SecretRef::read)
+    pub fn build(
+        config: &Config,
+        previous: Option<&Targets>,
+        metrics: &Metrics,
+    ) -> Result<Targets, UpstreamError> {
+        Targets::build_with(config, previous, metrics, SecretRef::read)
     }
 
     /// The same with `read` in place of [`SecretRef::read`].
@@ -54,6 +62,7 @@ impl Targets {
     pub fn build_with(
         config: &Config,
         previous: Option<&Targets>,
+        metrics: &Metrics,
         read: impl Fn(&SecretRef) -> Result<Secret, SecretError>,
     ) -> Result<Targets, UpstreamError> {
         let usable = config.usable_targets(read)?;
@@ -64,7 +73,8 @@ impl Targets {
             .iter()
             .map(|usable| {
                 let client = clients.client_for(usable.config, earlier)?;
-                Target::new(usable.config, usable.key.as_ref(), client).map(Arc::new)
+                let metrics = metrics.target(&usable.config.id);
+                Target::new(usable.config, usable.key.as_ref(), client, metrics).map(Arc::new)
             })
             .collect::<Result<Vec<_>, _>>()?;
         Ok(Targets {

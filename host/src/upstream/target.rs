@@ -5,6 +5,7 @@ use super::client::UpstreamError;
 use super::failure::{Failure, failed_status};
 use super::headers;
 use crate::config::{Secret, TargetConfig, Timeouts};
+use crate::metrics::TargetMetrics;
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
@@ -24,6 +25,7 @@ pub struct Target {
     timeouts: Timeouts,
     authorization: Option<HeaderValue>,
     client: reqwest::Client,
+    metrics: Arc<TargetMetrics>,
 }
 
 const CHAT: &str = "chat/completions";
@@ -33,6 +35,7 @@ impl Target {
         config: &TargetConfig,
         key: Option<&Secret>,
         client: reqwest::Client,
+        metrics: Arc<TargetMetrics>,
     ) -> Result<Target, UpstreamError> {
         let authorization = key
             .map(|key| {
@@ -55,6 +58,7 @@ impl Target {
             timeouts: config.timeouts,
             authorization,
             client,
+            metrics,
         })
     }
 
@@ -75,6 +79,11 @@ impl Target {
 
     pub(super) fn pinned(&self) -> Option<&Arc<str>> {
         self.model.as_ref()
+    }
+
+    /// What is counted of it.
+    pub fn metrics(&self) -> &Arc<TargetMetrics> {
+        &self.metrics
     }
 
     /// Where it is.

@@ -7,17 +7,26 @@
 //! - [`json`]: a request body, read strictly;
 //! - [`raw`]: JSON objects whose values stay the bytes that they were;
 //! - [`choices`]: answers that are lists of choices, streamed and whole;
-//! - [`chat`]: the requests of the chat-completions dialect.
+//! - [`chat`]: what makes a chat request, and where its texts lie;
+//! - [`request`]: what a client asks, in any dialect, read where it lies; [`draft`]: edits to it that take effect together;
+//! - [`dialect`]: which shape a request came in: the one seam to all this.
 //!
 //! What must stay true: nothing here knows of policies or of HTTP.
 
-pub mod chat;
+pub(crate) mod chat;
 pub mod choices;
+pub mod dialect;
+pub mod draft;
 pub mod json;
 pub mod raw;
+pub mod request;
 pub mod sse;
 
 use std::borrow::Cow;
+
+pub use dialect::Dialect;
+pub use draft::Draft;
+pub use request::Request;
 
 /// Who speaks in a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Texts;
 use crate::exchange::passages::ChannelKey;
-use crate::fuzzing::around;
 
 /// An answer as a client has it in the end.
 #[derive(Default)]
@@ -98,7 +97,53 @@ pub(super) fn events(bytes: &[u8]) -> Vec<Vec<u8>> {
     events.map(|event| event.as_bytes().to_vec()).collect()
 }
 
-/// A whole answer without its texts and logprobs: what may not change when a text does.
+/// A whole answer without its texts and logprobs.
 pub(super) fn without_texts(body: &[u8]) -> Value {
     around(serde_json::from_slice(body).expect("JSON"))
+}
+
+/// The JSON without its texts and logprobs: what may not change when a text does.
+pub(crate) fn around(mut value: Value) -> Value {
+    fn take(members: Option<&mut Map<String, Value>>, names: &[&str]) {
+        if let Some(members) = members {
+            members.retain(|name, _| !names.contains(&name.as_str()));
+        }
+    }
+    fn function(holder: &mut Value, name: &str) {
+        take(
+            holder.get_mut(name).and_then(Value::as_object_mut),
+            &["arguments"],
+        );
+        // A call without one may have got one, for its arguments.
+        let gone = |value: &Value| value.is_null() || value == &Value::Object(Map::new());
+        if holder.get(name).is_some_and(gone) {
+            take(holder.as_object_mut(), &[name]);
+        }
+    }
+    let choices = value.get_mut("choices").and_then(Value::as_array_mut);
+    for choice in choices.into_iter().flatten() {
+        take(choice.as_object_mut(), &["logprobs", "reasoning_logprobs"]);
+        for name in ["delta", "message"] {
+            let Some(delta) = choice.get_mut(name) else {
+                continue;
+            };
+            for name in ["content", "reasoning", "reasoning_content", "refusal"] {
+                match delta.get_mut(name) {
+                    Some(Value::Array(parts)) => {
+                        for part in parts {
+                            take(part.as_object_mut(), &["text", "refusal"]);
+                        }
+                    }
+                    Some(text) => *text = Value::Null,
+                    None => {}
+                }
+            }
+            function(delta, "function_call");
+            let calls = delta.get_mut("tool_calls").and_then(Value::as_array_mut);
+            for call in calls.into_iter().flatten() {
+                function(call, "function");
+            }
+        }
+    }
+    value
 }

@@ -20,12 +20,14 @@ use tokio::runtime::Builder;
 use tokio::time::{Duration, Instant, advance};
 
 use self::client::Read;
+pub(crate) use self::client::around;
 use self::recorder::Recorder;
 use self::upstream::{Limits, Upstream};
 use super::passages::fuzz::{anyone, next, rewriters};
 use super::passages::{AnswerStages, ChannelKey};
-use super::stream::{Broken, Streamer};
-use super::whole::{self, Passed};
+use super::stream::{AnswerStream, StreamError};
+use super::whole;
+use crate::wire::Dialect;
 use crate::wire::choices::whole::WholeAnswer;
 
 /// Texts by choice and channel.
@@ -63,35 +65,35 @@ async fn stream<S: AnswerStages>(
     pieces: &[Bytes],
     mut pause: impl FnMut(&mut S) -> Duration,
 ) -> (Vec<u8>, Ended) {
-    let mut streamer = Streamer::new(None);
+    let mut streaming = AnswerStream::new(Dialect::Chat);
     let mut out = Vec::new();
     let mut ended = Ended::Well;
     for piece in pieces {
         advance(pause(stages)).await;
         let mut step = Ok(());
-        if streamer
+        if streaming
             .expiry()
             .is_some_and(|expiry| expiry <= Instant::now())
         {
-            step = streamer.expire(stages).await;
-            out.extend(streamer.take(None).into_iter().flatten());
+            step = streaming.expire(stages).await;
+            out.extend(streaming.take(None).into_iter().flatten());
         }
         if step.is_ok() {
-            step = streamer.read(stages, piece.clone()).await;
-            out.extend(streamer.take(Some(piece)).into_iter().flatten());
+            step = streaming.read(stages, piece.clone()).await;
+            out.extend(streaming.take(Some(piece)).into_iter().flatten());
         }
         match step {
             Ok(()) => {}
-            Err(Broken::Stage(_)) => return (out, Ended::Aborted),
+            Err(StreamError::Stage(_)) => return (out, Ended::Aborted),
             Err(broken) => panic!("the upstream's events can be read: {broken:?}"),
         }
     }
-    match streamer.end(stages).await {
+    match streaming.end(stages).await {
         Ok(()) => {}
-        Err(Broken::Stage(_)) => ended = Ended::Aborted,
+        Err(StreamError::Stage(_)) => ended = Ended::Aborted,
         Err(broken) => panic!("the upstream's events can be read: {broken:?}"),
     }
-    out.extend(streamer.take(None).into_iter().flatten());
+    out.extend(streaming.take(None).into_iter().flatten());
     (out, ended)
 }
 
@@ -147,10 +149,10 @@ async fn accounted_for(script: &[u8]) {
 
 async fn whole_accounted_for(stages: &mut Recorder<anyone::Anyone<'_>>, upstream: &Upstream) {
     let body = upstream.whole();
-    let Ok(passed) = whole::pass(stages, parsed(&body)).await else {
+    let Ok(filtered) = whole::filter(stages, parsed(&body)).await else {
         return;
     };
-    let read = Read::whole(&passed.body);
+    let read = Read::whole(&filtered.body.to_bytes());
     for (key, text) in &read.texts {
         assert_eq!(stages.texts.get(key), Some(text), "{key:?}");
     }
@@ -166,7 +168,7 @@ async fn whole_accounted_for(stages: &mut Recorder<anyone::Anyone<'_>>, upstream
     }
     if stages.denied.is_empty() {
         assert_eq!(
-            client::without_texts(&passed.body),
+            client::without_texts(&filtered.body.to_bytes()),
             client::without_texts(&body)
         );
     }
@@ -204,9 +206,9 @@ async fn same_at_every_cut(script: &[u8]) {
             String::from_utf8_lossy(&pieces.concat())
         );
     }
-    let passed = whole::pass(&mut stages(), parsed(&upstream.whole())).await;
-    let Passed { body, .. } = passed.expect("no stage fails");
-    assert_eq!(Read::whole(&body).texts, expected);
+    let filtered = whole::filter(&mut stages(), parsed(&upstream.whole())).await;
+    let filtered = filtered.expect("no stage fails");
+    assert_eq!(Read::whole(&filtered.body.to_bytes()).texts, expected);
 }
 
 /// Stages that hold and forward and do nothing else: every byte goes as it came.
@@ -232,8 +234,9 @@ async fn untouched(script: &[u8]) {
     went.sort_unstable();
     assert_eq!(went, came);
     let whole = upstream.whole();
-    let passed = whole::pass(&mut stages, parsed(&whole)).await;
-    assert_eq!(passed.expect("no stage fails").body, whole);
+    let filtered = whole::filter(&mut stages, parsed(&whole)).await;
+    let filtered = filtered.expect("no stage fails");
+    assert_eq!(filtered.body.to_bytes(), whole);
 }
 
 fn parsed(body: &Bytes) -> WholeAnswer {

@@ -26,7 +26,7 @@ fn targets_after(list: &str, previous: Option<&Targets>) -> Targets {
     let config = Config::parse(&text, "test", Path::new("/")).unwrap();
     let read =
         |reference: &SecretRef| reference.read_with(|name| (name != "UNSET").then(|| KEY.into()));
-    Targets::build_with(&config, previous, read).unwrap()
+    Targets::build_with(&config, previous, &Metrics::new(), read).unwrap()
 }
 
 /// One target that takes any model, with a key.
@@ -340,7 +340,7 @@ fn a_key_with_control_characters_leaves_its_target_out_without_showing_it() {
     let text = "pack: {name: t, version: 1.0.0, enabled: true}\npolicies: {chain: []}\nproviders: {targets: [{id: a, provider: cerebras}]}\n";
     let config = Config::parse(text, "test", Path::new("/")).unwrap();
     let read = |reference: &SecretRef| reference.read_with(|_| Some("csk\u{1}topsecret".into()));
-    let error = Targets::build_with(&config, None, read).unwrap_err();
+    let error = Targets::build_with(&config, None, &Metrics::new(), read).unwrap_err();
     assert!(matches!(error, UpstreamError::NoTarget(_)), "{error:?}");
     assert!(
         !format!("{error} {error:?}").contains("topsecret"),

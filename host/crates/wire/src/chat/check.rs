@@ -13,7 +13,7 @@ type Checked = Result<(), BadRequest>;
 const MAX_NAME: usize = 64;
 
 /// Everything.
-pub(super) fn body(body: &Map<String, Value>) -> Checked {
+pub(crate) fn body(body: &Map<String, Value>) -> Checked {
     for name in ["model", "messages"] {
         if !body.contains_key(name) {
             return Err(BadRequest::new(name, format!("`{name}` is missing")));
@@ -23,7 +23,7 @@ pub(super) fn body(body: &Map<String, Value>) -> Checked {
 }
 
 /// One field of the body.
-pub(super) fn field(name: &str, value: &Value) -> Checked {
+pub(crate) fn field(name: &str, value: &Value) -> Checked {
     let is_null = value.is_null();
     match name {
         "model" if value.as_str().is_none_or(str::is_empty) => {
@@ -78,7 +78,7 @@ pub(super) fn field(name: &str, value: &Value) -> Checked {
 }
 
 /// One message.
-pub(super) fn message(index: usize, value: &Value) -> Checked {
+pub(crate) fn message(index: usize, value: &Value) -> Checked {
     let at = |field: &str| format!("messages[{index}].{field}");
     let Some(message) = value.as_object() else {
         return wrong(&format!("messages[{index}]"), "an object", value);

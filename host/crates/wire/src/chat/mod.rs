@@ -1,11 +1,27 @@
 //! The chat-completions dialect: its requests. Its answers are [`choices`](crate::choices).
 //!
-//! - [`request`]: what the client asks, read where it lies; [`draft`]: edits to it that take effect together.
+//! - [`check`]: what makes a chat request; [`walk`]: every text of one.
 
-mod check;
-pub mod draft;
-pub mod request;
-mod walk;
+pub(crate) mod check;
+pub(crate) mod walk;
 
-pub use draft::Draft;
-pub use request::Request;
+use serde_json::{Value, json};
+
+use crate::Role;
+
+/// The role of each message.
+pub(crate) fn roles(body: &Value) -> Vec<Role> {
+    let role = |message: &Value| {
+        message["role"]
+            .as_str()
+            .and_then(Role::from_name)
+            .unwrap_or(Role::User)
+    };
+    let messages = body["messages"].as_array();
+    messages.into_iter().flatten().map(role).collect()
+}
+
+/// A message with one text.
+pub(crate) fn message(role: Role, text: &str) -> Value {
+    json!({"role": role.name(), "content": text})
+}

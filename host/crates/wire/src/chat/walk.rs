@@ -8,17 +8,17 @@ use serde_json::Value;
 use crate::{Channel, Role, ToolCall};
 
 /// One text, where it lies.
-pub(super) struct Site<'v> {
-    pub(super) message: usize,
-    pub(super) role: Role,
-    pub(super) place: Place,
+pub(crate) struct Site<'v> {
+    pub(crate) message: usize,
+    pub(crate) role: Role,
+    pub(crate) place: Place,
     kind: Kind<'v>,
-    pub(super) text: &'v str,
+    pub(crate) text: &'v str,
 }
 
 /// How to get from a message, or from `prediction`, to the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum Place {
     Field(&'static str),
     Part(&'static str, usize, &'static str),
     Call(usize, &'static str, &'static str),
@@ -36,7 +36,7 @@ enum Kind<'v> {
 }
 
 impl<'v> Site<'v> {
-    pub(super) fn channel(&self) -> Channel<'v> {
+    pub(crate) fn channel(&self) -> Channel<'v> {
         let text = |value: &'v Value, name: &str| {
             value.get(name).and_then(Value::as_str).unwrap_or_default()
         };
@@ -55,7 +55,7 @@ impl<'v> Site<'v> {
 
 /// Shows each text of the messages from `first` on, then that of the prediction, as if it were one more message of the
 /// assistant's.
-pub(super) fn walk<'v>(body: &'v Value, first: usize, mut see: impl FnMut(Site<'v>)) {
+pub(crate) fn walk<'v>(body: &'v Value, first: usize, mut see: impl FnMut(Site<'v>)) {
     let messages = body
         .get("messages")
         .and_then(Value::as_array)
@@ -179,7 +179,7 @@ fn texts<'v>(
 }
 
 /// The text that a walk found at that place, to be written; `None` where something has taken the place away.
-pub(super) fn at_mut(body: &mut Value, message: usize, place: Place) -> Option<&mut Value> {
+pub(crate) fn at_mut(body: &mut Value, message: usize, place: Place) -> Option<&mut Value> {
     if let Place::Prediction(part) = place {
         let content = body.get_mut("prediction")?.get_mut("content")?;
         return match part {

@@ -40,8 +40,8 @@ pub struct Chunk<'a> {
     pub model: Option<Cow<'a, str>>,
     /// That the upstream broke off.
     pub error: Option<Box<UpstreamError>>,
-    /// How many choices the chunk has.
-    pub choices: usize,
+    /// The index of each choice that stands in the chunk.
+    pub choices: SmallVec<[u32; 1]>,
     /// Where the values of `logprobs` and `reasoning_logprobs` lie, by choice; those that are null left out.
     pub logprobs: SmallVec<[(u32, Range<usize>); 1]>,
     /// A role, or something in a delta that nobody here knows.
@@ -93,7 +93,7 @@ impl<'a> Chunk<'a> {
     /// finish, usage, an error, another piece, another choice, or something that nobody here knows.
     pub fn carries_more(&self, piece: usize) -> bool {
         self.pieces.len() > 1
-            || self.choices > 1
+            || self.choices.len() > 1
             || self.extras
             || !self.finishes.is_empty()
             || self.usage.is_some()

@@ -6,6 +6,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::chunk::NotAChunk;
+use super::compose::Denied;
 use crate::json::write_str;
 use crate::raw::{ObjectWriter, RawObject};
 use crate::{Channel, ToolCall, Usage};
@@ -105,11 +106,11 @@ impl Envelope {
     }
 
     /// The chunk that ends a choice that was denied.
-    pub fn denied_chunk(&self, choice: u32, policy: &str, code: &str, message: &str) -> Vec<u8> {
-        let mut out = self.chunk(choice, Some(DENIED), |_| {});
+    pub fn denied_chunk(&self, denied: &Denied<'_>) -> Vec<u8> {
+        let mut out = self.chunk(denied.choice, Some(DENIED), |_| {});
         out.pop();
         out.extend_from_slice(b",\"witgate\":");
-        write_denial(&mut out, policy, code, message);
+        write_denial(&mut out, denied);
         out.push(b'}');
         out
     }
@@ -162,11 +163,11 @@ pub(super) fn write_identity(out: &mut Vec<u8>, model: &str, created: u64, objec
     }
 }
 
-pub(super) fn write_denial(out: &mut Vec<u8>, policy: &str, code: &str, message: &str) {
+pub(super) fn write_denial(out: &mut Vec<u8>, denied: &Denied<'_>) {
     let mut writer = ObjectWriter::new(out);
-    writer.text("policy", policy);
-    writer.text("code", code);
-    writer.text("message", message);
+    writer.text("policy", denied.policy);
+    writer.text("code", denied.code);
+    writer.text("message", denied.message);
     writer.end();
 }
 

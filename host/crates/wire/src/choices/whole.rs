@@ -10,10 +10,11 @@ use serde_json::value::RawValue;
 use smallvec::{SmallVec, smallvec};
 
 use super::chunk::{Chunk, NotAChunk, Piece};
-use super::envelope::{DENIED, now, write_call, write_denial, write_identity, write_usage};
+use super::compose::Denied;
+use super::envelope::{DENIED, write_denial};
 use super::splice::{Slot, set_texts};
 use crate::raw::{ObjectWriter, RawObject};
-use crate::{Channel, ToolCall, Usage};
+use crate::{Channel, Usage};
 
 /// One text of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,15 +39,8 @@ pub struct WholeAnswer {
     choices: usize,
     logprobs: Vec<(u32, Range<usize>)>,
     changed: Vec<(usize, String)>,
-    denied: Vec<Denied>,
-}
-
-#[derive(Clone, Debug)]
-struct Denied {
-    choice: u32,
-    policy: String,
-    code: String,
-    message: String,
+    /// The choices that are denied, each with what the answer says of it, in JSON.
+    denied: Vec<(u32, Vec<u8>)>,
 }
 
 impl WholeAnswer {
@@ -57,7 +51,7 @@ impl WholeAnswer {
     pub fn parse(original: Bytes) -> Result<WholeAnswer, NotAChunk> {
         let data = original.clone();
         let chunk = Chunk::parse(&data)?;
-        if chunk.choices == 0 {
+        if chunk.choices.is_empty() {
             return Err(NotAChunk("it has no choices".to_owned()));
         }
         let mut texts: Vec<AnswerText> = Vec::with_capacity(chunk.pieces.len());
@@ -94,7 +88,7 @@ impl WholeAnswer {
                 .collect(),
             usage: chunk.usage,
             model: chunk.model.map(|model| model.into_owned()),
-            choices: chunk.choices,
+            choices: chunk.choices.len(),
             logprobs: chunk.logprobs.into_vec(),
             changed: Vec::new(),
             denied: Vec::new(),
@@ -141,15 +135,15 @@ impl WholeAnswer {
     }
 
     /// Takes everything that the model said out of a choice and ends it as denied. The first denial of a choice holds.
-    pub fn deny_choice(&mut self, choice: u32, policy: &str, code: &str, message: &str) {
-        if !self.denied.iter().any(|denied| denied.choice == choice) {
-            let [policy, code, message] = [policy, code, message].map(str::to_owned);
-            self.denied.push(Denied {
-                choice,
-                policy,
-                code,
-                message,
-            });
+    pub fn deny_choice(&mut self, denied: &Denied<'_>) {
+        if !self
+            .denied
+            .iter()
+            .any(|(choice, _)| *choice == denied.choice)
+        {
+            let mut told = Vec::with_capacity(128);
+            write_denial(&mut told, denied);
+            self.denied.push((denied.choice, told));
         }
     }
 
@@ -204,13 +198,8 @@ impl WholeAnswer {
                 _ => answer.raw(key, value.get()),
             }
         }
-        if let Some(denied) = self.denied.first() {
-            write_denial(
-                answer.key("witgate"),
-                &denied.policy,
-                &denied.code,
-                &denied.message,
-            );
+        if let Some((_, told)) = self.denied.first() {
+            answer.key("witgate").extend_from_slice(told);
         }
         answer.end();
         Ok(out)
@@ -222,7 +211,7 @@ impl WholeAnswer {
             .get("index")
             .and_then(|index| index.get().parse().ok())
             .unwrap_or(0);
-        if !self.denied.iter().any(|denied| denied.choice == index) {
+        if !self.denied.iter().any(|(denied, _)| *denied == index) {
             out.extend_from_slice(json.get().as_bytes());
             return Ok(());
         }
@@ -234,108 +223,6 @@ impl WholeAnswer {
         writer.end();
         Ok(())
     }
-
-    /// An answer that no upstream made: one choice for each that the deltas name, each text put together from its deltas.
-    pub fn respond(id: &str, model: &str, deltas: &[(u32, Channel<'_>, String)]) -> Bytes {
-        WholeAnswer::respond_at(id, model, deltas, now())
-    }
-
-    fn respond_at(
-        id: &str,
-        model: &str,
-        deltas: &[(u32, Channel<'_>, String)],
-        created: u64,
-    ) -> Bytes {
-        let mut choices: Vec<u32> = deltas.iter().map(|(choice, ..)| *choice).collect();
-        choices.sort_unstable();
-        choices.dedup();
-        if choices.is_empty() {
-            choices.push(0);
-        }
-        let mut out = Vec::with_capacity(512);
-        let mut answer = ObjectWriter::new(&mut out);
-        answer.text("id", id);
-        let list = answer.key("choices");
-        list.push(b'[');
-        for (place, choice) in choices.iter().enumerate() {
-            if place > 0 {
-                list.push(b',');
-            }
-            let mine = deltas
-                .iter()
-                .filter(|(of, ..)| of == choice)
-                .map(|(_, channel, text)| (channel, text.as_str()));
-            write_choice(list, *choice, mine);
-        }
-        list.extend_from_slice(b"],");
-        write_identity(list, model, created, "chat.completion");
-        write_usage(answer.key("usage"), &Usage::default());
-        answer.end();
-        Bytes::from(out)
-    }
-}
-
-fn write_choice<'d>(
-    out: &mut Vec<u8>,
-    choice: u32,
-    deltas: impl Iterator<Item = (&'d Channel<'d>, &'d str)>,
-) {
-    let [mut reasoning, mut content, mut refusal] = [const { None::<String> }; 3];
-    let mut calls: Vec<(&ToolCall<'_>, String)> = Vec::new();
-    for (channel, text) in deltas {
-        let joined = match channel {
-            Channel::Reasoning => &mut reasoning,
-            Channel::Content => &mut content,
-            Channel::Refusal => &mut refusal,
-            Channel::ToolArguments(call) => {
-                match calls
-                    .iter_mut()
-                    .find(|(before, _)| before.index == call.index)
-                {
-                    Some((_, arguments)) => arguments.push_str(text),
-                    None => calls.push((call, text.to_owned())),
-                }
-                continue;
-            }
-        };
-        joined.get_or_insert_default().push_str(text);
-    }
-    calls.sort_by_key(|(call, _)| call.index);
-    let finish = if calls.is_empty() {
-        "stop"
-    } else {
-        "tool_calls"
-    };
-    let mut writer = ObjectWriter::new(out);
-    writer.text("finish_reason", finish);
-    writer.raw("index", &choice.to_string());
-    let mut message = ObjectWriter::new(writer.key("message"));
-    if calls.is_empty() && content.is_none() && refusal.is_none() {
-        content = Some(String::new());
-    }
-    for (name, text) in [
-        ("reasoning", reasoning),
-        ("content", content),
-        ("refusal", refusal),
-    ] {
-        if let Some(text) = text {
-            message.text(name, &text);
-        }
-    }
-    if !calls.is_empty() {
-        let list = message.key("tool_calls");
-        list.push(b'[');
-        for (place, (call, arguments)) in calls.iter().enumerate() {
-            if place > 0 {
-                list.push(b',');
-            }
-            write_call(list, None, Some(call.id()), Some(call.name()), arguments);
-        }
-        list.push(b']');
-    }
-    message.text("role", "assistant");
-    message.end();
-    writer.end();
 }
 
 #[cfg(test)]

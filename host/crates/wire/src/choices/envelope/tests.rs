@@ -1,7 +1,9 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 use super::*;
-use crate::choices::chunk::Chunk;
 use std::borrow::Cow;
+
+use crate::ToolCall;
+use crate::choices::chunk::Chunk;
 
 const FINISH: &[u8] = br#"{"id":"chatcmpl-1","choices":[{"delta":{},"finish_reason":"stop","index":0}],"created":1775751421,"model":"m","system_fingerprint":"fp_4c","object":"chat.completion.chunk","usage":{"a":1},"time_info":{},"service_tier":"flex"}"#;
 
@@ -39,7 +41,12 @@ fn new_chunks_look_like_the_upstreams() {
         around(r#"{"delta":{},"finish_reason":"stop","index":0}"#, "")
     );
     assert_eq!(
-        text(envelope.denied_chunk(1, "tone", "rude", "no \"such\" words")),
+        text(envelope.denied_chunk(&Denied {
+            choice: 1,
+            policy: "tone",
+            code: "rude",
+            message: "no \"such\" words",
+        })),
         around(
             r#"{"delta":{},"finish_reason":"content_filter","index":1}"#,
             r#","witgate":{"policy":"tone","code":"rude","message":"no \"such\" words"}"#

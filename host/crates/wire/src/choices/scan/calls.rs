@@ -173,7 +173,10 @@ impl<'a> Called<'a> {
                 None if json == "null" => (Cow::Borrowed(""), Slot::value(span_in(data, json))),
                 None => return Err(E::custom("`arguments` is no string")),
             },
-            None => (Cow::Borrowed(""), Slot::unplaced(chunk.choices, place)),
+            None => (
+                Cow::Borrowed(""),
+                Slot::unplaced(chunk.choices.len(), place),
+            ),
         };
         let channel = Channel::ToolArguments(ToolCall {
             index,

@@ -97,9 +97,7 @@ impl<'a> Visitor<'a> for Choices<'a, '_> {
                 chunk: self.chunk,
             })?
             .is_some()
-        {
-            self.chunk.choices += 1;
-        }
+        {}
         Ok(())
     }
 }
@@ -151,6 +149,7 @@ impl<'a> Visitor<'a> for Choice<'a, '_> {
                 ChoiceKey::Other => _ = map.next_value::<IgnoredAny>()?,
             }
         }
+        chunk.choices.push(index);
         // The index may come after the texts.
         chunk.pieces[pieces..]
             .iter_mut()

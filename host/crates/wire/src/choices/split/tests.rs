@@ -74,7 +74,11 @@ fn without_pieces_the_rest_stays_and_logprobs_go() {
     };
     let chunk = Chunk::parse(&rest).unwrap();
     assert_eq!(
-        (chunk.choices, chunk.pieces.len(), chunk.finishes.len()),
+        (
+            chunk.choices.len(),
+            chunk.pieces.len(),
+            chunk.finishes.len()
+        ),
         (1, 1, 1)
     );
     assert_eq!(chunk.pieces[0].channel, Channel::Content);

@@ -9,13 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::check;
-use super::request::Request;
-use super::walk::{Place, at_mut, walk};
 use crate::Role;
+use crate::chat::walk::Place;
+use crate::dialect::Dialect;
 use crate::json::{MAX_DEPTH, depth, parse};
+use crate::request::Request;
 
 /// There is no such segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,6 +69,10 @@ impl Draft {
         }
     }
 
+    fn dialect(&self) -> Dialect {
+        self.request.dialect()
+    }
+
     /// Puts another text in the place of a segment, counted from the first segment of the first message.
     ///
     /// Does nothing where an earlier [`set`](Draft::set) took the segment's place away.
@@ -78,7 +82,8 @@ impl Draft {
     pub fn replace_segment(&mut self, index: u32, text: &str) -> Result<(), OutOfRange> {
         let places = self.places.get_or_insert_with(|| {
             let mut places = Vec::new();
-            walk(self.request.body(), 0, |site| {
+            let dialect = self.request.dialect();
+            dialect.walk(self.request.body(), 0, |site| {
                 places.push((site.message, site.place))
             });
             places
@@ -89,7 +94,8 @@ impl Draft {
                 segments: places.len(),
             });
         };
-        if let Some(value) = at_mut(Arc::make_mut(&mut self.body), message, place) {
+        let body = Arc::make_mut(&mut self.body);
+        if let Some(value) = self.request.dialect().at_mut(body, message, place) {
             *value = Value::String(text.to_owned());
             self.edited = true;
         }
@@ -104,8 +110,8 @@ impl Draft {
         if role == Role::Tool {
             return Err("a tool message needs a tool_call_id; put it in with `set`".to_owned());
         }
-        self.inserted
-            .push((before, json!({"role": role.name(), "content": text})));
+        let message = self.dialect().message(role, text);
+        self.inserted.push((before, message));
         self.edited = true;
         Ok(())
     }
@@ -152,7 +158,7 @@ impl Draft {
         let Some(Value::Object(body)) = value else {
             return Err("the whole request can only be replaced by an object".to_owned());
         };
-        check::body(&body).map_err(|error| error.message)?;
+        self.dialect().check(&body).map_err(|error| error.message)?;
         for name in ["stream", "n"] {
             if body.get(name) != self.body.get(name) {
                 return Err(format!(
@@ -296,9 +302,10 @@ impl Draft {
                     }
                     return Ok(());
                 }
-                check::message(*index, value.get(*index).unwrap_or(&Value::Null))
+                self.dialect()
+                    .check_message(*index, value.get(*index).unwrap_or(&Value::Null))
             }
-            _ => check::field(name, value),
+            _ => self.dialect().check_field(name, value),
         };
         checked.map_err(|error| error.message)
     }

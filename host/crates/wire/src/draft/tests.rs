@@ -5,7 +5,7 @@ use bytes::Bytes;
 const BODY: &str = r#"{"model":"m","messages":[{"role":"system","content":"a"},{"role":"user","content":[{"type":"text","text":"b"},{"type":"text","text":"c"},{"type":"text","text":"d"}]},{"role":"user","content":"e"}],"stream":true,"n":1,"stop":["x","y","z"],"temperature":0.5}"#;
 
 fn draft() -> Draft {
-    Request::parse(Bytes::from_static(BODY.as_bytes()))
+    Request::parse(Dialect::Chat, Bytes::from_static(BODY.as_bytes()))
         .unwrap()
         .draft()
 }
@@ -227,7 +227,7 @@ fn nesting_stays_limited_however_often_something_is_set() {
 
 #[test]
 fn an_edit_leaves_the_request_it_began_with_alone() {
-    let request = Request::parse(Bytes::from_static(BODY.as_bytes())).unwrap();
+    let request = Request::parse(Dialect::Chat, Bytes::from_static(BODY.as_bytes())).unwrap();
     let mut draft = request.draft();
     draft.replace_segment(0, "changed").unwrap();
     assert!(draft.commit().is_edited());

@@ -40,7 +40,7 @@ impl fmt::Display for Verdict {
 
 /// What came of a sample.
 #[derive(Debug)]
-pub(super) struct Came {
+pub(super) struct Actual {
     pub(super) verdict: Verdict,
     /// The denial's.
     pub(super) code: Option<String>,
@@ -52,7 +52,7 @@ pub(super) struct Came {
 
 impl Expect {
     /// What was expected and what came instead, as parts of a sentence. `None`: it is as expected.
-    pub(super) fn differs(&self, came: &Came) -> Option<(String, String)> {
+    pub(super) fn differs(&self, came: &Actual) -> Option<(String, String)> {
         let verdict = self.verdict.is_some_and(|wanted| wanted != came.verdict);
         let code = self.code.is_some() && self.code != came.code;
         if verdict || code {
@@ -73,9 +73,9 @@ impl Expect {
     }
 }
 
-impl Came {
-    /// Both, as parts of a sentence, where something else came of the same sample another way.
-    pub(super) fn differs(&self, other: &Came) -> Option<(String, String)> {
+impl Actual {
+    /// Both, as parts of a sentence, where something else came of the same sample another cut.
+    pub(super) fn differs(&self, other: &Actual) -> Option<(String, String)> {
         if (self.verdict, &self.code) != (other.verdict, &other.code) {
             return Some((self.said(), other.said()));
         }
@@ -133,8 +133,8 @@ mod tests {
         serde_yaml::from_str(text).unwrap()
     }
 
-    fn proceeded(text: &str) -> Came {
-        Came {
+    fn proceeded(text: &str) -> Actual {
+        Actual {
             verdict: Verdict::Proceed,
             code: None,
             text: Some(text.into()),
@@ -142,8 +142,8 @@ mod tests {
         }
     }
 
-    fn denied(code: &str) -> Came {
-        Came {
+    fn denied(code: &str) -> Actual {
+        Actual {
             verdict: Verdict::Deny,
             code: Some(code.into()),
             text: None,
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn another_thing_is_told_beside_what_was_expected() {
-        let told = |text: &str, came: &Came| {
+        let told = |text: &str, came: &Actual| {
             let (expected, came) = expect(text).differs(came).unwrap();
             format!("{expected} / {came}")
         };

@@ -2,7 +2,7 @@
 //! the same code as every exchange, so that what doesn't fit its settings or its limits is found before the chain is swapped.
 //!
 //! - [`file`] is the format, from text to checked samples.
-//! - [`run`] takes one sample through its stage, one way.
+//! - [`run`] takes one sample through its stage, cut one way.
 //! - [`expect`] compares what came with what was expected, in sentences.
 //!
 //! What must stay true: nothing of a sample is kept or counted. It runs on what was loaded, before anything is attached to it.
@@ -23,11 +23,11 @@ use crate::policy::{Failure, Loaded, Stage};
 pub use file::{MAX_SAMPLES, MAX_SIZE, Sample, Samples};
 
 /// How long all samples of a stage may take together. Each call has its own limits; there may be many that wait.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How many samples ran, and how many were skipped since they are for other settings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct Counts {
     /// Samples that ran, and held.
     pub ran: usize,
     /// Samples for other settings.
@@ -69,14 +69,14 @@ pub enum SampleError {
     },
     /// A call failed.
     #[error(
-        "sample {sample:?} ({way}): the policy failed in {} ({failure}); correct the policy, or give the stage the limits that it needs",
+        "sample {sample:?} ({cut}): the policy failed in {} ({failure}); correct the policy, or give the stage the limits that it needs",
         hook.as_str()
     )]
     Failed {
         /// The sample's name.
         sample: String,
         /// How it was run.
-        way: Way,
+        cut: Cut,
         /// Which call.
         hook: Hook,
         /// How.
@@ -84,13 +84,13 @@ pub enum SampleError {
     },
     /// Something else came of it.
     #[error(
-        "sample {sample:?} ({way}): expected {expected}, and what came is {came}; if the policy and its settings are right, correct the sample"
+        "sample {sample:?} ({cut}): expected {expected}, and what came is {came}; if the policy and its settings are right, correct the sample"
     )]
     Unexpected {
         /// The sample's name.
         sample: String,
         /// How it was run.
-        way: Way,
+        cut: Cut,
         /// What the sample says.
         expected: String,
         /// What came.
@@ -98,7 +98,7 @@ pub enum SampleError {
     },
     /// What comes depends on where the answer is cut.
     #[error(
-        "sample {sample:?}: of the whole answer came {whole}, and of the same answer {way} came {other}; a policy must decide by the text \
+        "sample {sample:?}: of the whole answer came {whole}, and of the same answer {cut} came {other}; a policy must decide by the text \
          and not by the chunk"
     )]
     Cut {
@@ -106,8 +106,8 @@ pub enum SampleError {
         sample: String,
         /// What came of the whole answer.
         whole: String,
-        /// The other way.
-        way: Way,
+        /// How it was cut then.
+        cut: Cut,
         /// What came then.
         other: String,
     },
@@ -115,7 +115,7 @@ pub enum SampleError {
     #[error(
         "sample {sample:?} was still running when the samples of this stage had taken {} s together; a policy that waits so long holds up \
          every exchange",
-        PATIENCE.as_secs()
+        TIMEOUT.as_secs()
     )]
     Slow {
         /// The name of the one that ran then.
@@ -125,7 +125,7 @@ pub enum SampleError {
 
 /// How a sample is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum Cut {
     /// Its answer comes whole.
     Whole,
     /// Its answer is a stream, and every character a delta.
@@ -134,12 +134,12 @@ pub enum Way {
     AsGiven,
 }
 
-impl fmt::Display for Way {
+impl fmt::Display for Cut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Way::Whole => "whole",
-            Way::Characters => "cut at every character",
-            Way::AsGiven => "cut as the sample gives it",
+            Cut::Whole => "whole",
+            Cut::Characters => "cut at every character",
+            Cut::AsGiven => "cut as the sample gives it",
         })
     }
 }
@@ -149,10 +149,10 @@ impl Samples {
     ///
     /// # Errors
     /// The first sample that doesn't hold.
-    pub async fn run(&self, loaded: &Arc<Loaded>) -> Result<Tally, SampleError> {
+    pub async fn run(&self, loaded: &Arc<Loaded>) -> Result<Counts, SampleError> {
         let settings = serde_json::from_str(&loaded.spec().settings).unwrap_or_default();
-        let deadline = Instant::now() + PATIENCE;
-        let mut tally = Tally::default();
+        let deadline = Instant::now() + TIMEOUT;
+        let mut tally = Counts::default();
         for sample in self.iter() {
             if !sample.is_for(&settings) {
                 tally.skipped += 1;
@@ -170,28 +170,28 @@ impl Samples {
 }
 
 impl Sample {
-    /// Runs it every way: the same must come of each, and what is expected.
+    /// Runs it cut every way: the same must come of each, and what is expected.
     ///
     /// # Errors
-    /// The first way in which it doesn't hold.
+    /// The first cut at which it doesn't hold.
     pub async fn run(&self, loaded: &Arc<Loaded>) -> Result<(), SampleError> {
         // What the policy logs in a sample, and what is logged of it, is not of a client's exchange.
         let span = tracing::info_span!("sample", stage = %loaded.spec().id, name = self.name());
         // In shadow, too, they say what the policy does out of it.
         let stage = Stage::enforcing(loaded.clone());
-        self.run_every_way(&stage).instrument(span).await
+        self.run_every_cut(&stage).instrument(span).await
     }
 
-    async fn run_every_way(&self, stage: &Arc<Stage>) -> Result<(), SampleError> {
-        let whole = self.run_one_way(stage, Way::Whole).await?;
-        for way in self.cuts() {
-            let cut = self.run_one_way(stage, way).await?;
-            if let Some((whole, other)) = whole.differs(&cut) {
+    async fn run_every_cut(&self, stage: &Arc<Stage>) -> Result<(), SampleError> {
+        let whole = self.run_cut(stage, Cut::Whole).await?;
+        for cut in self.cuts() {
+            let actual = self.run_cut(stage, cut).await?;
+            if let Some((whole, other)) = whole.differs(&actual) {
                 let sample = self.name().to_owned();
                 return Err(SampleError::Cut {
                     sample,
                     whole,
-                    way,
+                    cut,
                     other,
                 });
             }
@@ -199,20 +199,20 @@ impl Sample {
         Ok(())
     }
 
-    async fn run_one_way(&self, stage: &Arc<Stage>, way: Way) -> Result<expect::Came, SampleError> {
+    async fn run_cut(&self, stage: &Arc<Stage>, cut: Cut) -> Result<expect::Actual, SampleError> {
         let sample = || self.name().to_owned();
-        let came = run::run(stage, self, way).await;
-        let came = came.map_err(|(hook, failure)| SampleError::Failed {
+        let actual = run::run(stage, self, cut).await;
+        let actual = actual.map_err(|(hook, failure)| SampleError::Failed {
             sample: sample(),
-            way,
+            cut,
             hook,
             failure,
         })?;
-        match self.expect().differs(&came) {
-            None => Ok(came),
+        match self.expect().differs(&actual) {
+            None => Ok(actual),
             Some((expected, came)) => Err(SampleError::Unexpected {
                 sample: sample(),
-                way,
+                cut,
                 expected,
                 came,
             }),

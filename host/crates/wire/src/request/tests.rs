@@ -4,7 +4,7 @@ use crate::{Channel, ToolCall};
 use proptest::prelude::*;
 
 fn request(body: &str) -> Request {
-    Request::parse(Bytes::copy_from_slice(body.as_bytes())).unwrap()
+    Request::parse(Dialect::Chat, Bytes::copy_from_slice(body.as_bytes())).unwrap()
 }
 
 const FULL: &str = r#"{ "stream" : true,"prediction":{"type":"content","content":[{"type":"text","text":"p0"},{"type":"text","text":"p1"}]},
@@ -102,7 +102,7 @@ fn the_rest_is_read_too() {
 #[test]
 fn an_unedited_request_leaves_as_it_came() {
     let body = Bytes::from_static(FULL.as_bytes());
-    let request = Request::parse(body.clone()).unwrap();
+    let request = Request::parse(Dialect::Chat, body.clone()).unwrap();
     for model in [None, Some("gpt-oss-120b")] {
         assert_eq!(request.to_bytes(model).as_ptr(), body.as_ptr());
     }
@@ -241,7 +241,7 @@ fn what_is_no_chat_request_is_refused_by_its_path() {
             "not 1",
         ),
     ] {
-        let error = Request::parse(Bytes::from(body.clone())).unwrap_err();
+        let error = Request::parse(Dialect::Chat, Bytes::from(body.clone())).unwrap_err();
         assert_eq!(error.param, param, "{body}");
         assert!(error.message.contains(said), "{body}: {error}");
     }

@@ -8,8 +8,8 @@ use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 use serde_json::{Map, Value, json};
 
 use super::expect::Expect;
-use super::{SampleError, Way};
-use crate::wire::chat::Request;
+use super::{Cut, SampleError};
+use crate::wire::{Dialect, Request};
 
 /// The most that a file of samples may have, in bytes.
 pub const MAX_SIZE: usize = crate::generation::MAX_SAMPLES_SIZE;
@@ -140,10 +140,10 @@ impl Sample {
     }
 
     /// The request, for an answer of that kind.
-    pub(super) fn request(&self, way: Way) -> &Request {
-        match way {
-            Way::Whole => &self.whole,
-            Way::Characters | Way::AsGiven => &self.stream,
+    pub(super) fn request(&self, cut: Cut) -> &Request {
+        match cut {
+            Cut::Whole => &self.whole,
+            Cut::Characters | Cut::AsGiven => &self.stream,
         }
     }
 
@@ -153,15 +153,15 @@ impl Sample {
     }
 
     /// How its answer is cut into a stream.
-    pub(super) fn cuts(&self) -> impl Iterator<Item = Way> {
-        let given = (self.answer.len() > 1).then_some(Way::AsGiven);
-        [Way::Characters].into_iter().chain(given)
+    pub(super) fn cuts(&self) -> impl Iterator<Item = Cut> {
+        let given = (self.answer.len() > 1).then_some(Cut::AsGiven);
+        [Cut::Characters].into_iter().chain(given)
     }
 }
 
 fn request(sample: &str, body: &Map<String, Value>) -> Result<Request, SampleError> {
     let bytes = serde_json::to_vec(body).expect("a JSON value always makes JSON");
-    Request::parse(Bytes::from(bytes)).map_err(|why| SampleError::Request {
+    Request::parse(Dialect::Chat, Bytes::from(bytes)).map_err(|why| SampleError::Request {
         sample: sample.to_owned(),
         why: why.message,
     })
@@ -241,8 +241,8 @@ mod tests {
         let least = only("");
         assert!(least.is_for(&json!({})) && least.is_for(&json!({"any": 1})));
         assert!(least.answer().is_empty());
-        assert_eq!(least.request(Way::Whole).model(), MODEL);
-        assert_eq!(least.cuts().collect::<Vec<_>>(), [Way::Characters]);
+        assert_eq!(least.request(Cut::Whole).model(), MODEL);
+        assert_eq!(least.cuts().collect::<Vec<_>>(), [Cut::Characters]);
         let empty = only("  when:\n  expect:\n");
         assert!(empty.is_for(&json!({"any": 1})));
         assert!(Samples::parse(b"[]").unwrap().0.is_empty());
@@ -253,7 +253,7 @@ mod tests {
         assert_eq!(only("  answer: a text\n").answer(), ["a text"]);
         let list = only("  answer: [a, ' text']\n");
         assert_eq!(list.answer(), ["a", " text"]);
-        assert!(list.cuts().any(|way| way == Way::AsGiven));
+        assert!(list.cuts().any(|cut| cut == Cut::AsGiven));
         let said = refusal(&sample("  answer: {a: text}\n"));
         assert!(
             said.contains("a text or a list of texts") && said.contains("line 3"),
@@ -287,7 +287,7 @@ mod tests {
         let text = "- name: a\n  request: {model: m, stream: true, stream_options: {include_usage: true}, messages: [{role: user}]}\n";
         let text = text.replace("role: user", "role: user, content: hi");
         let Samples(samples) = Samples::parse(text.as_bytes()).unwrap();
-        let [whole, stream] = [Way::Whole, Way::Characters].map(|way| samples[0].request(way));
+        let [whole, stream] = [Cut::Whole, Cut::Characters].map(|cut| samples[0].request(cut));
         assert!(!whole.stream() && !whole.include_usage() && stream.stream());
         assert_eq!(whole.model(), "m");
     }

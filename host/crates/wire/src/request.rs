@@ -8,16 +8,16 @@ use bytes::Bytes;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 
-use super::check;
-use super::draft::Draft;
-use super::walk::walk;
+use crate::dialect::Dialect;
+use crate::draft::Draft;
 use crate::json::{BadRequest, parse_object, write_str};
 use crate::raw::{RawObject, span_in};
 use crate::{Role, Segment, Tool};
 
-/// A chat request. A clone shares everything.
+/// A request. A clone shares everything.
 #[derive(Clone, Debug)]
 pub struct Request {
+    dialect: Dialect,
     original: Bytes,
     body: Arc<Value>,
     edited: bool,
@@ -27,11 +27,12 @@ impl Request {
     /// Reads a request body and makes sure that every text in it is where it is looked for.
     ///
     /// # Errors
-    /// [`BadRequest`] where it is no JSON, or no chat request.
-    pub fn parse(original: Bytes) -> Result<Request, BadRequest> {
+    /// [`BadRequest`] where it is no JSON, or no request of that dialect.
+    pub fn parse(dialect: Dialect, original: Bytes) -> Result<Request, BadRequest> {
         let body = parse_object(&original)?;
-        check::body(&body)?;
+        dialect.check(&body)?;
         Ok(Request {
+            dialect,
             original,
             body: Arc::new(Value::Object(body)),
             edited: false,
@@ -41,6 +42,7 @@ impl Request {
     /// The same request with another body, which has been checked.
     pub(super) fn with_body(&self, body: Arc<Value>) -> Request {
         Request {
+            dialect: self.dialect,
             original: self.original.clone(),
             body,
             edited: true,
@@ -49,6 +51,11 @@ impl Request {
 
     pub(super) fn body(&self) -> &Arc<Value> {
         &self.body
+    }
+
+    /// The shape that it came in, and that its answer has.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
     /// Whether it differs from what the client sent.
@@ -81,18 +88,7 @@ impl Request {
 
     /// The role of each message.
     pub fn roles(&self) -> Vec<Role> {
-        let role = |message: &Value| {
-            message["role"]
-                .as_str()
-                .and_then(Role::from_name)
-                .unwrap_or(Role::User)
-        };
-        self.body["messages"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(role)
-            .collect()
+        self.dialect.roles(&self.body)
     }
 
     /// Every text that the model will read, from this message on, in document order: contents, reasoning, refusals and the
@@ -102,21 +98,23 @@ impl Request {
     /// images, and tools, for which see [`tools`](Request::tools).
     pub fn segments(&self, from_message: u32) -> Vec<Segment<'_>> {
         let mut segments = Vec::new();
-        walk(&self.body, from_message as usize, |site| {
-            segments.push(Segment {
-                message: u32::try_from(site.message).unwrap_or(u32::MAX),
-                role: site.role,
-                channel: site.channel(),
-                text: site.text,
+        self.dialect
+            .walk(&self.body, from_message as usize, |site| {
+                segments.push(Segment {
+                    message: u32::try_from(site.message).unwrap_or(u32::MAX),
+                    role: site.role,
+                    channel: site.channel(),
+                    text: site.text,
+                });
             });
-        });
         segments
     }
 
     /// Bytes of text in all segments.
     pub fn size(&self) -> u64 {
         let mut size = 0;
-        walk(&self.body, 0, |site| size += site.text.len() as u64);
+        self.dialect
+            .walk(&self.body, 0, |site| size += site.text.len() as u64);
         size
     }
 

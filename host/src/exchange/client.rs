@@ -1,0 +1,172 @@
+//! The one way to the client. A stream's head leaves with its first frame, or soon; what a head tells of the chain is what is known
+//! when it leaves.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use tokio::time::Instant;
+
+use super::driver::{ClientGone, ResponseSink};
+use crate::api::ApiError;
+use crate::api::headers::{CHAIN, POLICIES, TAGS, TARGET};
+
+/// How long a stream's head waits for its first frame, so that both leave together.
+pub(super) const HEAD_WAIT: Duration = Duration::from_millis(50);
+
+/// What a head tells of the exchange so far.
+pub(super) struct ChainStatus<'a> {
+    /// Who answered, once that is known.
+    pub(super) target: Option<&'a str>,
+    /// Stage and verdict, in order; empty without stages.
+    pub(super) verdicts: String,
+    /// What stages tagged.
+    pub(super) tags: &'a [(String, String)],
+}
+
+/// The client of one exchange.
+pub(super) struct Client {
+    sink: ResponseSink,
+    /// The value of `x-witgate-chain`.
+    chain: HeaderValue,
+    /// A stream's head that has not left, and until when it waits.
+    head: Option<(Response<()>, Instant)>,
+    /// Bytes of answers that were sent, errors left out.
+    pub(super) bytes: u64,
+}
+
+impl Client {
+    pub(super) fn new(sink: ResponseSink, chain: HeaderValue) -> Self {
+        Client {
+            sink,
+            chain,
+            head: None,
+            bytes: 0,
+        }
+    }
+
+    /// Whether nobody waits any more.
+    pub(super) fn is_gone(&self) -> bool {
+        self.sink.is_gone()
+    }
+
+    /// Waits for something outside of policies, and gives up when the client leaves.
+    pub(super) async fn unless_gone<T>(
+        &self,
+        wait: impl Future<Output = T>,
+    ) -> Result<T, ClientGone> {
+        self.sink.unless_gone(wait).await
+    }
+
+    /// Waits until the client has all that it gets. What follows keeps nobody waiting: it runs on a task.
+    pub(super) async fn left(&self) {
+        self.sink.left().await;
+    }
+
+    /// Sends a whole answer.
+    pub(super) fn answer(
+        &mut self,
+        status: StatusCode,
+        passed_on: HeaderMap,
+        body: Bytes,
+        told: &ChainStatus<'_>,
+    ) {
+        self.bytes += body.len() as u64;
+        let mut response = Response::new(body);
+        *response.status_mut() = status;
+        *response.headers_mut() = passed_on;
+        let headers = response.headers_mut();
+        headers
+            .entry(CONTENT_TYPE)
+            .or_insert(HeaderValue::from_static("application/json"));
+        self.tell(headers, told);
+        self.sink.whole(response);
+    }
+
+    /// Sends an error in an answer's place.
+    pub(super) fn refuse(&mut self, error: ApiError, told: &ChainStatus<'_>) {
+        let mut response = error.into_http().map(Bytes::from);
+        self.tell(response.headers_mut(), told);
+        self.sink.whole(response);
+    }
+
+    /// A stream begins. Its head waits for the first frame.
+    pub(super) fn begin(&mut self, passed_on: HeaderMap) {
+        let mut head = Response::new(());
+        *head.headers_mut() = passed_on;
+        let headers = head.headers_mut();
+        headers
+            .entry(CONTENT_TYPE)
+            .or_insert(HeaderValue::from_static("text/event-stream; charset=utf-8"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        self.head = Some((head, Instant::now() + HEAD_WAIT));
+    }
+
+    /// Whether anything of the stream has gone out.
+    pub(super) fn began(&self) -> bool {
+        self.head.is_none()
+    }
+
+    /// Until when the stream's head waits, if it hasn't left.
+    pub(super) fn head_leaves(&self) -> Option<Instant> {
+        self.head.as_ref().map(|(_, until)| *until)
+    }
+
+    /// Sends the stream's head, if it hasn't left.
+    pub(super) fn send_head<'a>(&mut self, told: impl FnOnce() -> ChainStatus<'a>) {
+        if let Some((mut head, _)) = self.head.take() {
+            self.tell(head.headers_mut(), &told());
+            self.sink.head(head);
+        }
+    }
+
+    /// Sends the stream's head together with its first frame. Where the head has left already, the frame is given back.
+    pub(super) fn first<'a>(
+        &mut self,
+        bytes: Bytes,
+        told: impl FnOnce() -> ChainStatus<'a>,
+    ) -> Option<Bytes> {
+        let Some((mut head, _)) = self.head.take() else {
+            return Some(bytes);
+        };
+        self.bytes += bytes.len() as u64;
+        self.tell(head.headers_mut(), &told());
+        self.sink.first(head, bytes);
+        None
+    }
+
+    /// Sends a frame of a stream whose head has left, once the frame before was taken.
+    pub(super) async fn frame(&mut self, bytes: Bytes) -> Result<(), ClientGone> {
+        self.bytes += bytes.len() as u64;
+        self.sink.frame(bytes).await
+    }
+
+    /// The stream is over. Nothing may follow.
+    pub(super) fn end(&self) {
+        self.sink.end();
+    }
+
+    fn tell(&self, headers: &mut HeaderMap, told: &ChainStatus<'_>) {
+        let mut put = |name: HeaderName, value: &str| {
+            // Ids, verdicts and tags are names; a value that can't be a header isn't sent.
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(name, value);
+            }
+        };
+        if let Some(target) = told.target {
+            put(TARGET, target);
+        }
+        if !told.verdicts.is_empty() {
+            put(POLICIES, &told.verdicts);
+        }
+        if !told.tags.is_empty() {
+            let tags = told
+                .tags
+                .iter()
+                .map(|(key, value)| format!("{key}={value}"));
+            put(TAGS, &tags.collect::<Vec<_>>().join(", "));
+        }
+        headers.insert(CHAIN, self.chain.clone());
+    }
+}

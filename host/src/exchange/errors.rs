@@ -1,0 +1,73 @@
+//! What a client is told where it gets no answer.
+
+use http::StatusCode;
+
+use crate::api::ApiError;
+use crate::policy::Class;
+use crate::policy::types::Denial;
+use crate::wire::dialect::ErrorEvent;
+
+/// A denial: the status that it may have, and whether trying again makes sense.
+pub(super) fn denied(stage: &str, denial: &Denial) -> ApiError {
+    let status = denial
+        .status
+        .and_then(|status| StatusCode::from_u16(status).ok());
+    let status = status.unwrap_or(StatusCode::FORBIDDEN);
+    let error = ApiError::new(
+        status,
+        "policy_denied",
+        denial.code.clone(),
+        denial.message.clone(),
+    );
+    let error = error.param(stage.to_owned());
+    match (status, denial.retry_after) {
+        (StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE, Some(seconds)) => {
+            error.retry_after(seconds)
+        }
+        (_, Some(seconds)) => error.retry_after(seconds).should_retry(false),
+        _ => error.should_retry(false),
+    }
+}
+
+/// A stage's failure under `on_error: deny`.
+pub(super) fn failed(stage: &str, class: Class) -> ApiError {
+    let message = format!(
+        "The policy `{stage}` failed ({class}), and this gateway doesn't go on without it."
+    );
+    ApiError::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "policy_failed",
+        class.as_str(),
+        message,
+    )
+    .param(stage.to_owned())
+    .should_retry(false)
+}
+
+/// An answer of the upstream's in which something can't be read.
+pub(super) fn unreadable(why: &str) -> ApiError {
+    let message = format!("The upstream's answer can't be read: {why}.");
+    ApiError::new(
+        StatusCode::BAD_GATEWAY,
+        "upstream_error",
+        "upstream_unreadable",
+        message,
+    )
+}
+
+/// No target takes the request.
+pub(super) fn no_target(why: String) -> ApiError {
+    let status = StatusCode::NOT_FOUND;
+    ApiError::new(status, "not_found_error", "model_not_found", why).param("model")
+}
+
+/// The same error in the middle of a stream.
+pub(super) fn event(error: &ApiError) -> ErrorEvent<'_> {
+    ErrorEvent {
+        status: error.status.as_u16(),
+        message: &error.message,
+        kind: &error.kind,
+        param: &error.param,
+        code: &error.code,
+    }
+}

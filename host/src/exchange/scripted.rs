@@ -1,0 +1,110 @@
+//! An exchange with a script in the upstream's place, and a client that reads it to its end: what is served, without a socket.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
+use http_body_util::{BodyExt as _, Limited};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
+
+use super::driver::Driver;
+use super::passages::StageId;
+use super::record::ExchangeRecord;
+use super::request::{RequestMeta, RequestState};
+use super::stages::Stages;
+use super::upstream::{NoAnswer, Upstream};
+use super::{Client, Exchange, millis};
+use crate::generation::ExchangeCounter;
+use crate::metrics::{Hook, Metrics};
+use crate::policy::types::{Account, Ending};
+use crate::policy::{Failure, Stage};
+use crate::upstream::Answer;
+use crate::wire::Request;
+
+const REQUEST_ID: &str = "00000000-0000-4000-8000-000000000000";
+/// What the client is told of a chain that isn't one yet.
+const CHAIN: HeaderValue = HeaderValue::from_static("0");
+
+/// A request, and what the upstream says to it.
+pub struct Script {
+    /// The request.
+    pub request: Request,
+    /// What stands for the target's id.
+    pub target: &'static str,
+    /// The answer's body as it comes, piece by piece: a stream of events where the request asks for one.
+    pub answer: Vec<Bytes>,
+}
+
+/// What came of a scripted exchange.
+#[derive(Debug)]
+pub struct Played {
+    /// How it ended.
+    pub ended: Ending,
+    /// What the stage did.
+    pub account: Account,
+    /// The first call of the stage that failed, and how.
+    pub failure: Option<(Hook, Failure)>,
+    /// What the client got, if that was no error. `None` within: it was longer than it may be.
+    pub body: Option<Option<Bytes>>,
+}
+
+/// Plays a script through a chain of one stage. The client reads at most so many bytes; then it leaves. Runs guests: not for a runtime
+/// worker.
+pub async fn play(stage: &Arc<Stage>, script: Script, most: usize) -> Played {
+    let meta = RequestMeta {
+        id: REQUEST_ID.into(),
+        principal: None,
+        received_at: millis(),
+        headers: HeaderMap::new(),
+        targets: None,
+    };
+    let request = Arc::new(RequestState::new(meta, script.request.clone()));
+    // The stage is of no chain yet, and so of none whose time to drain may be over.
+    let guard = ExchangeCounter::new().begin();
+    let stages = Stages::new(std::slice::from_ref(stage), &[0], guard, request);
+    let (tell, told) = oneshot::channel();
+    let run = |sink| async move {
+        let exchange = Exchange {
+            upstream: script,
+            stages,
+            client: Client::new(sink, CHAIN),
+            record: ExchangeRecord::new(Instant::now()),
+            metrics: Arc::new(Metrics::new()),
+        };
+        let (ended, mut stages) = exchange.run().await;
+        let account = stages.accounts().remove(0);
+        let failure = stages.first_failure(StageId(0)).cloned();
+        // Whoever waited for it may have given up.
+        tell.send((ended, account, failure)).ok();
+    };
+    let run = |sink| run(sink).in_current_span();
+    let response = Driver::new(&TaskTracker::new(), run).response().await;
+    let answered = response.status().is_success();
+    let body = Limited::new(response.into_body(), most).collect().await;
+    let (ended, account, failure) = told.await.expect("an exchange runs to its end");
+    Played {
+        ended,
+        account,
+        failure,
+        body: answered.then(|| body.ok().map(|body| body.to_bytes())),
+    }
+}
+
+impl Upstream for Script {
+    async fn ask(&self, request: &RequestState) -> Result<Answer, NoAnswer> {
+        let kind = if request.body.stream() {
+            HeaderValue::from_static("text/event-stream")
+        } else {
+            HeaderValue::from_static("application/json")
+        };
+        Ok(Answer::scripted(
+            self.target,
+            request.body.model(),
+            kind,
+            self.answer.clone(),
+        ))
+    }
+}

@@ -1,0 +1,439 @@
+//! One stage in one exchange: its instance, where it stands, and what is kept of what it said.
+
+use std::sync::Arc;
+
+use super::passages::{Aborted, StageFailure, StageId};
+use super::request::RequestState;
+use super::translate::channel_for_policy;
+use crate::config::OnError;
+use crate::generation::ExchangeGuard;
+use crate::metrics::Hook;
+use crate::policy::types::{Account, Delta, Denial, Edit, Finding, Hooks, Verdict};
+use crate::policy::{self, Class, Failure, Instance, Outcome, Refused, Requested, Stage, Trial};
+use crate::wire::Channel;
+
+/// Operators filter by these names: they stay, wherever the code lies.
+const LOG: &str = "witgate::exchange::part";
+const LOG_COMPLETE: &str = "witgate::exchange::stages";
+
+/// What the stages tagged so far, in order.
+pub(super) type Tags = Vec<(String, String)>;
+
+/// One stage, in this exchange.
+pub(super) struct StageRun {
+    id: StageId,
+    stage: Arc<Stage>,
+    instance: Option<Instance>,
+    /// What its breaker let in, and is told of a failure.
+    trial: Option<Trial>,
+    status: StageStatus,
+    edited: bool,
+    /// Its denial, and of which choice of the answer. Of several, that of the first choice.
+    denial: Option<(Option<u32>, Denial)>,
+    findings: Vec<Finding>,
+    /// In shadow: the choices that it denied. Enforced, these choices would have ended, so no further deltas are delivered for
+    /// them.
+    ended: Vec<u32>,
+    /// The first call that failed.
+    failure: Option<(Hook, Failure)>,
+}
+
+/// Where a stage stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum StageStatus {
+    /// The exchange ended before it.
+    Unreached,
+    Proceeded,
+    Responded,
+    Denied,
+    /// It failed, and the exchange went on without it.
+    Skipped(Class),
+    /// It failed, and the exchange ended; in shadow, its own part in it.
+    Failed(Class),
+}
+
+/// What a stage's verdict on the request means for the exchange. A stage in shadow always proceeds.
+pub(super) enum RequestStep {
+    /// The next stage's turn; with the request as this one made it, where it changed anything.
+    Proceed(Option<Arc<RequestState>>),
+    Deny(Denial),
+    Respond(Vec<Delta>),
+    Aborted,
+}
+
+/// A passage that a stage sees, and the choice that it is of.
+pub(super) struct Passage {
+    choice: u32,
+    guest: policy::Passage,
+}
+
+impl StageRun {
+    /// Of an exchange that has not reached it.
+    pub(super) fn new(id: StageId, stage: &Arc<Stage>) -> Self {
+        StageRun {
+            id,
+            stage: stage.clone(),
+            instance: None,
+            trial: None,
+            status: StageStatus::Unreached,
+            edited: false,
+            denial: None,
+            findings: Vec::new(),
+            ended: Vec::new(),
+            failure: None,
+        }
+    }
+
+    pub(super) fn stage(&self) -> &Stage {
+        &self.stage
+    }
+
+    /// The first call that failed, and how.
+    pub(super) fn first_failure(&self) -> Option<&(Hook, Failure)> {
+        self.failure.as_ref()
+    }
+
+    /// The class of the failure for which the exchange goes on without the stage, or ended.
+    pub(super) fn failed_as(&self) -> Class {
+        match self.status {
+            StageStatus::Failed(class) | StageStatus::Skipped(class) => class,
+            _ => Class::Host,
+        }
+    }
+
+    /// As in `x-witgate-policies`.
+    pub(super) fn verdict(&self) -> String {
+        let verdict = match self.status {
+            StageStatus::Unreached => return "unreached".into(),
+            StageStatus::Proceeded if self.edited => "edit".into(),
+            StageStatus::Proceeded => "proceed".into(),
+            StageStatus::Responded => "respond".into(),
+            StageStatus::Denied => "deny".into(),
+            StageStatus::Skipped(class) => format!("skip:{class}"),
+            StageStatus::Failed(class) => format!("error:{class}"),
+        };
+        if self.stage.is_shadow() {
+            format!("shadow:{verdict}")
+        } else {
+            verdict
+        }
+    }
+
+    /// What it did, for the outcome.
+    pub(super) fn account(&mut self, tags: &mut Tags) -> Account {
+        self.collect(tags);
+        Account {
+            stage: self.stage.id().to_string(),
+            verdict: self.verdict(),
+            denial: self.denial.as_ref().map(|(_, denial)| denial.clone()),
+            findings: self.findings.clone(),
+        }
+    }
+
+    pub(super) fn wants(&self, hooks: Hooks) -> bool {
+        self.stage.hooks().intersects(hooks)
+    }
+
+    /// Whether it sees the answer. Not one that responded: it would be its own. Nor one that denied the request: it is in shadow,
+    /// and enforced, there would be no answer.
+    pub(super) fn sees_answer(&self) -> bool {
+        let judges = matches!(self.status, StageStatus::Unreached | StageStatus::Proceeded);
+        judges && self.wants(Hooks::ON_ANSWER)
+    }
+
+    /// Asks for the verdict on the request.
+    pub(super) async fn request(
+        &mut self,
+        guard: &ExchangeGuard,
+        request: &Arc<RequestState>,
+        tags: &mut Tags,
+    ) -> RequestStep {
+        self.status = StageStatus::Proceeded;
+        if !self.wants(Hooks::ON_REQUEST) {
+            return RequestStep::Proceed(None);
+        }
+        let requested = match self.called(guard, request).await {
+            Ok(instance) => {
+                instance.set_request(request.clone());
+                let requested = instance.on_request().await;
+                requested.map_err(|failure| (Hook::OnRequest, failure))
+            }
+            Err(failure) => Err((Hook::New, failure)),
+        };
+        let Requested { verdict, request } = match requested {
+            Ok(requested) => requested,
+            Err((hook, failure)) => {
+                return match self.failed(hook, &failure, tags) {
+                    StageFailure::Skip => RequestStep::Proceed(None),
+                    StageFailure::Abort(_) => RequestStep::Aborted,
+                };
+            }
+        };
+        self.collect(tags);
+        let shadow = self.stage.is_shadow();
+        let step = self.decided(verdict, request.map(RequestState::from_view));
+        let goes_on = shadow || matches!(step, RequestStep::Proceed(_));
+        if goes_on && !self.sees_answer() && !self.wants(Hooks::ON_COMPLETE) {
+            self.instance = None;
+        }
+        if shadow {
+            RequestStep::Proceed(None)
+        } else {
+            step
+        }
+    }
+
+    /// Notes the verdict and counts it.
+    fn decided(&mut self, verdict: Verdict, changed: Option<Arc<RequestState>>) -> RequestStep {
+        self.stage.decisions().verdict(&verdict);
+        match verdict {
+            Verdict::Proceed => {
+                self.edited |= changed.is_some();
+                RequestStep::Proceed(changed)
+            }
+            Verdict::Deny(denial) => {
+                self.denied(None, denial.clone());
+                RequestStep::Deny(denial)
+            }
+            Verdict::Respond(deltas) => {
+                self.status = StageStatus::Responded;
+                RequestStep::Respond(deltas)
+            }
+        }
+    }
+
+    /// An answer begins. `sees`: whether the stage sees it. From here on it reads the request as the whole chain made it.
+    pub(super) fn begin_answer(&mut self, sees: bool, request: &Arc<RequestState>) {
+        if sees && self.status == StageStatus::Unreached {
+            self.status = StageStatus::Proceeded;
+        }
+        if let Some(instance) = &mut self.instance {
+            instance.set_request(request.clone());
+        }
+    }
+
+    /// A channel of the answer begins. `None`: the stage doesn't see it.
+    pub(super) async fn open(
+        &mut self,
+        guard: &ExchangeGuard,
+        request: &Arc<RequestState>,
+        (choice, channel): (u32, &Channel<'_>),
+        tags: &mut Tags,
+    ) -> Result<Option<Passage>, StageFailure> {
+        let off = matches!(
+            self.status,
+            StageStatus::Skipped(_) | StageStatus::Failed(_)
+        );
+        if off || self.ended.contains(&choice) {
+            return Ok(None);
+        }
+        let opened = match self.called(guard, request).await {
+            Ok(instance) => {
+                let channel = channel_for_policy(channel);
+                let opened = instance.on_answer(choice, &channel).await;
+                opened.map_err(|failure| (Hook::OnAnswer, failure))
+            }
+            Err(failure) => Err((Hook::New, failure)),
+        };
+        match opened {
+            Ok(guest) => Ok(guest.map(|guest| Passage { choice, guest })),
+            Err((hook, failure)) => Err(self.failed(hook, &failure, tags)),
+        }
+    }
+
+    /// What it says of a delta.
+    pub(super) async fn delta(
+        &mut self,
+        guard: &ExchangeGuard,
+        passage: &Passage,
+        text: &str,
+        tags: &mut Tags,
+    ) -> Result<Edit, StageFailure> {
+        if guard.is_expired() {
+            return Err(self.failed(Hook::OnDelta, &drained(), tags));
+        }
+        let Some(instance) = self.instance_of(passage.choice) else {
+            return Ok(Edit::Forward);
+        };
+        match instance.on_delta(&passage.guest, text).await {
+            Ok(edit) => Ok(self.edit(passage.choice, edit)),
+            Err(failure) => Err(self.failed(Hook::OnDelta, &failure, tags)),
+        }
+    }
+
+    /// What it says at a passage's end.
+    pub(super) async fn end(
+        &mut self,
+        guard: &ExchangeGuard,
+        passage: Passage,
+        finish: &str,
+        tags: &mut Tags,
+    ) -> Result<Edit, StageFailure> {
+        if guard.is_expired() {
+            return Err(self.failed(Hook::OnEnd, &drained(), tags));
+        }
+        let Some(instance) = self.instance_of(passage.choice) else {
+            return Ok(Edit::Forward);
+        };
+        match instance.on_end(passage.guest, finish).await {
+            Ok(edit) => Ok(self.edit(passage.choice, edit)),
+            Err(failure) => Err(self.failed(Hook::OnEnd, &failure, tags)),
+        }
+    }
+
+    /// Tells it how the exchange ended, if it wants to hear of it, and drops its instance. A stage whose instance was lost, or that
+    /// was never reached, gets a fresh one.
+    pub(super) async fn complete(&mut self, request: &Arc<RequestState>, outcome: &Arc<Outcome>) {
+        if self.wants(Hooks::ON_COMPLETE)
+            && let Err((hook, failure)) = self.tell_outcome(request, outcome).await
+        {
+            self.count_failure(hook, &failure);
+            tracing::error!(
+                target: LOG_COMPLETE,
+                stage = %self.stage.id(), request = %request.meta.id, class = %failure.class,
+                "on-complete failed and is not tried again: {}", failure.message
+            );
+            self.failure.get_or_insert((hook, failure));
+        }
+        self.instance = None;
+    }
+
+    async fn tell_outcome(
+        &mut self,
+        request: &Arc<RequestState>,
+        outcome: &Arc<Outcome>,
+    ) -> Result<(), (Hook, Failure)> {
+        self.instance.take_if(|instance| instance.is_lost());
+        if self.trial.is_none() && self.status == StageStatus::Proceeded {
+            // It wants no other hook, so it was not counted before. It hears of the end whatever its breaker says.
+            let breaker = self.stage.breaker();
+            self.trial = breaker.and_then(|breaker| breaker.admit().ok());
+        }
+        let instance = self.instance(request).await;
+        let instance = instance.map_err(|failure| (Hook::New, failure))?;
+        instance.set_request(request.clone());
+        let told = instance.on_complete(outcome.clone()).await;
+        told.map_err(|failure| (Hook::OnComplete, failure))
+    }
+
+    /// A denial of its counts: of the request, or of that choice of the answer. Of several choices the first one's is kept: the
+    /// order in which they are denied depends on how the answer was cut.
+    pub(super) fn denied(&mut self, choice: Option<u32>, denial: Denial) {
+        self.status = StageStatus::Denied;
+        let earlier = self.denial.as_ref().is_some_and(|(of, _)| *of <= choice);
+        if !earlier {
+            self.denial = Some((choice, denial));
+        }
+    }
+
+    /// It said this of a text of that choice: what is to be done. In shadow it is noted, and everything goes as it came.
+    fn edit(&mut self, choice: u32, edit: Edit) -> Edit {
+        self.edited |= matches!(edit, Edit::Replace(_));
+        self.stage.decisions().edit(&edit);
+        if !self.stage.is_shadow() {
+            return edit;
+        }
+        if let Edit::Deny(denial) = edit {
+            self.denied(Some(choice), denial);
+            self.ended.push(choice);
+        }
+        Edit::Forward
+    }
+
+    /// The instance to call, made if there is none yet and if it may be called at all.
+    async fn called(
+        &mut self,
+        guard: &ExchangeGuard,
+        request: &Arc<RequestState>,
+    ) -> Result<&mut Instance, Failure> {
+        if guard.is_expired() {
+            return Err(drained());
+        }
+        if let (None, Some(breaker)) = (&self.trial, self.stage.breaker()) {
+            let open =
+                |Refused| Failure::new(Class::Breaker, "its breaker is open: it failed too often");
+            self.trial = Some(breaker.admit().map_err(open)?);
+        }
+        self.instance(request).await
+    }
+
+    /// The instance, made if there is none yet.
+    async fn instance(&mut self, request: &Arc<RequestState>) -> Result<&mut Instance, Failure> {
+        if self.instance.is_none() {
+            self.instance = Some(Instance::start(&self.stage, request.clone()).await?);
+        }
+        Ok(self.instance.as_mut().expect("it was just made"))
+    }
+
+    /// The instance, if there is something to tell it of that choice.
+    fn instance_of(&mut self, choice: u32) -> Option<&mut Instance> {
+        if self.ended.contains(&choice) {
+            return None;
+        }
+        self.instance.as_mut()
+    }
+
+    /// Takes what the instance has found and tagged so far.
+    fn collect(&mut self, tags: &mut Tags) {
+        let Some(instance) = &mut self.instance else {
+            return;
+        };
+        let tagged = instance.take_tags();
+        if !self.stage.is_shadow() {
+            tags.extend(tagged);
+        }
+        for finding in instance.take_findings() {
+            let same =
+                |known: &&mut Finding| known.code == finding.code && known.detail == finding.detail;
+            match self.findings.iter_mut().find(same) {
+                Some(known) => known.count = known.count.saturating_add(finding.count),
+                None => self.findings.push(finding),
+            }
+        }
+    }
+
+    /// Counts a failed call; its breaker hears of it, if it is the policy's doing.
+    fn count_failure(&mut self, hook: Hook, failure: &Failure) {
+        self.stage.metrics().failure(hook, failure.class.into());
+        if failure.class.is_the_policys()
+            && let Some(trial) = &mut self.trial
+        {
+            trial.fail();
+        }
+    }
+
+    /// A call failed: what it means for the exchange. What the stage found still counts, and what it tagged in calls before.
+    pub(super) fn failed(
+        &mut self,
+        hook: Hook,
+        failure: &Failure,
+        tags: &mut Tags,
+    ) -> StageFailure {
+        self.collect(tags);
+        self.count_failure(hook, failure);
+        let (stage, class) = (&self.stage, failure.class);
+        let (then, status, effect) = match (stage.is_shadow(), stage.on_error()) {
+            (true, _) => ("shadow", StageStatus::Failed(class), StageFailure::Skip),
+            (false, OnError::Skip) => ("skip", StageStatus::Skipped(class), StageFailure::Skip),
+            (false, OnError::Deny) => {
+                let aborted = StageFailure::Abort(Aborted(self.id));
+                ("deny", StageStatus::Failed(class), aborted)
+            }
+        };
+        tracing::warn!(
+            target: LOG,
+            stage = %stage.id(), hook = hook.as_str(), %class, then,
+            "a policy failed: {}", failure.message
+        );
+        self.instance = None;
+        self.failure.get_or_insert_with(|| (hook, failure.clone()));
+        self.status = status;
+        effect
+    }
+}
+
+/// The stage belongs to a chain whose time is over.
+fn drained() -> Failure {
+    let what = "another chain has taken its place, and its time to drain is over";
+    Failure::new(Class::Drained, what)
+}

@@ -1,0 +1,418 @@
+//! A streamed answer: from upstream's events to what the client gets.
+//!
+//! A chunk goes out as the very bytes that came unless a text in it changed. While one of its texts is held, the chunk waits as a
+//! [`PendingChunk`]; nothing else waits for it. Texts that have no chunk of their own get one that looks like the upstream's.
+//!
+//! - [`pending`]: chunks that wait, and how a chunk goes in parts;
+//! - [`render`]: what the stages decided, carried out on chunks;
+//! - [`pump`]: from the upstream to the client.
+
+mod pending;
+mod pump;
+mod render;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+use tokio::time::Instant;
+
+use self::pending::{PendingChunk, Text, TextState, Texts, settle, settle_rest};
+use self::render::{Current, StreamRender};
+use super::assembled::Assembled;
+use super::passages::{Aborted, AnswerStages, Delta, Output, Passages, StageId, TextRef};
+use crate::wire::choices::chunk::{Chunk, NotAChunk};
+use crate::wire::choices::envelope::Envelope;
+use crate::wire::choices::render::{ChunkEvent, Rest};
+use crate::wire::sse::{DEFAULT_CAP, Event, Framer, TooLong};
+use crate::wire::{Dialect, Usage};
+
+/// Why a stream ends before its end.
+#[derive(Debug)]
+pub(super) enum StreamError {
+    /// That stage failed, and its `on_error` is deny.
+    Stage(StageId),
+    /// The upstream said so itself, in an event that has been passed on.
+    Said,
+    /// The upstream sent what can't be read.
+    NotAChunk(NotAChunk),
+    /// An event past the cap.
+    TooLong(TooLong),
+}
+
+impl From<NotAChunk> for StreamError {
+    fn from(error: NotAChunk) -> Self {
+        StreamError::NotAChunk(error)
+    }
+}
+
+/// What the stream says beside its texts.
+#[derive(Debug, Default)]
+pub(super) struct StreamFacts {
+    pub(super) usage: Option<Usage>,
+    pub(super) model: Option<String>,
+    pub(super) finishes: Vec<(u32, String)>,
+    pub(super) first_delta: Option<Instant>,
+    /// The event that ends a stream came.
+    pub(super) done: bool,
+}
+
+/// One streamed answer on its way to the client. `P` is what a stage has of a passage.
+pub(super) struct AnswerStream<P> {
+    dialect: Dialect,
+    passages: Passages<P>,
+    assembled: Assembled,
+    facts: StreamFacts,
+    framer: Framer,
+    envelope: Option<Envelope>,
+    pending: Vec<PendingChunk>,
+    chunks: u64,
+    outputs: Vec<Output>,
+    ready: Vec<Bytes>,
+}
+
+impl<P: Send> AnswerStream<P> {
+    pub(super) fn new(dialect: Dialect) -> Self {
+        AnswerStream {
+            dialect,
+            passages: Passages::new(),
+            assembled: Assembled::default(),
+            facts: StreamFacts::default(),
+            framer: Framer::new(DEFAULT_CAP),
+            envelope: None,
+            pending: Vec::new(),
+            chunks: 0,
+            outputs: Vec::new(),
+            ready: Vec::new(),
+        }
+    }
+
+    /// What came out of the stages so far.
+    pub(super) fn assembled(&self) -> &Assembled {
+        &self.assembled
+    }
+
+    /// What the stream said so far.
+    pub(super) fn facts(&self) -> &StreamFacts {
+        &self.facts
+    }
+
+    /// How many deltas went through the stages.
+    pub(super) fn deltas(&self) -> u64 {
+        self.passages.deltas()
+    }
+
+    /// When held text expires, if nothing comes to free it.
+    pub(super) fn expiry(&self) -> Option<Instant> {
+        self.passages.expiry()
+    }
+
+    /// Takes what was read from the upstream. Afterwards [`take`](Self::take) has what may go out, also after an error.
+    pub(super) async fn read<S: AnswerStages<Passage = P>>(
+        &mut self,
+        stages: &mut S,
+        bytes: Bytes,
+    ) -> Result<(), StreamError> {
+        self.framer.push(bytes);
+        while let Some(event) = self.framer.next().map_err(StreamError::TooLong)? {
+            self.event(stages, event).await?;
+        }
+        Ok(())
+    }
+
+    /// Everything that may go out now, as one piece. `read` is what was read last: where all of it goes as it came, that is what
+    /// is given out, uncopied.
+    pub(super) fn take(&mut self, read: Option<&Bytes>) -> Option<Bytes> {
+        match self.ready.len() {
+            0 => None,
+            1 => self.ready.pop(),
+            _ => {
+                let joined = read.and_then(|read| neighbours(read, &self.ready));
+                let joined = joined.unwrap_or_else(|| self.ready.concat().into());
+                self.ready.clear();
+                Some(joined)
+            }
+        }
+    }
+
+    /// Held text is late: the stages that hold it have failed.
+    pub(super) async fn expire<S: AnswerStages<Passage = P>>(
+        &mut self,
+        stages: &mut S,
+    ) -> Result<(), StreamError> {
+        let passed = self
+            .passages
+            .expire(stages, Instant::now(), &mut self.outputs)
+            .await;
+        self.fold(stages, None, passed)
+    }
+
+    /// The upstream's bytes are over. What came without its end goes the way of all events, as if its end had come.
+    pub(super) async fn end<S: AnswerStages<Passage = P>>(
+        &mut self,
+        stages: &mut S,
+    ) -> Result<(), StreamError> {
+        let Some(rest) = self.framer.finish() else {
+            return Ok(());
+        };
+        let ended: Vec<u8> = [&rest[..], b"\n\n"].concat();
+        self.framer = Framer::new(DEFAULT_CAP);
+        let before = self.ready.len();
+        let read = self.read(stages, ended.into()).await;
+        if !stages.may_change_answer() {
+            // The added end was for reading alone: the bytes go as they came.
+            self.ready.truncate(before);
+            self.ready.push(rest);
+        }
+        read
+    }
+
+    /// Whether the upstream's bytes may end here: it said so, or every one of so many choices has finished or was denied.
+    pub(super) fn is_complete(&self, choices: usize) -> bool {
+        let mut ended: SmallVec<[u32; 2]> = SmallVec::from_slice(self.assembled.denied());
+        ended.extend(self.facts.finishes.iter().map(|(choice, _)| *choice));
+        ended.sort_unstable();
+        ended.dedup();
+        self.facts.done || ended.len() >= choices && self.pending.is_empty()
+    }
+
+    async fn event<S: AnswerStages<Passage = P>>(
+        &mut self,
+        stages: &mut S,
+        event: Event,
+    ) -> Result<(), StreamError> {
+        let is_end = self.dialect.is_end(&event);
+        let Event { raw, data, .. } = event;
+        // An event without data says nothing.
+        let Some(data) = data.filter(|data| !data.is_empty()) else {
+            match self.pending.last_mut() {
+                Some(pending) => pending.after.push(raw),
+                None => self.ready.push(raw),
+            }
+            return Ok(());
+        };
+        if is_end {
+            self.facts.done = true;
+            let passed = self.passages.finish_all(stages, &mut self.outputs).await;
+            self.fold(stages, None, passed)?;
+            self.ready.push(raw);
+            return Ok(());
+        }
+        let dialect = self.dialect;
+        let event = ChunkEvent { dialect, raw, data };
+        if stages.may_change_answer() {
+            return self.chunk(stages, event).await;
+        }
+        if stages.count() > 0 {
+            self.show(stages, &event).await;
+        }
+        self.pass(event)
+    }
+
+    /// Only stages in shadow see the answer. They are shown what can be read, and nothing comes of what they say.
+    async fn show<S: AnswerStages<Passage = P>>(&mut self, stages: &mut S, event: &ChunkEvent) {
+        let Ok(chunk) = event.chunk() else {
+            return;
+        };
+        if chunk.error.is_none() {
+            self.chunks += 1;
+            let shown = self.texts(stages, &chunk).await;
+            debug_assert!(shown.is_ok(), "a stage in shadow ended an exchange");
+        }
+        self.outputs.clear();
+    }
+
+    /// No enforcing stage sees the answer: forwards the bytes, and reads only what ends an answer.
+    fn pass(&mut self, event: ChunkEvent) -> Result<(), StreamError> {
+        self.facts.first_delta.get_or_insert_with(Instant::now);
+        let mut said = false;
+        if self.dialect.needs_parse(&event.data)
+            && let Ok(chunk) = event.chunk()
+        {
+            self.note(&chunk);
+            said = chunk.error.is_some();
+        }
+        self.ready.push(event.raw);
+        if said { Err(StreamError::Said) } else { Ok(()) }
+    }
+
+    async fn chunk<S: AnswerStages<Passage = P>>(
+        &mut self,
+        stages: &mut S,
+        event: ChunkEvent,
+    ) -> Result<(), StreamError> {
+        let chunk = event.chunk()?;
+        self.note(&chunk);
+        if chunk.error.is_some() {
+            // No stage has seen what the chunk's choices say, so they don't go.
+            if let Rest::Aside(event) = chunk.aside(&event)? {
+                self.ready.push(event);
+            }
+            return Err(StreamError::Said);
+        }
+        if !chunk.mentions(self.assembled.denied()) {
+            return self.live(stages, &chunk, &event).await;
+        }
+        match chunk.without(&event, self.assembled.denied())? {
+            Rest::Nothing => Ok(()),
+            Rest::Aside(event) => {
+                self.ready.push(event);
+                Ok(())
+            }
+            Rest::Chunk(event) => self.live(stages, &event.chunk()?, &event).await,
+        }
+    }
+
+    /// Takes a chunk through the stages. No choice in it was denied before.
+    async fn live<S: AnswerStages<Passage = P>>(
+        &mut self,
+        stages: &mut S,
+        chunk: &Chunk<'_>,
+        event: &ChunkEvent,
+    ) -> Result<(), StreamError> {
+        if self.envelope.is_none() {
+            self.envelope = Some(self.dialect.envelope(&event.data)?);
+        }
+        self.chunks += 1;
+        let passed = self.texts(stages, chunk).await;
+        // Nearly every chunk: one text, and it goes as it came.
+        if let ([Output::AsCame(place)], 1, Ok(())) =
+            (&self.outputs[..], chunk.pieces.len(), &passed)
+            && place.chunk == self.chunks
+            && self.pending.is_empty()
+        {
+            self.outputs.clear();
+            self.ready.push(event.raw.clone());
+            return Ok(());
+        }
+        self.fold(stages, Some((chunk, event)), passed)
+    }
+
+    /// Takes a chunk's texts through the stages, and tells them of the choices that finish.
+    async fn texts<S: AnswerStages<Passage = P>>(
+        &mut self,
+        stages: &mut S,
+        chunk: &Chunk<'_>,
+    ) -> Result<(), Aborted> {
+        for (piece, number) in chunk.pieces.iter().zip(0..) {
+            self.facts.first_delta.get_or_insert_with(Instant::now);
+            let delta = Delta {
+                choice: piece.choice,
+                channel: &piece.channel,
+                place: Some(TextRef {
+                    chunk: self.chunks,
+                    piece: number,
+                }),
+                text: Cow::Borrowed(&piece.text),
+            };
+            self.passages.push(stages, delta, &mut self.outputs).await?;
+        }
+        for (choice, finish) in &chunk.finishes {
+            self.passages
+                .finish(stages, *choice, finish, &mut self.outputs)
+                .await?;
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, chunk: &Chunk<'_>) {
+        if chunk.usage.is_some() {
+            self.facts.usage = chunk.usage;
+        }
+        if self.facts.model.is_none() {
+            self.facts.model = chunk.model.as_deref().map(str::to_owned);
+        }
+        for (choice, finish) in &chunk.finishes {
+            self.facts.finishes.push((*choice, finish.to_string()));
+        }
+    }
+
+    /// Carries out what the stages decided, in order; the current chunk goes last, and a denial's chunk after it.
+    fn fold<S: AnswerStages<Passage = P>>(
+        &mut self,
+        stages: &mut S,
+        current: Option<(&Chunk<'_>, &ChunkEvent)>,
+        passed: Result<(), Aborted>,
+    ) -> Result<(), StreamError> {
+        if let Err(Aborted(stage)) = passed {
+            // Of the step in which a stage failed nothing goes out: no finish either.
+            self.outputs.clear();
+            return Err(StreamError::Stage(stage));
+        }
+        let mut render = StreamRender {
+            envelope: self.envelope.as_ref(),
+            pending: &mut self.pending,
+            ready: &mut self.ready,
+            current: current.map(|(chunk, _)| Current::new(chunk, self.chunks)),
+            last: Vec::new(),
+        };
+        self.assembled
+            .fold(&mut self.outputs, stages, &mut render)?;
+        let mut last = render.last;
+        let texts = render.current.map(|current| current.texts);
+        if let (Some((chunk, event)), Some(texts)) = (current, texts) {
+            self.send_current(chunk, event, texts)?;
+        }
+        self.ready.append(&mut last);
+        Ok(())
+    }
+
+    /// The current chunk goes, now that it is known of each of its texts what becomes of it, or that it waits.
+    fn send_current(
+        &mut self,
+        chunk: &Chunk<'_>,
+        event: &ChunkEvent,
+        mut texts: Texts,
+    ) -> Result<(), StreamError> {
+        let number = self.chunks;
+        for Text {
+            choice,
+            channel,
+            state,
+            ..
+        } in &texts
+        {
+            if !matches!(state, TextState::Waiting | TextState::Gone) {
+                let text = (*choice, *channel);
+                render::let_go(&mut self.pending, &mut self.ready, number, text)?;
+            }
+        }
+        let denied = self.assembled.denied();
+        if !chunk.mentions(denied) {
+            let event = event.clone();
+            return Ok(settle(
+                chunk,
+                event,
+                number,
+                texts,
+                &mut self.pending,
+                &mut self.ready,
+            )?);
+        }
+        texts.retain(|text| !denied.contains(&text.choice));
+        let rest = chunk.without(event, denied)?;
+        Ok(settle_rest(
+            rest,
+            number,
+            texts,
+            &mut self.pending,
+            &mut self.ready,
+        )?)
+    }
+}
+
+/// The part of `whole` that these are, if they lie in it one right after the other.
+fn neighbours(whole: &Bytes, parts: &[Bytes]) -> Option<Bytes> {
+    let base = whole.as_ptr() as usize;
+    let start = (parts.first()?.as_ptr() as usize).checked_sub(base)?;
+    let mut end = start;
+    for part in parts {
+        if part.as_ptr() as usize != base + end {
+            return None;
+        }
+        end += part.len();
+    }
+    (end <= whole.len()).then(|| whole.slice(start..end))
+}

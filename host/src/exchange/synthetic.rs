@@ -1,0 +1,158 @@
+//! An answer that a stage gives in the model's place: its text passes every other stage, then becomes an ordinary completion.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use super::assembled::{Assembled, Render, told};
+use super::passages::{Aborted, AnswerStages, Delta, Passages, TextRef};
+use super::translate::channel_from_policy;
+use crate::policy::types;
+use crate::wire::choices::chunk::NotAChunk;
+use crate::wire::choices::compose::{Composition, Denied};
+use crate::wire::{Channel, ChannelKey, Dialect};
+
+/// What came out of the other stages.
+pub(super) struct Synthetic {
+    /// In order, each with its choice and the channel as the policy named it.
+    texts: Vec<(u32, Channel<'static>, String)>,
+    choices: SmallVec<[u32; 1]>,
+    pub(super) assembled: Assembled,
+    /// Deltas that went through.
+    pub(super) deltas: u64,
+}
+
+/// Takes the deltas through every other stage.
+pub(super) async fn respond<S: AnswerStages>(
+    stages: &mut S,
+    deltas: &[types::Delta],
+) -> Result<Synthetic, Aborted> {
+    let deltas: Vec<_> = deltas
+        .iter()
+        .map(|delta| {
+            (
+                delta.choice,
+                channel_from_policy(&delta.channel),
+                &*delta.text,
+            )
+        })
+        .collect();
+    let mut choices: SmallVec<[u32; 1]> = deltas.iter().map(|(choice, ..)| *choice).collect();
+    choices.sort_unstable();
+    choices.dedup();
+    if choices.is_empty() {
+        choices.push(0);
+    }
+    let mut passages = Passages::new();
+    let mut outputs = Vec::new();
+    for (choice, channel, text) in &deltas {
+        let delta = Delta {
+            choice: *choice,
+            channel,
+            place: None,
+            text: Cow::Borrowed(text),
+        };
+        passages.push(stages, delta, &mut outputs).await?;
+    }
+    for choice in &choices {
+        let calls = deltas
+            .iter()
+            .any(|(of, channel, _)| of == choice && matches!(channel, Channel::ToolArguments(_)));
+        let finish = if calls { "tool_calls" } else { "stop" };
+        passages
+            .finish(stages, *choice, finish, &mut outputs)
+            .await?;
+    }
+    let mut assembled = Assembled::default();
+    let mut render = SyntheticRender {
+        deltas: &deltas,
+        texts: Vec::new(),
+    };
+    assembled
+        .fold(&mut outputs, stages, &mut render)
+        .expect("nothing is read here");
+    Ok(Synthetic {
+        texts: render.texts,
+        choices,
+        assembled,
+        deltas: passages.deltas(),
+    })
+}
+
+impl Synthetic {
+    /// How many choices it has.
+    pub(super) fn choices(&self) -> usize {
+        self.choices.len()
+    }
+
+    /// The finish reason of each choice.
+    pub(super) fn finishes<S: AnswerStages>(&self, stages: &S) -> Vec<String> {
+        self.composed("", "", stages, |composition| {
+            let finish = |choice: &u32| composition.finish(*choice).to_owned();
+            self.choices.iter().map(finish).collect()
+        })
+    }
+
+    /// The answer as a client gets it.
+    pub(super) fn render<S: AnswerStages>(
+        &self,
+        dialect: Dialect,
+        (id, model): (&str, &str),
+        stream: bool,
+        stages: &S,
+    ) -> Bytes {
+        self.composed(id, model, stages, |composition| {
+            dialect.compose(composition, stream)
+        })
+    }
+
+    fn composed<S: AnswerStages, T>(
+        &self,
+        id: &str,
+        model: &str,
+        stages: &S,
+        then: impl FnOnce(&Composition<'_>) -> T,
+    ) -> T {
+        let denials = self.assembled.denials();
+        let denied: Vec<Denied<'_>> = denials
+            .iter()
+            .map(|it| told(it.choice, stages.name(it.stage), &it.denial))
+            .collect();
+        then(&Composition {
+            id,
+            model,
+            choices: &self.choices,
+            texts: &self.texts,
+            denied: &denied,
+        })
+    }
+}
+
+/// Collects the texts. None has a place, so all that comes out is added.
+struct SyntheticRender<'a> {
+    deltas: &'a [(u32, Channel<'static>, &'a str)],
+    texts: Vec<(u32, Channel<'static>, String)>,
+}
+
+impl Render for SyntheticRender<'_> {
+    fn text(&mut self, place: TextRef, _: Option<String>) -> Result<(), NotAChunk> {
+        debug_assert!(
+            false,
+            "{place:?} came out, and no delta went in with a place"
+        );
+        Ok(())
+    }
+
+    fn added(&mut self, choice: u32, channel: ChannelKey, text: String) -> Result<(), NotAChunk> {
+        let mut named = self.deltas.iter();
+        let named = named.find(|(of, named, _)| (*of, named.key()) == (choice, channel));
+        let channel = named.map_or(channel.into(), |(_, named, _)| named.clone());
+        self.texts.push((choice, channel, text));
+        Ok(())
+    }
+
+    fn denied(&mut self, _: &Denied<'_>) -> Result<(), NotAChunk> {
+        Ok(())
+    }
+}

@@ -1,0 +1,95 @@
+//! Asking the candidates of a request in turn, until one answers.
+
+use bytes::Bytes;
+use http::HeaderMap;
+use std::sync::Arc;
+use tokio::time::{Instant, timeout};
+
+use super::answer::Answer;
+use super::candidates::{Candidate, Candidates};
+use super::failure::Failure;
+use super::retry::RetryPolicy;
+
+/// What is asked, as each candidate gets it.
+pub trait Question: Sync {
+    /// The request's id, for the log.
+    fn id(&self) -> &str;
+
+    /// Where a target takes it, below its address.
+    fn path(&self) -> &str;
+
+    /// The body, for the target's name of the model.
+    fn body(&self, model: &str) -> Bytes;
+
+    /// The client's headers. Those go on that may.
+    fn headers(&self) -> &HeaderMap;
+
+    /// What a stream's first bytes say, if that is an error.
+    fn first_error(&self, bytes: &Bytes) -> Option<Bytes>;
+}
+
+/// No candidate answered.
+#[derive(Debug, thiserror::Error)]
+#[error("{target}: {failure}")]
+pub struct AskFailed {
+    /// The first that was asked.
+    pub target: Arc<str>,
+    /// Why it gave no answer.
+    #[source]
+    pub failure: Failure,
+}
+
+/// Asks the candidates in their order and returns the first answer that begins. What each attempt came to is counted and logged.
+///
+/// # Errors
+/// When none answers: the first candidate's first failure.
+pub async fn ask(
+    candidates: &Candidates,
+    question: &impl Question,
+    policy: &RetryPolicy,
+) -> Result<Answer, AskFailed> {
+    let mut first_failure = None;
+    for candidate in candidates {
+        let target = candidate.target();
+        for _ in 0..policy.tries.max(1) {
+            let asked = Instant::now();
+            let failure = match attempt(candidate, question, policy).await {
+                Ok(answer) => {
+                    target.metrics().first_byte.observe(asked.elapsed());
+                    return Ok(answer);
+                }
+                Err(failure) => failure,
+            };
+            target.metrics().failover(failure.reason());
+            tracing::warn!(
+                target: "witgate::exchange::run",
+                target = target.id(), request = question.id(),
+                "a target gave no answer: {failure}"
+            );
+            first_failure.get_or_insert_with(|| AskFailed {
+                target: target.shared_id(),
+                failure,
+            });
+        }
+    }
+    Err(first_failure.expect("there is no Candidates without a candidate"))
+}
+
+/// One attempt at one target. A stream that dies, or begins with an error, before anything of it has gone on counts as none.
+async fn attempt(
+    candidate: &Candidate,
+    question: &impl Question,
+    policy: &RetryPolicy,
+) -> Result<Answer, Failure> {
+    let body = question.body(candidate.model());
+    let sent = candidate.send(question.path(), body, question.headers());
+    let mut answer = sent.await?;
+    if answer.status.is_success()
+        && answer.is_stream()
+        && let Ok(first) = timeout(policy.peek, answer.peek()).await
+        && let Some(error) = first?.and_then(|bytes| question.first_error(bytes))
+    {
+        return Err(Failure::said(error));
+    }
+    Ok(answer)
+}
