@@ -21,6 +21,7 @@ mod failure;
 mod instance;
 mod limits;
 pub mod load;
+mod memory_reader;
 mod meter;
 mod outcome;
 mod request;

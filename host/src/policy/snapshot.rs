@@ -10,13 +10,14 @@ use futures_util::FutureExt;
 use sha2::{Digest, Sha256};
 use wasmtime::Store;
 use wasmtime::component::Instance;
-use wasmtime_wizer::{WasmtimeWizerComponent, Wizer};
+use wasmtime_wizer::Wizer;
 
 use super::bindings::PolicyComponentWithAllGrantsPre;
 use super::ctx::{Ctx, said_by_guest};
 use super::failure::{Class, Failure};
 use super::limits::{Cpu, OUTPUT};
 use super::load::{Bindings, CONFIGURE_CPU, CONFIGURE_TIME, LoadError, Sandbox};
+use super::memory_reader::MemoryReader;
 use super::meter::metered;
 use super::stage::{Plan, Ready};
 use super::types::{Description, Hooks};
@@ -96,11 +97,11 @@ async fn snapshot(
     store.data_mut().cpu.begin(CONFIGURE_TIME);
     store.set_epoch_deadline(1);
     let instance = configuring.instance;
-    let mut state = WasmtimeWizerComponent {
+    let mut reader = MemoryReader {
         store: &mut store,
         instance,
     };
-    let taken = AssertUnwindSafe(wizer.snapshot_component(&context, &mut state))
+    let taken = AssertUnwindSafe(wizer.snapshot_component(&context, &mut reader))
         .catch_unwind()
         .await;
     let snapshot = match taken {
