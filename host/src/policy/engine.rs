@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use wasmparser::WasmFeatures;
 use wasmtime::{
     Cache, CacheConfig, Config, Enabled, Engine, InstanceAllocationStrategy,
     PoolingAllocationConfig, WasmBacktraceDetails,
@@ -97,11 +98,13 @@ fn config(settings: &EngineSettings, reservation: u64) -> Config {
         .concurrency_support(false)
         .epoch_interruption(true)
         // Named one by one: what other crates of the build ask of wasmtime turns some of them on. Shared memories would be out
-        // of every limit, and a wait on one would block a thread of the host's for good.
-        .wasm_threads(false)
-        .wasm_exceptions(false)
+        // of every limit, and a wait on one would block a thread of the host's for good. The first three by flag: as wasmtime is
+        // built here, it has no methods for them.
+        .wasm_features(
+            WasmFeatures::THREADS | WasmFeatures::EXCEPTIONS | WasmFeatures::FUNCTION_REFERENCES,
+            false,
+        )
         .wasm_gc(false)
-        .wasm_function_references(false)
         .gc_support(false)
         .wasm_stack_switching(false)
         .wasm_memory64(false)

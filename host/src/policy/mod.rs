@@ -33,6 +33,7 @@ mod instance;
 mod labels;
 mod limits;
 mod load;
+mod memory_reader;
 mod meter;
 mod outcome;
 mod request;

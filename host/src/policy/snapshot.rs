@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use sha2::{Digest, Sha256};
 use wasmtime::Store;
 use wasmtime::component::Instance;
-use wasmtime_wizer::{WasmtimeWizerComponent, Wizer};
+use wasmtime_wizer::Wizer;
 
 use super::bindings::{Bindings, BindingsPre};
 use super::component;
@@ -19,6 +19,7 @@ use super::exchange_state::ExchangeState;
 use super::failure::{Class, Failure};
 use super::guest::Guest;
 use super::limits::{CONFIGURE_CPU, CONFIGURE_TIME, Cpu, OUTPUT};
+use super::memory_reader::MemoryReader;
 use super::meter::metered;
 use super::sandbox::Sandbox;
 use super::spec::StageSpec;
@@ -102,11 +103,11 @@ async fn snapshot(
     store.data_mut().exchange.cpu = cpu;
     store.set_epoch_deadline(1);
     let instance = configuring.instance;
-    let mut state = WasmtimeWizerComponent {
+    let mut reader = MemoryReader {
         store: &mut store,
         instance,
     };
-    let taken = AssertUnwindSafe(wizer.snapshot_component(&context, &mut state))
+    let taken = AssertUnwindSafe(wizer.snapshot_component(&context, &mut reader))
         .catch_unwind()
         .await;
     let snapshot = match taken {

@@ -67,7 +67,7 @@ pub fn replace_segment(index: u32, text: &str) {
 ///
 /// # Errors
 ///
-/// A sentence when the endpoint takes no such message.
+/// A sentence when the endpoint takes no such message. A tool's message needs the id of a call: put that in with [`set`].
 pub fn insert_message(before: u32, role: Role, text: &str) -> Result<(), String> {
     host_side::insert_message(before, role, text)
 }
@@ -86,7 +86,8 @@ pub fn get(pointer: &str) -> Option<String> {
 ///
 /// # Errors
 ///
-/// A sentence when the place doesn't exist, the text isn't JSON, or the place is `stream` or `n`.
+/// A sentence when the place doesn't exist, the text isn't JSON, the place is `stream` or `n`, or what is left would be no valid
+/// request.
 pub fn set(pointer: &str, json: Option<&str>) -> Result<(), String> {
     host_side::set(pointer, json)
 }
@@ -96,7 +97,7 @@ pub fn targets() -> Vec<Target> {
     host_side::targets()
 }
 
-/// Allows these targets alone, in this order.
+/// Allows these targets alone, in this order. Of several restrictions in one call the last counts.
 ///
 /// # Errors
 ///
@@ -105,11 +106,14 @@ pub fn restrict_targets(ids: &[String]) -> Result<(), String> {
     host_side::restrict_targets(ids)
 }
 
-/// Puts a tag on the exchange, for the journal and, before the answer starts, the client's `x-witgate-tags`.
+/// Puts a tag on the exchange, for the journal and, before the answer starts, the client's `x-witgate-tags`. In any hook, and
+/// whatever the verdict is. A key that is tagged again stands there twice.
+///
+/// Key and value match `[a-z0-9][a-z0-9._-]{0,63}`; anything else is a fault.
 ///
 /// # Errors
 ///
-/// A sentence when key or value is not one that a header may carry.
+/// A sentence when there are too many.
 pub fn tag(key: &str, value: &str) -> Result<(), String> {
     host_side::tag(key, value)
 }

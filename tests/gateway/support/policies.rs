@@ -12,13 +12,19 @@ pub fn puppet() -> &'static Path {
     BUILT.get_or_init(|| built("gateway/puppet", "puppet.wasm"))
 }
 
+/// The policy that plays the contract's cases.
+pub fn player() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| built("contract/player", "player.wasm"))
+}
+
 /// The policy that stands for everyone else's.
 pub fn third_party() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| built("third-party", "tone_police.wasm"))
 }
 
-/// The configuration's text with `@puppet`, `@third-party` and `@hostile` made paths.
+/// The configuration's text with `@puppet`, `@player`, `@third-party` and `@hostile` made paths.
 pub fn named(text: &str) -> String {
     let mut text = text.to_owned();
     let mut name = |name: &str, built: fn() -> &'static Path| {
@@ -27,6 +33,7 @@ pub fn named(text: &str) -> String {
         }
     };
     name("@puppet", puppet);
+    name("@player", player);
     name("@third-party", third_party);
     name("@hostile", build::hostile);
     text

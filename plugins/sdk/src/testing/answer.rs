@@ -24,6 +24,8 @@ pub struct Answer {
 #[derive(Debug)]
 pub(super) struct Kept {
     held: Vec<String>,
+    /// All that came.
+    came: String,
     pub(super) answer: Answer,
 }
 
@@ -31,6 +33,7 @@ impl Kept {
     pub(super) fn new() -> Self {
         Self {
             held: Vec::new(),
+            came: String::new(),
             answer: Answer {
                 untouched: true,
                 ..Answer::default()
@@ -41,6 +44,7 @@ impl Kept {
     /// A delta came, and this was said of it. A denial is given back.
     pub(super) fn delta(&mut self, text: &str, edit: Edit) -> Option<Denial> {
         self.held.push(text.into());
+        self.came.push_str(text);
         let denial = self.settle(edit);
         let bytes = self.held.iter().map(String::len).sum();
         let answer = &mut self.answer;
@@ -60,6 +64,12 @@ impl Kept {
             "on_end answered `{edit:?}`: nothing comes after it"
         );
         self.settle(edit)
+    }
+
+    /// Whether what came was JSON, and what the edits left is none.
+    pub(super) fn broke_json(&self) -> bool {
+        let parses = |text: &str| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+        !self.answer.untouched && parses(&self.came) && !parses(&self.answer.chunks.concat())
     }
 
     /// The choice ended early.

@@ -1,16 +1,8 @@
-//! A chat-shaped body: where its segments are, and how edits reach them.
+//! A chat-shaped body, as the host reads it: its segments, roles and tools.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{Channel, Role, Segment, Tool, ToolCall};
-
-/// What one edit of the request asks for. Indices are those at the start of the call.
-#[derive(Clone, Debug)]
-pub(super) enum Change {
-    Replace(usize, String),
-    Insert(usize, Role, String),
-    Set(String, Option<Value>),
-}
 
 #[derive(Clone, Debug)]
 pub(super) struct Body(pub(super) Value);
@@ -26,97 +18,57 @@ impl Body {
             Value::String(_) => 1,
             _ => 0,
         };
-        let messages = self.messages().iter().map(role);
+        let messages = list(&self.0["messages"]).iter().map(role);
         messages
             .chain(std::iter::repeat_n(Role::User, prompts))
             .collect()
     }
 
-    /// Every text that the model reads, each with its JSON pointer.
+    /// Every text that the model reads, each with its JSON pointer. The members of a message come in the order in which the
+    /// `Value` has them: serde_json keeps that of the document with its feature `preserve_order` alone.
     pub(super) fn segments(&self) -> Vec<(String, Segment)> {
-        let mut all = Vec::new();
-        for (m, message) in self.messages().iter().enumerate() {
-            let mut add = |pointer: String, channel: Channel, text: &Value| {
-                if let Some(text) = text.as_str() {
-                    all.push((pointer, segment(m, role(message), channel, text)));
-                }
-            };
-            let at = format!("/messages/{m}");
-            add(
-                format!("{at}/content"),
-                Channel::Content,
-                &message["content"],
-            );
-            for (p, part) in list(&message["content"]).iter().enumerate() {
-                add(
-                    format!("{at}/content/{p}/text"),
-                    Channel::Content,
-                    &part["text"],
-                );
-                add(
-                    format!("{at}/content/{p}/refusal"),
-                    Channel::Refusal,
-                    &part["refusal"],
-                );
-            }
-            add(
-                format!("{at}/reasoning"),
-                Channel::Reasoning,
-                &message["reasoning"],
-            );
-            for (c, call) in list(&message["tool_calls"]).iter().enumerate() {
-                let channel = Channel::ToolArguments(ToolCall {
-                    index: number(c),
-                    id: text(&call["id"]),
-                    name: text(&call["function"]["name"]),
-                });
-                add(
-                    format!("{at}/tool_calls/{c}/function/arguments"),
-                    channel,
-                    &call["function"]["arguments"],
-                );
+        let mut found = Found(Vec::new());
+        let messages = list(&self.0["messages"]);
+        for (index, message) in messages.iter().enumerate() {
+            if let Some(members) = message.as_object() {
+                found.in_message(index, role(message), members);
             }
         }
-        let after = self.messages().len();
-        let mut add = |pointer: String, message: usize, role: Role, text: &Value| {
-            if let Some(text) = text.as_str() {
-                all.push((pointer, segment(message, role, Channel::Content, text)));
-            }
-        };
-        add("/prompt".into(), after, Role::User, &self.0["prompt"]);
-        for (p, prompt) in list(&self.0["prompt"]).iter().enumerate() {
-            add(format!("/prompt/{p}"), after + p, Role::User, prompt);
+        let after = messages.len();
+        for (index, prompt) in list(&self.0["prompt"]).iter().enumerate() {
+            let at = format!("/prompt/{index}");
+            found.text(at, after + index, Role::User, Channel::Content, prompt);
         }
-        let predicted = &self.0["prediction"]["content"];
-        add(
-            "/prediction/content".into(),
+        let prompt = &self.0["prompt"];
+        found.text(
+            "/prompt".into(),
             after,
-            Role::Assistant,
-            predicted,
+            Role::User,
+            Channel::Content,
+            prompt,
         );
-        for (p, part) in list(predicted).iter().enumerate() {
-            let pointer = format!("/prediction/content/{p}/text");
-            add(pointer, after, Role::Assistant, &part["text"]);
-        }
-        all
+        let predicted = &self.0["prediction"]["content"];
+        let at = "/prediction/content";
+        found.texts(at, after, Role::Assistant, &Channel::Content, predicted);
+        found.0
     }
 
     pub(super) fn tools(&self) -> Vec<Tool> {
-        list(&self.0["tools"])
-            .iter()
-            .map(|tool| &tool["function"])
-            .map(|function| Tool {
-                name: text(&function["name"]),
-                description: function["description"].as_str().map(Into::into),
-                parameters: function.get("parameters").map(Value::to_string),
+        let tool = |tool: &Value| {
+            let called = tool.get("function").or_else(|| tool.get("custom"))?;
+            let schema = called.get("parameters").filter(|schema| !schema.is_null());
+            Some(Tool {
+                name: text(&called["name"]),
+                description: called["description"].as_str().map(Into::into),
+                parameters: schema.map(Value::to_string),
             })
-            .collect()
+        };
+        list(&self.0["tools"]).iter().filter_map(tool).collect()
     }
 
-    pub(super) fn insert_message(&mut self, before: usize, role: Role, text: &str) {
-        let message = json!({"role": format!("{role:?}").rsplit("::").next().map(str::to_lowercase), "content": text});
+    pub(super) fn add_message(&mut self, role: Role, text: &str) {
         if let Some(messages) = self.0["messages"].as_array_mut() {
-            messages.insert(before.min(messages.len()), message);
+            messages.push(message(role, text));
         }
     }
 
@@ -134,76 +86,82 @@ impl Body {
             parts.push(json!({"type": "text", "text": text}));
         }
     }
+}
 
-    /// Carries out what was asked for, in order; messages come in last, so that every index means what it meant.
-    pub(super) fn apply(&mut self, changes: Vec<Change>) {
-        let places: Vec<String> = self.segments().into_iter().map(|(at, _)| at).collect();
-        let mut inserts = Vec::new();
-        for change in changes {
-            match change {
-                Change::Replace(index, text) => {
-                    if let Some(place) = self.0.pointer_mut(&places[index]) {
-                        *place = text.into();
+/// Segments, collected with their pointers.
+struct Found(Vec<(String, Segment)>);
+
+impl Found {
+    fn in_message(&mut self, index: usize, role: Role, members: &Map<String, Value>) {
+        for (name, value) in members {
+            let at = format!("/messages/{index}/{name}");
+            match name.as_str() {
+                "content" => self.texts(&at, index, role, &Channel::Content, value),
+                "reasoning" | "reasoning_content" => {
+                    self.texts(&at, index, role, &Channel::Reasoning, value);
+                }
+                "refusal" => self.text(at, index, role, Channel::Refusal, value),
+                "function_call" => {
+                    let channel = call(0, &Value::Null, value);
+                    let arguments = &value["arguments"];
+                    self.text(format!("{at}/arguments"), index, role, channel, arguments);
+                }
+                "tool_calls" => {
+                    for (c, tool_call) in list(value).iter().enumerate() {
+                        for (kind, argument) in [("function", "arguments"), ("custom", "input")] {
+                            let called = &tool_call[kind];
+                            let at = format!("{at}/{c}/{kind}/{argument}");
+                            let channel = call(c, tool_call, called);
+                            self.text(at, index, role, channel, &called[argument]);
+                        }
                     }
                 }
-                Change::Set(pointer, value) => {
-                    self.set(&pointer, value);
-                }
-                Change::Insert(before, role, text) => inserts.push((before, role, text)),
+                _ => {}
             }
-        }
-        // From the back, so that no insertion moves the place of another; the first said stays first.
-        inserts.sort_by_key(|(before, ..)| *before);
-        for (before, role, text) in inserts.into_iter().rev() {
-            self.insert_message(before, role, &text);
         }
     }
 
-    /// Puts a value at a pointer, or removes what is there. False when there is no such place.
-    pub(super) fn set(&mut self, pointer: &str, value: Option<Value>) -> bool {
-        let Some((parent, key)) = pointer.rsplit_once('/') else {
-            return false;
-        };
-        let key = key.replace("~1", "/").replace("~0", "~");
-        match self.0.pointer_mut(parent) {
-            Some(Value::Object(members)) => {
-                match value {
-                    Some(value) => members.insert(key, value),
-                    None => members.remove(&key),
-                };
-                true
+    /// A string, or the texts and refusals of parts.
+    fn texts(&mut self, at: &str, message: usize, role: Role, channel: &Channel, value: &Value) {
+        self.text(at.into(), message, role, channel.clone(), value);
+        for (p, part) in list(value).iter().enumerate() {
+            for (name, channel) in [("text", channel), ("refusal", &Channel::Refusal)] {
+                let at = format!("{at}/{p}/{name}");
+                self.text(at, message, role, channel.clone(), &part[name]);
             }
-            Some(Value::Array(items)) => match (key.parse::<usize>(), value) {
-                (Ok(at), Some(value)) if at < items.len() => {
-                    items[at] = value;
-                    true
-                }
-                (Ok(at), None) if at < items.len() => {
-                    items.remove(at);
-                    true
-                }
-                (Ok(at), Some(value)) if at == items.len() => {
-                    items.push(value);
-                    true
-                }
-                _ => false,
-            },
-            _ => false,
         }
     }
 
-    fn messages(&self) -> &[Value] {
-        list(&self.0["messages"])
+    fn text(&mut self, at: String, message: usize, role: Role, channel: Channel, value: &Value) {
+        if let Some(text) = value.as_str() {
+            let segment = Segment {
+                message: number(message),
+                role,
+                channel,
+                text: text.into(),
+            };
+            self.0.push((at, segment));
+        }
     }
 }
 
-fn segment(message: usize, role: Role, channel: Channel, text: &str) -> Segment {
-    Segment {
-        message: number(message),
-        role,
-        channel,
-        text: text.into(),
-    }
+pub(super) fn message(role: Role, text: &str) -> Value {
+    let role = match role {
+        Role::System => "system",
+        Role::Developer => "developer",
+        Role::User => "user",
+        Role::Assistant => "assistant",
+        Role::Tool => "tool",
+    };
+    json!({"role": role, "content": text})
+}
+
+fn call(index: usize, call: &Value, called: &Value) -> Channel {
+    Channel::ToolArguments(ToolCall {
+        index: number(index),
+        id: text(&call["id"]),
+        name: text(&called["name"]),
+    })
 }
 
 fn role(message: &Value) -> Role {
@@ -216,7 +174,7 @@ fn role(message: &Value) -> Role {
     }
 }
 
-fn list(value: &Value) -> &[Value] {
+pub(super) fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 

@@ -9,6 +9,9 @@ use super::imports::{Phase, State, check_code, within};
 use super::{Answer, Outcome, Request};
 use crate::{Channel, Denial, Edit, Finding, Hooks, Level, Passage, Policy, Segment, Verdict};
 
+/// Choices that an answer may have.
+const CHOICES: u32 = 128;
+
 /// What an exchange left behind.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Record {
@@ -75,19 +78,23 @@ impl<P: Policy> Exchange<P> {
         }
         let policy = &mut self.policy;
         let verdict = within(&mut self.state, Phase::Request, || policy.on_request());
-        let changes = std::mem::take(&mut self.state.changes);
-        let targets = self.state.targets.take();
+        self.state.collect();
+        let (draft, targets) = (self.state.draft.take(), self.state.targets.take());
         match &verdict {
             Verdict::Proceed => {
-                self.state.request.body.apply(changes);
+                let request = &mut self.state.request;
+                if let Some(draft) = draft {
+                    request.body = draft.commit();
+                }
                 if let Some(ids) = targets {
-                    let all = &self.state.request.targets;
-                    let allowed = |id: &String| all.iter().find(|target| target.id == *id).cloned();
-                    self.state.request.targets = ids.iter().filter_map(allowed).collect();
+                    request.restrict_targets(&ids);
                 }
             }
             Verdict::Deny(denial) => check_code("the denial's code", &denial.code),
-            Verdict::Respond(_) => {}
+            Verdict::Respond(deltas) => {
+                let far = deltas.iter().find(|delta| delta.choice >= CHOICES);
+                assert!(far.is_none(), "responded with a choice past the 128th");
+            }
         }
         verdict
     }
@@ -202,8 +209,12 @@ impl<P: Policy> Exchange<P> {
             let edit = within(&mut self.state, Phase::Answer, || {
                 at_work.on_end(policy, finish)
             });
-            if let Some(denial) = open.kept.end(edit) {
-                self.deny(passage, denial);
+            match open.kept.end(edit) {
+                Some(denial) => self.deny(passage, denial),
+                None => assert!(
+                    !(matches!(open.channel, Channel::ToolArguments(_)) && open.kept.broke_json()),
+                    "the edits made a tool call's arguments something that is no JSON"
+                ),
             }
         }
         let open = &mut self.passages[passage];
@@ -251,6 +262,7 @@ impl<P: Policy> Exchange<P> {
     /// Where the host would find a fault.
     pub fn complete(mut self, mut outcome: Outcome) -> Record {
         outcome.tags.extend(self.state.tags.iter().cloned());
+        self.state.collect();
         self.state.outcome = Some(outcome);
         if self.hooks.contains(Hooks::ON_COMPLETE) {
             let policy = &mut self.policy;

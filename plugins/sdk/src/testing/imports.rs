@@ -4,7 +4,7 @@
 
 use std::cell::RefCell;
 
-use super::body::Change;
+use super::draft::Draft;
 use super::{Outcome, Request};
 use crate::{Finding, Level};
 
@@ -23,14 +23,40 @@ pub(super) enum Phase {
 pub(super) struct State {
     pub(super) phase: Phase,
     pub(super) request: Request,
-    pub(super) changes: Vec<Change>,
+    /// What `on_request` changed so far.
+    pub(super) draft: Option<Draft>,
+    /// The targets that it allowed.
     pub(super) targets: Option<Vec<String>>,
     pub(super) tags: Vec<(String, String)>,
+    /// Tags that there were when they were last collected.
+    pub(super) tagged: usize,
     pub(super) outcome: Option<Outcome>,
     pub(super) findings: Vec<Finding>,
+    /// Findings that there were when they were last collected.
+    pub(super) found: usize,
     pub(super) log: Vec<(Level, String)>,
     pub(super) journal: Vec<String>,
+    /// Entries that it wrote or tried to.
+    pub(super) journal_entries: usize,
     pub(super) journal_error: Option<String>,
+}
+
+/// What a policy may say in one exchange: the host cuts what is more, or refuses it.
+mod limits {
+    /// Tags between two collections, of which one is after `on_request` and one at the end.
+    pub(super) const TAGS: usize = 16;
+    /// Findings between two collections.
+    pub(super) const FINDINGS: usize = 64;
+    /// Bytes of a finding's detail.
+    pub(super) const DETAIL: usize = 1 << 10;
+    /// Lines of the log.
+    pub(super) const LOG_LINES: usize = 100;
+    /// Bytes of one.
+    pub(super) const LOG_LINE: usize = 8 << 10;
+    /// Entries of the journal.
+    pub(super) const JOURNAL_ENTRIES: usize = 64;
+    /// Bytes of one.
+    pub(super) const JOURNAL_ENTRY: usize = 1 << 20;
 }
 
 thread_local! {
@@ -52,6 +78,18 @@ pub(super) fn within<R>(state: &mut State, phase: Phase, call: impl FnOnce() -> 
     let before = CURRENT.replace(Some(current));
     let _back = Back(state, before);
     call()
+}
+
+impl State {
+    /// The host takes what was found and tagged so far.
+    pub(super) fn collect(&mut self) {
+        self.found = self.findings.len();
+        self.tagged = self.tags.len();
+    }
+}
+
+fn cut(text: &str, bytes: usize) -> String {
+    text[..text.floor_char_boundary(bytes)].into()
 }
 
 /// What a call logs.
@@ -91,41 +129,64 @@ pub(super) fn check_code(what: &str, code: &str) {
 }
 
 pub(crate) mod host {
-    use super::{CURRENT, check_code};
+    use super::limits::{DETAIL, FINDINGS, LOG_LINE, LOG_LINES};
+    use super::{CURRENT, Phase, check_code, cut};
     use crate::{Finding, Level};
 
     /// Outside an exchange (a unit test of a helper) the line goes to the test's own output.
     pub(crate) fn log(level: Level, message: &str) {
         CURRENT.with_borrow_mut(|current| match current {
-            Some(state) => state.log.push((level, message.into())),
+            Some(state) if state.log.len() < LOG_LINES => {
+                state.log.push((level, cut(message, LOG_LINE)));
+            }
+            Some(_) => {}
             None => std::eprintln!("{level:?}: {message}"),
         });
     }
 
+    /// Outside an exchange there is nobody to tell.
     pub(crate) fn report(finding: &Finding) {
         check_code("the finding's code", &finding.code);
         CURRENT.with_borrow_mut(|current| {
-            if let Some(state) = current {
-                // As the host does: the same code and detail is one finding.
-                let known = |known: &&mut Finding| {
-                    known.code == finding.code && known.detail == finding.detail
-                };
-                match state.findings.iter_mut().find(known) {
-                    Some(known) => known.count = known.count.saturating_add(finding.count),
-                    None => state.findings.push(finding.clone()),
-                }
+            let Some(state) = current else {
+                return;
+            };
+            assert_ne!(
+                state.phase,
+                Phase::Configure,
+                "report: the host refuses this while configuring"
+            );
+            let mut finding = finding.clone();
+            finding.detail = finding.detail.map(|detail| cut(&detail, DETAIL));
+            // The same code and detail is one finding.
+            let known =
+                |known: &&mut Finding| known.code == finding.code && known.detail == finding.detail;
+            if let Some(known) = state.findings.iter_mut().find(known) {
+                known.count = known.count.saturating_add(finding.count);
+            } else if state.findings.len() - state.found < FINDINGS {
+                state.findings.push(finding);
             }
         });
     }
 }
 
 pub(crate) mod journal {
+    use super::limits::{JOURNAL_ENTRIES, JOURNAL_ENTRY};
     use super::{Phase::*, with};
 
     pub(crate) fn append(entry: &str) -> Result<(), String> {
         with("journal::append", &[Request, Answer, Complete], |state| {
+            state.journal_entries += 1;
+            if state.journal_entries > JOURNAL_ENTRIES {
+                return Err(format!(
+                    "an exchange takes no more than {JOURNAL_ENTRIES} journal entries of one stage"
+                ));
+            }
             if let Some(error) = &state.journal_error {
                 return Err(error.clone());
+            }
+            if entry.len() > JOURNAL_ENTRY {
+                return Err(format!("the entry has more than {JOURNAL_ENTRY} bytes"));
             }
             match serde_json::from_str(entry) {
                 Ok(serde_json::Value::Object(_)) => {
@@ -184,7 +245,8 @@ pub(crate) mod outcome {
 }
 
 pub(crate) mod request {
-    use super::{Change, Phase, Phase::*, check_code, with};
+    use super::limits::TAGS;
+    use super::{Draft, Phase, Phase::*, check_code, with};
     use crate::testing;
     use crate::{Role, Segment, Target, Tool};
 
@@ -193,6 +255,14 @@ pub(crate) mod request {
 
     fn of<R>(name: &str, read: impl FnOnce(&testing::Request) -> R) -> R {
         with(name, READ, |state| read(&state.request))
+    }
+
+    /// The changes under way, begun by the first.
+    fn draft<R>(name: &str, change: impl FnOnce(&mut Draft) -> R) -> R {
+        with(name, WRITE, |state| {
+            let body = &state.request.body;
+            change(state.draft.get_or_insert_with(|| Draft::new(body)))
+        })
     }
 
     pub(crate) fn id() -> String {
@@ -211,12 +281,7 @@ pub(crate) mod request {
         of("request::received_at", |request| request.received_at)
     }
     pub(crate) fn header(name: &str) -> Option<String> {
-        of("request::header", |request| {
-            let mut headers = request.headers.iter();
-            headers
-                .find(|(key, _)| key.eq_ignore_ascii_case(name))
-                .map(|(_, value)| value.clone())
-        })
+        of("request::header", |request| request.shown_header(name))
     }
     pub(crate) fn messages() -> Vec<Role> {
         of("request::messages", |request| request.body.roles())
@@ -246,56 +311,39 @@ pub(crate) mod request {
         })
     }
     pub(crate) fn targets() -> Vec<Target> {
-        of("request::targets", |request| request.targets.clone())
+        of("request::targets", |request| {
+            let mut targets = request.targets.clone();
+            for target in &mut targets {
+                // One that is pinned to no model is asked for the request's.
+                target.model.get_or_insert_with(|| request.body.model());
+            }
+            targets
+        })
     }
 
     pub(crate) fn replace_segment(index: u32, text: &str) {
-        with("request::replace_segment", WRITE, |state| {
-            let (index, all) = (index as usize, state.request.segments().len());
-            assert!(
-                index < all,
-                "request::replace_segment: no segment {index}, there are {all}"
-            );
-            state.changes.push(Change::Replace(index, text.into()));
+        let replaced = draft("request::replace_segment", |draft| {
+            draft.replace_segment(index, text)
         });
+        if let Err(why) = replaced {
+            panic!("request::replace_segment: {why}");
+        }
     }
     pub(crate) fn insert_message(before: u32, role: Role, text: &str) -> Result<(), String> {
-        with("request::insert_message", WRITE, |state| {
-            if !state.request.body()["messages"].is_array() {
-                return Err("this endpoint takes no messages".into());
-            }
-            let insert = Change::Insert(before as usize, role, text.into());
-            state.changes.push(insert);
-            Ok(())
+        draft("request::insert_message", |draft| {
+            draft.insert_message(before, role, text)
         })
     }
     pub(crate) fn set(pointer: &str, json: Option<&str>) -> Result<(), String> {
-        with("request::set", WRITE, |state| {
-            if matches!(pointer, "" | "/stream" | "/n") {
-                return Err(format!("`{pointer}` can't be changed"));
-            }
-            let value = json
-                .map(serde_json::from_str)
-                .transpose()
-                .map_err(|error| format!("not JSON: {error}"))?;
-            let change = Change::Set(pointer.into(), value.clone());
-            let mut trial = state.request.body.clone();
-            trial.apply(state.changes.clone());
-            if !trial.set(pointer, value) {
-                return Err(format!("there is no place `{pointer}`"));
-            }
-            state.changes.push(change);
-            Ok(())
-        })
+        draft("request::set", |draft| draft.set(pointer, json))
     }
     pub(crate) fn restrict_targets(ids: &[String]) -> Result<(), String> {
         with("request::restrict_targets", WRITE, |state| {
-            let allowed = state.targets.as_ref();
-            let known = |id: &String| {
-                state.request.targets.iter().any(|target| target.id == *id)
-                    && allowed.is_none_or(|allowed| allowed.contains(id))
+            let known = |id: &&String| {
+                let mut targets = state.request.targets.iter();
+                targets.any(|target| target.id == **id)
             };
-            let left: Vec<String> = ids.iter().filter(|id| known(id)).cloned().collect();
+            let left: Vec<String> = ids.iter().filter(known).cloned().collect();
             if left.is_empty() {
                 return Err("none of these targets is left".into());
             }
@@ -307,7 +355,11 @@ pub(crate) mod request {
         check_code("the tag's key", key);
         check_code("the tag's value", value);
         with("request::tag", READ, |state| {
-            state.tags.retain(|(known, _)| known != key);
+            if state.tags.len() - state.tagged >= TAGS {
+                return Err(format!(
+                    "an exchange takes no more than {TAGS} tags of one stage"
+                ));
+            }
             state.tags.push((key.into(), value.into()));
             Ok(())
         })

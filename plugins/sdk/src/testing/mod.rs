@@ -2,7 +2,8 @@
 //!
 //! The imports are a fake here, one exchange's at a time. It holds the policy to the contract: what the host would call
 //! a fault of the stage (a hold at the end, a code that can't be a header, an edit outside `on_request`) is a panic
-//! with the reason. It knows one stage, so edits of others aren't seen, and it has no limits.
+//! with the reason. It knows one stage, so edits of others aren't seen. It bounds what a policy says, as the host does (tags,
+//! findings, lines of the log, entries of the journal), but no time and no memory.
 //!
 //! ```
 //! use witgate_policy::{prelude::*, serde_json::json, testing};
@@ -37,8 +38,11 @@
 
 mod answer;
 mod body;
+mod check;
+mod draft;
 mod exchange;
 pub(crate) mod imports;
+mod json;
 mod outcome;
 mod request;
 

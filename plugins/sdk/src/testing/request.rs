@@ -5,6 +5,18 @@ use serde_json::{Value, json};
 use super::body::Body;
 use crate::{Role, Segment, Target};
 
+/// What the name of a header has in it that may carry a credential.
+const CREDENTIALS: [&str; 8] = [
+    "auth",
+    "cookie",
+    "key",
+    "token",
+    "secret",
+    "password",
+    "session",
+    "credential",
+];
+
 /// A fake request: a chat-shaped body, and what the host knows beside it. Build it by chaining.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -55,7 +67,7 @@ impl Request {
     /// One message more.
     #[must_use]
     pub fn message(mut self, role: Role, text: &str) -> Self {
-        self.body.insert_message(usize::MAX, role, text);
+        self.body.add_message(role, text);
         self
     }
 
@@ -107,7 +119,8 @@ impl Request {
         self
     }
 
-    /// A header.
+    /// A header. One that may carry a credential (`authorization`, `cookie`, names with `key` or `token` in them, and more) stays
+    /// with the host: the policy won't see it.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.into(), value.into()));
@@ -133,5 +146,30 @@ impl Request {
     /// Its body.
     pub fn body(&self) -> &Value {
         &self.body.0
+    }
+
+    /// A header, as the policy may see it.
+    pub(super) fn shown_header(&self, name: &str) -> Option<String> {
+        let lower = name.to_ascii_lowercase();
+        if CREDENTIALS.iter().any(|part| lower.contains(part)) {
+            return None;
+        }
+        let mut headers = self.headers.iter();
+        let (_, value) = headers.find(|(key, _)| key.eq_ignore_ascii_case(name))?;
+        Some(value.clone())
+    }
+
+    /// Allows these targets alone, in this order, each once.
+    pub(super) fn restrict_targets(&mut self, ids: &[String]) {
+        let mut left: Vec<Target> = Vec::new();
+        for id in ids {
+            let known = self.targets.iter().find(|target| target.id == *id);
+            if let Some(target) = known
+                && !left.iter().any(|there| there.id == *id)
+            {
+                left.push(target.clone());
+            }
+        }
+        self.targets = left;
     }
 }

@@ -228,6 +228,50 @@ fn the_end_gives_what_was_left_behind() {
     assert_eq!(record.journal, [""; 0]);
 }
 
+/// Says as much as it can, and more.
+#[derive(Clone, Debug, serde::Deserialize)]
+struct Talker {}
+
+impl Policy for Talker {
+    fn on_request(&mut self) -> Verdict {
+        for n in 0..70 {
+            report(format!("code-{n}"), 1);
+            crate::log::info!("one");
+            crate::log::info!("two");
+        }
+        let append = |_: &u32| journal::append("{}").is_ok();
+        assert_eq!((0..70).filter(append).count(), 64);
+        Verdict::Proceed
+    }
+
+    fn on_complete(&mut self) {
+        for n in 0..70 {
+            report(format!("code-{n}"), 1);
+        }
+        journal::append("{}").unwrap_err();
+    }
+}
+
+#[test]
+fn what_a_policy_says_is_bounded() {
+    let policy = configure::<Talker>(json!({})).unwrap();
+    let mut exchange = policy.exchange(Request::user("hello"));
+    exchange.on_request();
+    assert_eq!(exchange.findings().len(), 64);
+    let record = exchange.complete(Outcome::completed());
+    assert_eq!((record.log.len(), record.journal.len()), (100, 64));
+    // Those that came first are known, and the others have room of their own.
+    assert_eq!((record.findings.len(), record.findings[0].count), (70, 2));
+
+    let long = format!("{{\"long\":\"{}\"}}", "x".repeat(1 << 20));
+    let mut state = imports::State::default();
+    imports::within(&mut state, Phase::Complete, || {
+        journal::append(&long).unwrap_err();
+        crate::log::info!("{}", "é".repeat(5_000));
+    });
+    assert_eq!(state.log[0].1, "é".repeat(4_096));
+}
+
 #[test]
 #[should_panic(expected = "gives another text than whole")]
 fn a_policy_that_looks_at_chunks_is_found_out() {

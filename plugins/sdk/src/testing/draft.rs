@@ -1,0 +1,174 @@
+//! Changes of a request, as the host collects them in one call.
+//!
+//! Indices are those at the start: until the commit no element of an array moves. So an inserted message waits in a list, and a mark
+//! stands where an element was removed. Pointers walk the body as the changes so far made it; of two changes of one place the
+//! later counts. A change that would leave no valid request is refused, and changes nothing.
+
+use serde_json::Value;
+
+use super::body::{Body, message};
+use super::{check, json};
+use crate::Role;
+
+/// Deeper than this the host lets no JSON nest.
+const MAX_DEPTH: usize = 127;
+
+#[derive(Clone, Debug)]
+pub(super) struct Draft {
+    body: Value,
+    /// The pointers of the segments at the start.
+    places: Vec<String>,
+    inserted: Vec<(usize, Value)>,
+}
+
+impl Draft {
+    pub(super) fn new(body: &Body) -> Self {
+        Self {
+            body: body.0.clone(),
+            places: body.segments().into_iter().map(|(at, _)| at).collect(),
+            inserted: Vec::new(),
+        }
+    }
+
+    /// The error says that there is no such segment.
+    pub(super) fn replace_segment(&mut self, index: u32, text: &str) -> Result<(), String> {
+        let Some(place) = self.places.get(index as usize) else {
+            let all = self.places.len();
+            return Err(format!("no segment {index}, there are {all}"));
+        };
+        // An earlier `set` may have taken the place away.
+        if let Some(value) = self.body.pointer_mut(place) {
+            *value = text.into();
+        }
+        Ok(())
+    }
+
+    pub(super) fn insert_message(
+        &mut self,
+        before: u32,
+        role: Role,
+        text: &str,
+    ) -> Result<(), String> {
+        if !self.body["messages"].is_array() {
+            return Err("this endpoint takes no messages".into());
+        }
+        if role == Role::Tool {
+            return Err("a tool message needs a tool_call_id; put it in with `set`".into());
+        }
+        self.inserted.push((before as usize, message(role, text)));
+        Ok(())
+    }
+
+    pub(super) fn set(&mut self, pointer: &str, json: Option<&str>) -> Result<(), String> {
+        let value = json.map(json::parse).transpose()?;
+        if pointer.is_empty() {
+            return self.set_all(value);
+        }
+        let Some(tokens) = pointer.strip_prefix('/') else {
+            return Err(format!(
+                "`{pointer}` is no JSON pointer: it must begin with `/`"
+            ));
+        };
+        let tokens: Vec<String> = tokens
+            .split('/')
+            .map(|token| token.replace("~1", "/").replace("~0", "~"))
+            .collect();
+        if value.as_ref().map_or(0, json::depth) + tokens.len() > MAX_DEPTH {
+            return Err(format!("`{pointer}` would nest deeper than {MAX_DEPTH}"));
+        }
+        let first = tokens[0].as_str();
+        if matches!(first, "stream" | "n") {
+            return Err(promised(first));
+        }
+        let before = self.body.clone();
+        let done = put(&mut self.body, &tokens, value)
+            .ok_or_else(|| format!("`{pointer}` leads nowhere in this request"))
+            .and_then(|()| check::after(&self.body, &tokens, !self.inserted.is_empty()));
+        if done.is_err() {
+            self.body = before;
+        }
+        done
+    }
+
+    fn set_all(&mut self, value: Option<Value>) -> Result<(), String> {
+        let Some(body @ Value::Object(_)) = value else {
+            return Err("the whole request can only be replaced by an object".into());
+        };
+        check::all(&body)?;
+        for name in ["stream", "n"] {
+            if body.get(name) != self.body.get(name) {
+                return Err(promised(name));
+            }
+        }
+        self.body = body;
+        Ok(())
+    }
+
+    /// The body with all changes in effect.
+    pub(super) fn commit(mut self) -> Body {
+        if let Some(Value::Array(messages)) = self.body.get_mut("messages") {
+            self.inserted.sort_by_key(|(before, _)| *before);
+            // From the back, so that no insertion moves the place of another; of several before one message the first said comes first.
+            for (before, message) in self.inserted.into_iter().rev() {
+                messages.insert(before.min(messages.len()), message);
+            }
+        }
+        purge(&mut self.body);
+        Body(self.body)
+    }
+}
+
+fn promised(name: &str) -> String {
+    format!("`{name}` can't be changed: the answer has already been promised in that form")
+}
+
+/// Stands where an element was removed, until the commit: a text that nobody writes.
+const MARK: &str = "\0removed";
+
+pub(super) fn is_mark(value: &Value) -> bool {
+    value.as_str() == Some(MARK)
+}
+
+/// Takes the marks out, and with them the elements that they stand for.
+pub(super) fn purge(value: &mut Value) {
+    match value {
+        Value::Array(items) => {
+            items.retain(|item| !is_mark(item));
+            items.iter_mut().for_each(purge);
+        }
+        Value::Object(members) => members.values_mut().for_each(purge),
+        _ => {}
+    }
+}
+
+/// Puts a value there, or takes it away. `None`: the pointer leads nowhere.
+fn put(body: &mut Value, tokens: &[String], value: Option<Value>) -> Option<()> {
+    let (last, parents) = tokens.split_last()?;
+    let parent = parents.iter().try_fold(body, |value, token| match value {
+        Value::Object(members) => members.get_mut(token),
+        Value::Array(items) => items.get_mut(index(token)?).filter(|item| !is_mark(item)),
+        _ => None,
+    })?;
+    match (parent, value) {
+        (Value::Object(members), Some(value)) => {
+            members.insert(last.clone(), value);
+        }
+        (Value::Object(members), None) => {
+            members.retain(|name, _| name != last);
+        }
+        (Value::Array(items), value) if last == "-" => items.extend(value),
+        (Value::Array(items), value) => {
+            *items.get_mut(index(last)?)? = value.unwrap_or_else(|| MARK.into());
+        }
+        _ => return None,
+    }
+    Some(())
+}
+
+/// An array index as RFC 6901 writes it.
+fn index(token: &str) -> Option<usize> {
+    if token.starts_with('+') || (token.starts_with('0') && token.len() > 1) {
+        return None;
+    }
+    token.parse().ok()
+}

@@ -1,0 +1,113 @@
+//! The contract's cases in the double of the host: `tests/contract/cases.yaml`, which the gateway must pass too.
+//!
+//! The cases and the policy that plays them lie outside of this crate: this test is the repository's alone.
+#![expect(unreachable_pub, reason = "nothing is reached from outside a test")]
+
+#[path = "../../../tests/contract/case.rs"]
+mod case;
+#[path = "../../../tests/contract/player/src/lib.rs"]
+mod player;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use case::{Came, Case, cases};
+use player::Player;
+use serde_json::json;
+use witgate_policy::testing::{self, Configured, Outcome, Request};
+use witgate_policy::{Channel, Finding, Target, ToolCall, Verdict};
+
+#[test]
+fn the_double_does_what_the_host_does() {
+    let mut differs = Vec::new();
+    for case in cases() {
+        let came = catch_unwind(AssertUnwindSafe(|| play(&case)));
+        match (came, case.failure()) {
+            (Ok(came), None) => differs.extend(case.differs(&came)),
+            (Ok(_), Some((hook, _))) => {
+                differs.push(format!("{}: nothing failed in {hook}", case.name));
+            }
+            (Err(panic), failure) => {
+                let said = said(&*panic);
+                if failure.is_none() || said.contains("no call is") {
+                    differs.push(format!("{}: it failed: {said}", case.name));
+                }
+            }
+        }
+    }
+    assert!(differs.is_empty(), "{}", differs.join("\n"));
+}
+
+fn play(case: &Case) -> Came {
+    let policy: Configured<Player> =
+        testing::configure(case.settings()).expect("it takes its settings");
+    let mut exchange = policy.exchange(request(case));
+    let mut came = Came::default();
+    if exchange.on_request() == Verdict::Proceed {
+        came.request = Some(exchange.request().body().clone());
+    }
+    if case.proceeds() {
+        let deltas: Vec<&str> = case.answer.iter().map(String::as_str).collect();
+        let answer = match (&case.tool, &deltas[..]) {
+            (Some(tool), deltas) => {
+                let call = ToolCall {
+                    index: 0,
+                    id: "call_0".into(),
+                    name: tool.clone(),
+                };
+                exchange.answer_on(0, Channel::ToolArguments(call), deltas, "tool_calls")
+            }
+            (None, []) => exchange.answer(&["hi"]),
+            (None, deltas) => exchange.answer(deltas),
+        };
+        came.denied = answer.denial.map(|denial| denial.code);
+        if !case.answer.is_empty() {
+            came.chunks = answer.chunks;
+            came.chunks.retain(|chunk| !chunk.is_empty());
+        }
+    }
+    let found = exchange.findings().iter();
+    came.findings = found
+        .map(
+            |Finding {
+                 code,
+                 count,
+                 detail,
+             }| json!([code, count, detail]),
+        )
+        .collect();
+    let record = exchange.complete(Outcome::completed());
+    let entry = record.entries().pop().expect("the player's entry");
+    came.gave = entry["gave"].clone();
+    came.tags = entry["tags"].clone();
+    came.log = record.log.into_iter().map(|(_, line)| line).collect();
+    came
+}
+
+/// The request as the gateway of the other test gets it: with its targets, of a client that it knows.
+fn request(case: &Case) -> Request {
+    let target = |id: &str, model: Option<&str>| Target {
+        id: id.into(),
+        provider: "cerebras".into(),
+        model: model.map(Into::into),
+    };
+    let targets = vec![
+        target("one", None),
+        target("two", None),
+        target("pinned", Some("other-model")),
+    ];
+    let request = Request::from_body(case.body())
+        .principal("team-a")
+        .targets(targets)
+        .header("authorization", "Bearer sesame")
+        .header("x-play", &case.script());
+    let headers = case.headers.iter();
+    headers.fold(request, |request, (name, value)| {
+        request.header(name, value)
+    })
+}
+
+fn said(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| text.to_string()));
+    text.unwrap_or_default()
+}

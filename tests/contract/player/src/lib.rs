@@ -1,0 +1,284 @@
+//! Plays the calls that the request's header `x-play` lists for each hook, or its settings for `configure`, and says at the end in
+//! the journal what each call gave. The SDK's tests run it natively, the gateway's in the sandbox.
+
+use std::collections::BTreeMap;
+
+use witgate_policy::prelude::*;
+use witgate_policy::serde_json::{self, Value, json};
+use witgate_policy::{journal, outcome};
+
+/// A call: the function's name, then its arguments.
+type Call = Vec<Value>;
+
+/// What to do in one exchange. The names are those of a case.
+#[derive(Default, Deserialize)]
+#[serde(
+    crate = "witgate_policy::serde",
+    default,
+    deny_unknown_fields,
+    rename_all = "kebab-case"
+)]
+struct Script {
+    on_request: Vec<Call>,
+    /// What `on-request` says after its calls: nothing is `proceed`.
+    verdict: Option<Said>,
+    on_answer: Vec<Call>,
+    on_delta: Vec<Call>,
+    on_end: Vec<Call>,
+    /// What is said of each delta in turn, and `forward` of those that come after.
+    edits: Vec<Said>,
+    /// What is said of a passage's end.
+    end: Option<Said>,
+    on_complete: Vec<Call>,
+}
+
+impl Script {
+    fn sees_answer(&self) -> bool {
+        let calls = [&self.on_answer, &self.on_delta, &self.on_end];
+        calls.iter().any(|calls| !calls.is_empty()) || !self.edits.is_empty() || self.end.is_some()
+    }
+}
+
+/// A verdict or an edit.
+#[derive(Clone, Deserialize)]
+#[serde(crate = "witgate_policy::serde", rename_all = "kebab-case")]
+enum Said {
+    Forward,
+    Hold,
+    HoldLast(u32),
+    Replace(String),
+    Deny(String),
+    /// A delta of content for this choice.
+    Respond(u32, String),
+}
+
+/// A policy that does as it is told.
+#[derive(Clone, Deserialize)]
+#[serde(crate = "witgate_policy::serde", deny_unknown_fields)]
+pub struct Player {
+    /// Calls to make while it is configured.
+    #[serde(default)]
+    configure: Vec<Call>,
+    /// What the calls gave, by hook.
+    #[serde(skip)]
+    gave: BTreeMap<&'static str, Vec<Value>>,
+}
+
+impl Player {
+    fn play(&mut self, hook: &'static str, calls: &[Call]) {
+        for call in calls {
+            let gave = made(call);
+            self.gave.entry(hook).or_default().push(gave);
+        }
+    }
+}
+
+fn script() -> Script {
+    let script = request::header("x-play").unwrap_or_else(|| "{}".into());
+    serde_json::from_str(&script).expect("it is a script")
+}
+
+impl Policy for Player {
+    fn prepare(&mut self) -> Result<(), String> {
+        let calls = std::mem::take(&mut self.configure);
+        self.play("configure", &calls);
+        Ok(())
+    }
+
+    fn on_request(&mut self) -> Verdict {
+        let script = script();
+        self.play("on-request", &script.on_request);
+        match script.verdict {
+            None => Verdict::Proceed,
+            Some(Said::Deny(code)) => Verdict::deny(code, "as the case says"),
+            Some(Said::Respond(choice, text)) => {
+                let channel = Channel::Content;
+                Verdict::Respond(vec![Delta {
+                    choice,
+                    channel,
+                    text,
+                }])
+            }
+            Some(_) => panic!("no verdict"),
+        }
+    }
+
+    fn on_answer(&mut self, _: u32, _: &Channel) -> Option<Box<dyn Passage<Self>>> {
+        let script = script();
+        self.play("on-answer", &script.on_answer);
+        let passage = Playing { script, deltas: 0 };
+        passage
+            .script
+            .sees_answer()
+            .then(|| Box::new(passage) as Box<_>)
+    }
+
+    fn on_complete(&mut self) {
+        let script = script();
+        self.play("on-complete", &script.on_complete);
+        let found = outcome::stages()
+            .into_iter()
+            .flat_map(|stage| stage.findings);
+        let found: Vec<Value> = found
+            .map(|found| json!([found.code, found.count, found.detail]))
+            .collect();
+        let entry = json!({
+            "id": request::id(),
+            "gave": self.gave,
+            "tags": outcome::tags(),
+            "findings": found,
+        });
+        journal::append(&entry.to_string()).expect("the journal takes the entry");
+    }
+}
+
+struct Playing {
+    script: Script,
+    deltas: usize,
+}
+
+impl Passage<Player> for Playing {
+    fn on_delta(&mut self, player: &mut Player, _: &str) -> Edit {
+        if self.deltas == 0 {
+            player.play("on-delta", &self.script.on_delta);
+        }
+        self.deltas += 1;
+        edit(self.script.edits.get(self.deltas - 1))
+    }
+
+    fn on_end(&mut self, player: &mut Player, _: &str) -> Edit {
+        player.play("on-end", &self.script.on_end);
+        edit(self.script.end.as_ref())
+    }
+}
+
+fn edit(said: Option<&Said>) -> Edit {
+    match said {
+        None | Some(Said::Forward) => Edit::Forward,
+        Some(Said::Hold) => Edit::Hold,
+        Some(Said::HoldLast(bytes)) => Edit::HoldLast(*bytes),
+        Some(Said::Replace(text)) => Edit::replace(text),
+        Some(Said::Deny(code)) => Edit::deny(code, "as the case says"),
+        Some(Said::Respond(..)) => panic!("no edit"),
+    }
+}
+
+/// Makes the call: what it gave, `null` where it gives nothing, `{"refused": sentence}` where it gave an error.
+fn made(call: &Call) -> Value {
+    let (name, arguments) = call.split_first().expect("a call has a name");
+    let name = name.as_str().expect("a name is a text");
+    match (name, arguments) {
+        ("endpoint", []) => request::endpoint().into(),
+        ("model", []) => request::model().into(),
+        ("principal", []) => request::principal().into(),
+        ("header", [name]) => request::header(&text(name)).into(),
+        ("messages", []) => request::messages().iter().map(word).collect(),
+        ("size", []) => request::size().into(),
+        ("segments", [first]) => {
+            let segments = request::segments_from(number(first));
+            segments.into_iter().map(shown).collect()
+        }
+        ("replace-segment", [index, with]) => {
+            request::replace_segment(number(index), &text(with));
+            Value::Null
+        }
+        ("insert-message", [before, role, with]) => {
+            let role = role_named(&text(role));
+            result(request::insert_message(number(before), role, &text(with)))
+        }
+        ("tools", []) => {
+            let tools = request::tools().into_iter();
+            tools
+                .map(|tool| json!([tool.name, tool.description, tool.parameters]))
+                .collect()
+        }
+        ("get", [pointer]) => request::get(&text(pointer)).into(),
+        ("set", [pointer, json]) => {
+            let json = (!json.is_null()).then(|| text(json));
+            result(request::set(&text(pointer), json.as_deref()))
+        }
+        ("targets", []) => {
+            let targets = request::targets().into_iter();
+            targets
+                .map(|target| json!([target.id, target.model]))
+                .collect()
+        }
+        ("restrict-targets", ids) => {
+            let ids: Vec<String> = ids.iter().map(text).collect();
+            result(request::restrict_targets(&ids))
+        }
+        ("tag", [key, value]) => result(request::tag(&text(key), &text(value))),
+        ("ended", []) => word(&outcome::ended()),
+        ("status", []) => outcome::status().into(),
+        ("finish-reasons", []) => outcome::finish_reasons().into(),
+        ("log", [line]) => {
+            host::log(Level::Info, &text(line));
+            Value::Null
+        }
+        ("report", [code, count, detail @ ..]) => {
+            let mut finding = Finding::new(text(code), number(count));
+            finding.detail = detail.first().map(text);
+            host::report(&finding);
+            Value::Null
+        }
+        ("append", [entry]) => result(journal::append(&text(entry))),
+        _ => panic!("no call is {call:?}"),
+    }
+}
+
+fn result(result: Result<(), String>) -> Value {
+    match result {
+        Ok(()) => Value::Null,
+        Err(sentence) => json!({"refused": sentence}),
+    }
+}
+
+/// A text, or `[TEXT, N]` for so many of it, or several of these, one after the other.
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(parts) => match &parts[..] {
+            [part, times @ Value::Number(_)] => text(part).repeat(number(times) as usize),
+            parts => parts.iter().map(text).collect(),
+        },
+        other => panic!("{other} is no text"),
+    }
+}
+
+fn number(value: &Value) -> u32 {
+    let number = value.as_u64().and_then(|number| number.try_into().ok());
+    number.expect("it is a number of 32 bits")
+}
+
+/// The last word of an enum's name, as the contract writes it.
+fn word(value: &impl std::fmt::Debug) -> Value {
+    let name = format!("{value:?}");
+    let name = name.rsplit("::").next().unwrap_or_default();
+    name.to_lowercase().into()
+}
+
+fn role_named(name: &str) -> Role {
+    match name {
+        "system" => Role::System,
+        "developer" => Role::Developer,
+        "user" => Role::User,
+        "assistant" => Role::Assistant,
+        "tool" => Role::Tool,
+        other => panic!("no role is {other}"),
+    }
+}
+
+/// A segment: its message, its role, its channel (of a call's arguments with place, id and name), its text.
+fn shown(segment: Segment) -> Value {
+    let channel = match segment.channel {
+        Channel::Content => "content".into(),
+        Channel::Reasoning => "reasoning".into(),
+        Channel::Refusal => "refusal".into(),
+        Channel::ToolArguments(call) => {
+            format!("call {} {} {}", call.index, call.id, call.name)
+        }
+    };
+    json!([segment.message, word(&segment.role), channel, segment.text])
+}
+
+witgate_policy::export!(Player);
