@@ -10,33 +10,33 @@
 //! - [`exchange`]: one request and its answer; the only place where wire and policy meet.
 //! - [`generation`]: what runs: the chain, targets and keys of one configuration, immutable.
 //! - [`upstream`]: targets and how they are asked.
-//! - [`policy`]: the sandbox; knows nothing of HTTP.
-//! - [`config`]: `policy-config.yaml`, from text to a checked value.
-//! - [`metrics`]: what is counted.
 //! - [`api`]: what every client reads: errors, headers, request ids, keys, permits.
 //!
 //! And crates of their own, which know nothing of this one:
 //!
+//! - [`policy`]: the sandbox, crate `witgate-sandbox`; it knows of journal, configuration and metrics, and nothing of HTTP.
 //! - [`wire`]: framing and dialects, text in and text out; knows nothing of WebAssembly.
 //! - [`journal`]: the tamper-evident record.
 //! - [`simulator`]: Cerebras, as clients see it.
+//! - [`config`]: `policy-config.yaml`, from text to a checked value.
+//! - [`metrics`]: what is counted.
 
 pub mod api;
 pub mod app;
 #[cfg(test)]
 mod arrows;
 pub mod cli;
-pub mod config;
 pub mod control;
 pub mod exchange;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 pub mod generation;
-pub mod metrics;
-pub mod policy;
 pub mod server;
 pub mod upstream;
 
+pub use witgate_config as config;
 pub use witgate_journal as journal;
+pub use witgate_metrics as metrics;
+pub use witgate_sandbox as policy;
 pub use witgate_simulator as simulator;
 pub use witgate_wire as wire;

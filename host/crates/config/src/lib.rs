@@ -1,0 +1,252 @@
+//! `policy-config.yaml`: from text to a checked [`Config`].
+//!
+//! Strict: an unknown key, an unknown value or a reference to nothing is an error that says where it is and what was most
+//! likely meant. Nothing is substituted and no secret is read here: the text says where a secret is, and
+//! [`SecretRef::read`] reads it when it is needed. What must stay true: a `Config` that exists is complete, and what it
+//! refers to by id exists in it.
+
+mod clients;
+mod error;
+mod fields;
+mod journal;
+mod limits;
+mod nearest;
+mod pack;
+mod reload;
+mod secret;
+mod stages;
+mod targets;
+mod tree;
+mod units;
+mod usable;
+
+#[cfg(test)]
+mod tests;
+
+pub use clients::ClientConfig;
+pub use error::{ConfigError, Position, Problem};
+pub use journal::JournalConfig;
+pub use limits::Limits;
+pub use pack::Pack;
+pub use reload::ReloadConfig;
+pub use secret::{Secret, SecretError, SecretRef};
+pub use stages::{BUNDLED, ComponentSource, Grant, Mode, OnError, StageConfig};
+pub use targets::{TargetConfig, Timeouts};
+pub use usable::{NoUsableTarget, Usable, UsableTarget};
+
+use fields::{Field, Report};
+use std::io::Read as _;
+use std::path::Path;
+use tree::{Place, TreeError};
+
+/// The text of the built-in default.
+pub const EMBEDDED: &str = include_str!("../../../../policy-config.yaml");
+
+/// The most that is read of a file, in bytes.
+const LARGEST: u64 = 4 << 20;
+
+/// A whole configuration, checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// What it calls itself.
+    pub pack: Pack,
+    /// The chain, in order.
+    pub stages: Vec<StageConfig>,
+    /// Another order for answers: the ids of all stages.
+    pub answers: Option<Vec<String>>,
+    /// The upstreams, in order. May be empty: a simulated upstream needs none.
+    pub targets: Vec<TargetConfig>,
+    /// Who may send requests; empty is anyone who can reach the listener.
+    pub clients: Vec<ClientConfig>,
+    /// Where entries go.
+    pub journal: JournalConfig,
+    /// How one chain gives way to the next.
+    pub reload: ReloadConfig,
+}
+
+impl Config {
+    /// Reads and checks the file. Relative paths in it count from its folder.
+    ///
+    /// # Errors
+    /// When it can't be read, or is wrong.
+    pub fn load(path: &Path) -> Result<Config, ConfigError> {
+        let origin = path.display().to_string();
+        let bytes = read_file(path, &origin)?;
+        let text = std::str::from_utf8(&bytes).map_err(|error| {
+            let byte = error.valid_up_to();
+            let line = bytes[..byte].iter().filter(|byte| **byte == b'\n').count() + 1;
+            ConfigError::NotUtf8 {
+                origin: origin.clone(),
+                line,
+                byte,
+            }
+        })?;
+        let unreadable = |source| ConfigError::Unreadable {
+            origin: origin.clone(),
+            source,
+        };
+        let path = std::path::absolute(path).map_err(unreadable)?;
+        let base = path.parent().unwrap_or(&path);
+        Config::parse(text, &origin, base)
+    }
+
+    /// Checks a text. `origin` is what messages call it; relative paths in it count from `base`.
+    ///
+    /// # Errors
+    /// When it is wrong, with everything that is.
+    pub fn parse(text: &str, origin: &str, base: &Path) -> Result<Config, ConfigError> {
+        let root = tree::read(text).map_err(|error| match error {
+            TreeError::Empty => ConfigError::Empty {
+                origin: origin.to_owned(),
+            },
+            TreeError::Yaml(at, message) => ConfigError::Invalid {
+                origin: origin.to_owned(),
+                problems: vec![Problem {
+                    at,
+                    path: String::new(),
+                    message,
+                }],
+            },
+        })?;
+        let report = Report::default();
+        let document = Field::root(&root, &report);
+        fields::check_everywhere(&document);
+        let config = read(&document, base, &|place| tree::locate(text, place));
+        let mut problems: Vec<Problem> = report
+            .into_problems()
+            .into_iter()
+            .map(|(place, message)| problem(text, place, message))
+            .collect();
+        problems.sort_by_key(|problem| problem.at);
+        match config {
+            Some(config) if problems.is_empty() => Ok(config),
+            _ => {
+                debug_assert!(!problems.is_empty(), "a part refused without a word");
+                Err(ConfigError::Invalid {
+                    origin: origin.to_owned(),
+                    problems,
+                })
+            }
+        }
+    }
+
+    /// The built-in default: every bundled policy in front of Cerebras.
+    ///
+    /// # Errors
+    /// Never, as a test holds; the text is checked like any other.
+    pub fn embedded() -> Result<Config, ConfigError> {
+        Config::parse(EMBEDDED, "the built-in default", Path::new("."))
+    }
+
+    /// Puts one address in the place of every target's, with no key: a simulator's. With no target there is one then.
+    pub fn stand_in(&mut self, base_url: &url::Url) {
+        for target in &mut self.targets {
+            target.base_url = base_url.clone();
+            target.secret = None;
+        }
+        if self.targets.is_empty() {
+            self.targets.push(TargetConfig {
+                id: "simulator".to_owned(),
+                provider: "cerebras".to_owned(),
+                model: None,
+                base_url: base_url.clone(),
+                secret: None,
+                timeouts: Timeouts::default(),
+            });
+        }
+    }
+
+    /// What differs between the two and can't be changed while the gateway runs, as sentences.
+    pub fn changes_needing_restart(old: &Config, new: &Config) -> Vec<String> {
+        let mut changes = Vec::new();
+        if old.journal.store != new.journal.store {
+            let name = |config: &Config| match &config.journal.store {
+                Some(store) => format!("`{store}`"),
+                None => "the default".to_owned(),
+            };
+            changes.push(format!(
+                "journal.store changed from {} to {}; restart witgate to move the journal",
+                name(old),
+                name(new)
+            ));
+        }
+        changes
+    }
+}
+
+fn read_file(path: &Path, origin: &str) -> Result<Vec<u8>, ConfigError> {
+    let failed = |source: std::io::Error| match source.kind() {
+        std::io::ErrorKind::NotFound => ConfigError::Missing {
+            origin: origin.to_owned(),
+        },
+        _ => ConfigError::Unreadable {
+            origin: origin.to_owned(),
+            source,
+        },
+    };
+    if path.is_dir() {
+        return Err(ConfigError::Folder {
+            origin: origin.to_owned(),
+        });
+    }
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes))
+        .map_err(failed)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(ConfigError::TooLarge {
+            origin: origin.to_owned(),
+            limit: LARGEST,
+        });
+    }
+    Ok(bytes)
+}
+
+fn read(
+    document: &Field<'_>,
+    base: &Path,
+    position: &dyn Fn(&Place) -> Position,
+) -> Option<Config> {
+    let fields = document.fields(&[
+        "pack",
+        "policies",
+        "policy",
+        "providers",
+        "clients",
+        "journal",
+        "reload",
+    ])?;
+    // Every part is read before the first failure counts, so that all problems are reported at once.
+    let pack = pack::read(&fields);
+    let chain = stages::read(&fields, base, position);
+    let targets = targets::read(&fields, base);
+    let clients = clients::read(&fields, base);
+    let journal = journal::read(&fields, base);
+    let reload = reload::read(&fields);
+    let (stages, answers) = chain?;
+    let mut journal = journal?;
+    journal::take_over(&mut journal, &fields, &stages)?;
+    Some(Config {
+        pack: pack?,
+        stages,
+        answers,
+        targets: targets?,
+        clients: clients?,
+        journal,
+        reload: reload?,
+    })
+}
+
+fn problem(text: &str, place: Place, message: String) -> Problem {
+    let at = tree::locate(text, &place);
+    // An unknown key is named in the sentence: its path is that of the mapping it stands in.
+    let mut shown = place;
+    if shown.on_key {
+        shown.steps.pop();
+    }
+    Problem {
+        at,
+        path: shown.to_string(),
+        message,
+    }
+}

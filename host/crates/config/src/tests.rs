@@ -1,0 +1,486 @@
+//! What loads, what doesn't, and what is said then.
+//!
+//! Every bad input has a reviewed snapshot of its sentence: the sentence is the product here.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use super::*;
+use std::time::Duration;
+
+const ORIGIN: &str = "policy-config.yaml";
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse(text, ORIGIN, Path::new("/etc/witgate"))
+}
+
+/// A whole configuration with these lines in place of, or beside, the standard ones.
+fn with(parts: &str) -> String {
+    let mut text = String::new();
+    for (key, standard) in [
+        (
+            "pack:",
+            "pack: {name: test, version: 1.0.0, enabled: true}\n",
+        ),
+        ("policies:", "policies: {chain: [prompt-injection]}\n"),
+    ] {
+        if !parts.lines().any(|line| line.starts_with(key)) {
+            text.push_str(standard);
+        }
+    }
+    text + parts
+}
+
+#[test]
+fn the_built_in_default_loads() {
+    let config = Config::embedded().unwrap();
+    let ids: Vec<&str> = config
+        .stages
+        .iter()
+        .map(|stage| stage.id.as_str())
+        .collect();
+    assert_eq!(ids, BUNDLED);
+    assert_eq!(config.targets[0].model, None);
+    assert_eq!(
+        config.targets[0].base_url.as_str(),
+        "https://api.cerebras.ai/v1"
+    );
+    assert!(config.clients.is_empty());
+}
+
+#[test]
+fn the_default_in_full_loads() {
+    // What is commented out in the default is an example: it must be right too.
+    let mut text = String::new();
+    let mut prose = true;
+    for line in EMBEDDED.lines() {
+        let body = line.trim_start();
+        let indent = &line[..line.len() - body.len()];
+        let example = body.strip_prefix("# ").filter(|rest| {
+            let first = rest.trim_start();
+            first.starts_with("- ")
+                || first.split_once(':').is_some_and(|(key, _)| {
+                    key.bytes()
+                        .all(|c| c.is_ascii_lowercase() || b"_-".contains(&c))
+                })
+        });
+        match example {
+            Some(rest) => {
+                prose = false;
+                text.push_str(&format!("{indent}{rest}\n"));
+            }
+            None => text.push_str(&format!("{line}\n")),
+        }
+    }
+    assert!(!prose, "no example was found");
+    let text = text
+        .replace("sha256:...", &format!("sha256:{}", "0".repeat(64)))
+        .replace(
+            "[audit-logger, pii-detector,",
+            "[audit-logger, tone, pii-detector,",
+        );
+    let config = parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    assert_eq!(config.stages[3].limits, Limits::default());
+    assert_eq!(config.clients[0].id, "team-a");
+    assert_eq!(config.journal.retention_days, Some(365));
+}
+
+#[test]
+fn the_examples_load_unchanged() {
+    for (name, text, targets, stages) in [
+        ("batch", include_str!("testdata/batch.yaml"), 1, 1),
+        (
+            "cerebras-gateway",
+            include_str!("testdata/cerebras-gateway.yaml"),
+            1,
+            3,
+        ),
+        (
+            "latency-optimized",
+            include_str!("testdata/latency-optimized.yaml"),
+            2,
+            1,
+        ),
+    ] {
+        let config = parse(text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(config.targets.len(), targets, "{name}");
+        assert_eq!(config.stages.len(), stages, "{name}");
+    }
+    let config = parse(include_str!("testdata/latency-optimized.yaml")).unwrap();
+    assert_eq!(config.targets[0].provider, "cerebras");
+    assert_eq!(config.targets[0].model.as_deref(), Some("llama3.3-70b"));
+    assert_eq!(
+        config.targets[0].base_url.as_str(),
+        "https://api.cerebras.ai/v1"
+    );
+    assert_eq!(
+        config.targets[1].base_url.as_str(),
+        "https://api.openai.com/v1"
+    );
+    assert_eq!(config.targets[1].model.as_deref(), Some("gpt-4o"));
+    assert_eq!(
+        config.targets[1].secret,
+        Some(SecretRef::Env("OPENAI_API_KEY".to_owned()))
+    );
+    assert_eq!(config.stages[0].settings["log_all_access"], true);
+}
+
+#[test]
+fn the_bundled_audit_logger_speaks_for_the_journal() {
+    let config = parse(include_str!("testdata/batch.yaml")).unwrap();
+    assert_eq!(config.stages[0].grants, [Grant::Journal]);
+    assert!(config.journal.immutable);
+    assert_eq!(config.journal.retention_days, Some(365));
+    // Without the grant, or from any other component, the same words are the policy's alone.
+    for parts in [
+        "policies: {chain: [{id: audit-logger, grants: []}]}\npolicy: {audit-logger: {immutable: true}}\n",
+        "policies: {chain: [{id: audit-logger, component: x.wasm, grants: [journal]}]}\npolicy: {audit-logger: {immutable: true}}\n",
+    ] {
+        assert!(!parse(&with(parts)).unwrap().journal.immutable, "{parts}");
+    }
+}
+
+#[test]
+fn a_stage_says_everything_in_its_entry() {
+    let config = parse(&with(&format!(
+        "policies:
+  chain:
+    - prompt-injection
+    - id: tone
+      component: ./policies/tone.wasm
+      digest: sha256:{}
+      on_error: skip
+      mode: shadow
+      isolation: exchange
+      limits: {{memory: 16MiB, request_cpu: 1s, held_text: 100}}
+      grants: [journal]
+    - {{id: pii-2, component: \"bundled:pii-detector\"}}
+    - id: pii-detector
+      on_error: skip
+  answers: [tone, pii-2, pii-detector, prompt-injection]
+policy:
+  tone: {{words: [a, b], deep: {{n: 1.5}}}}
+  pii-2:
+",
+        "AB".repeat(32)
+    )))
+    .unwrap();
+    let tone = &config.stages[1];
+    assert_eq!(
+        tone.component,
+        ComponentSource::File("/etc/witgate/./policies/tone.wasm".into())
+    );
+    assert_eq!(tone.digest, Some(format!("sha256:{}", "ab".repeat(32))));
+    assert_eq!(tone.on_error, OnError::Skip);
+    assert_eq!(tone.mode, Mode::Shadow);
+    assert_eq!(tone.limits.memory, 16 << 20);
+    assert_eq!(tone.limits.request_cpu, Duration::from_secs(1));
+    assert_eq!(tone.limits.held_text, 100);
+    assert_eq!(tone.limits.delta_cpu, Limits::default().delta_cpu);
+    assert_eq!(tone.grants, [Grant::Journal]);
+    assert_eq!(
+        tone.settings,
+        serde_json::json!({"words": ["a", "b"], "deep": {"n": 1.5}})
+    );
+    assert_eq!(tone.at, Position { line: 5, column: 7 });
+    assert_eq!(config.stages[0].at, Position { line: 4, column: 7 });
+    assert_eq!(config.stages[0].on_error, OnError::Deny);
+    assert_eq!(config.stages[0].mode, Mode::Enforce);
+    assert_eq!(
+        config.stages[2].component,
+        ComponentSource::Bundled("pii-detector")
+    );
+    assert_eq!(config.stages[2].settings, serde_json::json!({}));
+    assert_eq!(
+        config.stages[3].component,
+        ComponentSource::Bundled("pii-detector")
+    );
+    assert_eq!(config.answers.unwrap()[0], "tone");
+}
+
+#[test]
+fn an_anchor_stands_for_its_value() {
+    let config = parse(&with(
+        "policies: {chain: [{id: a, component: a.wasm, limits: &l {memory: 2MiB}}, {id: b, component: b.wasm, limits: *l}]}\n",
+    ))
+    .unwrap();
+    assert_eq!(config.stages[0].limits, config.stages[1].limits);
+}
+
+#[test]
+fn addresses_are_made_alike() {
+    for (given, used) in [
+        ("https://api.cerebras.ai/v1/", "https://api.cerebras.ai/v1"),
+        ("https://api.cerebras.ai", "https://api.cerebras.ai/v1"),
+        ("https://api.openai.com/", "https://api.openai.com/v1"),
+        ("http://127.0.0.1:9100/v1", "http://127.0.0.1:9100/v1"),
+        ("http://127.0.0.1:9100", "http://127.0.0.1:9100/"),
+    ] {
+        let text = with(&format!(
+            "providers: {{targets: [{{id: t, provider: cerebras, base_url: \"{given}\"}}]}}\n"
+        ));
+        assert_eq!(parse(&text).unwrap().targets[0].base_url.as_str(), used);
+    }
+}
+
+#[test]
+fn the_usual_key_goes_to_the_usual_address_alone() {
+    let secret = |target: &str| {
+        let text = with(&format!("providers: {{targets: [{{id: t, {target}}}]}}\n"));
+        parse(&text).unwrap().targets.remove(0).secret
+    };
+    assert_eq!(
+        secret("provider: 'cerebras:chat:org/m:1'"),
+        Some(SecretRef::Env("CEREBRAS_API_KEY".to_owned()))
+    );
+    assert_eq!(
+        secret("provider: cerebras, base_url: http://127.0.0.1:1/v1"),
+        None
+    );
+    assert_eq!(
+        secret("provider: vllm, base_url: http://127.0.0.1:1/v1"),
+        None
+    );
+    assert_eq!(
+        secret("provider: cerebras, secret_key_ref: {file: key}"),
+        Some(SecretRef::File("/etc/witgate/key".into()))
+    );
+}
+
+#[test]
+fn a_target_without_its_key_is_left_out() {
+    let config = parse(include_str!("testdata/latency-optimized.yaml")).unwrap();
+    let env = |set: &'static str| {
+        move |reference: &SecretRef| {
+            reference.read_with(|name| (name == set).then(|| "csk-topsecret".into()))
+        }
+    };
+    let usable = config.usable_targets(env("OPENAI_API_KEY")).unwrap();
+    assert_eq!(usable.targets.len(), 1);
+    assert_eq!(usable.targets[0].config.id, "openai-fallback");
+    assert_eq!(
+        usable.warnings,
+        [
+            "target `cerebras-fast`: the environment variable CEREBRAS_API_KEY is not set; it is left out"
+        ]
+    );
+    assert!(!format!("{usable:?}").contains("topsecret"));
+
+    let error = config
+        .usable_targets(env("NEITHER"))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("CEREBRAS_API_KEY") && error.contains("OPENAI_API_KEY"),
+        "{error}"
+    );
+    let none = parse(&with("")).unwrap();
+    assert_eq!(
+        none.usable_targets(env("X")).unwrap_err(),
+        NoUsableTarget::NoneConfigured
+    );
+}
+
+/// The documentation's example of everything.
+fn documented() -> &'static str {
+    let text = include_str!("../../../../docs/configuration.md");
+    let (_, block) = text.split_once("```yaml\n").unwrap();
+    block.split_once("```").unwrap().0
+}
+
+#[test]
+fn the_documented_example_says_the_defaults() {
+    let config = parse(documented()).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(config.stages[1].limits, Limits::default());
+    assert_eq!(config.targets[0].timeouts, Timeouts::default());
+}
+
+#[test]
+fn whatever_is_refused_is_refused_with_a_reason_and_a_place() {
+    let text = documented();
+    let part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let mut refused = 0;
+    let mut start = 0;
+    while let Some(offset) = text[start..].find(part) {
+        let from = start + offset;
+        let to = from + text[from..].find(|c| !part(c)).unwrap_or(text.len() - from);
+        for other in [
+            "", "~", "[]", "{}", "1", "-1.5", "true", "x", "*a", "!t x", "'",
+        ] {
+            let changed = format!("{}{other}{}", &text[..from], &text[to..]);
+            let Err(error) = parse(&changed) else {
+                continue;
+            };
+            refused += 1;
+            assert!(!error.problems().is_empty(), "{error}\n{changed}");
+            for problem in error.problems() {
+                assert!(
+                    problem.at.line > 0 && problem.at.column > 0,
+                    "{error}\n{changed}"
+                );
+                assert!(!problem.message.is_empty(), "{error}\n{changed}");
+            }
+        }
+        start = to;
+    }
+    assert!(refused > 500, "{refused}");
+}
+
+#[test]
+fn paths_count_from_the_folder_of_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.yaml");
+    let parts =
+        "policies: {chain: [{id: a, component: p/a.wasm}]}\njournal: {store: \"sqlite:j.db\"}\n";
+    std::fs::write(&path, with(parts)).unwrap();
+    let config = Config::load(&path).unwrap();
+    let component = ComponentSource::File(folder.path().join("p/a.wasm"));
+    assert_eq!(config.stages[0].component, component);
+    assert_eq!(config.journal.path(), Some(&*folder.path().join("j.db")));
+}
+
+#[test]
+fn a_journal_that_moves_needs_a_restart() {
+    let old = parse(&with("")).unwrap();
+    let new = parse(&with(
+        "journal: {store: 'sqlite:journal.db', retention_days: 3}\n",
+    ))
+    .unwrap();
+    assert_eq!(
+        new.journal.path(),
+        Some(Path::new("/etc/witgate/journal.db"))
+    );
+    assert!(Config::changes_needing_restart(&old, &old).is_empty());
+    assert!(Config::changes_needing_restart(&new, &new).is_empty());
+    assert_eq!(
+        Config::changes_needing_restart(&old, &new),
+        [
+            "journal.store changed from the default to `sqlite:/etc/witgate/journal.db`; restart witgate to move the journal"
+        ]
+    );
+}
+
+#[test]
+fn files_that_cannot_be_read_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("latin1.yaml"), b"pack:\n  name: caf\xe9\n").unwrap();
+    std::fs::write(at("large.yaml"), vec![b'#'; LARGEST as usize + 1]).unwrap();
+    std::fs::write(at("good.yaml"), EMBEDDED).unwrap();
+    let said = |name: &str| {
+        let error = Config::load(&at(name)).unwrap_err().to_string();
+        error.replace(&at(name).display().to_string(), name)
+    };
+    insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+        insta::assert_snapshot!("file_missing", said("none.yaml"));
+        insta::assert_snapshot!("file_not_utf8", said("latin1.yaml"));
+        insta::assert_snapshot!("file_too_large", said("large.yaml"));
+    });
+    let error = Config::load(folder.path()).unwrap_err().to_string();
+    assert!(
+        error.ends_with("this is a folder; give the path of the file in it"),
+        "{error}"
+    );
+    // A file where a folder is expected: there, but not to be opened, also for a user who may read everything.
+    let error = Config::load(&at("good.yaml").join("x")).unwrap_err();
+    assert!(matches!(error, ConfigError::Unreadable { .. }), "{error}");
+    assert!(Config::load(&at("good.yaml")).is_ok());
+}
+
+/// The sentence for each bad input, in a snapshot of its own. What is secret in an input is called hunter2.
+macro_rules! refused {
+    ($($name:ident: $text:expr,)+) => {$(
+        #[test]
+        fn $name() {
+            let text: String = $text.into();
+            let error = parse(&text).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("hunter2"), "a secret is repeated");
+            insta::with_settings!({ description => text, omit_expression => true, prepend_module_to_snapshot => false }, {
+                insta::assert_snapshot!(stringify!($name), error);
+            });
+        }
+    )+};
+}
+
+refused! {
+    empty: "# nothing but words\n",
+    not_yaml: "pack: {name: test\npolicies: [",
+    bad_indentation: "pack:\n  name: a\n version: 1.0.0\n",
+    two_documents: format!("{}---\npack: 1\n", with("")),
+    not_a_mapping: "- pack\n",
+    missing_sections: "providers: {targets: [{id: a, provider: cerebras}]}\n",
+    missing_keys_of_pack: with("pack: {}\n"),
+    pack_without_value: with("pack:\n"),
+    pack_switched_off: with("pack: {name: a, version: 1.0.0, enabled: false}\n"),
+    version_is_a_number: with("pack: {name: a, version: 1.0, enabled: true}\n"),
+    version_is_not_semantic: with("pack: {name: a, version: v1, enabled: true}\n"),
+    enabled_is_a_text: with("pack: {name: a, version: 1.0.0, enabled: \"yes\"}\n"),
+    name_too_long: with(&format!("pack: {{name: {}, version: 1.0.0, enabled: true}}\n", "x".repeat(201))),
+    duplicate_key: with("policy: {}\npolicy: {}\n"),
+    duplicate_key_in_settings: with("policy:\n  prompt-injection:\n    words: [a]\n    words: [b]\n"),
+    merge_key: with("policies:\n  chain:\n    - &a {id: a, component: a.wasm}\n    - {<<: *a, id: b}\n"),
+    tag: with("policy: {prompt-injection: {a: !secret b}}\n"),
+    number_too_large: with("policy: {prompt-injection: {a: .inf}}\n"),
+    key_that_is_a_list: with("policy: {prompt-injection: {[a]: b}}\n"),
+    unknown_section: with("polices: {chain: []}\n"),
+    unknown_key_of_stage: "pack: {name: a, version: 1.0.0, enabled: true}\npolicies:\n  chain:\n    - prompt-injection\n    - id: tone\n      compnent: a.wasm\n",
+    unknown_key_without_a_near_one: with("policies: {chain: [{id: pii-detector, priority: 1}]}\n"),
+    unknown_bundled: with("policies: {chain: [promt-injection]}\n"),
+    unknown_bundled_by_prefix: with("policies: {chain: [{id: a, component: \"bundled:pii\"}]}\n"),
+    entry_is_a_number: with("policies: {chain: [1]}\n"),
+    chain_is_a_mapping: with("policies: {chain: {a: b}}\n"),
+    stage_without_component: with("policies: {chain: [{id: tone}]}\n"),
+    stage_without_id: with("policies: {chain: [{component: a.wasm}]}\n"),
+    stage_id_malformed: with("policies: {chain: [{id: My Policy, component: a.wasm}]}\n"),
+    duplicate_stage: with("policies:\n  chain:\n    - pii-detector\n    - {id: pii-detector, on_error: skip}\n"),
+    component_from_a_registry: with("policies: {chain: [{id: a, component: \"oci://ghcr.io/a/b:1\"}]}\n"),
+    digest_malformed: with("policies: {chain: [{id: a, component: a.wasm, digest: sha256:1234}]}\n"),
+    on_error_unknown: with("policies: {chain: [{id: a, component: a.wasm, on_error: skp}]}\n"),
+    breaker_unknown: with("policies: {chain: [{id: pii-detector, breaker: on}]}\n"),
+    breaker_not_by_name: with("policies: {chain: [{id: pii-detector, on_error: skip, breaker: deny}]}\n"),
+    reload_wrong: with("reload: {drain: 10ms, probation: yes, keep: 3}\n"),
+    mode_unknown: with("policies: {chain: [{id: a, component: a.wasm, mode: shadwo}]}\n"),
+    isolation_reused: with("policies: {chain: [{id: a, component: a.wasm, isolation: reused}]}\n"),
+    isolation_unknown: with("policies: {chain: [{id: a, component: a.wasm, isolation: exchagne}]}\n"),
+    grant_later: with("policies: {chain: [{id: a, component: a.wasm, grants: [journal, http]}]}\n"),
+    grant_unknown_and_twice: with("policies: {chain: [{id: a, component: a.wasm, grants: [journal, jornal, journal]}]}\n"),
+    limits_wrong: with("policies:\n  chain:\n    - id: a\n      component: a.wasm\n      limits: {memory: 64MB, request_cpu: 50, delta_cpu: 0ms, call_time: 2h, held_text: 1GiB, held_time: [1s], exchange: 1s}\n"),
+    answers_incomplete: with("policies: {chain: [prompt-injection, pii-detector, audit-logger], answers: [pii-detector]}\n"),
+    answers_unknown: with("policies: {chain: [prompt-injection, pii-detector], answers: [pii-detectr, prompt-injection, prompt-injection]}\n"),
+    settings_without_stage: with("policy: {prompt_injection: {a: 1}}\n"),
+    settings_are_a_list: with("policy: {prompt-injection: [a]}\n"),
+    reference_in_a_value: with("policy: {prompt-injection: {deep: [a, \"x ${SECRET:-hunter2} y\"]}}\n"),
+    reference_in_an_address: with("providers: {targets: [{id: a, provider: cerebras, base_url: \"${BASE}/v1\"}]}\n"),
+    inline_secret_key: with("providers: {targets: [{id: a, provider: cerebras, secret_key: sk-hunter2}]}\n"),
+    inline_api_key: with("providers: {targets: [{id: a, provider: cerebras, api_key: sk-hunter2}]}\n"),
+    inline_reference: with("providers: {targets: [{id: a, provider: cerebras, secret_key_ref: sk-hunter2}]}\n"),
+    inline_in_env: with("providers: {targets: [{id: a, provider: cerebras, secret_key_ref: {env: sk-hunter2}}]}\n"),
+    reference_to_a_store: with("providers: {targets: [{id: a, provider: cerebras, secret_key_ref: {store: NAME}}]}\n"),
+    reference_to_both: with("providers: {targets: [{id: a, provider: cerebras, secret_key_ref: {env: A, file: b}}]}\n"),
+    targets_empty: with("providers: {targets: []}\n"),
+    target_keys_missing: with("providers: {targets: [{}]}\n"),
+    duplicate_target: with("providers: {targets: [{id: a, provider: cerebras}, {id: a, provider: openai}]}\n"),
+    provider_unknown: with("providers: {targets: [{id: a, provider: cerebra}]}\n"),
+    provider_malformed: with("providers: {targets: [{id: a, provider: \"cerebras:llama3.1-8b\"}]}\n"),
+    model_said_twice: with("providers: {targets: [{id: a, provider: \"cerebras:chat:b\", model: c}]}\n"),
+    address_not_http: with("providers: {targets: [{id: a, provider: x, base_url: \"ftp://x/v1\"}]}\n"),
+    address_malformed: with("providers: {targets: [{id: a, provider: x, base_url: api.cerebras.ai}]}\n"),
+    address_with_password: with("providers: {targets: [{id: a, provider: x, base_url: \"https://me:hunter2@x/v1\"}]}\n"),
+    address_with_query: with("providers: {targets: [{id: a, provider: x, base_url: \"https://x/v1?key=hunter2\"}]}\n"),
+    timeouts_wrong: with("providers: {targets: [{id: a, provider: cerebras, timeouts: {conect: 5s, first_byte: 2d, silence: 0s}}]}\n"),
+    clients_empty: with("clients: {keys: []}\n"),
+    clients_wrong: with("clients:\n  keys:\n    - {id: a, secret_ref: {env: A}}\n    - {id: a, secret_ref: {env: B}}\n    - {id: c, secret_ref: {env: A}}\n    - {id: d, secret: hunter2}\n    - {id: e, secret_ref: hunter2}\n"),
+    journal_elsewhere: with("journal: {store: \"postgres://x/y\"}\n"),
+    journal_in_memory: with("journal: {store: \"sqlite::memory:\"}\n"),
+    journal_values: with("journal: {store: /var/journal.db, immutable: 1, retention_days: 0}\n"),
+    journal_told_twice: with("policies: {chain: [audit-logger]}\njournal: {retention_days: 30}\npolicy: {audit-logger: {retention_days: 365}}\n"),
+    audit_logger_values: with("policies: {chain: [audit-logger]}\npolicy: {audit-logger: {immutable: \"yes\"}}\n"),
+    many_at_once: "pack: {name: a, version: 1.0.0, enable: true}\npolicies:\n  chain:\n    - id: a\n      component: a.wasm\n      on_error: explode\n      grants: journal\nproviders:\n  target: []\n",
+}
+
+#[test]
+fn no_more_problems_are_told_than_anyone_reads() {
+    let keys: String = (0..20_000).map(|key| format!("k{key}: 1\n")).collect();
+    let error = parse(&with(&keys)).unwrap_err();
+    assert_eq!(error.problems().len(), fields::MOST_PROBLEMS);
+    assert_eq!(error.problems()[0].at, Position { line: 3, column: 1 });
+}

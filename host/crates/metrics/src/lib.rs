@@ -1,0 +1,200 @@
+//! What the gateway counts, and how it is written for Prometheus.
+//!
+//! The rule: whoever counts on a request's path holds the handle already. Counting is then an atomic addition at a
+//! fixed place: no label look-up, no lock, no allocation. Labels are closed sets, or the ids of stages and targets
+//! that are configured at the moment.
+
+mod histogram;
+mod labels;
+mod live;
+mod requests;
+mod stage;
+mod target;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::StatusCode;
+use prometheus_client::encoding::{MetricEncoder, NoLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::exemplar::Exemplar;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+pub use histogram::Histogram;
+pub use labels::{EditKind, Endpoint, Failover, FailureClass, Hook, VerdictKind};
+pub use stage::{Decisions, StageMetrics};
+pub use target::TargetMetrics;
+
+/// The content type of [`Metrics::render`].
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The target of the line here: operators filter by this name, whatever the module is called.
+const TARGET: &str = "witgate::metrics";
+
+/// Every metric of the process. Made once; the handles in it are cheap to clone and share their counts.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: requests::Requests,
+    stages: Arc<live::Live<StageMetrics>>,
+    targets: Arc<live::Live<TargetMetrics>>,
+
+    /// Client connections that are open on the traffic listener.
+    pub connections: Gauge,
+    /// Exchanges that are running.
+    pub exchanges_running: Gauge,
+    /// Requests refused because too many exchanges were running.
+    pub exchanges_refused: Counter,
+    /// Handlers that panicked.
+    pub panics: Counter,
+    /// Deltas that went through the chain. Add them up and count them once per chunk or exchange: all cores share
+    /// this counter.
+    pub deltas: Counter,
+    /// Bytes of request bodies taken from clients.
+    pub request_bytes: Counter,
+    /// Bytes of answer bodies given to clients.
+    pub answer_bytes: Counter,
+
+    /// Reloads that put a new chain in place.
+    pub reloads_ok: Counter,
+    /// Reloads that were refused; the chain before stays.
+    pub reloads_failed: Counter,
+    /// Rollbacks that an operator asked for.
+    pub rollbacks_asked: Counter,
+    /// Rollbacks of a chain that failed on probation.
+    pub rollbacks_on_probation: Counter,
+    /// The generation of the chain in place.
+    pub generation: Gauge,
+    /// Policy instances that are alive.
+    pub instances_live: Gauge,
+    /// Policy instances that were made.
+    pub instances_created: Counter,
+
+    /// Entries that the journal committed.
+    pub journal_entries: Counter,
+    /// Entries that the journal could not commit.
+    pub journal_failures: Counter,
+    /// Entries that wait for the journal.
+    pub journal_queue: Gauge,
+}
+
+type Labelled = Family<[(&'static str, &'static str); 1], Counter>;
+
+impl Metrics {
+    /// An empty set of metrics, all names beginning with `witgate_`.
+    pub fn new() -> Self {
+        let mut all = Registered(Registry::with_prefix("witgate"));
+
+        let requests = requests::Requests::new();
+        let stages = Arc::<live::Live<StageMetrics>>::default();
+        let targets = Arc::<live::Live<TargetMetrics>>::default();
+        all.0.register_collector(Box::new(requests.clone()));
+        let collector = stage::Stages(Arc::clone(&stages));
+        all.0.register_collector(Box::new(collector));
+        let collector = target::Targets(Arc::clone(&targets));
+        all.0.register_collector(Box::new(collector));
+
+        let bytes = all.labelled("body_bytes", "Bytes of bodies, by direction");
+        let reloads = all.labelled("reloads", "Reloads of the configuration, by result");
+        let rollbacks = all.labelled("rollbacks", "Returns to the chain before, by cause");
+        Self {
+            requests,
+            stages,
+            targets,
+            connections: all.gauge("connections", "Client connections that are open"),
+            exchanges_running: all.gauge("exchanges_running", "Exchanges that are running"),
+            exchanges_refused: all.counter(
+                "exchanges_refused",
+                "Requests refused because too many exchanges were running",
+            ),
+            panics: all.counter("panics", "Handlers that panicked"),
+            deltas: all.counter("deltas", "Deltas that went through the chain"),
+            request_bytes: bytes.get_or_create_owned(&[("direction", "request")]),
+            answer_bytes: bytes.get_or_create_owned(&[("direction", "answer")]),
+            reloads_ok: reloads.get_or_create_owned(&[("result", "ok")]),
+            reloads_failed: reloads.get_or_create_owned(&[("result", "failed")]),
+            rollbacks_asked: rollbacks.get_or_create_owned(&[("cause", "operator")]),
+            rollbacks_on_probation: rollbacks.get_or_create_owned(&[("cause", "probation")]),
+            generation: all.gauge("config_generation", "Generation of the chain in place"),
+            instances_live: all.gauge("instances_live", "Policy instances that are alive"),
+            instances_created: all.counter("instances_created", "Policy instances made"),
+            journal_entries: all.counter("journal_entries", "Journal entries committed"),
+            journal_failures: all.counter("journal_failures", "Journal entries not committed"),
+            journal_queue: all.gauge("journal_queue", "Entries that wait for the journal"),
+            registry: all.0,
+        }
+    }
+
+    /// The handle for a stage's counters. Take it once, when the chain is built, and hold it as long as the stage
+    /// lives: the same id gives the same counters as long as anyone holds them.
+    pub fn stage(&self, id: &str) -> Arc<StageMetrics> {
+        let new = || StageMetrics::new(self.instances_live.clone(), self.instances_created.clone());
+        self.stages.get(id, new)
+    }
+
+    /// The handle for a target's counters. As [`Metrics::stage`].
+    pub fn target(&self, id: &str) -> Arc<TargetMetrics> {
+        self.targets.get(id, TargetMetrics::new)
+    }
+
+    /// Counts a request when its status is known.
+    #[inline]
+    pub fn request(&self, endpoint: Endpoint, status: StatusCode) {
+        self.requests.add(endpoint, status);
+    }
+
+    /// All of it in the OpenMetrics text format, [`CONTENT_TYPE`].
+    pub fn render(&self) -> String {
+        let mut out = String::with_capacity(16 * 1024);
+        if text::encode(&mut out, &self.registry).is_err() {
+            // Writing into a string doesn't fail, and no encoder here makes an error of its own.
+            tracing::error!(target: TARGET, "the metrics could not be written");
+        }
+        out
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A registry that hands back what it registers.
+struct Registered(Registry);
+
+impl Registered {
+    fn counter(&mut self, name: &str, help: &str) -> Counter {
+        let counter = Counter::default();
+        self.0.register(name, help, counter.clone());
+        counter
+    }
+
+    fn gauge(&mut self, name: &str, help: &str) -> Gauge {
+        let gauge = Gauge::default();
+        self.0.register(name, help, gauge.clone());
+        gauge
+    }
+
+    fn labelled(&mut self, name: &str, help: &str) -> Labelled {
+        let family = Labelled::default();
+        self.0.register(name, help, family.clone());
+        family
+    }
+}
+
+/// Writes one counter of a family.
+fn encode_count<const N: usize>(
+    family: &mut MetricEncoder<'_>,
+    labels: &[(&str, &str); N],
+    count: u64,
+) -> fmt::Result {
+    let exemplar: Option<&Exemplar<NoLabelSet, u64>> = None;
+    family
+        .encode_family(labels)?
+        .encode_counter(&count, exemplar)
+}

@@ -1,0 +1,169 @@
+//! What a file is before anything in it runs: a component, for this contract, asking for no more than it was granted.
+
+use sha2::{Digest, Sha256};
+use wasmparser::{Parser, Payload, Validator, WasmFeatures};
+
+use super::bindings::CONTRACT;
+use super::error::LoadError;
+use super::limits::MAX_SIZE;
+use witgate_config::Grant;
+
+const PACKAGE: &str = "witgate:policy/";
+
+/// What a component says of itself without being run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inspection {
+    /// `sha256:` and 64 hex digits.
+    pub digest: String,
+    /// Bytes.
+    pub size: usize,
+    /// The contract's version that it was built against.
+    pub contract: String,
+    /// All imports, by full name.
+    pub imports: Vec<String>,
+    /// The grants that it needs, by name; not all of them may be on offer.
+    pub grants: Vec<String>,
+}
+
+/// `sha256:` and 64 hex digits.
+pub(super) fn digest(bytes: &[u8]) -> String {
+    format!("sha256:{:x}", Sha256::digest(bytes))
+}
+
+/// Tells a component from everything else that a path may lead to, by its first bytes.
+pub(super) fn is_component(bytes: &[u8]) -> Result<(), LoadError> {
+    match bytes {
+        [] => Err(LoadError::Empty),
+        _ if bytes.len() > MAX_SIZE => Err(LoadError::TooLarge { size: bytes.len() }),
+        [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => Ok(()),
+        [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => Err(LoadError::CoreModule),
+        [0, b'a', b's', b'm', ..] => Err(LoadError::UnknownVersion),
+        _ => Err(LoadError::NotWasm),
+    }
+}
+
+/// Reads a component's imports and exports. Nothing is compiled or run.
+pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadError> {
+    is_component(bytes)?;
+    Validator::new_with_features(WasmFeatures::all())
+        .validate_all(bytes)
+        .map_err(LoadError::Broken)?;
+    let (mut imports, mut exports) = (Vec::new(), Vec::new());
+    // Nested modules and components come as payloads of their own; only the outermost level is the component's face.
+    let mut depth = 0;
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload.map_err(LoadError::Broken)? {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth -= 1,
+            Payload::ComponentImportSection(section) if depth == 0 => {
+                for import in section {
+                    imports.push(import.map_err(LoadError::Broken)?.name.name.to_owned());
+                }
+            }
+            Payload::ComponentExportSection(section) if depth == 0 => {
+                for export in section {
+                    exports.push(export.map_err(LoadError::Broken)?.name.name.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+    let contract = exports
+        .iter()
+        .find_map(|name| name.strip_prefix(PACKAGE)?.strip_prefix("policy@"))
+        .ok_or(LoadError::NotAPolicy)?
+        .to_owned();
+    let grants = imports
+        .iter()
+        .filter_map(|name| name.strip_prefix(PACKAGE)?.split_once('@'))
+        .map(|(interface, _)| interface)
+        .filter(|interface| !matches!(*interface, "types" | "request" | "outcome" | "host"))
+        .map(str::to_owned)
+        .collect();
+    Ok(Inspection {
+        digest: digest(bytes),
+        size: bytes.len(),
+        contract,
+        imports,
+        grants,
+    })
+}
+
+/// Whether it can be linked at all: first the contract's version, then what it asks for, each in a sentence.
+pub(super) fn admit(inspection: &Inspection, granted: &[Grant]) -> Result<(), LoadError> {
+    if !speaks(&inspection.contract) {
+        return Err(LoadError::WrongVersion {
+            found: inspection.contract.clone(),
+        });
+    }
+    for needed in &inspection.grants {
+        let offered = Grant::ALL.iter().find(|grant| grant.as_str() == needed);
+        let Some(grant) = offered else {
+            return Err(LoadError::NotOffered(needed.clone()));
+        };
+        if !granted.contains(grant) {
+            return Err(LoadError::NotGranted(needed.clone()));
+        }
+    }
+    let foreign = |name: &&String| !name.starts_with(PACKAGE) && !wasi(name);
+    if let Some(name) = inspection.imports.iter().find(foreign) {
+        return Err(LoadError::UnknownImport(name.clone()));
+    }
+    Ok(())
+}
+
+/// Before 1.0 a minor version is a major one: 0.1.x speaks with 0.1.y.
+fn speaks(version: &str) -> bool {
+    let major = |version: &str| version.rsplit_once('.').map(|(major, _)| major.to_owned());
+    major(version).is_some() && major(version) == major(CONTRACT)
+}
+
+/// The parts of WASI that language runtimes import whether they need them or not. Each is there and leads nowhere: no file, no
+/// network, no environment, nothing on standard input.
+fn wasi(name: &str) -> bool {
+    let packages = [
+        "wasi:io/",
+        "wasi:cli/",
+        "wasi:clocks/",
+        "wasi:random/",
+        "wasi:filesystem/",
+        "wasi:sockets/",
+    ];
+    packages.iter().any(|package| name.starts_with(package)) && name.contains("@0.2.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_what_a_file_is_by_its_first_bytes() {
+        assert!(matches!(is_component(b""), Err(LoadError::Empty)));
+        assert!(matches!(
+            is_component(b"#!/bin/sh"),
+            Err(LoadError::NotWasm)
+        ));
+        assert!(matches!(
+            is_component(b"\0asm\x01\0\0\0"),
+            Err(LoadError::CoreModule)
+        ));
+        assert!(matches!(
+            is_component(b"\0asm\x09\0\0\0"),
+            Err(LoadError::UnknownVersion)
+        ));
+        assert!(is_component(b"\0asm\x0d\0\x01\0").is_ok());
+        assert!(matches!(
+            is_component(&vec![0; MAX_SIZE + 1]),
+            Err(LoadError::TooLarge { .. })
+        ));
+    }
+
+    #[test]
+    fn a_minor_version_is_a_major_one_before_the_first_release() {
+        assert!(speaks("0.1.0"));
+        assert!(speaks("0.1.7"));
+        assert!(!speaks("0.2.0"));
+        assert!(!speaks("1.1.0"));
+        assert!(!speaks("nonsense"));
+    }
+}

@@ -1,0 +1,84 @@
+//! The grant `journal`: appending to the tamper-evident record.
+
+use wasmtime::component::{HasData, Linker};
+
+use super::super::bindings::wit::journal as wit;
+use super::super::failure::Misused;
+use super::{Caller, GrantHost};
+use witgate_journal::{Entry, Journal};
+
+/// Entries of one stage in one exchange.
+const ENTRIES: u32 = 64;
+
+/// The target of the lines here: operators filter by this name, whatever the module is called.
+const TARGET: &str = "witgate::policy::ctx";
+
+/// Where entries go.
+pub(super) type Backend = Journal;
+
+/// What is kept for one exchange.
+#[derive(Default)]
+pub(super) struct State {
+    /// `None` where nothing is kept: in the self-test and in samples.
+    journal: Option<Journal>,
+    /// Entries that the guest wrote or tried to.
+    entries: u32,
+}
+
+impl State {
+    pub(super) fn new(backend: Option<&Backend>) -> Self {
+        State {
+            journal: backend.cloned(),
+            entries: 0,
+        }
+    }
+}
+
+/// One call of the interface.
+struct Call<'a> {
+    caller: Caller<'a>,
+    state: &'a mut State,
+}
+
+struct HasCall;
+
+impl HasData for HasCall {
+    type Data<'a> = Call<'a>;
+}
+
+pub(super) fn link<T: GrantHost>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
+    wit::add_to_linker::<T, HasCall>(linker, |guest| {
+        let (caller, states) = guest.grants();
+        let state = &mut states.journal;
+        Call { caller, state }
+    })
+}
+
+impl wit::Host for Call<'_> {
+    async fn append(&mut self, entry: String) -> wasmtime::Result<Result<(), String>> {
+        let Caller { stage, request } = self.caller;
+        let Some(request) = request else {
+            return Err(Misused("wrote to the journal while being configured".into()).into());
+        };
+        self.state.entries += 1;
+        if self.state.entries > ENTRIES {
+            return Ok(Err(format!(
+                "an exchange takes no more than {ENTRIES} journal entries of one stage"
+            )));
+        }
+        let Some(journal) = &self.state.journal else {
+            return Ok(Ok(()));
+        };
+        let entry = Entry {
+            stage: stage.to_string(),
+            request_id: request.id().into(),
+            body: entry,
+        };
+        let written = journal.append(entry).await;
+        Ok(written.map_err(|error| {
+            tracing::error!(target: TARGET, %stage, "a journal entry was not kept: {error}");
+            // The error names the host's paths; the guest needs to know no more than this.
+            "the journal could not take the entry".to_owned()
+        }))
+    }
+}

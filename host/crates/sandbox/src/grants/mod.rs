@@ -1,0 +1,87 @@
+//! What a stage may import beside the contract's own interfaces, where its configuration grants it.
+//!
+//! A grant is one file: how it is linked, what it keeps for one exchange, its limits, and the functions that guests call. The list
+//! at the end of this file is all that is to be said of it elsewhere in the sandbox.
+//!
+//! What must stay true: a guest that a stage wasn't granted something for is never linked to it, and a granted function sees the
+//! [`Caller`] and its own state, nothing more.
+
+use std::sync::Arc;
+
+use wasmtime::component::Linker;
+
+use super::request::RequestView;
+use witgate_config::Grant;
+
+/// On whose behalf a granted function is called.
+pub(super) struct Caller<'a> {
+    /// The id of the stage.
+    stage: &'a Arc<str>,
+    /// The request of the exchange. `None` while the component is being configured.
+    request: Option<&'a dyn RequestView>,
+}
+
+impl<'a> Caller<'a> {
+    pub(super) fn new(stage: &'a Arc<str>, request: Option<&'a dyn RequestView>) -> Self {
+        Caller { stage, request }
+    }
+}
+
+/// The data of a store in which grants may be used.
+pub(super) trait GrantHost: Send + 'static {
+    /// Who calls, and what the grants keep for the exchange.
+    fn grants(&mut self) -> (Caller<'_>, &mut GrantStates);
+}
+
+macro_rules! grants {
+    ($($grant:ident => $file:ident),+ $(,)?) => {
+        $(mod $file;)+
+
+        /// What stands behind each grant, as serving knows it. `None`: whoever has the grant may call, and nothing is kept.
+        #[derive(Clone, Debug, Default)]
+        pub struct GrantBackends {
+            $(
+                #[doc = concat!("Behind the grant `", stringify!($file), "`.")]
+                pub $file: Option<$file::Backend>,
+            )+
+        }
+
+        impl GrantBackends {
+            /// Those that a stage with these grants is given.
+            pub(super) fn granted(&self, grants: &[Grant]) -> Self {
+                GrantBackends {
+                    $($file: self.$file.clone().filter(|_| grants.contains(&Grant::$grant)),)+
+                }
+            }
+        }
+
+        /// What each grant keeps for one exchange of one stage.
+        #[derive(Default)]
+        pub(super) struct GrantStates {
+            $($file: $file::State,)+
+        }
+
+        impl GrantStates {
+            /// At the beginning of an exchange.
+            pub(super) fn new(backends: &GrantBackends) -> Self {
+                GrantStates {
+                    $($file: $file::State::new(backends.$file.as_ref()),)+
+                }
+            }
+        }
+
+        /// Links what that grant allows.
+        pub(super) fn link<T: GrantHost>(
+            grant: Grant,
+            linker: &mut Linker<T>,
+        ) -> wasmtime::Result<()> {
+            match grant {
+                $(Grant::$grant => $file::link(linker),)+
+            }
+        }
+    };
+}
+
+grants! {
+    Journal => journal,
+}

@@ -1,0 +1,367 @@
+//! A fresh copy of a stage's snapshot, for one exchange, and the calls into it.
+//!
+//! What must stay true: every call has its own budget, armed right before it; an instance in which a call failed, or in which a
+//! call was dropped half-way, is never entered again (a trap poisons the whole store).
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use wasmtime::Store;
+use wasmtime::component::ResourceAny;
+
+use super::bindings::{Bindings, Exports};
+use super::exchange_state::{ExchangeState, HookPhase};
+use super::failure::{Class, Failure};
+use super::grants::GrantStates;
+use super::guest::Guest;
+use super::limits::{CONFIGURE_CPU, Cpu, DELTA_OUTPUT, OUTPUT};
+use super::meter::metered;
+use super::outcome::Outcome;
+use super::request::RequestView;
+use super::stage::{Instantiation, Stage};
+use super::store::store;
+use super::text::{cut, is_name, quoted};
+use super::types::{Channel, Delta, Denial, Edit, Finding, Verdict};
+use witgate_metrics::Hook;
+
+/// The target of the line here: operators filter by this name, whatever the module is called.
+const TARGET: &str = "witgate::policy::instance";
+
+/// One sandbox, serving one exchange.
+pub struct Instance {
+    stage: Arc<Stage>,
+    store: Store<Guest>,
+    bindings: Bindings,
+    exchange: ResourceAny,
+    /// Set while a call is under way, and left set by one that failed.
+    lost: bool,
+}
+
+/// A channel of a choice that a stage wants to see.
+#[derive(Debug)]
+pub struct Passage(ResourceAny);
+
+/// What `on-request` came to.
+pub struct Requested {
+    /// The verdict; a denial in it is valid.
+    pub verdict: Verdict,
+    /// The request as this stage made it, where it changed anything.
+    pub request: Option<Arc<dyn RequestView>>,
+}
+
+/// What a call on an answer came to.
+pub type Answered = Result<Edit, Failure>;
+
+impl Instance {
+    /// Copies the snapshot and begins an exchange in it. The request can be read from here on.
+    ///
+    /// # Errors
+    /// Where the instance or its `exchange` can't be made.
+    pub async fn start(stage: &Arc<Stage>, request: Arc<dyn RequestView>) -> Result<Self, Failure> {
+        let began = Instant::now();
+        let (loaded, limits) = (stage.loaded(), stage.limits());
+        let grants = GrantStates::new(stage.backends());
+        let mut cpu = Cpu::new(limits.exchange_cpu);
+        cpu.begin(limits.request_cpu);
+        let exchange = ExchangeState::new(request, cpu, grants);
+        let guest = Guest::live(stage.id(), limits.memory, exchange);
+        let mut store = store(loaded.pre.engine(), guest);
+        let bindings = match &loaded.instantiation {
+            Instantiation::Snapshot => {
+                let instantiate = loaded.pre.instantiate_async(&mut store);
+                within(limits.call_time, false, instantiate).await?
+            }
+            Instantiation::PerInstance(_) => configured(stage, &mut store).await?,
+        };
+        store.data_mut().exchange.begin(HookPhase::Answer);
+        let exports = bindings.witgate_policy_policy().exchange();
+        let construct = exports.call_constructor(&mut store);
+        let exchange = within(limits.call_time, true, construct).await?;
+        let metrics = stage.metrics();
+        metrics.observe(Hook::New, began.elapsed());
+        metrics.instance_created();
+        Ok(Instance {
+            stage: stage.clone(),
+            store,
+            bindings,
+            exchange,
+            lost: false,
+        })
+    }
+
+    /// Whether a call failed or was dropped, so that nothing may be asked of it any more.
+    pub fn is_lost(&self) -> bool {
+        self.lost
+    }
+
+    /// What later hooks read as the request.
+    pub fn set_request(&mut self, request: Arc<dyn RequestView>) {
+        self.state().request = Some(request);
+    }
+
+    /// What it has found since it was last asked.
+    pub fn take_findings(&mut self) -> Vec<Finding> {
+        std::mem::take(&mut self.state().findings)
+    }
+
+    /// What it has tagged since it was last asked.
+    pub fn take_tags(&mut self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.state().tags)
+    }
+
+    /// Asks for a verdict on the request.
+    ///
+    /// # Errors
+    /// Where the call fails, or what it comes to can't be used.
+    pub async fn on_request(&mut self) -> Result<Requested, Failure> {
+        let size = self.state().request.as_ref();
+        let size = size.map_or(0, |request| request.size());
+        let cpu = self.stage.limits().request_cpu + per_mebibyte(size);
+        let output = OUTPUT + 2 * usize::try_from(size).unwrap_or(usize::MAX / 4);
+        let exchange = self.exchange;
+        let call = async |exports: &Exports, store: &mut Store<Guest>| {
+            exports.exchange().call_on_request(store, exchange).await
+        };
+        let verdict = self
+            .call(Hook::OnRequest, HookPhase::Request, cpu, output, call)
+            .await?;
+        let draft = self.state().draft.take();
+        let request = match &verdict {
+            Verdict::Proceed => draft.map(|draft| draft.commit()),
+            Verdict::Deny(_) | Verdict::Respond(_) => None,
+        };
+        let verdict = match verdict {
+            Verdict::Deny(denial) => self.valid(denial).map(Verdict::Deny),
+            Verdict::Respond(deltas) => valid_deltas(deltas).map(Verdict::Respond),
+            Verdict::Proceed => Ok(Verdict::Proceed),
+        };
+        self.lost = verdict.is_err();
+        Ok(Requested {
+            verdict: verdict?,
+            request,
+        })
+    }
+
+    /// Tells of a channel that begins. `None`: the stage doesn't want to see it.
+    ///
+    /// # Errors
+    /// Where the call fails.
+    pub async fn on_answer(
+        &mut self,
+        choice: u32,
+        channel: &Channel,
+    ) -> Result<Option<Passage>, Failure> {
+        let cpu = self.stage.limits().delta_cpu;
+        let exchange = self.exchange;
+        let call = async |exports: &Exports, store: &mut Store<Guest>| {
+            let exports = exports.exchange();
+            exports
+                .call_on_answer(store, exchange, choice, channel)
+                .await
+        };
+        let passage = self
+            .call(Hook::OnAnswer, HookPhase::Answer, cpu, DELTA_OUTPUT, call)
+            .await?;
+        Ok(passage.map(Passage))
+    }
+
+    /// Asks what is to become of a delta.
+    ///
+    /// # Errors
+    /// Where the call fails, or what it comes to can't be used.
+    pub async fn on_delta(&mut self, passage: &Passage, text: &str) -> Answered {
+        let output = DELTA_OUTPUT + 2 * text.len();
+        let cpu = self.stage.limits().delta_cpu + per_mebibyte(text.len() as u64);
+        let call = async |exports: &Exports, store: &mut Store<Guest>| {
+            exports
+                .passage()
+                .call_on_delta(store, passage.0, text)
+                .await
+        };
+        let edit = self
+            .call(Hook::OnDelta, HookPhase::Answer, cpu, output, call)
+            .await?;
+        self.valid_edit(edit)
+    }
+
+    /// Tells of a channel's end. The passage is gone after it.
+    ///
+    /// # Errors
+    /// Where the call fails, or what it comes to can't be used.
+    pub async fn on_end(&mut self, passage: Passage, finish: &str) -> Answered {
+        let cpu = self.stage.limits().delta_cpu;
+        let call = async |exports: &Exports, store: &mut Store<Guest>| {
+            let exports = exports.passage();
+            let edit = exports.call_on_end(&mut *store, passage.0, finish).await?;
+            passage.0.resource_drop_async(store).await?;
+            Ok(edit)
+        };
+        let edit = self
+            .call(Hook::OnEnd, HookPhase::Answer, cpu, OUTPUT, call)
+            .await?;
+        if matches!(edit, Edit::Hold | Edit::HoldLast(_)) {
+            self.lost = true;
+            return Err(Failure::new(
+                Class::Misuse,
+                "answered on-end with hold, when nothing comes after it",
+            ));
+        }
+        self.valid_edit(edit)
+    }
+
+    /// Tells how the exchange ended. Nothing is asked of the instance after it.
+    ///
+    /// # Errors
+    /// Where the call fails.
+    pub async fn on_complete(&mut self, outcome: Arc<Outcome>) -> Result<(), Failure> {
+        self.state().outcome = Some(outcome);
+        let cpu = self.stage.limits().request_cpu;
+        let exchange = self.exchange;
+        let call = async |exports: &Exports, store: &mut Store<Guest>| {
+            exports.exchange().call_on_complete(store, exchange).await
+        };
+        self.call(Hook::OnComplete, HookPhase::Complete, cpu, OUTPUT, call)
+            .await
+    }
+
+    fn state(&mut self) -> &mut ExchangeState {
+        &mut self.store.data_mut().exchange
+    }
+
+    /// One call into the guest, with a budget of its own: running time, and bytes that it may hand over. It counts as failed until
+    /// it is done, so that one that is dropped half-way loses the instance.
+    async fn call<T>(
+        &mut self,
+        hook: Hook,
+        phase: HookPhase,
+        cpu: Duration,
+        output: usize,
+        call: impl AsyncFnOnce(&Exports, &mut Store<Guest>) -> wasmtime::Result<T>,
+    ) -> Result<T, Failure> {
+        if self.lost {
+            let what = "was asked again after a call that failed or was broken off";
+            return Err(Failure::new(Class::Host, what));
+        }
+        self.lost = true;
+        let state = self.state();
+        state.begin(phase);
+        state.cpu.begin(cpu);
+        // Deltas are many, and reading the clock would cost as much as one.
+        let measured = phase != HookPhase::Answer || state.cpu.seen();
+        self.store.set_hostcall_fuel(output);
+        self.store.set_epoch_deadline(1);
+        let limit = self.stage.limits().call_time;
+        let began = Instant::now();
+        let exports = self.bindings.witgate_policy_policy();
+        let done = within(limit, measured, call(exports, &mut self.store)).await;
+        self.stage.metrics().observe(hook, began.elapsed());
+        self.lost = done.is_err();
+        if done.is_err() {
+            self.state().undo();
+        }
+        done
+    }
+
+    fn valid_edit(&mut self, edit: Edit) -> Answered {
+        match edit {
+            Edit::Deny(denial) => {
+                let denial = self.valid(denial);
+                self.lost = denial.is_err();
+                Ok(Edit::Deny(denial?))
+            }
+            edit => Ok(edit),
+        }
+    }
+
+    /// A denial's parts go into headers and bodies.
+    fn valid(&self, mut denial: Denial) -> Result<Denial, Failure> {
+        if !is_name(&denial.code) {
+            let what = "denied with a code that doesn't match [a-z0-9][a-z0-9._-]{0,63}";
+            return Err(Failure::new(Class::Output, what));
+        }
+        cut(&mut denial.message, 4096);
+        if denial.message.is_empty() {
+            // Somebody will read it.
+            denial.message = format!("The policy `{}` denied this.", self.stage.id());
+        }
+        match denial.status {
+            None | Some(400..=499 | 503) => {}
+            Some(status) => {
+                tracing::warn!(target: TARGET, stage = %self.stage.id(), status, "denied with a status that no denial may have; 403 is sent");
+                denial.status = None;
+            }
+        }
+        Ok(denial)
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        self.stage.metrics().instance_dropped();
+    }
+}
+
+/// Makes an instance and configures it, for a component that can't be snapshotted.
+async fn configured(stage: &Stage, store: &mut Store<Guest>) -> Result<Bindings, Failure> {
+    let (loaded, limits) = (stage.loaded(), stage.limits());
+    store.data_mut().exchange.cpu.begin(CONFIGURE_CPU);
+    let instantiate = loaded.pre.instantiate_async(&mut *store);
+    let bindings = within(limits.call_time, false, instantiate).await?;
+    let exports = bindings.witgate_policy_policy();
+    let configure = exports.call_configure(&mut *store, &loaded.spec.settings);
+    let hooks = within(limits.call_time, true, configure).await?;
+    hooks.map_err(|why| {
+        Failure::new(
+            Class::Host,
+            format!(
+                "refused the configuration that it took at load: {}",
+                quoted(&why)
+            ),
+        )
+    })?;
+    // What configuring took isn't the exchange's.
+    let mut cpu = Cpu::new(limits.exchange_cpu);
+    cpu.begin(limits.request_cpu);
+    store.data_mut().exchange.cpu = cpu;
+    store.set_epoch_deadline(1);
+    Ok(bindings)
+}
+
+fn valid_deltas(deltas: Vec<Delta>) -> Result<Vec<Delta>, Failure> {
+    if deltas.iter().any(|delta| delta.choice >= 128) {
+        return Err(Failure::new(
+            Class::Output,
+            "responded with a choice past the 128th",
+        ));
+    }
+    Ok(deltas)
+}
+
+/// A longer text may be looked at for longer: 20 ms a MiB.
+fn per_mebibyte(size: u64) -> Duration {
+    Duration::from_micros(size.saturating_mul(20_000) >> 20)
+}
+
+/// Bounds a call by the clock on the wall, and meters it. Nearly every call is done at its first poll, and needs no timer.
+async fn within<T>(
+    limit: Duration,
+    measured: bool,
+    call: impl Future<Output = wasmtime::Result<T>>,
+) -> Result<T, Failure> {
+    let mut call = pin!(metered(measured, call));
+    if let Poll::Ready(done) = futures_util::poll!(call.as_mut()) {
+        return done.map_err(Failure::from);
+    }
+    match tokio::time::timeout(limit, call).await {
+        Ok(done) => done.map_err(Failure::from),
+        Err(_) => Err(Failure::new(
+            Class::Deadline,
+            format!(
+                "waited for longer than its call_time of {} ms",
+                limit.as_millis()
+            ),
+        )),
+    }
+}

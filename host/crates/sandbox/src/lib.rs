@@ -1,0 +1,66 @@
+//! The sandbox: from the bytes of a component to a chain of stages that exchanges run through.
+//!
+//! From the ground up (no two files import each other in a circle):
+//!
+//! - [`types`], [`CONTRACT`]: the contract. [`Failure`]: what went wrong in a guest, by class. [`LoadError`]: why there is no stage.
+//! - [`RequestView`] and [`Draft`]: what a policy sees of a request; the wire's owner implements them.
+//! - `exchange_state` is what an instance knows of one exchange, `guest` the data of its store, with the functions that it may call
+//!   in `imports` and `grants`.
+//! - [`engine`]: the one WebAssembly engine, its pool and its clock. [`Sandbox`]: that engine with what is linked; `store` arms the
+//!   limits.
+//! - [`Loaded`] and [`Stage`]: what loading makes, and what serving attaches to it. [`Instance`]: the fresh copy of it that serves
+//!   one exchange. [`Breaker`]: keeps exchanges from a stage that fails too often.
+//! - [`load()`] and [`ask()`]: a component's bytes and a [`StageSpec`] become a [`Loaded`], or a sentence says why not.
+//! - [`Chain`]: the stages of one configuration, in order.
+//!
+//! Nothing here knows HTTP or JSON dialects. What must stay true: no two exchanges ever share an instance, and no guest code
+//! runs without a budget.
+
+mod bindings;
+mod breaker;
+mod chain;
+mod component;
+pub mod engine;
+mod error;
+mod exchange_state;
+mod failure;
+mod fixed_request;
+mod grants;
+mod guest;
+mod hooks;
+mod imports;
+mod instance;
+mod labels;
+mod limits;
+mod load;
+mod memory_reader;
+mod meter;
+mod outcome;
+mod request;
+mod sandbox;
+mod selftest;
+mod snapshot;
+mod spec;
+mod stage;
+mod store;
+mod text;
+mod wasi;
+
+pub use bindings::{CONTRACT, types};
+pub use breaker::{Breaker, BreakerState, Refused, Trial};
+pub use chain::Chain;
+pub use component::{Inspection, inspect};
+pub use error::LoadError;
+pub use failure::{Class, Failure};
+#[doc(hidden)]
+pub use fixed_request::FixedRequest;
+pub use grants::GrantBackends;
+pub use hooks::hook_names;
+pub use instance::{Answered, Instance, Passage, Requested};
+pub use limits::MAX_SIZE;
+pub use load::{ask, load};
+pub use outcome::Outcome;
+pub use request::{Draft, RequestView};
+pub use sandbox::Sandbox;
+pub use spec::StageSpec;
+pub use stage::{Instantiation, Loaded, Stage};

@@ -1,0 +1,79 @@
+//! From the bytes of a component to what a stage is made of, step by step; each step has its own sentence for when it fails.
+//!
+//! Loading compiles and runs guest code for up to seconds: call it off the runtime's workers.
+
+use std::sync::Arc;
+
+use super::error::LoadError;
+use super::sandbox::Sandbox;
+use super::spec::StageSpec;
+use super::stage::{Instantiation, Loaded};
+use super::types::{Description, Hooks};
+use super::{component, selftest, snapshot};
+
+/// The target of the line here: operators filter by this name, whatever the module is called.
+const TARGET: &str = "witgate::policy::load";
+
+/// What a component answers when it is asked for its description, and for its hooks under this configuration. The hooks are `Err`
+/// where it refuses the settings.
+///
+/// # Errors
+/// The first step at which it can't be asked.
+pub async fn ask(
+    sandbox: &Sandbox,
+    spec: &StageSpec,
+    bytes: &[u8],
+) -> Result<(Description, Result<Hooks, LoadError>), LoadError> {
+    component::admit(&component::inspect(bytes)?, &spec.grants)?;
+    let pre = sandbox.pre(&sandbox.compile(bytes)?, &spec.grants)?;
+    let mut store = sandbox.store(snapshot::frozen(spec));
+    let mut configuring = snapshot::Configuring::start(&pre, &mut store).await?;
+    let description = configuring.describe(&mut store).await?;
+    let hooks = configuring.configure(&mut store, spec).await;
+    Ok((description, hooks))
+}
+
+/// Configures a component and runs an empty exchange on it. What that exchange counts is read by nobody, and what it writes to
+/// the journal is kept nowhere.
+///
+/// # Errors
+/// The first step that fails.
+pub async fn load(
+    sandbox: &Sandbox,
+    spec: StageSpec,
+    bytes: &[u8],
+) -> Result<Arc<Loaded>, LoadError> {
+    let inspection = component::inspect(bytes)?;
+    let digest = inspection.digest.clone();
+    if let Some(pinned) = &spec.pinned
+        && !pinned.eq_ignore_ascii_case(&digest)
+    {
+        return Err(LoadError::WrongDigest {
+            found: digest,
+            pinned: pinned.clone(),
+        });
+    }
+    component::admit(&inspection, &spec.grants)?;
+
+    let configured = snapshot::configure(sandbox, &spec, bytes).await?;
+    if let Instantiation::PerInstance(why) = &configured.instantiation {
+        tracing::warn!(
+            target: TARGET,
+            stage = %spec.id,
+            cost_us = u64::try_from(configured.took.as_micros()).unwrap_or(u64::MAX),
+            "can't be snapshotted, so it is configured anew for every exchange: {why}"
+        );
+    }
+    let loaded = Arc::new(Loaded {
+        spec,
+        pre: configured.pre,
+        instantiation: configured.instantiation,
+        hooks: configured.hooks,
+        name: configured.description.name,
+        version: configured.description.version,
+        digest,
+        snapshot_digest: configured.snapshot_digest,
+    });
+    selftest::run(&loaded).await?;
+    Ok(loaded)
+}

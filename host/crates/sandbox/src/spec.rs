@@ -1,0 +1,44 @@
+//! What the configuration says of a stage.
+
+use std::sync::Arc;
+
+use witgate_config::{Grant, Limits, Mode, OnError, StageConfig};
+
+/// What the configuration says of a stage, as the sandbox needs it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StageSpec {
+    /// Its name in the chain, in headers, metrics and logs.
+    pub id: Arc<str>,
+    /// What its failure means for the exchange.
+    pub on_error: OnError,
+    /// Whether it isn't called while it fails too often.
+    pub breaker: bool,
+    /// Whether its failures are counted as a breaker does: the chain may be on probation.
+    pub counted: bool,
+    /// Whether what it says is done.
+    pub mode: Mode,
+    /// What it may use.
+    pub limits: Limits,
+    /// What it may import beside the contract's own.
+    pub grants: Vec<Grant>,
+    /// Its own configuration, as JSON.
+    pub settings: String,
+    /// The digest that the component must have.
+    pub pinned: Option<String>,
+}
+
+impl From<&StageConfig> for StageSpec {
+    fn from(stage: &StageConfig) -> Self {
+        StageSpec {
+            id: stage.id.as_str().into(),
+            on_error: stage.on_error,
+            breaker: stage.breaker,
+            counted: false,
+            mode: stage.mode,
+            limits: stage.limits.clone(),
+            grants: stage.grants.clone(),
+            settings: stage.settings.to_string(),
+            pinned: stage.digest.clone(),
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! A policy placed in the chain, in two halves: what loading makes, and what serving attaches to it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::bindings::BindingsPre;
+use super::breaker::Breaker;
+use super::component::digest;
+use super::grants::GrantBackends;
+use super::guest::Guest;
+use super::spec::StageSpec;
+use super::types::Hooks;
+use witgate_config::{Limits, Mode, OnError};
+use witgate_metrics::{Decisions, Metrics, StageMetrics};
+
+/// How an instance comes to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Instantiation {
+    /// A copy of the configured snapshot.
+    Snapshot,
+    /// Configured anew each time: the component can't be snapshotted, for this reason.
+    PerInstance(String),
+}
+
+/// What loading makes of a component and a stage's configuration: configured once, ready to be copied. It never changes and is
+/// shared by every [`Stage`] that is made of it.
+pub struct Loaded {
+    pub(super) spec: StageSpec,
+    pub(super) pre: BindingsPre<Guest>,
+    pub(super) instantiation: Instantiation,
+    pub(super) hooks: Hooks,
+    pub(super) name: String,
+    pub(super) version: String,
+    pub(super) digest: String,
+    pub(super) snapshot_digest: Option<String>,
+}
+
+impl Loaded {
+    /// What it was loaded from.
+    pub fn spec(&self) -> &StageSpec {
+        &self.spec
+    }
+
+    /// The hooks that its configuration needs.
+    pub fn hooks(&self) -> Hooks {
+        self.hooks
+    }
+
+    /// The policy's own name and version.
+    pub fn policy(&self) -> (&str, &str) {
+        (&self.name, &self.version)
+    }
+
+    /// The digest of the component.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// The digest of the configured snapshot, where there is one: equal for equal bytes and configuration.
+    pub fn snapshot_digest(&self) -> Option<&str> {
+        self.snapshot_digest.as_deref()
+    }
+
+    /// How its instances come to be.
+    pub fn instantiation(&self) -> &Instantiation {
+        &self.instantiation
+    }
+}
+
+impl fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loaded")
+            .field("spec", &self.spec)
+            .field("digest", &self.digest)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A stage as exchanges meet it. It never changes; an exchange keeps the stages of the chain it began with.
+#[derive(Debug)]
+pub struct Stage {
+    loaded: Arc<Loaded>,
+    mode: Mode,
+    metrics: Arc<StageMetrics>,
+    breaker: Option<Arc<Breaker>>,
+    backends: GrantBackends,
+    /// The digest of the samples that it was tested with.
+    samples: Option<String>,
+}
+
+impl Stage {
+    /// As it is tried before it serves: what it says is done, in shadow too; nobody reads what is counted of it, and nothing of
+    /// what it does with its grants is kept.
+    pub fn enforcing(loaded: Arc<Loaded>) -> Arc<Stage> {
+        Arc::new(Stage {
+            loaded,
+            mode: Mode::Enforce,
+            metrics: Arc::new(StageMetrics::unregistered()),
+            breaker: None,
+            backends: GrantBackends::default(),
+            samples: None,
+        })
+    }
+
+    /// As it serves: it counts there, and is given what it has grants for. `samples` is what it was tested with.
+    pub fn attached(
+        loaded: Arc<Loaded>,
+        backends: &GrantBackends,
+        metrics: &Metrics,
+        samples: Option<&[u8]>,
+    ) -> Arc<Stage> {
+        let spec = &loaded.spec;
+        let metrics = metrics.stage(&spec.id);
+        let breaker = || Arc::new(Breaker::new(spec.breaker, metrics.clone()));
+        Arc::new(Stage {
+            mode: spec.mode,
+            breaker: (spec.breaker || spec.counted).then(breaker),
+            backends: backends.granted(&spec.grants),
+            samples: samples.map(digest),
+            metrics,
+            loaded,
+        })
+    }
+
+    /// What it was made of.
+    pub fn loaded(&self) -> &Arc<Loaded> {
+        &self.loaded
+    }
+
+    /// Its name in the chain.
+    pub fn id(&self) -> &Arc<str> {
+        &self.loaded.spec.id
+    }
+
+    /// What its failure means for the exchange.
+    pub fn on_error(&self) -> OnError {
+        self.loaded.spec.on_error
+    }
+
+    /// Whether what it says is recorded alone.
+    pub fn is_shadow(&self) -> bool {
+        self.mode == Mode::Shadow
+    }
+
+    /// What it may use.
+    pub fn limits(&self) -> &Limits {
+        &self.loaded.spec.limits
+    }
+
+    /// The hooks that its configuration needs.
+    pub fn hooks(&self) -> Hooks {
+        self.loaded.hooks
+    }
+
+    /// Its breaker, where it has one or is counted as if it had.
+    pub fn breaker(&self) -> Option<&Arc<Breaker>> {
+        self.breaker.as_ref()
+    }
+
+    /// What stands behind its grants.
+    pub(super) fn backends(&self) -> &GrantBackends {
+        &self.backends
+    }
+
+    /// Its counters.
+    pub fn metrics(&self) -> &Arc<StageMetrics> {
+        &self.metrics
+    }
+
+    /// Where its verdicts and edits are counted: apart in shadow, so that what was really denied stays plain.
+    pub fn decisions(&self) -> &Decisions {
+        match self.mode {
+            Mode::Enforce => &self.metrics.decisions,
+            Mode::Shadow => &self.metrics.shadow_decisions,
+        }
+    }
+
+    /// Whether this is what that configuration and that component would make, tested with those samples.
+    pub fn is_built_from(
+        &self,
+        spec: &StageSpec,
+        component: &[u8],
+        samples: Option<&[u8]>,
+    ) -> bool {
+        self.loaded.spec == *spec
+            && self.loaded.digest == digest(component)
+            && self.samples == samples.map(digest)
+    }
+}
