@@ -2,14 +2,18 @@
 //! the contract: the request through the stages, the targets in turn, the answer through the stages, and then, whatever happened,
 //! `on-complete`.
 //!
-//! - [`stages`] are the chain's in this exchange, each a [`stage_run`]; [`request`] is what they see and change of the request.
+//! - [`begin`] puts it together, on the generation that runs.
+//! - [`stages`] are the chain's in this exchange, each a [`stage_run`] with its [`stage_status`]; [`request`] is what they see and
+//!   change of the request, and [`upstream`] who answers it.
 //! - [`passages`] takes the answer's text through them, and [`assembled`] is what came out: for a [`stream`], a [`whole`] answer and
 //!   a [`synthetic`] one, which a stage gives itself.
 //! - [`client`] is the only way to the client, [`errors`] what it is told in an answer's place; [`driver`] is how an exchange lives
 //!   in its response, and outlives it.
 //! - [`record`] is what is known of the exchange; [`translate`] stands between the wire's types and the contract's.
+//! - [`scripted`] runs an exchange without a socket: samples do.
 
 mod assembled;
+mod begin;
 mod client;
 mod driver;
 mod errors;
@@ -20,6 +24,7 @@ mod record;
 mod request;
 mod scripted;
 mod stage_run;
+mod stage_status;
 mod stages;
 mod stream;
 mod synthetic;
@@ -28,28 +33,26 @@ mod upstream;
 mod whole;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use axum::body::Body;
 use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, StatusCode};
 use tokio::time::Instant;
-use tokio_util::task::TaskTracker;
 
 use self::client::{ChainStatus, Client};
-use self::driver::{ClientGone, Driver};
+use self::driver::ClientGone;
 use self::passages::{Aborted, AnswerStages as _};
 use self::record::ExchangeRecord;
 use self::stages::{RequestDecision, Stages};
-use self::upstream::{NoAnswer, TargetsInTurn, Upstream};
+use self::upstream::{NoAnswer, Upstream};
 use self::whole::Filtered;
-use crate::api::{ApiError, Caller, Permit, RequestId};
-use crate::generation::Generation;
+use crate::api::ApiError;
 use crate::metrics::Metrics;
 use crate::policy::types::{Delta, Ending};
 use crate::upstream::{Answer, ErrorBody, WHOLE_BODY_CAP, error_answer};
-use crate::wire::{Dialect, Request};
+use crate::wire::Dialect;
 
+pub use begin::{Begin, begin};
 pub use scripted::{Played, Script, play};
 #[cfg(any(test, fuzzing))]
 pub(crate) use {fuzz::answer, fuzz::around, passages::fuzz::hold_back};
@@ -58,57 +61,6 @@ pub(crate) use {fuzz::answer, fuzz::around, passages::fuzz::hold_back};
 const WHOLE_TIME: Duration = Duration::from_secs(600);
 /// How much of an error's body is read, in bytes.
 const ERROR_BODY: usize = 1 << 20;
-
-/// What begins an exchange.
-pub struct Begin {
-    /// In `x-request-id`.
-    pub id: RequestId,
-    /// Who asks.
-    pub caller: Caller,
-    /// The client's headers.
-    pub headers: HeaderMap,
-    /// The request, read and checked.
-    pub request: Request,
-    /// When its first byte was there.
-    pub began: Instant,
-    /// Room for this exchange and all its instances.
-    pub permit: Permit,
-}
-
-/// Runs an exchange on a generation, up to its response. What is left to do then happens as the body is read, and after that on one of
-/// the `tasks`.
-pub async fn begin(
-    generation: Arc<Generation>,
-    metrics: Arc<Metrics>,
-    tasks: &TaskTracker,
-    begin: Begin,
-) -> Response<Body> {
-    let meta = request::RequestMeta {
-        id: begin.id.to_string(),
-        principal: begin.caller.principal.as_deref().map(str::to_owned),
-        received_at: millis(),
-        headers: begin.headers,
-        targets: Some(generation.targets().clone()),
-    };
-    let request = Arc::new(request::RequestState::new(meta, begin.request));
-    let (chain, guard) = (generation.chain(), generation.exchanges().begin());
-    let stages = Stages::new(chain.stages(), chain.answers(), guard, request);
-    let label = generation.label().clone();
-    let run = |sink| async move {
-        let exchange = Exchange {
-            upstream: TargetsInTurn(generation.targets().clone()),
-            stages,
-            client: Client::new(sink, label),
-            record: ExchangeRecord::new(begin.began),
-            metrics,
-        };
-        let ended = exchange.run().await;
-        // The room goes back when the instances have gone, and only then does the generation count one exchange less.
-        drop(ended);
-        drop((generation, begin.permit));
-    };
-    Driver::new(tasks, run).response().await
-}
 
 /// One exchange. `U` answers it: the targets, or a script.
 struct Exchange<U> {
@@ -328,11 +280,4 @@ fn told<'a>(stages: &'a Stages, record: &'a ExchangeRecord) -> ChainStatus<'a> {
         verdicts: stages.verdicts(),
         tags: stages.tags(),
     }
-}
-
-fn millis() -> u64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -10,13 +10,15 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
+use super::Exchange;
+use super::begin::millis;
+use super::client::Client;
 use super::driver::Driver;
 use super::passages::StageId;
 use super::record::ExchangeRecord;
 use super::request::{RequestMeta, RequestState};
 use super::stages::Stages;
 use super::upstream::{NoAnswer, Upstream};
-use super::{Client, Exchange, millis};
 use crate::generation::ExchangeCounter;
 use crate::metrics::{Hook, Metrics};
 use crate::policy::types::{Account, Ending};

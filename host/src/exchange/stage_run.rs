@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::passages::{Aborted, StageFailure, StageId};
 use super::request::RequestState;
+use super::stage_status::StageStatus;
 use super::translate::channel_for_policy;
 use crate::config::OnError;
 use crate::generation::ExchangeGuard;
@@ -36,20 +37,6 @@ pub(super) struct StageRun {
     ended: Vec<u32>,
     /// The first call that failed.
     failure: Option<(Hook, Failure)>,
-}
-
-/// Where a stage stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum StageStatus {
-    /// The exchange ended before it.
-    Unreached,
-    Proceeded,
-    Responded,
-    Denied,
-    /// It failed, and the exchange went on without it.
-    Skipped(Class),
-    /// It failed, and the exchange ended; in shadow, its own part in it.
-    Failed(Class),
 }
 
 /// What a stage's verdict on the request means for the exchange. A stage in shadow always proceeds.
@@ -95,28 +82,12 @@ impl StageRun {
 
     /// The class of the failure for which the exchange goes on without the stage, or ended.
     pub(super) fn failed_as(&self) -> Class {
-        match self.status {
-            StageStatus::Failed(class) | StageStatus::Skipped(class) => class,
-            _ => Class::Host,
-        }
+        self.status.class()
     }
 
     /// As in `x-witgate-policies`.
     pub(super) fn verdict(&self) -> String {
-        let verdict = match self.status {
-            StageStatus::Unreached => return "unreached".into(),
-            StageStatus::Proceeded if self.edited => "edit".into(),
-            StageStatus::Proceeded => "proceed".into(),
-            StageStatus::Responded => "respond".into(),
-            StageStatus::Denied => "deny".into(),
-            StageStatus::Skipped(class) => format!("skip:{class}"),
-            StageStatus::Failed(class) => format!("error:{class}"),
-        };
-        if self.stage.is_shadow() {
-            format!("shadow:{verdict}")
-        } else {
-            verdict
-        }
+        self.status.verdict(self.edited, self.stage.is_shadow())
     }
 
     /// What it did, for the outcome.
@@ -137,8 +108,7 @@ impl StageRun {
     /// Whether it sees the answer. Not one that responded: it would be its own. Nor one that denied the request: it is in shadow,
     /// and enforced, there would be no answer.
     pub(super) fn sees_answer(&self) -> bool {
-        let judges = matches!(self.status, StageStatus::Unreached | StageStatus::Proceeded);
-        judges && self.wants(Hooks::ON_ANSWER)
+        self.status.judges() && self.wants(Hooks::ON_ANSWER)
     }
 
     /// Asks for the verdict on the request.
@@ -220,11 +190,7 @@ impl StageRun {
         (choice, channel): (u32, &Channel<'_>),
         tags: &mut Tags,
     ) -> Result<Option<Passage>, StageFailure> {
-        let off = matches!(
-            self.status,
-            StageStatus::Skipped(_) | StageStatus::Failed(_)
-        );
-        if off || self.ended.contains(&choice) {
+        if self.status.is_off() || self.ended.contains(&choice) {
             return Ok(None);
         }
         let opened = match self.called(guard, request).await {

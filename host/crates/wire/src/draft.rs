@@ -5,7 +5,7 @@
 //!
 //! What must stay true: whatever was set, the result is a chat request with the same `stream` and `n`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -16,6 +16,10 @@ use crate::chat::walk::Place;
 use crate::dialect::Dialect;
 use crate::json::{MAX_DEPTH, depth, parse};
 use crate::request::Request;
+
+mod pointer;
+
+use self::pointer::{Step, at, index, purge, tokens};
 
 /// There is no such segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,13 +41,6 @@ pub struct Draft {
     /// Array elements that are to be removed. They stand where they stood until the end, so that what was valid stays valid.
     removed: BTreeSet<Vec<Step>>,
     edited: bool,
-}
-
-/// One step of a pointer, resolved. Ordered so that in one array the later element is the greater.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Step {
-    Key(String),
-    Index(usize),
 }
 
 /// How to take one `set` back.
@@ -351,60 +348,6 @@ impl Draft {
         }
         self.request.with_body(self.body)
     }
-}
-
-/// Removes those array elements. Of two arrays, one in the other, the inner has its turn first, while its path still leads
-/// to it.
-fn purge(body: &mut Value, removed: impl IntoIterator<Item = Vec<Step>>) {
-    let mut arrays = BTreeMap::<Vec<Step>, BTreeSet<usize>>::new();
-    for mut path in removed {
-        if let Some(Step::Index(index)) = path.pop() {
-            arrays.entry(path).or_default().insert(index);
-        }
-    }
-    for (path, gone) in arrays.iter().rev() {
-        if let Some(Value::Array(items)) = walk_to(body, path) {
-            let mut index = 0..;
-            items.retain(|_| index.next().is_some_and(|index| !gone.contains(&index)));
-        }
-    }
-}
-
-fn at<'v>(body: &'v mut Arc<Value>, path: &[Step]) -> Option<&'v mut Value> {
-    walk_to(Arc::make_mut(body), path)
-}
-
-fn walk_to<'v>(body: &'v mut Value, path: &[Step]) -> Option<&'v mut Value> {
-    path.iter().try_fold(body, |value, step| match step {
-        Step::Key(key) => value.get_mut(key),
-        Step::Index(index) => value.get_mut(index),
-    })
-}
-
-/// The parts of a JSON pointer.
-fn tokens(pointer: &str) -> Result<Vec<String>, String> {
-    if pointer.is_empty() {
-        return Ok(Vec::new());
-    }
-    let Some(rest) = pointer.strip_prefix('/') else {
-        return Err(format!(
-            "`{pointer}` is no JSON pointer: it must begin with `/`"
-        ));
-    };
-    // One more than may be is enough to say that they are too many.
-    Ok(rest
-        .split('/')
-        .take(MAX_DEPTH + 1)
-        .map(|token| token.replace("~1", "/").replace("~0", "~"))
-        .collect())
-}
-
-/// An array index as RFC 6901 writes it.
-fn index(token: &str) -> Option<usize> {
-    if token.starts_with('+') || (token.starts_with('0') && token.len() > 1) {
-        return None;
-    }
-    token.parse().ok()
 }
 
 #[cfg(test)]

@@ -5,13 +5,14 @@
 //! whole answers and answers of a stage's own. It reads beside «Answers» in the contract.
 //!
 //! - [`seam`]: what goes in and comes out, and the stages that are asked;
-//! - [`channel`]: one channel, from stage to stage; [`hold`]: what a stage keeps back; [`arguments`]: what edits do to a tool call.
+//! - [`channel`]: one channel, at one stage; [`flow`]: from stage to stage; [`hold`]: what a stage keeps back; [`arguments`]: what edits do to a tool call.
 //!
 //! What must stay true: every place that goes in comes out exactly once, or its choice is denied; within a channel of a choice the
 //! order stays; after a denial nothing of that choice comes out.
 
 mod arguments;
 mod channel;
+mod flow;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod hold;
@@ -28,7 +29,8 @@ pub(super) use crate::wire::ChannelKey;
 
 use self::arguments::Arguments;
 use self::channel::{Hop, OpenChannel};
-use self::hold::{Hold, Item, Items, replace};
+use self::flow::{ChannelAt, Work};
+use self::hold::{Hold, Item, replace};
 pub(super) use self::seam::{
     Aborted, AnswerStages, Delta, HoldLimits, Output, StageFailure, StageId, TextRef,
 };
@@ -46,20 +48,6 @@ struct Choice<P> {
     index: u32,
     denied: bool,
     open: SmallVec<[OpenChannel<P>; 1]>,
-}
-
-/// Items that wait before a stage.
-struct Work<'a> {
-    channel: ChannelAt,
-    from: usize,
-    items: Items<'a>,
-}
-
-/// Where a choice and a channel of it stand in the lists here.
-#[derive(Clone, Copy)]
-struct ChannelAt {
-    choice: usize,
-    open: usize,
 }
 
 /// Tool calls stand beside each other; any two other channels of a choice follow one another.
@@ -298,95 +286,6 @@ impl<P: Send> Passages<P> {
         self.choices[choice].open.clear();
         self.reckon_expiry(stages);
         Ok(())
-    }
-
-    /// Carries items through the stages from where they wait.
-    async fn flow<S: AnswerStages<Passage = P>>(
-        &mut self,
-        stages: &mut S,
-        work: Work<'_>,
-        out: &mut Vec<Output>,
-    ) -> Result<(), Aborted> {
-        let count = stages.count();
-        let mut todo: SmallVec<[Work<'_>; 1]> = smallvec![work];
-        while let Some(mut work) = todo.pop() {
-            let choice = work.channel.choice;
-            // What a stage let out before it denied still has the later ones to pass.
-            let mut ending = None;
-            for at in work.from..count {
-                if work.items.is_empty() || self.choices[choice].denied {
-                    break;
-                }
-                let items = std::mem::take(&mut work.items);
-                let channel = self.channel(work.channel);
-                let delivered = channel.deliver(stages, at, items).await?;
-                if delivered.skipped {
-                    // What it held of other channels goes on too.
-                    self.release_all(at, &mut todo);
-                }
-                if let Some(denial) = delivered.denial {
-                    ending = Some((at, denial));
-                }
-                work.items = delivered.onward;
-            }
-            if !self.choices[choice].denied {
-                let index = self.choices[choice].index;
-                self.channel(work.channel).emit(index, work.items, out);
-                if let Some((at, denial)) = ending {
-                    self.deny(stages, choice, at, denial, out);
-                }
-            }
-        }
-        self.reckon_expiry(stages);
-        Ok(())
-    }
-
-    /// A stage failed: goes on without it, if its failure doesn't end the exchange.
-    async fn go_on_without<S: AnswerStages<Passage = P>>(
-        &mut self,
-        stages: &mut S,
-        at: usize,
-        failure: StageFailure,
-        out: &mut Vec<Output>,
-    ) -> Result<(), Aborted> {
-        match failure {
-            StageFailure::Skip => self.skip(stages, at, out).await,
-            StageFailure::Abort(aborted) => Err(aborted),
-        }
-    }
-
-    /// Goes on without a stage: what it held goes to the next.
-    async fn skip<S: AnswerStages<Passage = P>>(
-        &mut self,
-        stages: &mut S,
-        at: usize,
-        out: &mut Vec<Output>,
-    ) -> Result<(), Aborted> {
-        let mut todo: SmallVec<[Work<'_>; 1]> = SmallVec::new();
-        self.release_all(at, &mut todo);
-        for work in todo {
-            self.flow(stages, work, out).await?;
-        }
-        Ok(())
-    }
-
-    fn release_all<'a>(&mut self, at: usize, todo: &mut SmallVec<[Work<'a>; 1]>) {
-        for (choice, known) in self.choices.iter_mut().enumerate() {
-            for (open, channel) in known.open.iter_mut().enumerate() {
-                let Some(hop) = channel.hops.get_mut(at) else {
-                    continue;
-                };
-                hop.passage = None;
-                let items = hop.hold.release();
-                if !items.is_empty() {
-                    todo.push(Work {
-                        channel: ChannelAt { choice, open },
-                        from: at + 1,
-                        items,
-                    });
-                }
-            }
-        }
     }
 
     fn deny<S: AnswerStages<Passage = P>>(

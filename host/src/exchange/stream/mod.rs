@@ -3,10 +3,12 @@
 //! A chunk goes out as the very bytes that came unless a text in it changed. While one of its texts is held, the chunk waits as a
 //! [`PendingChunk`]; nothing else waits for it. Texts that have no chunk of their own get one that looks like the upstream's.
 //!
+//! - [`facts`]: what it says beside its texts, and why it may end early;
 //! - [`pending`]: chunks that wait, and how a chunk goes in parts;
 //! - [`render`]: what the stages decided, carried out on chunks;
 //! - [`pump`]: from the upstream to the client.
 
+mod facts;
 mod pending;
 mod pump;
 mod render;
@@ -19,45 +21,16 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
+pub(super) use self::facts::{StreamError, StreamFacts};
 use self::pending::{PendingChunk, Text, TextState, Texts, settle, settle_rest};
 use self::render::{Current, StreamRender};
 use super::assembled::Assembled;
-use super::passages::{Aborted, AnswerStages, Delta, Output, Passages, StageId, TextRef};
+use super::passages::{Aborted, AnswerStages, Delta, Output, Passages, TextRef};
+use crate::wire::Dialect;
 use crate::wire::choices::chunk::{Chunk, NotAChunk};
 use crate::wire::choices::envelope::Envelope;
 use crate::wire::choices::render::{ChunkEvent, Rest};
-use crate::wire::sse::{DEFAULT_CAP, Event, Framer, TooLong};
-use crate::wire::{Dialect, Usage};
-
-/// Why a stream ends before its end.
-#[derive(Debug)]
-pub(super) enum StreamError {
-    /// That stage failed, and its `on_error` is deny.
-    Stage(StageId),
-    /// The upstream said so itself, in an event that has been passed on.
-    Said,
-    /// The upstream sent what can't be read.
-    NotAChunk(NotAChunk),
-    /// An event past the cap.
-    TooLong(TooLong),
-}
-
-impl From<NotAChunk> for StreamError {
-    fn from(error: NotAChunk) -> Self {
-        StreamError::NotAChunk(error)
-    }
-}
-
-/// What the stream says beside its texts.
-#[derive(Debug, Default)]
-pub(super) struct StreamFacts {
-    pub(super) usage: Option<Usage>,
-    pub(super) model: Option<String>,
-    pub(super) finishes: Vec<(u32, String)>,
-    pub(super) first_delta: Option<Instant>,
-    /// The event that ends a stream came.
-    pub(super) done: bool,
-}
+use crate::wire::sse::{DEFAULT_CAP, Event, Framer};
 
 /// One streamed answer on its way to the client. `P` is what a stage has of a passage.
 pub(super) struct AnswerStream<P> {
@@ -231,7 +204,7 @@ impl<P: Send> AnswerStream<P> {
         if self.dialect.needs_parse(&event.data)
             && let Ok(chunk) = event.chunk()
         {
-            self.note(&chunk);
+            self.facts.note(&chunk);
             said = chunk.error.is_some();
         }
         self.ready.push(event.raw);
@@ -244,7 +217,7 @@ impl<P: Send> AnswerStream<P> {
         event: ChunkEvent,
     ) -> Result<(), StreamError> {
         let chunk = event.chunk()?;
-        self.note(&chunk);
+        self.facts.note(&chunk);
         if chunk.error.is_some() {
             // No stage has seen what the chunk's choices say, so they don't go.
             if let Rest::Aside(event) = chunk.aside(&event)? {
@@ -315,18 +288,6 @@ impl<P: Send> AnswerStream<P> {
                 .await?;
         }
         Ok(())
-    }
-
-    fn note(&mut self, chunk: &Chunk<'_>) {
-        if chunk.usage.is_some() {
-            self.facts.usage = chunk.usage;
-        }
-        if self.facts.model.is_none() {
-            self.facts.model = chunk.model.as_deref().map(str::to_owned);
-        }
-        for (choice, finish) in &chunk.finishes {
-            self.facts.finishes.push((*choice, finish.to_string()));
-        }
     }
 
     /// Carries out what the stages decided, in order; the current chunk goes last, and a denial's chunk after it.

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 use super::*;
-use crate::exchange::passages::{HoldLimits, StageFailure};
+use crate::exchange::passages::{HoldLimits, StageFailure, StageId};
 use crate::policy::types::{Denial, Edit};
 use crate::wire::{Channel, ChannelKey};
 use tokio::time::Duration;

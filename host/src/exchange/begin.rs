@@ -1,0 +1,80 @@
+//! How an exchange begins: on the generation that runs then, whose stages and targets it keeps.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::body::Body;
+use http::{HeaderMap, Response};
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
+use super::Exchange;
+use super::client::Client;
+use super::driver::Driver;
+use super::record::ExchangeRecord;
+use super::request::{RequestMeta, RequestState};
+use super::stages::Stages;
+use super::upstream::TargetsInTurn;
+use crate::api::{Caller, Permit, RequestId};
+use crate::generation::Generation;
+use crate::metrics::Metrics;
+use crate::wire::Request;
+
+/// What begins an exchange.
+pub struct Begin {
+    /// In `x-request-id`.
+    pub id: RequestId,
+    /// Who asks.
+    pub caller: Caller,
+    /// The client's headers.
+    pub headers: HeaderMap,
+    /// The request, read and checked.
+    pub request: Request,
+    /// When its first byte was there.
+    pub began: Instant,
+    /// Room for this exchange and all its instances.
+    pub permit: Permit,
+}
+
+/// Runs an exchange on a generation, up to its response. What is left to do then happens as the body is read, and after that on one of
+/// the `tasks`.
+pub async fn begin(
+    generation: Arc<Generation>,
+    metrics: Arc<Metrics>,
+    tasks: &TaskTracker,
+    begin: Begin,
+) -> Response<Body> {
+    let meta = RequestMeta {
+        id: begin.id.to_string(),
+        principal: begin.caller.principal.as_deref().map(str::to_owned),
+        received_at: millis(),
+        headers: begin.headers,
+        targets: Some(generation.targets().clone()),
+    };
+    let request = Arc::new(RequestState::new(meta, begin.request));
+    let (chain, guard) = (generation.chain(), generation.exchanges().begin());
+    let stages = Stages::new(chain.stages(), chain.answers(), guard, request);
+    let label = generation.label().clone();
+    let run = |sink| async move {
+        let exchange = Exchange {
+            upstream: TargetsInTurn(generation.targets().clone()),
+            stages,
+            client: Client::new(sink, label),
+            record: ExchangeRecord::new(begin.began),
+            metrics,
+        };
+        let ended = exchange.run().await;
+        // The room goes back when the instances have gone, and the last exchange of a generation takes it along.
+        drop(ended);
+        drop((generation, begin.permit));
+    };
+    Driver::new(tasks, run).response().await
+}
+
+/// Milliseconds since 1970.
+pub(super) fn millis() -> u64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

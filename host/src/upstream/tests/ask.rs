@@ -1,0 +1,93 @@
+//! Which candidates are asked, how often, and what is said when none answers.
+
+use super::*;
+
+struct Plain(HeaderMap);
+
+impl Question for Plain {
+    fn id(&self) -> &str {
+        "id"
+    }
+
+    fn path(&self) -> &str {
+        "chat/completions"
+    }
+
+    fn body(&self, model: &str) -> Bytes {
+        Bytes::from(format!("{{\"model\":{model:?}}}"))
+    }
+
+    fn headers(&self) -> &HeaderMap {
+        &self.0
+    }
+
+    fn first_error(&self, bytes: &Bytes) -> Option<Bytes> {
+        bytes.starts_with(b"error").then(|| bytes.clone())
+    }
+}
+
+async fn asked(targets: &Targets, policy: RetryPolicy) -> Result<Answer, AskFailed> {
+    let candidates = targets.candidates("m").unwrap();
+    soon(ask(&candidates, &Plain(HeaderMap::new()), &policy)).await
+}
+
+fn two(one: &Server, two: &Server) -> Targets {
+    let target = |id: &str, server: &Server| {
+        format!(
+            "{{id: {id}, provider: cerebras, base_url: \"{}\", secret_key_ref: {{env: KEY}}}}",
+            server.base
+        )
+    };
+    targets(&format!("{}, {}", target("a", one), target("b", two)))
+}
+
+fn tries(tries: u32) -> RetryPolicy {
+    RetryPolicy {
+        tries,
+        ..RetryPolicy::EACH_ONCE
+    }
+}
+
+#[tokio::test]
+async fn each_candidate_is_asked_once_until_one_answers() {
+    let mut one = Server::start(&[&answer("503 Service Unavailable", "", "{}")]).await;
+    let mut other = Server::start(&[&answer("200 OK", "", "{}")]).await;
+    let answer = asked(&two(&one, &other), RetryPolicy::EACH_ONCE).await;
+    assert_eq!(&*answer.unwrap().target, "b");
+    for server in [&mut one, &mut other] {
+        assert_eq!(
+            soon(server.requests.recv()).await.unwrap().body,
+            "{\"model\":\"m\"}"
+        );
+        assert!(server.requests.try_recv().is_err(), "it was asked twice");
+    }
+}
+
+#[tokio::test]
+async fn a_candidate_is_asked_as_often_as_the_policy_says() {
+    let busy = answer("503 Service Unavailable", "", "{}");
+    let one = Server::start(&[&busy, &answer("200 OK", "", "{}")]).await;
+    let mut other = Server::start(&[]).await;
+    let answer = asked(&two(&one, &other), tries(2)).await;
+    assert_eq!(&*answer.unwrap().target, "a");
+    assert!(other.requests.try_recv().is_err(), "the next was asked");
+}
+
+#[tokio::test]
+async fn the_first_failure_of_the_first_candidate_is_told() {
+    let one = Server::start(&[&answer("429 Too Many Requests", "", "{}")]).await;
+    let other = Server::start(&[&answer("500 Internal Server Error", "", "{}")]).await;
+    let failed = asked(&two(&one, &other), RetryPolicy::EACH_ONCE).await;
+    let failed = failed.unwrap_err();
+    let status = failed.failure.status().map(|status| status.as_u16());
+    assert_eq!((&*failed.target, status), ("a", Some(429)));
+}
+
+#[tokio::test]
+async fn a_stream_that_begins_with_an_error_is_no_answer() {
+    let stream = |first: &str| format!("{STREAM_HEAD}{:x}\r\n{first}\r\n0\r\n\r\n", first.len());
+    let one = Server::start(&[&stream("error: no")]).await;
+    let other = Server::start(&[&stream("well")]).await;
+    let answer = asked(&two(&one, &other), RetryPolicy::EACH_ONCE).await;
+    assert_eq!(&*answer.unwrap().target, "b");
+}
