@@ -47,9 +47,10 @@ fn build() -> Result<(), Box<dyn Error>> {
         fs::copy(&file, &copy)
             .map_err(|error| format!("{} can't be copied: {error}", file.display()))?;
         let samples = root.join("plugins").join(policy).join("samples.yaml");
-        let samples = match samples.exists() {
-            true => format!("Some(include_bytes!({samples:?}))"),
-            false => "None".to_owned(),
+        let samples = if samples.exists() {
+            format!("Some(include_bytes!({samples:?}))")
+        } else {
+            "None".to_owned()
         };
         table.push_str(&format!(
             "    Bundled {{ name: {policy:?}, component: include_bytes!({copy:?}), samples: {samples} }},\n"

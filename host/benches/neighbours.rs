@@ -28,7 +28,7 @@ use witgate::journal::{self, Journal};
 use witgate::metrics::Metrics;
 use witgate::policy::Sandbox;
 use witgate::policy::engine::EngineSettings;
-use witgate::server::{Settings, serve_traffic};
+use witgate::server::{ServerSettings, serve_traffic};
 use witgate::simulator;
 
 /// The gateway's threads.
@@ -71,11 +71,11 @@ fn main() {
         "neighbours", "p50", "p99", "p50 x", "p99 x"
     );
     let quiet = [50, 99].map(|percent| median(&took[0], percent));
-    for ((count, deed), rounds) in TURNS.iter().zip(&took) {
+    for ((count, action), rounds) in TURNS.iter().zip(&took) {
         let [p50, p99] = [50, 99].map(|percent| median(rounds, percent));
         println!(
             "{:<26} {:>7.2} ms {:>7.2} ms {:>8.2} {:>8.2}",
-            format!("{count} {deed}"),
+            format!("{count} {action}"),
             p50 * 1e3,
             p99 * 1e3,
             p50 / quiet[0],
@@ -144,7 +144,7 @@ async fn start(folder: &std::path::Path, upstream: SocketAddr) -> SocketAddr {
         listener,
         app,
         metrics,
-        Settings::default(),
+        ServerSettings::default(),
         stop,
     ));
     address
@@ -153,14 +153,14 @@ async fn start(folder: &std::path::Path, upstream: SocketAddr) -> SocketAddr {
 /// Every turn once: how long each well-behaved exchange of it took, in seconds, shortest first.
 async fn round(url: &str, turn: Duration) -> Vec<Vec<f64>> {
     let mut all = Vec::new();
-    for (count, deed) in TURNS {
+    for (count, action) in TURNS {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let mut neighbours = JoinSet::new();
         for _ in 0..count {
             let (http, url) = (http.clone(), url.to_owned());
             neighbours.spawn(async move {
                 loop {
-                    assert_eq!(exchange(&http, &url, Some(deed)).await, 500);
+                    assert_eq!(exchange(&http, &url, Some(action)).await, 500);
                 }
             });
         }

@@ -93,9 +93,12 @@ impl Forged {
             ..
         } = self;
         let open = open();
-        let sly = |body: &str, good: &str| match body == good {
-            true => good.to_owned(),
-            false => format!("(if (result i32) (global.get $real) (then {body}) (else {good}))"),
+        let sly = |body: &str, good: &str| {
+            if body == good {
+                good.to_owned()
+            } else {
+                format!("(if (result i32) (global.get $real) (then {body}) (else {good}))")
+            }
         };
         let constructor = sly(constructor, NEW_EXCHANGE);
         let on_request = sly(on_request, &format!("i32.const {VERDICT}"));

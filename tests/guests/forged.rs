@@ -2,7 +2,7 @@
 
 use super::forge::{CONFIGURED, DESCRIPTION, EDIT, Forged, OPENED, VERDICT, returning};
 use super::list::Ends::{self, In, Unloaded, Well};
-use super::ways::{
+use super::mutations::{
     ALL_GRANTS, APPEND, LOOP, LOOP_IF_REAL, after, calling, completing, configuring, describing,
     dropping, editing, exporting, garbled, giving, journaling, judging, opening, reallocating,
     segments, starting, tables, telling,

@@ -4,4 +4,4 @@ pub(crate) mod forge;
 pub(crate) mod forged;
 #[path = "hostile/src/list.rs"]
 pub(crate) mod list;
-mod ways;
+mod mutations;

@@ -9,19 +9,19 @@ use crate::support::process::{Done, run, witgate};
 use crate::support::{Reply, Upstream, Value, ask, soon, until};
 
 /// A folder with a configuration, and a component beside it.
-struct Desk {
+struct Workspace {
     folder: tempfile::TempDir,
     upstream: Upstream,
 }
 
-impl Desk {
+impl Workspace {
     async fn with(config: &str) -> Self {
-        let desk = Desk {
+        let workspace = Workspace {
             folder: tempfile::tempdir().unwrap(),
             upstream: Upstream::simulated().await,
         };
-        desk.write(config).await;
-        desk
+        workspace.write(config).await;
+        workspace
     }
 
     async fn write(&self, config: &str) {
@@ -58,8 +58,8 @@ impl Desk {
 
 #[tokio::test]
 async fn check_shows_a_good_configuration_stage_by_stage() {
-    let desk = Desk::with(&tone(3)).await;
-    let done = desk.run("check --policy-config @").await;
+    let workspace = Workspace::with(&tone(3)).await;
+    let done = workspace.run("check --policy-config @").await;
     assert_eq!(done.code, 0, "{done:?}");
     for said in [
         "✓ tone: tone-police 0.1.0",
@@ -71,7 +71,7 @@ async fn check_shows_a_good_configuration_stage_by_stage() {
     ] {
         assert!(done.out.contains(said), "no {said:?} in {}", done.out);
     }
-    let found = desk
+    let found = workspace
         .run("check --policy-config @ --format json")
         .await
         .json();
@@ -82,18 +82,19 @@ async fn check_shows_a_good_configuration_stage_by_stage() {
 
 #[tokio::test]
 async fn check_says_which_stages_are_in_shadow() {
-    let desk = Desk::with(&tone(3)).await;
-    assert_eq!(desk.checked().await.1["stages"][0]["mode"], "enforce");
-    desk.write(&tone(3).replace("id: tone", "mode: shadow, id: tone"))
+    let workspace = Workspace::with(&tone(3)).await;
+    assert_eq!(workspace.checked().await.1["stages"][0]["mode"], "enforce");
+    workspace
+        .write(&tone(3).replace("id: tone", "mode: shadow, id: tone"))
         .await;
-    assert_eq!(desk.checked().await.1["stages"][0]["mode"], "shadow");
-    let done = desk.run("check --policy-config @ --offline").await;
+    assert_eq!(workspace.checked().await.1["stages"][0]["mode"], "shadow");
+    let done = workspace.run("check --policy-config @ --offline").await;
     assert!(done.out.contains("in shadow"), "{}", done.out);
 }
 
 #[tokio::test]
 async fn check_asks_no_target_offline_and_names_one_that_does_not_answer() {
-    let desk = Desk::with(NONE).await;
+    let workspace = Workspace::with(NONE).await;
     // A port that was free a moment ago.
     let closed = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
@@ -102,10 +103,10 @@ async fn check_asks_no_target_offline_and_names_one_that_does_not_answer() {
     let target = format!(
         "{NONE}providers: {{targets: [{{id: gone, provider: cerebras, base_url: \"http://{closed}/v1\"}}]}}\n"
     );
-    desk.write(&target).await;
-    let (code, found) = desk.checked().await;
+    workspace.write(&target).await;
+    let (code, found) = workspace.checked().await;
     assert_eq!((code, &found["ok"]), (0, &Value::Bool(true)));
-    let done = desk.run("check --policy-config @").await;
+    let done = workspace.run("check --policy-config @").await;
     assert_eq!(done.code, 1, "{done:?}");
     assert!(
         done.out.contains("✗ gone") && done.out.contains("something is wrong"),
@@ -116,11 +117,11 @@ async fn check_asks_no_target_offline_and_names_one_that_does_not_answer() {
 #[tokio::test]
 async fn check_says_what_is_wrong_with_a_component() {
     let good = component().await;
-    let desk = Desk::with(TONE_HERE).await;
+    let workspace = Workspace::with(TONE_HERE).await;
     let module = wat::parse_str("(module)").unwrap();
     let stranger = wat::parse_str("(component)").unwrap();
     let told = async |why: &str| {
-        let (code, found) = desk.checked().await;
+        let (code, found) = workspace.checked().await;
         assert_eq!(
             (code, &found["ok"], &found["stages"][0]["ok"]),
             (1, &Value::Bool(false), &Value::Bool(false)),
@@ -128,7 +129,7 @@ async fn check_says_what_is_wrong_with_a_component() {
         );
         let error = found["stages"][0]["error"].as_str().unwrap().to_owned();
         assert!(error.contains(why), "{why:?} is not in: {error}");
-        let done = desk.run("check --policy-config @ --offline").await;
+        let done = workspace.run("check --policy-config @ --offline").await;
         assert_eq!(done.code, 1);
         assert!(
             done.out.contains("✗ tone") && done.out.contains(why),
@@ -143,26 +144,29 @@ async fn check_says_what_is_wrong_with_a_component() {
         (&module, "module"),
         (&stranger, "witgate:policy"),
     ] {
-        desk.tone(bytes);
+        workspace.tone(bytes);
         told(why).await;
     }
-    desk.tone(&good);
-    desk.write(&TONE_HERE.replace("limit: 3", "limt: 3")).await;
+    workspace.tone(&good);
+    workspace
+        .write(&TONE_HERE.replace("limit: 3", "limt: 3"))
+        .await;
     told("limt").await;
-    desk.write(&TONE_HERE.replace(
-        "id: tone,",
-        &format!("id: tone, digest: \"sha256:{}\",", "0".repeat(64)),
-    ))
-    .await;
+    workspace
+        .write(&TONE_HERE.replace(
+            "id: tone,",
+            &format!("id: tone, digest: \"sha256:{}\",", "0".repeat(64)),
+        ))
+        .await;
     told("sha256").await;
-    desk.write(TONE_HERE).await;
-    assert_eq!(desk.checked().await.0, 0);
+    workspace.write(TONE_HERE).await;
+    assert_eq!(workspace.checked().await.0, 0);
 }
 
 #[tokio::test]
 async fn check_runs_the_samples_of_third_parties_and_of_bundled_policies() {
-    let counts = async |desk: &Desk| {
-        let (code, found) = desk.checked().await;
+    let counts = async |workspace: &Workspace| {
+        let (code, found) = workspace.checked().await;
         assert_eq!(code, 0, "{found}");
         let stages = found["stages"].as_array().unwrap().iter();
         let counted = stages.map(|stage| {
@@ -171,17 +175,18 @@ async fn check_runs_the_samples_of_third_parties_and_of_bundled_policies() {
         });
         counted.collect::<Vec<_>>()
     };
-    let desk = Desk::with(&tone(3)).await;
-    assert_eq!(counts(&desk).await, [(3, 0)]);
-    desk.write(&tone(4)).await;
-    assert_eq!(counts(&desk).await, [(1, 2)]);
-    let done = desk.run("check --policy-config @ --offline").await;
+    let workspace = Workspace::with(&tone(3)).await;
+    assert_eq!(counts(&workspace).await, [(3, 0)]);
+    workspace.write(&tone(4)).await;
+    assert_eq!(counts(&workspace).await, [(1, 2)]);
+    let done = workspace.run("check --policy-config @ --offline").await;
     let said = "samples: 1 ran, 2 for other settings";
     assert!(done.out.contains(said), "{done:?}");
 
-    desk.write("policies: {chain: [prompt-injection, pii-detector, audit-logger]}\n")
+    workspace
+        .write("policies: {chain: [prompt-injection, pii-detector, audit-logger]}\n")
         .await;
-    assert_eq!(counts(&desk).await, [(4, 1), (4, 3), (2, 0)]);
+    assert_eq!(counts(&workspace).await, [(4, 1), (4, 3), (2, 0)]);
     // Whatever is set, none of them keeps its policy out.
     let others = "policies: {chain: [prompt-injection, pii-detector, audit-logger, \
          {id: lax, component: \"bundled:prompt-injection\"}, {id: hashed, component: \"bundled:pii-detector\"}, \
@@ -189,57 +194,59 @@ async fn check_runs_the_samples_of_third_parties_and_of_bundled_policies() {
          policy: {prompt-injection: {action: report}, pii-detector: {action: deny}, audit-logger: {capture: full}, \
          lax: {threshold: 1.0, roles: [system], patterns: [explain], max_bytes: 1024}, \
          hashed: {action: report, format: hash, salt: a}, blind: {entities: [iban], requests: false}}\n";
-    desk.write(others).await;
-    let ran = counts(&desk).await.into_iter().map(|(ran, _)| ran);
+    workspace.write(others).await;
+    let ran = counts(&workspace).await.into_iter().map(|(ran, _)| ran);
     assert_eq!(ran.collect::<Vec<_>>(), [3, 4, 2, 0, 3, 2]);
 }
 
 #[tokio::test]
 async fn a_sample_that_does_not_hold_is_found_by_check_and_run() {
-    let desk = Desk::with(TONE_HERE).await;
-    desk.tone(component().await);
+    let workspace = Workspace::with(TONE_HERE).await;
+    workspace.tone(component().await);
     let sample = "- name: A shout is fine\n  request: {messages: [{role: user, content: LOUD}]}\n  expect: {verdict: proceed}\n";
-    let file = desk.folder.path().join("tone.samples.yaml");
+    let file = workspace.folder.path().join("tone.samples.yaml");
     std::fs::write(&file, sample).unwrap();
     let said = "tone.samples.yaml: sample \"A shout is fine\" (whole): expected the verdict proceed, and what came is the verdict deny \
                 with the code `shouting`";
-    let done = desk.run("check --policy-config @ --offline").await;
+    let done = workspace.run("check --policy-config @ --offline").await;
     assert!(done.code == 1 && done.out.contains(said), "{done:?}");
-    let done = desk
+    let done = workspace
         .run("run --listen 127.0.0.1:0 --admin 127.0.0.1:0 --policy-config @")
         .await;
     assert!(done.code == 1 && done.err.contains(said), "{done:?}");
     std::fs::remove_file(file).unwrap();
-    assert_eq!(desk.checked().await.0, 0);
+    assert_eq!(workspace.checked().await.0, 0);
 }
 
 #[tokio::test]
 async fn a_broken_configuration_is_found_by_check_and_run() {
-    let desk = Desk::with("policies: {chian: []}\n").await;
+    let workspace = Workspace::with("policies: {chian: []}\n").await;
     for line in [
         "check --policy-config @",
         "run --listen 127.0.0.1:0 --admin 127.0.0.1:0 --policy-config @",
     ] {
-        let done = desk.run(line).await;
+        let done = workspace.run(line).await;
         assert_eq!(done.code, 1, "{line}: {done:?}");
         assert!(
             done.err.contains("chian") && done.err.contains("chain"),
             "{done:?}"
         );
     }
-    let (code, found) = desk.checked().await;
+    let (code, found) = workspace.checked().await;
     assert_eq!((code, &found["ok"]), (1, &Value::Bool(false)));
-    let done = desk.run("check --policy-config /nowhere/at-all.yaml").await;
+    let done = workspace
+        .run("check --policy-config /nowhere/at-all.yaml")
+        .await;
     assert_eq!(done.code, 1);
     assert!(done.err.contains("/nowhere/at-all.yaml"), "{done:?}");
 }
 
 #[tokio::test]
 async fn a_key_that_is_not_set_is_named() {
-    let desk = Desk::with(NONE).await;
+    let workspace = Workspace::with(NONE).await;
     let target = "providers: {targets: [{id: a, provider: cerebras, base_url: \"http://@0/v1\", secret_key_ref: {env: WITGATE_TEST_UNSET}}]}\n";
-    desk.write(&format!("{NONE}{target}")).await;
-    let (code, found) = desk.checked().await;
+    workspace.write(&format!("{NONE}{target}")).await;
+    let (code, found) = workspace.checked().await;
     assert_eq!(code, 1);
     assert!(
         found["targets"][0]["error"]
@@ -248,7 +255,7 @@ async fn a_key_that_is_not_set_is_named() {
             .contains("WITGATE_TEST_UNSET"),
         "{found}"
     );
-    let done = desk
+    let done = workspace
         .run("run --listen 127.0.0.1:0 --admin 127.0.0.1:0 --policy-config @")
         .await;
     assert_eq!(done.code, 1);
@@ -260,7 +267,7 @@ async fn a_key_that_is_not_set_is_named() {
 
 #[tokio::test]
 async fn a_listener_that_cannot_be_had_is_explained() {
-    let desk = Desk::with(NONE).await;
+    let workspace = Workspace::with(NONE).await;
     let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = holder.local_addr().unwrap().to_string();
     for (line, option) in [
@@ -274,14 +281,14 @@ async fn a_listener_that_cannot_be_had_is_explained() {
         ),
         (format!("simulate --listen {taken}"), "--listen"),
     ] {
-        let done = desk.run(&line).await;
+        let done = workspace.run(&line).await;
         assert_eq!(done.code, 1, "{done:?}");
         assert!(
             done.err.contains(&format!("{taken} is in use")) && done.err.contains(option),
             "{done:?}"
         );
     }
-    let done = desk
+    let done = workspace
         .run("run --policy-config @ --listen 0.0.0.0:0 --admin 127.0.0.1:0")
         .await;
     assert_eq!(done.code, 1);
@@ -290,7 +297,7 @@ async fn a_listener_that_cannot_be_had_is_explained() {
 
 #[tokio::test]
 async fn misuse_is_told_apart_from_what_is_wrong() {
-    let desk = Desk::with(NONE).await;
+    let workspace = Workspace::with(NONE).await;
     for line in [
         "",
         "dance",
@@ -305,26 +312,27 @@ async fn misuse_is_told_apart_from_what_is_wrong() {
         "check --log =,= --offline",
         "check --log-format xml --offline",
     ] {
-        let done = desk.run(line).await;
+        let done = workspace.run(line).await;
         assert_eq!((done.code, done.out.as_str()), (2, ""), "{line}: {done:?}");
         assert!(!done.err.is_empty(), "{line}");
     }
     for line in ["--help", "--version", "run --help"] {
-        assert_eq!(desk.run(line).await.code, 0, "{line}");
+        assert_eq!(workspace.run(line).await.code, 0, "{line}");
     }
 }
 
 #[tokio::test]
 async fn inspect_says_what_a_component_is() {
-    let desk = Desk::with(NONE).await;
-    desk.tone(component().await);
-    let file = desk.folder.path().join("tone.wasm");
+    let workspace = Workspace::with(NONE).await;
+    workspace.tone(component().await);
+    let file = workspace.folder.path().join("tone.wasm");
     let inspected = async |file: &Path, settings: &str| {
-        desk.run(&format!(
-            "policy inspect {} --format json --settings {settings}",
-            file.display()
-        ))
-        .await
+        workspace
+            .run(&format!(
+                "policy inspect {} --format json --settings {settings}",
+                file.display()
+            ))
+            .await
     };
     let done = inspected(&file, r#"{"limit":3}"#).await;
     let found = done.json();
@@ -345,7 +353,7 @@ async fn inspect_says_what_a_component_is() {
         (1, &"tone-police".into())
     );
     assert!(done.json()["error"].as_str().unwrap().contains("limit"));
-    let done = inspected(&desk.folder.path().join("none.wasm"), "{}").await;
+    let done = inspected(&workspace.folder.path().join("none.wasm"), "{}").await;
     assert_eq!(done.code, 1);
     assert!(done.err.contains("none.wasm"), "{done:?}");
 }

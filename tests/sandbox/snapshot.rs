@@ -37,10 +37,13 @@ fn drawing() -> StageSpec {
 fn files(folder: &Path) -> usize {
     let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
     entries
-        .map(|entry| match entry.file_type().unwrap().is_dir() {
-            true => files(&entry.path()),
-            // The cache writes statistics beside its entries in its own time.
-            false => usize::from(entry.path().extension().is_none()),
+        .map(|entry| {
+            if entry.file_type().unwrap().is_dir() {
+                files(&entry.path())
+            } else {
+                // The cache writes statistics beside its entries in its own time.
+                usize::from(entry.path().extension().is_none())
+            }
         })
         .sum()
 }

@@ -107,9 +107,10 @@ impl Answers {
         let known = generations
             .entry(generation)
             .or_insert_with(|| shown.clone());
-        match *known == shown {
-            true => Ok(shown),
-            false => Err(format!("others of its generation show {known:?}")),
+        if *known == shown {
+            Ok(shown)
+        } else {
+            Err(format!("others of its generation show {known:?}"))
         }
     }
 }

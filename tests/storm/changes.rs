@@ -199,13 +199,14 @@ impl Files {
     }
 
     fn text(&self, mark: &str, masks: bool) -> String {
-        let (stage, settings) = match masks {
+        let (stage, settings) = if masks {
             // A busy machine may be slow to send what would free a text that is held: that is not what is tried.
-            true => (
+            (
                 " {id: pii-detector, limits: {held_time: 60s}},",
                 "  pii-detector: {requests: false}\n",
-            ),
-            false => ("", ""),
+            )
+        } else {
+            ("", "")
         };
         let text = format!(
             "policies: {{chain: [{{id: first, component: ./first.wasm}},{stage} audit-logger, {{id: last, component: ./mount/last.wasm}}]}}\n\

@@ -44,14 +44,14 @@ impl Soak {
         let mut tasks = JoinSet::new();
         for number in 0..self.connections {
             let connection = Connection::open(gateway.traffic).await;
-            let asking = Asking {
+            let client = SoakClient {
                 connection,
                 streamed: number % 2 == 0,
                 done: done.clone(),
                 refused: refused.clone(),
                 most: self.exchanges,
             };
-            tasks.spawn(asking.run());
+            tasks.spawn(client.run());
         }
         tell(&COLUMNS);
         let began = Instant::now();
@@ -81,7 +81,7 @@ impl Soak {
 }
 
 /// One connection's part.
-struct Asking {
+struct SoakClient {
     connection: Connection,
     streamed: bool,
     done: Arc<AtomicU64>,
@@ -89,11 +89,12 @@ struct Asking {
     most: u64,
 }
 
-impl Asking {
+impl SoakClient {
     async fn run(mut self) {
-        let (request, end) = match self.streamed {
-            true => (post(&ask_stream(ASKED)), &b"data: [DONE]"[..]),
-            false => (post(&ask(ASKED)), &b"nobody minded."[..]),
+        let (request, end) = if self.streamed {
+            (post(&ask_stream(ASKED)), &b"data: [DONE]"[..])
+        } else {
+            (post(&ask(ASKED)), &b"nobody minded."[..])
         };
         while self.done.fetch_add(1, Ordering::Relaxed) < self.most {
             while !self.exchange(&request, end).await {

@@ -38,7 +38,7 @@ pub struct ApiError {
 }
 
 #[derive(Serialize)]
-struct Fields<'a> {
+struct ErrorFields<'a> {
     message: &'a str,
     r#type: &'a str,
     param: &'a str,
@@ -51,7 +51,7 @@ struct Superset<'a> {
     r#type: &'a str,
     param: &'a str,
     code: &'a str,
-    error: Fields<'a>,
+    error: ErrorFields<'a>,
 }
 
 impl ApiError {
@@ -107,7 +107,7 @@ impl ApiError {
             r#type: kind,
             param,
             code,
-            error: Fields {
+            error: ErrorFields {
                 message,
                 r#type: kind,
                 param,

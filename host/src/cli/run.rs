@@ -17,7 +17,9 @@ use crate::config::Config;
 use crate::control::{BuildError, CliOverrides, Controller, Services, Trigger};
 use crate::journal::{self, Journal, Store};
 use crate::metrics::Metrics;
-use crate::server::{self, ADMIN_ADDRESS, Settings, TRAFFIC_ADDRESS, serve_admin, serve_traffic};
+use crate::server::{
+    self, ADMIN_ADDRESS, ServerSettings, TRAFFIC_ADDRESS, serve_admin, serve_traffic,
+};
 use crate::simulator;
 
 /// How long the stages of the last exchanges have for `on-complete`, once the listener has drained.
@@ -93,10 +95,10 @@ pub(super) async fn run(args: RunArgs) -> Result<ExitCode, Wrong> {
     announce(&controller, &traffic, &admin)?;
 
     let app = Arc::new(App(controller.clone()));
-    let settings = Settings {
+    let settings = ServerSettings {
         max_exchanges: args.max_exchanges,
         drain_deadline: Duration::from_secs(args.drain),
-        ..Settings::default()
+        ..ServerSettings::default()
     };
     let admin_stop = CancellationToken::new();
     let router = server::admin_router(app.clone(), metrics.clone());

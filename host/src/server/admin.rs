@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::{Gateway, Settings, listen};
+use super::{Gateway, ServerSettings, listen};
 use crate::api::ApiError;
 use crate::metrics::{self, Metrics};
 
@@ -45,14 +45,14 @@ async fn status<G: Gateway>(State(gateway): State<Arc<G>>) -> Response {
 }
 
 async fn reload<G: Gateway>(State(gateway): State<Arc<G>>) -> Response {
-    told(gateway.reload().await)
+    json_or_error(gateway.reload().await)
 }
 
 async fn roll_back<G: Gateway>(State(gateway): State<Arc<G>>) -> Response {
-    told(gateway.roll_back().await)
+    json_or_error(gateway.roll_back().await)
 }
 
-fn told(done: Result<serde_json::Value, ApiError>) -> Response {
+fn json_or_error(done: Result<serde_json::Value, ApiError>) -> Response {
     match done {
         Ok(done) => axum::Json(done).into_response(),
         Err(error) => error.into_response(),
@@ -85,10 +85,10 @@ pub async fn serve_admin(listener: TcpListener, router: Router, shutdown: Cancel
         let served = router.clone().oneshot(request.map(Body::new));
         async { served.await.unwrap_or_else(|never| match never {}) }
     };
-    let settings = Settings {
+    let settings = ServerSettings {
         max_connections: 64,
         drain_deadline: std::time::Duration::from_secs(1),
-        ..Settings::default()
+        ..ServerSettings::default()
     };
     listen::run(
         listener,

@@ -34,7 +34,7 @@ impl Default for BodyLimits {
 
 /// Why a body could not be read.
 #[derive(Debug, thiserror::Error)]
-pub enum BodyError {
+pub enum RequestBodyError {
     /// It has more bytes than it may.
     #[error("The request's body is larger than the {limit} bytes that this gateway takes.")]
     TooLarge {
@@ -49,12 +49,14 @@ pub enum BodyError {
     Broken(#[source] axum::Error),
 }
 
-impl From<BodyError> for ApiError {
-    fn from(why: BodyError) -> Self {
+impl From<RequestBodyError> for ApiError {
+    fn from(why: RequestBodyError) -> Self {
         let (status, code) = match why {
-            BodyError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "request_too_large"),
-            BodyError::TooSlow => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
-            BodyError::Broken(_) => (StatusCode::BAD_REQUEST, "bad_body"),
+            RequestBodyError::TooLarge { .. } => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "request_too_large")
+            }
+            RequestBodyError::TooSlow => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
+            RequestBodyError::Broken(_) => (StatusCode::BAD_REQUEST, "bad_body"),
         };
         let kind = "invalid_request_error";
         Self::new(status, kind, code, why.to_string()).param("body")
@@ -65,14 +67,14 @@ impl From<BodyError> for ApiError {
 ///
 /// # Errors
 ///
-/// See [`BodyError`]; its [`ApiError`] is a 413, 408 or 400. One that is too large is known by its `content-length`
+/// See [`RequestBodyError`]; its [`ApiError`] is a 413, 408 or 400. One that is too large is known by its `content-length`
 /// before it is read, where it has one.
-pub async fn read_body(mut body: Body, limits: BodyLimits) -> Result<Bytes, BodyError> {
+pub async fn read_body(mut body: Body, limits: BodyLimits) -> Result<Bytes, RequestBodyError> {
     let limit = limits.size;
     let hint = body.size_hint();
     if hint.lower() > limit as u64 {
         discard(&mut body).await;
-        return Err(BodyError::TooLarge { limit });
+        return Err(RequestBodyError::TooLarge { limit });
     }
 
     let deadline = Instant::now() + limits.time;
@@ -81,7 +83,7 @@ pub async fn read_body(mut body: Body, limits: BodyLimits) -> Result<Bytes, Body
     };
     if first.len() > limit {
         discard(&mut body).await;
-        return Err(BodyError::TooLarge { limit });
+        return Err(RequestBodyError::TooLarge { limit });
     }
     if body.is_end_stream() {
         return Ok(first);
@@ -95,7 +97,7 @@ pub async fn read_body(mut body: Body, limits: BodyLimits) -> Result<Bytes, Body
     while let Some(piece) = next(&mut body, limits.silence, deadline).await? {
         if whole.len() + piece.len() > limit {
             discard(&mut body).await;
-            return Err(BodyError::TooLarge { limit });
+            return Err(RequestBodyError::TooLarge { limit });
         }
         whole.extend_from_slice(&piece);
     }
@@ -107,13 +109,13 @@ async fn next(
     body: &mut Body,
     silence: Duration,
     deadline: Instant,
-) -> Result<Option<Bytes>, BodyError> {
+) -> Result<Option<Bytes>, RequestBodyError> {
     loop {
         let until = deadline.min(Instant::now() + silence);
         let frame = match timeout_at(until, body.frame()).await {
-            Err(_) => return Err(BodyError::TooSlow),
+            Err(_) => return Err(RequestBodyError::TooSlow),
             Ok(None) => return Ok(None),
-            Ok(Some(frame)) => frame.map_err(BodyError::Broken)?,
+            Ok(Some(frame)) => frame.map_err(RequestBodyError::Broken)?,
         };
         match frame.into_data() {
             Ok(data) if !data.is_empty() => return Ok(Some(data)),
@@ -206,7 +208,7 @@ mod tests {
     async fn a_trickle_is_a_408_too() {
         let body = paced(&[(1, "a"), (1, "b"), (1, "c"), (1, "d"), (1, "e"), (1, "f")]);
         let error = read_body(body, LIMITS).await.unwrap_err();
-        assert!(matches!(error, BodyError::TooSlow), "{error}");
+        assert!(matches!(error, RequestBodyError::TooSlow), "{error}");
     }
 
     #[tokio::test]

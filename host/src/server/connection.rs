@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::Settings;
+use super::ServerSettings;
 use super::phase::{Activity, MonitoredIo, Phase, ServingBody};
 
 /// Serves what comes over `io` until it is closed by either side, stays too long in one phase, or `shutdown` is
@@ -24,7 +24,7 @@ use super::phase::{Activity, MonitoredIo, Phase, ServingBody};
 pub(super) async fn serve<T, H, F>(
     io: T,
     handler: Arc<H>,
-    settings: &Settings,
+    settings: &ServerSettings,
     shutdown: &CancellationToken,
 ) where
     T: AsyncRead + AsyncWrite + Unpin,
@@ -100,9 +100,9 @@ mod tests {
     use super::*;
 
     /// A connection that counts its writes and takes vectored ones, as a socket does.
-    struct Counted(DuplexStream, Arc<AtomicUsize>);
+    struct CountingIo(DuplexStream, Arc<AtomicUsize>);
 
-    impl AsyncRead for Counted {
+    impl AsyncRead for CountingIo {
         fn poll_read(
             mut self: Pin<&mut Self>,
             cx: &mut Context<'_>,
@@ -112,7 +112,7 @@ mod tests {
         }
     }
 
-    impl AsyncWrite for Counted {
+    impl AsyncWrite for CountingIo {
         fn poll_write(
             mut self: Pin<&mut Self>,
             cx: &mut Context<'_>,
@@ -144,12 +144,12 @@ mod tests {
         }
     }
 
-    fn settings() -> Settings {
-        Settings {
+    fn settings() -> ServerSettings {
+        ServerSettings {
             head_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
             write_timeout: Duration::from_secs(60),
-            ..Settings::default()
+            ..ServerSettings::default()
         }
     }
 
@@ -162,7 +162,7 @@ mod tests {
     ) -> (DuplexStream, Arc<AtomicUsize>, tokio::task::JoinHandle<()>) {
         let (client, server) = duplex(buffer);
         let writes = Arc::new(AtomicUsize::new(0));
-        let counted = Counted(server, Arc::clone(&writes));
+        let counted = CountingIo(server, Arc::clone(&writes));
         let handler = Arc::new(move |_| std::future::ready(Response::new(body())));
         let served = tokio::spawn(async move {
             serve(counted, handler, &settings(), &CancellationToken::new()).await;

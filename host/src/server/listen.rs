@@ -17,17 +17,17 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{Settings, connection};
+use super::{ServerSettings, connection};
 
 /// How long the listener rests when the system has no room for another connection, such as no file descriptor.
 const REST: Duration = Duration::from_millis(100);
 
 /// Serves connections until `shutdown`, then lets the running ones finish, and `also` after them, for
-/// [`Settings::drain_deadline`] at most. Returns how many had to be dropped.
+/// [`ServerSettings::drain_deadline`] at most. Returns how many had to be dropped.
 pub(super) async fn run<H, F>(
     listener: TcpListener,
     handler: H,
-    settings: Settings,
+    settings: ServerSettings,
     shutdown: CancellationToken,
     open: Option<Gauge>,
     also: impl Future<Output = ()>,
@@ -54,7 +54,7 @@ where
             () = shutdown.cancelled() => break,
             accepted = accept(&listener) => accepted,
         };
-        let open = open.clone().map(Counted::new);
+        let open = open.clone().map(CountedConnection::new);
         let (handler, settings) = (Arc::clone(&handler), Arc::clone(&settings));
         let (shutdown, cut) = (shutdown.clone(), cut.clone());
         connections.spawn(async move {
@@ -113,16 +113,16 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 }
 
 /// Counts an open connection for as long as it lives.
-struct Counted(Gauge);
+struct CountedConnection(Gauge);
 
-impl Counted {
+impl CountedConnection {
     fn new(gauge: Gauge) -> Self {
         gauge.inc();
         Self(gauge)
     }
 }
 
-impl Drop for Counted {
+impl Drop for CountedConnection {
     fn drop(&mut self) {
         self.0.dec();
     }

@@ -28,7 +28,7 @@ use crate::api::{ApiError, Caller, Permit, Unauthorized};
 
 pub use admin::{admin_router, serve_admin};
 pub use bind::{ADMIN_ADDRESS, BindError, TRAFFIC_ADDRESS, bind};
-pub use body::{BodyError, BodyLimits, read_body};
+pub use body::{BodyLimits, RequestBodyError, read_body};
 pub use traffic::{Drained, serve_traffic};
 
 /// What the listeners serve.
@@ -86,7 +86,7 @@ pub trait Gateway: Send + Sync + 'static {
 
 /// The limits of a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub struct ServerSettings {
     /// Connections that may be open. More wait in the system's queue.
     pub max_connections: usize,
     /// Exchanges that may run. One request more is answered 503 at once.
@@ -103,7 +103,7 @@ pub struct Settings {
     pub drain_deadline: Duration,
 }
 
-impl Default for Settings {
+impl Default for ServerSettings {
     fn default() -> Self {
         Self {
             max_connections: 4096,

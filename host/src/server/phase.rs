@@ -19,7 +19,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::Settings;
+use super::ServerSettings;
 
 /// Where a connection stands. Two values that differ are two waits, each with the whole of its limit. A request may come and be
 /// answered within one poll, so the numbers tell one wait from the next.
@@ -37,7 +37,7 @@ pub(super) enum Phase {
 
 impl Phase {
     /// How long a connection may stay there.
-    pub(super) fn limit(self, settings: &Settings) -> Option<Duration> {
+    pub(super) fn limit(self, settings: &ServerSettings) -> Option<Duration> {
         match self {
             Self::Head(_) => Some(settings.head_timeout),
             Self::Idle(_) => Some(settings.idle_timeout),

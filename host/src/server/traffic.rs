@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::body::discard;
 use super::routes::{self, Route};
-use super::{Gateway, Settings, listen};
+use super::{Gateway, ServerSettings, listen};
 use crate::api::headers::REQUEST_ID;
 use crate::api::{ApiError, Permits, RequestId};
 use crate::metrics::Metrics;
@@ -31,12 +31,12 @@ pub struct Drained {
 }
 
 /// Serves clients until `shutdown` is cancelled. Then the listener is closed, running exchanges finish, and
-/// connections close after the answer at hand. After [`Settings::drain_deadline`] what still runs is dropped.
+/// connections close after the answer at hand. After [`ServerSettings::drain_deadline`] what still runs is dropped.
 pub async fn serve_traffic<G: Gateway>(
     listener: TcpListener,
     gateway: Arc<G>,
     metrics: Arc<Metrics>,
-    settings: Settings,
+    settings: ServerSettings,
     shutdown: CancellationToken,
 ) -> Drained {
     let permits = Permits::new(

@@ -158,9 +158,10 @@ impl Targets {
         let whole = self.iter().any(|target| target.model() == Some(model));
         let known =
             provider == "cerebras" || self.iter().any(|target| target.provider() == provider);
-        match known && !whole {
-            true => (Some(provider), name),
-            false => (None, model),
+        if known && !whole {
+            (Some(provider), name)
+        } else {
+            (None, model)
         }
     }
 }

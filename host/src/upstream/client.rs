@@ -29,11 +29,11 @@ const USER_AGENT: &str = concat!("witgate/", env!("CARGO_PKG_VERSION"));
 
 /// One pool of connections for each way to make them. Cloning a client shares its pool.
 #[derive(Debug, Default)]
-pub(super) struct Clients(Vec<(Settings, reqwest::Client)>);
+pub(super) struct Clients(Vec<(ClientSettings, reqwest::Client)>);
 
 /// What can't be said request by request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Settings {
+struct ClientSettings {
     connect: Duration,
     /// Past any proxy of the environment: what is on this machine is reached directly.
     direct: bool,
@@ -46,7 +46,7 @@ impl Clients {
         target: &TargetConfig,
         earlier: Option<&Clients>,
     ) -> Result<reqwest::Client, UpstreamError> {
-        let settings = Settings {
+        let settings = ClientSettings {
             connect: target.timeouts.connect,
             direct: is_local(target),
         };
@@ -61,7 +61,7 @@ impl Clients {
         Ok(client)
     }
 
-    fn find(&self, wanted: Settings) -> Option<reqwest::Client> {
+    fn find(&self, wanted: ClientSettings) -> Option<reqwest::Client> {
         let (_, client) = self.0.iter().find(|(settings, _)| *settings == wanted)?;
         Some(client.clone())
     }
@@ -76,7 +76,7 @@ fn is_local(target: &TargetConfig) -> bool {
     }
 }
 
-fn new_client(settings: Settings) -> Result<reqwest::Client, UpstreamError> {
+fn new_client(settings: ClientSettings) -> Result<reqwest::Client, UpstreamError> {
     let builder = reqwest::Client::builder()
         .user_agent(USER_AGENT)
         .connect_timeout(settings.connect)
@@ -92,9 +92,10 @@ fn new_client(settings: Settings) -> Result<reqwest::Client, UpstreamError> {
         // A connection that died unnoticed would take every request that shares it along.
         .http2_keep_alive_interval(Duration::from_secs(20))
         .http2_keep_alive_timeout(Duration::from_secs(10));
-    let builder = match settings.direct {
-        true => builder.no_proxy(),
-        false => builder,
+    let builder = if settings.direct {
+        builder.no_proxy()
+    } else {
+        builder
     };
     builder
         .build()

@@ -106,9 +106,10 @@ fn text_of(status: u16, body: &[u8]) -> String {
     let body = String::from_utf8_lossy(body);
     let start = body.trim_start();
     let page = start.starts_with('<');
-    let words = match page {
-        true => between(start, "<title>", "</title>").unwrap_or_default(),
-        false => start,
+    let words = if page {
+        between(start, "<title>", "</title>").unwrap_or_default()
+    } else {
+        start
     };
     let mut line = String::new();
     for word in words

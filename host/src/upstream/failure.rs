@@ -47,9 +47,10 @@ pub struct StatusFailure {
 impl Failure {
     /// What the HTTP client said of a request that got no answer.
     pub(super) fn of_request(error: reqwest::Error) -> Failure {
-        match error.is_connect() {
-            true => Failure::Connect(sentence(&error.without_url())),
-            false => Failure::Broken(sentence(&error.without_url())),
+        if error.is_connect() {
+            Failure::Connect(sentence(&error.without_url()))
+        } else {
+            Failure::Broken(sentence(&error.without_url()))
         }
     }
 

@@ -16,12 +16,12 @@ pub struct PiiDetector {
     settings: Rc<Settings>,
     detector: Rc<Detector>,
     /// What was found in the answer.
-    found: Tally,
+    found: Counts,
 }
 
 /// How often each entity was found, by number.
 #[derive(Clone, Copy, Default)]
-struct Tally([u32; Entity::ALL.len()]);
+struct Counts([u32; Entity::ALL.len()]);
 
 impl From<Settings> for PiiDetector {
     fn from(settings: Settings) -> PiiDetector {
@@ -29,7 +29,7 @@ impl From<Settings> for PiiDetector {
         PiiDetector {
             detector: Rc::new(Detector::new(settings.entities, settings.format, salt)),
             settings: Rc::new(settings),
-            found: Tally::default(),
+            found: Counts::default(),
         }
     }
 }
@@ -57,7 +57,7 @@ impl Policy for PiiDetector {
     }
 
     fn on_request(&mut self) -> Verdict {
-        let mut found = Tally::default();
+        let mut found = Counts::default();
         for (index, segment) in (0..).zip(request::segments()) {
             let mut redactor = self.redactor(&segment.channel);
             let redacted = redactor.whole(&segment.text);
@@ -114,7 +114,7 @@ impl Redacting {
             return edit;
         }
         // Told at once: other stages' on-complete reads what was found before it.
-        let mut now = Tally::default();
+        let mut now = Counts::default();
         now.add(&counts);
         now.report("in the answer");
         policy.found.add(&counts);
@@ -125,7 +125,7 @@ impl Redacting {
     }
 }
 
-impl Tally {
+impl Counts {
     fn add(&mut self, counts: &[u32]) {
         for (sum, count) in self.0.iter_mut().zip(counts) {
             *sum = sum.saturating_add(*count);

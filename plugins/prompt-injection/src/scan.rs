@@ -90,7 +90,7 @@ impl Scanner {
             folder: Folder::new(&self.lexicon),
             events: Vec::new(),
             origin,
-            tally: Tally::default(),
+            hits: Hits::default(),
         };
         if text.len() <= self.max_bytes {
             scan.whole(text, 0, 0);
@@ -100,7 +100,7 @@ impl Scanner {
             let tail = text.ceil_char_boundary(text.len() - half);
             scan.whole(&text[tail..], tail, 0);
         }
-        scan.tally.score()
+        scan.hits.score()
     }
 }
 
@@ -109,7 +109,7 @@ struct Scan<'a> {
     folder: Folder<'a>,
     events: Vec<crate::lexicon::Event>,
     origin: Origin,
-    tally: Tally,
+    hits: Hits,
 }
 
 impl Scan<'_> {
@@ -119,8 +119,8 @@ impl Scan<'_> {
         loop {
             let end = chunk_end(text, at);
             encoded |= self.chunk(&text[at..end], base + at);
-            let enough = self.tally.heaviest >= self.scanner.enough;
-            if end == text.len() || enough || self.tally.counts.iter().sum::<u32>() >= MANY {
+            let enough = self.hits.heaviest >= self.scanner.enough;
+            if end == text.len() || enough || self.hits.counts.iter().sum::<u32>() >= MANY {
                 break;
             }
             at = text.floor_char_boundary(end - OVERLAP);
@@ -156,7 +156,7 @@ impl Scan<'_> {
                 if weight > best {
                     (best, best_at) = (weight, at);
                 }
-                self.tally.add(at, hit.kind, weight);
+                self.hits.add(at, hit.kind, weight);
             });
         }
         if let Some(patterns) = &self.scanner.patterns {
@@ -164,11 +164,11 @@ impl Scan<'_> {
                 .find(&folded.text)
                 .map(|weight| 1.0 - weight)
                 .product();
-            self.tally.add(base, Kind::Pattern, 1.0 - missing);
+            self.hits.add(base, Kind::Pattern, 1.0 - missing);
         }
         let disguises = folded.disguised + folded.invisible.div_ceil(2);
         if best >= TOLD && disguises > 0 {
-            self.tally.add(
+            self.hits.add(
                 best_at,
                 Kind::Disguised,
                 (0.2 + 0.05 * disguises as f32).min(0.4),
@@ -185,7 +185,7 @@ impl Scan<'_> {
         let letters = spelled.chars().filter(|c| c.is_alphabetic()).count();
         if letters >= 4 {
             // No one writes a sentence that can't be seen.
-            self.tally
+            self.hits
                 .add(base, Kind::Hidden, if letters >= 12 { 0.7 } else { 0.4 });
             self.inner(&spelled, base, depth);
         }
@@ -195,20 +195,20 @@ impl Scan<'_> {
         for decoded in decode::decode(text) {
             let at = base + decoded.at.start;
             if self.inner(&decoded.text, at, depth) >= TOLD {
-                self.tally.add(at, Kind::Encoded, 0.4);
+                self.hits.add(at, Kind::Encoded, 0.4);
             }
         }
     }
 
     /// Reads a text found inside another, as one hit at `at`. Returns its value.
     fn inner(&mut self, text: &str, at: usize, depth: u32) -> f32 {
-        let outer = std::mem::take(&mut self.tally);
+        let outer = std::mem::take(&mut self.hits);
         self.whole(text, 0, depth + 1);
-        let inner = std::mem::replace(&mut self.tally, outer);
+        let inner = std::mem::replace(&mut self.hits, outer);
         let score = inner.score();
         let near = inner.strongest();
         for (kind, weight) in Kind::ALL.into_iter().zip(near) {
-            self.tally.add(at, kind, weight);
+            self.hits.add(at, kind, weight);
         }
         score.value
     }
@@ -228,14 +228,14 @@ fn chunk_end(text: &str, at: usize) -> usize {
 
 /// The strongest hit of each kind in each neighbourhood, and how many there were.
 #[derive(Default)]
-struct Tally {
+struct Hits {
     weights: Vec<[f32; Kind::COUNT]>,
     /// The weight of the heaviest hit.
     heaviest: f32,
     counts: [u32; Kind::COUNT],
 }
 
-impl Tally {
+impl Hits {
     fn add(&mut self, at: usize, kind: Kind, weight: f32) {
         if weight < 0.05 {
             return;

@@ -14,7 +14,7 @@ use witgate::journal::{self, Journal};
 use witgate::metrics::Metrics;
 use witgate::policy::Sandbox;
 use witgate::policy::engine::EngineSettings;
-use witgate::server::{Settings, admin_router, serve_admin, serve_traffic};
+use witgate::server::{ServerSettings, admin_router, serve_admin, serve_traffic};
 use witgate::simulator::{self, Recorder};
 
 use super::{Reply, Stream, Value, kept, policies, until};
@@ -183,9 +183,9 @@ impl Bench {
         let app = Arc::new(App(gateway.clone()));
         let router = admin_router(app.clone(), metrics.clone());
         tokio::spawn(serve_admin(admin, router, stop.clone()));
-        let settings = Settings {
+        let settings = ServerSettings {
             max_exchanges: 256,
-            ..Settings::default()
+            ..ServerSettings::default()
         };
         tokio::spawn(serve_traffic(
             traffic,

@@ -4,7 +4,7 @@
 //! operator everything that is wrong. No message repeats a value that may be a secret.
 
 use super::nearest::{nearest, suggestion};
-use super::tree::{Node, Place, Step};
+use super::tree::{Node, NodePath, Step};
 use super::units;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -17,11 +17,11 @@ pub(super) const MOST_PROBLEMS: usize = 100;
 /// What was found wrong so far.
 #[derive(Debug, Default)]
 pub(super) struct Report {
-    problems: RefCell<Vec<(Place, String)>>,
+    problems: RefCell<Vec<(NodePath, String)>>,
 }
 
 impl Report {
-    pub(super) fn add(&self, place: Place, message: impl Into<String>) {
+    pub(super) fn add(&self, place: NodePath, message: impl Into<String>) {
         let mut problems = self.problems.borrow_mut();
         if problems.len() == MOST_PROBLEMS {
             return;
@@ -32,7 +32,7 @@ impl Report {
         }
     }
 
-    pub(super) fn into_problems(self) -> Vec<(Place, String)> {
+    pub(super) fn into_problems(self) -> Vec<(NodePath, String)> {
         self.problems.into_inner()
     }
 }
@@ -54,8 +54,8 @@ impl<'a> Field<'a> {
         }
     }
 
-    pub(super) fn place(&self) -> Place {
-        Place {
+    pub(super) fn place(&self) -> NodePath {
+        NodePath {
             steps: self.steps.clone(),
             on_key: false,
         }
@@ -68,7 +68,7 @@ impl<'a> Field<'a> {
 
     /// Reports a problem at the key that the value stands under.
     pub(super) fn problem_at_key(&self, message: impl Into<String>) {
-        let place = Place {
+        let place = NodePath {
             steps: self.steps.clone(),
             on_key: matches!(self.steps.last(), Some(Step::Key(..))),
         };

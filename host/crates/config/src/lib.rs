@@ -37,7 +37,7 @@ pub use usable::{NoUsableTarget, Usable, UsableTarget};
 use fields::{Field, Report};
 use std::io::Read as _;
 use std::path::Path;
-use tree::{Place, TreeError};
+use tree::{NodePath, TreeError};
 
 /// The text of the built-in default.
 pub const EMBEDDED: &str = include_str!("../../../../policy-config.yaml");
@@ -205,7 +205,7 @@ fn read_file(path: &Path, origin: &str) -> Result<Vec<u8>, ConfigError> {
 fn read(
     document: &Field<'_>,
     base: &Path,
-    position: &dyn Fn(&Place) -> Position,
+    position: &dyn Fn(&NodePath) -> Position,
 ) -> Option<Config> {
     let fields = document.fields(&[
         "pack",
@@ -237,7 +237,7 @@ fn read(
     })
 }
 
-fn problem(text: &str, place: Place, message: String) -> Problem {
+fn problem(text: &str, place: NodePath, message: String) -> Problem {
     let at = tree::locate(text, &place);
     // An unknown key is named in the sentence: its path is that of the mapping it stands in.
     let mut shown = place;

@@ -4,7 +4,7 @@ use super::error::Position;
 use super::fields::{Field, Fields};
 use super::limits::{self, Limits};
 use super::nearest::suggestion;
-use super::tree::{Node, Place};
+use super::tree::{Node, NodePath};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -140,7 +140,7 @@ const BUNDLED_PREFIX: &str = "bundled:";
 pub(super) fn read(
     document: &Fields<'_>,
     base: &Path,
-    position: &dyn Fn(&Place) -> Position,
+    position: &dyn Fn(&NodePath) -> Position,
 ) -> Option<(Vec<StageConfig>, Option<Vec<String>>)> {
     let policies = document
         .required("policies")?

@@ -73,12 +73,12 @@ pub(super) enum Step {
 
 /// A place in the document: a node, or the key that it stands under.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct NodePath {
     pub(super) steps: Vec<Step>,
     pub(super) on_key: bool,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for NodePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, step) in self.steps.iter().enumerate() {
             match step {
@@ -118,7 +118,7 @@ pub(super) fn read(text: &str) -> Result<Node, TreeError> {
     let tree = TreeVisitor { room: &room };
     let node = tree.deserialize(first).map_err(yaml_error)?;
     if let Some(second) = documents.next() {
-        let at = match second.deserialize_any(Walk::new(&Place::default())) {
+        let at = match second.deserialize_any(Walk::new(&NodePath::default())) {
             Err(error) => position(&error),
             Ok(_) => Position::default(),
         };
@@ -132,7 +132,7 @@ pub(super) fn read(text: &str) -> Result<Node, TreeError> {
 }
 
 /// Where in the text a place is. The start of the text if it can't be found.
-pub(super) fn locate(text: &str, place: &Place) -> Position {
+pub(super) fn locate(text: &str, place: &NodePath) -> Position {
     let Some(document) = serde_yaml::Deserializer::from_str(text).next() else {
         return START;
     };
@@ -308,7 +308,7 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(place: &'a Place) -> Self {
+    fn new(place: &'a NodePath) -> Self {
         Walk {
             steps: &place.steps,
             on_key: place.on_key,
@@ -393,7 +393,7 @@ mod tests {
     }
 
     fn at(text: &str, steps: &[Step], on_key: bool) -> (usize, usize) {
-        let place = Place {
+        let place = NodePath {
             steps: steps.to_vec(),
             on_key,
         };

@@ -10,9 +10,9 @@
 //! canonical form of an entry and says what the chain proves and what it doesn't.
 
 mod chain;
+mod claimed_file;
 mod error;
 mod log;
-mod place;
 mod reader;
 mod schema;
 mod store;
@@ -32,7 +32,7 @@ pub use self::chain::{Hash, NotAHash};
 pub use self::error::JournalError;
 pub use self::reader::{Order, Reader, Record, Span};
 pub use self::store::Store;
-pub use self::verify::{Broken, Checkpoint, Fault, Given, Verification};
+pub use self::verify::{BrokenLink, Checkpoint, GivenHead, LinkFault, Verification};
 
 use self::writer::{BATCH, Command, Pending, Writer};
 

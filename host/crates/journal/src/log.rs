@@ -7,7 +7,7 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
 use super::chain::{Hash, Link};
-use super::place::Place;
+use super::claimed_file::ClaimedFile;
 use super::{Entry, JournalError, schema};
 
 /// Entries that one transaction of retention removes at most, so that appends don't wait long behind it.
@@ -36,24 +36,24 @@ pub(super) struct Removed {
 pub(super) struct Log {
     conn: Connection,
     head: Head,
-    place: Place,
+    file: ClaimedFile,
 }
 
 impl Log {
     pub(super) fn open(store: &Path) -> Result<Log, JournalError> {
-        let place = Place::claim(store)?;
-        let path = place.path();
+        let file = ClaimedFile::claim(store)?;
+        let path = file.path();
         // No URI flag: a path is a path, whatever characters it has.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut conn = Connection::open_with_flags(path, flags)
             .map_err(|error| JournalError::open(path, &error))?;
         schema::prepare(&mut conn, path)?;
         let head = read_head(&conn, path)?;
-        Ok(Log { conn, head, place })
+        Ok(Log { conn, head, file })
     }
 
     pub(super) fn path(&self) -> &Path {
-        self.place.path()
+        self.file.path()
     }
 
     /// Commits all of them, or none.
@@ -62,7 +62,7 @@ impl Log {
         at: i64,
         entries: impl Iterator<Item = &'a Entry>,
     ) -> Result<(), JournalError> {
-        self.place.check()?;
+        self.file.check()?;
         match insert(&mut self.conn, self.head, at, entries) {
             Ok(head) => {
                 self.head = head;
@@ -74,7 +74,7 @@ impl Log {
 
     /// Writes something and takes it away again. Fine: the next append has a chance.
     pub(super) fn probe(&mut self) -> Result<(), JournalError> {
-        self.place.check()?;
+        self.file.check()?;
         let result = self
             .conn
             .execute(
@@ -98,7 +98,7 @@ impl Log {
     /// Removes the oldest entries up to the first that is not older than `cutoff`, at most [`REMOVED_AT_ONCE`], and
     /// leaves a checkpoint. Times in milliseconds since 1970.
     pub(super) fn remove_before(&mut self, cutoff: i64, now: i64) -> Result<Removed, JournalError> {
-        self.place.check()?;
+        self.file.check()?;
         let removed = remove_before(&mut self.conn, cutoff, now);
         match removed {
             Ok(removed) => {
@@ -130,18 +130,18 @@ impl Log {
 
     /// Brings everything into the one file and closes it; the lock goes last.
     pub(super) fn close(self) {
-        let Log { conn, place, .. } = self;
+        let Log { conn, file, .. } = self;
         if let Err((_, error)) = conn.close() {
-            tracing::warn!(target: "witgate::journal::log", journal = %place.path().display(), %error, "the journal's file didn't close cleanly");
+            tracing::warn!(target: "witgate::journal::log", journal = %file.path().display(), %error, "the journal's file didn't close cleanly");
         }
     }
 
     /// After a failed commit the file says what the head is, not our memory.
     fn failed(&mut self, error: &rusqlite::Error) -> JournalError {
-        if let Ok(head) = read_head(&self.conn, self.place.path()) {
+        if let Ok(head) = read_head(&self.conn, self.file.path()) {
             self.head = head;
         }
-        JournalError::write(self.place.path(), error)
+        JournalError::write(self.file.path(), error)
     }
 
     /// For tests that need a file or a connection to be another way.

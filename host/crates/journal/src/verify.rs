@@ -24,15 +24,15 @@ pub struct Verification {
     /// What retention removed, as of its last step.
     pub checkpoint: Option<Checkpoint>,
     /// The first broken link.
-    pub broken: Option<Broken>,
+    pub broken: Option<BrokenLink>,
     /// What became of the head that was given.
-    pub given: Option<Given>,
+    pub given: Option<GivenHead>,
 }
 
 impl Verification {
     /// No link is broken, and the head that was given was found.
     pub fn is_sound(&self) -> bool {
-        self.broken.is_none() && self.given != Some(Given::NotFound)
+        self.broken.is_none() && self.given != Some(GivenHead::NotFound)
     }
 }
 
@@ -51,16 +51,16 @@ pub struct Checkpoint {
 
 /// A broken link.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Broken {
+pub struct BrokenLink {
     /// The entry, or the checkpoint, by its seq.
     pub seq: i64,
     /// What is wrong there.
-    pub fault: Fault,
+    pub fault: LinkFault,
 }
 
 /// What is wrong with a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
+pub enum LinkFault {
     /// The entries from this seq to `to` are not there.
     Missing {
         /// The last seq that is missing.
@@ -76,54 +76,54 @@ pub enum Fault {
     Unreadable(&'static str),
 }
 
-impl Fault {
+impl LinkFault {
     /// A name for machines.
     pub fn name(&self) -> &'static str {
         match self {
-            Fault::Missing { .. } => "missing_seq",
-            Fault::Prev => "prev_mismatch",
-            Fault::Hash => "hash_mismatch",
-            Fault::Checkpoint(_) => "checkpoint_mismatch",
-            Fault::Unreadable(_) => "unreadable",
+            LinkFault::Missing { .. } => "missing_seq",
+            LinkFault::Prev => "prev_mismatch",
+            LinkFault::Hash => "hash_mismatch",
+            LinkFault::Checkpoint(_) => "checkpoint_mismatch",
+            LinkFault::Unreadable(_) => "unreadable",
         }
     }
 }
 
-impl fmt::Display for Broken {
+impl fmt::Display for BrokenLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seq = self.seq;
         match &self.fault {
-            Fault::Missing { to } if *to == seq => {
+            LinkFault::Missing { to } if *to == seq => {
                 write!(f, "entry {seq} is missing (missing seq): it was removed")
             }
-            Fault::Missing { to } => {
+            LinkFault::Missing { to } => {
                 write!(
                     f,
                     "entries {seq} to {to} are missing (missing seq): they were removed"
                 )
             }
-            Fault::Prev => write!(
+            LinkFault::Prev => write!(
                 f,
                 "entry {seq} does not follow the entry before it (prev mismatch): one of the two was changed or put in"
             ),
-            Fault::Hash => write!(
+            LinkFault::Hash => write!(
                 f,
                 "entry {seq} is not what was written (hash mismatch): a field or the hash was changed"
             ),
-            Fault::Checkpoint(what) => {
+            LinkFault::Checkpoint(what) => {
                 write!(
                     f,
                     "the checkpoint at {seq} does not fit (checkpoint mismatch): {what}"
                 )
             }
-            Fault::Unreadable(what) => write!(f, "entry {seq} can't be read: {what}"),
+            LinkFault::Unreadable(what) => write!(f, "entry {seq} can't be read: {what}"),
         }
     }
 }
 
 /// What became of a head that was kept elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Given {
+pub enum GivenHead {
     /// It is the hash of this entry: all up to it is as it was then.
     Entry(i64),
     /// It is the hash of the last entry that retention removed: all up to it is gone.
@@ -160,7 +160,7 @@ impl Reader {
                 head: Hash::GENESIS,
                 checkpoint: None,
                 broken: None,
-                given: given.map(|_| Given::NotFound),
+                given: given.map(|_| GivenHead::NotFound),
             },
             given,
             seq: 0,
@@ -191,12 +191,12 @@ impl Reader {
 
 impl Walk {
     /// Each checkpoint's count leads from the one before: together they removed the entries from 1 on.
-    fn checkpoint(&mut self, row: &Row<'_>) -> rusqlite::Result<Result<(), Broken>> {
+    fn checkpoint(&mut self, row: &Row<'_>) -> rusqlite::Result<Result<(), BrokenLink>> {
         let (seq, at, count): (i64, i64, i64) = (row.get(0)?, row.get(2)?, row.get(3)?);
         let broken = |what| {
-            Ok(Err(Broken {
+            Ok(Err(BrokenLink {
                 seq,
-                fault: Fault::Checkpoint(what),
+                fault: LinkFault::Checkpoint(what),
             }))
         };
         let Some(hash) = row.get_ref(1)?.as_blob().ok().and_then(Hash::from_slice) else {
@@ -220,28 +220,28 @@ impl Walk {
         if let Some(checkpoint) = self.found.checkpoint
             && self.given == Some(checkpoint.hash)
         {
-            self.found.given = Some(Given::Removed(checkpoint.seq));
+            self.found.given = Some(GivenHead::Removed(checkpoint.seq));
         } else if self.given == Some(self.found.head) {
             // The head of a journal that had no entry yet.
-            self.found.given = Some(Given::Entry(0));
+            self.found.given = Some(GivenHead::Entry(0));
         }
     }
 
-    fn entry(&mut self, row: &Row<'_>) -> rusqlite::Result<Result<(), Broken>> {
+    fn entry(&mut self, row: &Row<'_>) -> rusqlite::Result<Result<(), BrokenLink>> {
         let (seq, at): (i64, i64) = (row.get(0)?, row.get(1)?);
-        let broken = |seq, fault| Ok(Err(Broken { seq, fault }));
+        let broken = |seq, fault| Ok(Err(BrokenLink { seq, fault }));
         let expected = self.seq.saturating_add(1);
         if seq < expected {
             return match self.found.checkpoint {
                 Some(checkpoint) if seq > 0 => broken(
                     checkpoint.seq,
-                    Fault::Checkpoint("an entry that it says was removed is there"),
+                    LinkFault::Checkpoint("an entry that it says was removed is there"),
                 ),
-                _ => broken(seq, Fault::Unreadable("entries count from 1")),
+                _ => broken(seq, LinkFault::Unreadable("entries count from 1")),
             };
         }
         if seq > expected {
-            return broken(expected, Fault::Missing { to: seq - 1 });
+            return broken(expected, LinkFault::Missing { to: seq - 1 });
         }
         let text = |column| row.get_ref(column).map(|value| value.as_str().ok());
         let hash = |column| {
@@ -249,20 +249,23 @@ impl Walk {
                 .map(|value| value.as_blob().ok().and_then(Hash::from_slice))
         };
         let (Some(stage), Some(request_id), Some(body)) = (text(2)?, text(3)?, text(4)?) else {
-            return broken(seq, Fault::Unreadable("a text in it is not UTF-8"));
+            return broken(seq, LinkFault::Unreadable("a text in it is not UTF-8"));
         };
         let (Some(prev), Some(hash)) = (hash(5)?, hash(6)?) else {
-            return broken(seq, Fault::Unreadable("a hash in it is not 32 bytes long"));
+            return broken(
+                seq,
+                LinkFault::Unreadable("a hash in it is not 32 bytes long"),
+            );
         };
         if prev != self.found.head {
             return match self.found.checkpoint {
                 Some(checkpoint) if self.found.entries == 0 => broken(
                     checkpoint.seq,
-                    Fault::Checkpoint(
+                    LinkFault::Checkpoint(
                         "the first entry after it does not follow the hash that it keeps",
                     ),
                 ),
-                _ => broken(seq, Fault::Prev),
+                _ => broken(seq, LinkFault::Prev),
             };
         }
         let link = Link {
@@ -274,7 +277,7 @@ impl Walk {
             prev: &prev,
         };
         if link.hash() != hash {
-            return broken(seq, Fault::Hash);
+            return broken(seq, LinkFault::Hash);
         }
         self.seq = seq;
         self.found.entries += 1;
@@ -282,7 +285,7 @@ impl Walk {
         self.found.last = Some((seq, at));
         self.found.head = hash;
         if self.given == Some(hash) {
-            self.found.given = Some(Given::Entry(seq));
+            self.found.given = Some(GivenHead::Entry(seq));
         }
         Ok(Ok(()))
     }

@@ -40,8 +40,8 @@ const TARGET: &str = "witgate::metrics";
 pub struct Metrics {
     registry: Registry,
     requests: requests::Requests,
-    stages: Arc<live::Live<StageMetrics>>,
-    targets: Arc<live::Live<TargetMetrics>>,
+    stages: Arc<live::WeakHandles<StageMetrics>>,
+    targets: Arc<live::WeakHandles<TargetMetrics>>,
 
     /// Client connections that are open on the traffic listener.
     pub connections: Gauge,
@@ -90,12 +90,12 @@ impl Metrics {
         let mut all = Registered(Registry::with_prefix("witgate"));
 
         let requests = requests::Requests::new();
-        let stages = Arc::<live::Live<StageMetrics>>::default();
-        let targets = Arc::<live::Live<TargetMetrics>>::default();
+        let stages = Arc::<live::WeakHandles<StageMetrics>>::default();
+        let targets = Arc::<live::WeakHandles<TargetMetrics>>::default();
         all.0.register_collector(Box::new(requests.clone()));
-        let collector = stage::Stages(Arc::clone(&stages));
+        let collector = stage::StageCollector(Arc::clone(&stages));
         all.0.register_collector(Box::new(collector));
-        let collector = target::Targets(Arc::clone(&targets));
+        let collector = target::TargetCollector(Arc::clone(&targets));
         all.0.register_collector(Box::new(collector));
 
         let bytes = all.labelled("body_bytes", "Bytes of bodies, by direction");

@@ -10,11 +10,11 @@ use parking_lot::Mutex;
 
 /// Handles of `T` by id, as long as anyone holds them.
 #[derive(Debug)]
-pub(super) struct Live<T> {
+pub(super) struct WeakHandles<T> {
     entries: Mutex<Vec<(Box<str>, Weak<T>)>>,
 }
 
-impl<T> Default for Live<T> {
+impl<T> Default for WeakHandles<T> {
     fn default() -> Self {
         Self {
             entries: Mutex::new(Vec::new()),
@@ -22,7 +22,7 @@ impl<T> Default for Live<T> {
     }
 }
 
-impl<T> Live<T> {
+impl<T> WeakHandles<T> {
     /// The handle of that id, made when there is none alive.
     pub(super) fn get(&self, id: &str, make: impl FnOnce() -> T) -> Arc<T> {
         let mut entries = self.entries.lock();
@@ -39,20 +39,20 @@ impl<T> Live<T> {
     }
 
     /// Every living handle with its id, in the order they were made.
-    pub(super) fn all(&self) -> Vec<(Label, Arc<T>)> {
+    pub(super) fn all(&self) -> Vec<(EscapedLabel, Arc<T>)> {
         let entries = self.entries.lock();
         let living = entries
             .iter()
-            .filter_map(|(id, entry)| entry.upgrade().map(|alive| (Label::new(id), alive)));
+            .filter_map(|(id, entry)| entry.upgrade().map(|alive| (EscapedLabel::new(id), alive)));
         living.collect()
     }
 }
 
 /// A label value, escaped: the library writes what it is given.
 #[derive(Debug)]
-pub(super) struct Label(String);
+pub(super) struct EscapedLabel(String);
 
-impl Label {
+impl EscapedLabel {
     fn new(value: &str) -> Self {
         let mut escaped = String::with_capacity(value.len());
         for char in value.chars() {
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn an_id_keeps_its_handle_while_someone_holds_it() {
-        let live = Live::default();
+        let live = WeakHandles::default();
         let first = live.get("tone", || 1);
         let again = live.get("tone", || 2);
         assert!(Arc::ptr_eq(&first, &again));
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_handle_that_nobody_holds_is_gone() {
-        let live = Live::default();
+        let live = WeakHandles::default();
         let kept = live.get("pii", || 1);
         drop(live.get("tone", || 2));
         let ids: Vec<String> = live.all().into_iter().map(|(id, _)| id.0).collect();
@@ -96,6 +96,6 @@ mod tests {
 
     #[test]
     fn quotes_and_lines_in_an_id_are_escaped() {
-        assert_eq!(Label::new("a\"b\\c\nd").as_str(), "a\\\"b\\\\c\\nd");
+        assert_eq!(EscapedLabel::new("a\"b\\c\nd").as_str(), "a\\\"b\\\\c\\nd");
     }
 }

@@ -16,7 +16,7 @@ use prometheus_client::registry::Unit;
 use super::encode_count;
 use super::histogram::{HOOK_BOUNDS, Histogram};
 use super::labels::{EditKind, FailureClass, Hook, Label, VerdictKind};
-use super::live::Live;
+use super::live::WeakHandles;
 
 /// The counters of one stage.
 #[derive(Debug)]
@@ -146,9 +146,9 @@ impl<L: Label, const N: usize> Counts<L, N> {
 
 /// Writes every living stage's counters.
 #[derive(Debug)]
-pub(super) struct Stages(pub(super) Arc<Live<StageMetrics>>);
+pub(super) struct StageCollector(pub(super) Arc<WeakHandles<StageMetrics>>);
 
-impl Collector for Stages {
+impl Collector for StageCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let stages = self.0.all();
         if stages.is_empty() {

@@ -11,7 +11,7 @@ use prometheus_client::registry::Unit;
 use super::encode_count;
 use super::histogram::{Histogram, OVERHEAD_BOUNDS, UPSTREAM_BOUNDS};
 use super::labels::Failover;
-use super::live::Live;
+use super::live::WeakHandles;
 use super::stage::Counts;
 
 /// The counters of one target.
@@ -49,9 +49,9 @@ impl TargetMetrics {
 
 /// Writes every living target's counters.
 #[derive(Debug)]
-pub(super) struct Targets(pub(super) Arc<Live<TargetMetrics>>);
+pub(super) struct TargetCollector(pub(super) Arc<WeakHandles<TargetMetrics>>);
 
-impl Collector for Targets {
+impl Collector for TargetCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let targets = self.0.all();
         if targets.is_empty() {

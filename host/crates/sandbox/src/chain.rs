@@ -55,7 +55,7 @@ impl Chain {
 
 /// `stages`: what each was loaded from, and the digest of its component.
 fn digest<'a>(stages: impl Iterator<Item = (&'a StageSpec, &'a str)>, answers: &[usize]) -> String {
-    let mut fields = Fields(Sha256::new());
+    let mut fields = FieldHasher(Sha256::new());
     for (spec, component) in stages {
         fields.stage(spec, component);
     }
@@ -67,9 +67,9 @@ fn digest<'a>(stages: impl Iterator<Item = (&'a StageSpec, &'a str)>, answers: &
 
 /// A hash over named values. Each name and each value has its length before it, so that no two lists of them are hashed as the
 /// same bytes; and each is written out here, so that no name of a type or a field in the code is part of a digest.
-struct Fields(Sha256);
+struct FieldHasher(Sha256);
 
-impl Fields {
+impl FieldHasher {
     fn add(&mut self, name: &str, value: &str) {
         for part in [name, value] {
             self.0.update((part.len() as u64).to_le_bytes());

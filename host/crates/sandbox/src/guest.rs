@@ -6,7 +6,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use super::exchange_state::{ExchangeState, HookPhase};
-use super::grants::{Caller, GrantHost, GrantStates};
+use super::grants::{GrantCaller, GrantHost, GrantStates};
 use super::limits::{HOST_HANDLES, MemoryLimit};
 use super::wasi::{Frozen, Printed};
 
@@ -82,11 +82,11 @@ impl WasiView for Guest {
 }
 
 impl GrantHost for Guest {
-    fn grants(&mut self) -> (Caller<'_>, &mut GrantStates) {
+    fn grants(&mut self) -> (GrantCaller<'_>, &mut GrantStates) {
         let exchange = &mut self.exchange;
         let configured = exchange.phase != HookPhase::Configure;
         let request = exchange.request.as_deref().filter(|_| configured);
-        let caller = Caller::new(&self.stage, request);
+        let caller = GrantCaller::new(&self.stage, request);
         (caller, &mut exchange.grants)
     }
 }

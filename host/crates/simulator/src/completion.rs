@@ -12,7 +12,7 @@ use super::directive::Directive;
 use super::fault::Fault;
 use super::knobs::Knobs;
 use super::pieces::{self, Chunking, Cutting};
-use super::plan::{Asked, Choice};
+use super::plan::{Choice, RequestedAnswer};
 use super::playback::{Dribble, Playback, Script, Torn};
 use super::prompt::{self, Prompt};
 use super::random::{self, Dice};
@@ -147,7 +147,7 @@ impl Completion<'_> {
     }
 
     fn plan(&self, model: &'static Model, budget: u64, dice: &mut Dice) -> Vec<Choice> {
-        let asked = Asked {
+        let answer = RequestedAnswer {
             body: self.body,
             model,
             directive: self.directive,
@@ -155,8 +155,8 @@ impl Completion<'_> {
             budget,
         };
         match self.dialect {
-            Dialect::Chat => asked.chat(dice),
-            Dialect::Text => asked.completion(&prompts(&self.body["prompt"])),
+            Dialect::Chat => answer.chat(dice),
+            Dialect::Text => answer.completion(&prompts(&self.body["prompt"])),
         }
     }
 

@@ -85,7 +85,7 @@ pub(super) fn split_model(name: &str) -> (&str, Option<&str>) {
 }
 
 /// The text that may hold a directive: of the last user message, or of the prompt. Nothing is known of the body yet.
-pub(super) fn said(body: &Value) -> String {
+pub(super) fn user_text(body: &Value) -> String {
     let prompt = match &body["prompt"] {
         Value::Array(prompts) => prompts.first().unwrap_or(&Value::Null),
         prompt => prompt,

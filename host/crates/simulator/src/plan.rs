@@ -52,7 +52,7 @@ impl Finish {
 }
 
 /// Everything that decides an answer.
-pub(super) struct Asked<'a> {
+pub(super) struct RequestedAnswer<'a> {
     pub(super) body: &'a Value,
     pub(super) model: &'static Model,
     pub(super) directive: &'a Directive<'a>,
@@ -75,7 +75,7 @@ const FILLER: [&str; 16] = [
 /// Far more than any model writes in one answer.
 const MOST_WORDS: u32 = 200_000;
 
-impl Asked<'_> {
+impl RequestedAnswer<'_> {
     /// The choices of a chat completion.
     pub(super) fn chat(&self, dice: &mut Dice) -> Vec<Choice> {
         let count = self.body["n"].as_u64().unwrap_or(1);

@@ -284,7 +284,7 @@ async fn try_complete(
     let mut knobs = Knobs::of_headers(headers)?;
     let decoded = decode::body(headers, &raw);
     let body = decoded.as_ref().unwrap_or(&Value::Null);
-    let said = knobs::said(body);
+    let said = knobs::user_text(body);
     let directive = super::directive::Directive::read(&said);
     let (model, suffix) = knobs::split_model(body["model"].as_str().unwrap_or_default());
     knobs.add(suffix, &directive)?;

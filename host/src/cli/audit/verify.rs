@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use clap::Args;
 use serde_json::json;
 
-use crate::journal::{Given, Hash, Verification};
+use crate::journal::{GivenHead, Hash, Verification};
 
 use super::when::rfc3339;
 use super::{AuditError, Format, Found, From};
@@ -67,19 +67,19 @@ fn sentences(path: &str, found: &Verification, out: &mut impl Write) -> io::Resu
     }
 }
 
-fn about_given(given: Given, found: &Verification) -> String {
+fn about_given(given: GivenHead, found: &Verification) -> String {
     match given {
-        Given::Entry(seq) => {
+        GivenHead::Entry(seq) => {
             let last = found.last.map_or(0, |(seq, _)| seq);
             format!(
                 "The head given is that of entry {seq}: all up to it is as it was then. {} came since.",
                 last.saturating_sub(seq)
             )
         }
-        Given::Removed(seq) => format!(
+        GivenHead::Removed(seq) => format!(
             "The head given is that of entry {seq}: retention has removed that one and all before it."
         ),
-        Given::NotFound => {
+        GivenHead::NotFound => {
             let also = match found.checkpoint {
                 Some(checkpoint) => {
                     format!(
@@ -98,9 +98,9 @@ fn about_given(given: Given, found: &Verification) -> String {
 
 fn document(found: &Verification, out: &mut impl Write) -> io::Result<()> {
     let given = found.given.map(|given| match given {
-        Given::Entry(seq) => json!({"found": true, "seq": seq, "removed": false}),
-        Given::Removed(seq) => json!({"found": true, "seq": seq, "removed": true}),
-        Given::NotFound => json!({"found": false}),
+        GivenHead::Entry(seq) => json!({"found": true, "seq": seq, "removed": false}),
+        GivenHead::Removed(seq) => json!({"found": true, "seq": seq, "removed": true}),
+        GivenHead::NotFound => json!({"found": false}),
     });
     let document = json!({
         "sound": found.is_sound(),

@@ -56,14 +56,14 @@ impl Expect {
         let verdict = self.verdict.is_some_and(|wanted| wanted != came.verdict);
         let code = self.code.is_some() && self.code != came.code;
         if verdict || code {
-            let wanted = said(self.verdict, self.code.as_deref());
-            return Some((wanted, came.said()));
+            let wanted = describe(self.verdict, self.code.as_deref());
+            return Some((wanted, came.describe()));
         }
         if let Some(wanted) = &self.text
             && came.text.as_ref() != Some(wanted)
         {
             let (wanted, text) = excerpts(wanted, came.text.as_deref());
-            let text = text.unwrap_or_else(|| format!("{}, and no text", came.said()));
+            let text = text.unwrap_or_else(|| format!("{}, and no text", came.describe()));
             return Some((format!("the text {wanted}"), text));
         }
         let mut wanted = self.findings.clone()?;
@@ -77,7 +77,7 @@ impl Actual {
     /// Both, as parts of a sentence, where something else came of the same sample another cut.
     pub(super) fn differs(&self, other: &Actual) -> Option<(String, String)> {
         if (self.verdict, &self.code) != (other.verdict, &other.code) {
-            return Some((self.said(), other.said()));
+            return Some((self.describe(), other.describe()));
         }
         let (one, another) = (self.text.as_deref()?, other.text.as_deref()?);
         if one == another {
@@ -87,12 +87,12 @@ impl Actual {
         Some((one, another.unwrap_or_default()))
     }
 
-    fn said(&self) -> String {
-        said(Some(self.verdict), self.code.as_deref())
+    fn describe(&self) -> String {
+        describe(Some(self.verdict), self.code.as_deref())
     }
 }
 
-fn said(verdict: Option<Verdict>, code: Option<&str>) -> String {
+fn describe(verdict: Option<Verdict>, code: Option<&str>) -> String {
     match (verdict, code) {
         (Some(verdict), Some(code)) => format!("the verdict {verdict} with the code `{code}`"),
         (Some(verdict), None) => format!("the verdict {verdict}"),

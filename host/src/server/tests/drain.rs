@@ -10,10 +10,10 @@ async fn refused(at: SocketAddr) {
     soon(async { while TcpStream::connect(at).await.is_ok() {} }).await;
 }
 
-fn impatient() -> Settings {
-    Settings {
+fn impatient() -> ServerSettings {
+    ServerSettings {
         drain_deadline: Duration::from_millis(20),
-        ..Settings::default()
+        ..ServerSettings::default()
     }
 }
 

@@ -4,9 +4,9 @@ use super::*;
 
 #[tokio::test]
 async fn past_the_cap_it_is_a_503_at_once_until_a_stream_ends() {
-    let settings = Settings {
+    let settings = ServerSettings {
         max_exchanges: 2,
-        ..Settings::default()
+        ..ServerSettings::default()
     };
     let server = Running::start(Fake::default(), settings).await;
     let mut streams = [server.client().await, server.client().await];
@@ -75,9 +75,9 @@ async fn a_head_too_large_or_with_too_many_headers_is_a_431() {
 
 #[tokio::test]
 async fn a_head_that_does_not_come_is_not_waited_for() {
-    let settings = Settings {
+    let settings = ServerSettings {
         head_timeout: Duration::from_millis(20),
-        ..Settings::default()
+        ..ServerSettings::default()
     };
     let server = Running::start(Fake::default(), settings).await;
     let mut client = server.client().await;
@@ -100,7 +100,7 @@ async fn a_body_past_its_cap_is_a_413_that_the_sender_gets_to_see() {
         body,
         ..Fake::default()
     };
-    let server = Running::start(gateway, Settings::default()).await;
+    let server = Running::start(gateway, ServerSettings::default()).await;
     let mut client = server.client().await;
     // All of it is written before the answer is looked for.
     let large = "a".repeat(12 << 20);
@@ -119,7 +119,7 @@ async fn a_refusal_reads_the_body_away_but_does_not_ask_for_it() {
         keys: team_a(),
         ..Fake::default()
     };
-    let server = Running::start(gateway, Settings::default()).await;
+    let server = Running::start(gateway, ServerSettings::default()).await;
     let mut client = server.client().await;
     let large = "a".repeat(8 << 20);
     for _ in 0..2 {

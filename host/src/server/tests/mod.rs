@@ -55,7 +55,7 @@ impl Gateway for Fake {
                         wait(&go).await;
                     }
                     let piece = Bytes::from_static(piece.as_bytes());
-                    Some((Ok::<_, BodyError>(piece), (at + 1, permit, go)))
+                    Some((Ok::<_, RequestBodyError>(piece), (at + 1, permit, go)))
                 });
                 Response::new(Body::from_stream(pieces))
             }
@@ -77,7 +77,7 @@ impl Gateway for Fake {
             Some("panic later") => {
                 let pieces = stream::unfold((0, permit), async |(at, permit)| {
                     assert!(at == 0, "as asked");
-                    let piece = Ok::<_, BodyError>(Bytes::from_static(b"first\n"));
+                    let piece = Ok::<_, RequestBodyError>(Bytes::from_static(b"first\n"));
                     tokio::task::yield_now().await;
                     Some((piece, (at + 1, permit)))
                 });
@@ -137,7 +137,7 @@ struct Running {
 }
 
 impl Running {
-    async fn start(mut gateway: Fake, settings: Settings) -> Self {
+    async fn start(mut gateway: Fake, settings: ServerSettings) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
         let (metrics, shutdown) = (Arc::new(Metrics::new()), CancellationToken::new());
@@ -160,7 +160,7 @@ impl Running {
     }
 
     async fn plain() -> Self {
-        Self::start(Fake::default(), Settings::default()).await
+        Self::start(Fake::default(), ServerSettings::default()).await
     }
 
     async fn client(&self) -> Client {

@@ -147,7 +147,7 @@ async fn without_a_good_key_nothing_but_the_warm_up_is_answered() {
         keys,
         ..Fake::default()
     };
-    let server = Running::start(gateway, Settings::default()).await;
+    let server = Running::start(gateway, ServerSettings::default()).await;
     let mut client = server.client().await;
     for head in [
         "POST /v1/chat/completions",

@@ -75,9 +75,10 @@ fn gap(cursor: &Cursor<'_>, at: usize) -> Result<usize, super::More> {
     }
     let second = cursor.get(at + 1)?;
     let bracket = matches!((first, second), (b' ' | b')', b'(') | (b')', b' ' | b'-'));
-    Ok(match bracket && cursor.is_digit(at + 2)? {
-        true => 2,
-        false => 0,
+    Ok(if bracket && cursor.is_digit(at + 2)? {
+        2
+    } else {
+        0
     })
 }
 

@@ -29,7 +29,7 @@ fn check(form: Form, text: &str, lengths: &[usize]) -> Result<(), TestCaseError>
     prop_assert_eq!(&answer.text, expected);
     prop_assert_eq!(answer.untouched, whole.is_none());
     prop_assert!(answer.most_held <= 16 * 1024, "too much held");
-    let answer = testing::redact(passage(form).patience(40), pieces(text, lengths));
+    let answer = testing::redact(passage(form).held_text_limit(40), pieces(text, lengths));
     prop_assert_eq!(&answer.text, expected);
     let answer = testing::redact(passage(form).watching(), pieces(text, lengths));
     prop_assert!(answer.untouched && answer.text == text);

@@ -143,9 +143,10 @@ fn manner(cx: &Context<'_>, first: usize, last: usize) -> f32 {
                 | "to"
         )
     };
-    match cx.between(first, last).split([' ', ',']).any(about) {
-        true => 0.45,
-        false => 1.0,
+    if cx.between(first, last).split([' ', ',']).any(about) {
+        0.45
+    } else {
+        1.0
     }
 }
 

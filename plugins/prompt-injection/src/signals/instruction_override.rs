@@ -89,10 +89,13 @@ fn everything(cx: &Context<'_>, i: usize) -> Option<Hit> {
                 )
             })
     };
-    let weight = match everything || closed() {
-        true if seen & (EVERYTHING | ALL) != 0 => 0.5,
-        true => 0.42,
-        false => return None,
+    if !everything && !closed() {
+        return None;
+    }
+    let weight = if seen & (EVERYTHING | ALL) != 0 {
+        0.5
+    } else {
+        0.42
     };
     let weight = if seen & MINE != 0 {
         weight * 0.4

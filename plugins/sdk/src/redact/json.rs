@@ -5,7 +5,7 @@
 use std::cell::Cell;
 
 use super::raw::Raw;
-use super::tape::{Place, Quoting};
+use super::tape::{MatchPlace, Quoting};
 use super::{Found, View};
 
 /// A stretch of JSON text.
@@ -102,29 +102,29 @@ impl Json {
     }
 
     /// Inside a string a match ends with the string. Outside, it is replaced where it is a whole value.
-    pub(super) fn place(&self, view: &View<'_>, found: Found) -> Place {
+    pub(super) fn place(&self, view: &View<'_>, found: Found) -> MatchPlace {
         let inside = self.inside_at(found.start);
         let quote = self.quotes(found.start, found.end).next();
         if inside {
             return match quote {
-                None => Place::At(found, Quoting::Inside),
+                None => MatchPlace::At(found, Quoting::Inside),
                 Some(end) if end > found.start => {
-                    Place::At(Found { end, ..found }, Quoting::Inside)
+                    MatchPlace::At(Found { end, ..found }, Quoting::Inside)
                 }
-                Some(_) => Place::Nowhere,
+                Some(_) => MatchPlace::Nowhere,
             };
         }
         let beside =
             |c: Option<char>| c.is_none_or(|c| c.is_ascii_whitespace() || ",:[]{}".contains(c));
         let next = self.text[found.end..].chars().next();
         if quote.is_some() || !beside(view.before(found.start).0) {
-            Place::Nowhere
+            MatchPlace::Nowhere
         } else if next.is_none() && !view.end {
-            Place::Undecided
+            MatchPlace::Undecided
         } else if beside(next) {
-            Place::At(found, Quoting::Whole)
+            MatchPlace::At(found, Quoting::Whole)
         } else {
-            Place::Nowhere
+            MatchPlace::Nowhere
         }
     }
 

@@ -5,7 +5,7 @@
 //! What must stay true: **the text that comes out is a function of the concatenated text alone.** However a text is cut,
 //! streamed or whole, the same text comes out. That works because a finder says what it knows *whatever may follow*, and
 //! the redactor lets go of nothing else. A text in which nothing is found is not replaced: its chunks go out as they
-//! came, and late only by what is open at the end ([`Redactor::patience`] names the one exception).
+//! came, and late only by what is open at the end ([`Redactor::held_text_limit`] names the one exception).
 //!
 //! Every pattern must have a greatest length. Where a text can stay undecided for ever, it is held for ever, and the
 //! host's `held_text` limit ends that. An e-mail address is a good pattern: after 64 bytes without an `@` its grammar says
@@ -75,7 +75,7 @@ pub struct View<'a> {
     pub text: &'a str,
     /// Nothing follows.
     pub end: bool,
-    before: Before,
+    before: Preceding,
 }
 
 impl<'a> View<'a> {
@@ -85,14 +85,14 @@ impl<'a> View<'a> {
         View {
             text,
             end: true,
-            before: Before::default(),
+            before: Preceding::default(),
         }
     }
 
     /// The two characters before this offset, the nearer one first. `None` before the start of the text.
     #[must_use]
     pub fn before(&self, at: usize) -> (Option<char>, Option<char>) {
-        let Before(near, far) = self.before.then(&self.text[..at]);
+        let Preceding(near, far) = self.before.then(&self.text[..at]);
         (near, far)
     }
 }
@@ -158,16 +158,16 @@ pub fn find_all(finder: impl Finder, text: &str) -> Vec<Found> {
 
 /// The last two characters of what went before, the nearer one first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Before(Option<char>, Option<char>);
+struct Preceding(Option<char>, Option<char>);
 
-impl Before {
+impl Preceding {
     /// The same after this text.
-    fn then(self, text: &str) -> Before {
+    fn then(self, text: &str) -> Preceding {
         let mut back = text.chars().rev();
         match (back.next(), back.next()) {
             (None, _) => self,
-            (near, None) => Before(near, self.0),
-            (near, far) => Before(near, far),
+            (near, None) => Preceding(near, self.0),
+            (near, far) => Preceding(near, far),
         }
     }
 }

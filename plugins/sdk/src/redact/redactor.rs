@@ -4,8 +4,8 @@
 
 use std::collections::VecDeque;
 
-use super::tape::{Place, Tape};
-use super::{Before, Finder, Form, Scan, View};
+use super::tape::{MatchPlace, Tape};
+use super::{Finder, Form, Preceding, Scan, View};
 use crate::Edit;
 
 /// Applies a [`Finder`] to one passage.
@@ -28,10 +28,10 @@ pub struct Redactor<F> {
     /// The lengths of the deltas that the host keeps. Empty while we owe.
     kept: VecDeque<usize>,
     /// What went before the undecided part.
-    before: Before,
+    before: Preceding,
     owed: bool,
     watching: bool,
-    patience: usize,
+    held_text_limit: usize,
     counts: Vec<u32>,
 }
 
@@ -42,10 +42,10 @@ impl<F: Finder> Redactor<F> {
             finder,
             tape: Tape::new(form),
             kept: VecDeque::new(),
-            before: Before::default(),
+            before: Preceding::default(),
             owed: false,
             watching: false,
-            patience: 16 * 1024,
+            held_text_limit: 16 * 1024,
             counts: Vec::new(),
         }
     }
@@ -64,8 +64,8 @@ impl<F: Finder> Redactor<F> {
     /// this. Then what is decided goes with `Replace`: the text stays the same, that one delta doesn't. An undecided text
     /// longer than this is held all the same, and is the host's to end.
     #[must_use]
-    pub fn patience(mut self, bytes: usize) -> Redactor<F> {
-        self.patience = bytes;
+    pub fn held_text_limit(mut self, bytes: usize) -> Redactor<F> {
+        self.held_text_limit = bytes;
         self
     }
 
@@ -138,12 +138,12 @@ impl<F: Finder> Redactor<F> {
                     break;
                 }
                 Scan::Found(found) => match self.tape.place(&view, found) {
-                    Place::Undecided => {
+                    MatchPlace::Undecided => {
                         clear = found.start;
                         break;
                     }
-                    Place::Nowhere => clear = found.end,
-                    Place::At(found, quoted) => {
+                    MatchPlace::Nowhere => clear = found.end,
+                    MatchPlace::At(found, quoted) => {
                         count(&mut self.counts, found.kind);
                         if !changed {
                             out.push_str(self.tape.decided());
@@ -167,7 +167,7 @@ impl<F: Finder> Redactor<F> {
         };
         let undecided = raw.len() - to;
         let decided = self.tape.decided().len() + to;
-        let too_much = undecided > 0 && decided > 0 && decided + undecided > self.patience;
+        let too_much = undecided > 0 && decided > 0 && decided + undecided > self.held_text_limit;
         let (edit, gone) = if self.watching {
             (Edit::Forward, decided)
         } else if changed || self.owed || too_much {

@@ -13,7 +13,7 @@ pub(super) enum Tape {
 }
 
 /// Where a match may be replaced.
-pub(super) enum Place {
+pub(super) enum MatchPlace {
     /// Here, written like this.
     At(Found, Quoting),
     /// Not without breaking what stands around it.
@@ -80,9 +80,9 @@ impl Tape {
         }
     }
 
-    pub(super) fn place(&self, view: &View<'_>, found: Found) -> Place {
+    pub(super) fn place(&self, view: &View<'_>, found: Found) -> MatchPlace {
         match self {
-            Tape::Text(_) => Place::At(found, Quoting::Plain),
+            Tape::Text(_) => MatchPlace::At(found, Quoting::Plain),
             Tape::Json(json) => json.place(view, found),
         }
     }

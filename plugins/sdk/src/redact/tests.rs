@@ -32,7 +32,7 @@ fn check(finder: &Words, form: Form, text: &str, expected: &str) {
         let answer = run(Redactor::new(finder, form));
         assert_eq!(answer.text, expected, "cut as {chunks:?}");
         assert_eq!(answer.untouched, whole.is_none(), "cut as {chunks:?}");
-        let answer = run(Redactor::new(finder, form).patience(3));
+        let answer = run(Redactor::new(finder, form).held_text_limit(3));
         assert_eq!(answer.text, expected, "impatient, cut as {chunks:?}");
         let Answer {
             untouched,
@@ -187,7 +187,7 @@ fn tokens_of_clean_text_are_late_by_the_open_word() {
 
 #[test]
 fn a_delta_that_is_more_than_may_be_held_is_replaced_by_its_decided_part() {
-    let mut redactor = Redactor::new(Words::new(["red"], "#"), Form::Text).patience(8);
+    let mut redactor = Redactor::new(Words::new(["red"], "#"), Form::Text).held_text_limit(8);
     assert_eq!(redactor.push("blue r"), Edit::HoldLast(1));
     assert_eq!(redactor.push("e"), Edit::HoldLast(2));
     assert_eq!(redactor.push("ap r"), Edit::Replace("blue reap ".into()));
@@ -200,7 +200,7 @@ fn finders_see_two_characters_before() {
     let view = View {
         text: "cd",
         end: false,
-        before: Before::default().then("a").then("").then("ßb"),
+        before: Preceding::default().then("a").then("").then("ßb"),
     };
     assert_eq!(view.before(0), (Some('b'), Some('ß')));
     assert_eq!(view.before(1), (Some('c'), Some('b')));

@@ -40,11 +40,11 @@ pub struct Exchange<P> {
     policy: P,
     hooks: Hooks,
     state: State,
-    passages: Vec<Open<P>>,
+    passages: Vec<OpenPassage<P>>,
     denied: BTreeMap<u32, Denial>,
 }
 
-struct Open<P> {
+struct OpenPassage<P> {
     choice: u32,
     channel: Channel,
     /// Not asked yet, declined, or at work.
@@ -147,7 +147,7 @@ impl<P: Policy> Exchange<P> {
 
     /// Opens a passage, for tests that run several beside each other. The policy hears of it with the first delta.
     pub fn open(&mut self, choice: u32, channel: Channel) -> usize {
-        self.passages.push(Open {
+        self.passages.push(OpenPassage {
             choice,
             channel,
             passage: None,

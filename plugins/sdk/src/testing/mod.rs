@@ -17,9 +17,10 @@
 //!         struct Plain;
 //!         impl Passage<Dashes> for Plain {
 //!             fn on_delta(&mut self, _policy: &mut Dashes, text: &str) -> Edit {
-//!                 match text.contains('—') {
-//!                     true => Edit::replace(text.replace('—', "-")),
-//!                     false => Edit::Forward,
+//!                 if text.contains('—') {
+//!                     Edit::replace(text.replace('—', "-"))
+//!                 } else {
+//!                     Edit::Forward
 //!                 }
 //!             }
 //!         }

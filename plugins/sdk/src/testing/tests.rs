@@ -37,9 +37,10 @@ impl Policy for Puppet {
             "two",
             "reads stay as they were"
         );
-        match self.deny {
-            true => Verdict::deny("no", "no"),
-            false => Verdict::Proceed,
+        if self.deny {
+            Verdict::deny("no", "no")
+        } else {
+            Verdict::Proceed
         }
     }
 

@@ -20,7 +20,7 @@ enum Act {
     Trap,
     Spin,
     Deny(Why),
-    Respond(Vec<Said>),
+    Respond(Vec<ScriptedDelta>),
     /// Another text for the last segment.
     Rewrite(String),
     Set(String, String),
@@ -39,7 +39,7 @@ struct Why {
 
 #[derive(Clone, Deserialize)]
 #[serde(crate = "witgate_policy::serde", rename_all = "snake_case")]
-enum Said {
+enum ScriptedDelta {
     Content(u32, String),
     Reasoning(u32, String),
     /// Choice, index, name, arguments.
@@ -105,11 +105,11 @@ fn denial(why: Why) -> Denial {
     }
 }
 
-fn delta(said: Said) -> Delta {
+fn delta(said: ScriptedDelta) -> Delta {
     let (choice, channel, text) = match said {
-        Said::Content(choice, text) => (choice, Channel::Content, text),
-        Said::Reasoning(choice, text) => (choice, Channel::Reasoning, text),
-        Said::Call(choice, index, name, text) => {
+        ScriptedDelta::Content(choice, text) => (choice, Channel::Content, text),
+        ScriptedDelta::Reasoning(choice, text) => (choice, Channel::Reasoning, text),
+        ScriptedDelta::Call(choice, index, name, text) => {
             let id = format!("call_{index}");
             let call = ToolCall { index, id, name };
             (choice, Channel::ToolArguments(call), text)

@@ -4,7 +4,7 @@
 //! where the model's content begins, so that something may have gone out before. In the loader's self-test it behaves, as malice
 //! would, unless the configuration says `"from_the_start":true`.
 
-mod deeds;
+mod actions;
 #[expect(dead_code, reason = "what becomes of a misdeed is for the tests")]
 mod list;
 mod peek;
@@ -75,12 +75,12 @@ fn misdeed() -> &'static str {
     }
 }
 
-/// Does `<deed>-in-<hook>`, if that is the misdeed.
+/// Does `<action>-in-<hook>`, if that is the misdeed.
 fn at(hook: &str, misdeed: &str) {
-    if let Some((deed, place)) = misdeed.split_once("-in-")
+    if let Some((action, place)) = misdeed.split_once("-in-")
         && (place == hook || place == "every-hook" && hook != "configure")
     {
-        deeds::commit(deed);
+        actions::run(action);
     }
 }
 
@@ -129,8 +129,8 @@ impl contract::Guest for Hostile {
         match misdeed {
             "refusal" => return Err("it is not to my taste".into()),
             "long-refusal" => return Err("no! ".repeat(1 << 19)),
-            "draw-in-configure" => DRAWN.store(deeds::random(), Relaxed),
-            "clock-in-configure" => DRAWN.store(deeds::clocks(), Relaxed),
+            "draw-in-configure" => DRAWN.store(actions::random(), Relaxed),
+            "clock-in-configure" => DRAWN.store(actions::clocks(), Relaxed),
             _ => {}
         }
         if !asked {
@@ -176,14 +176,14 @@ impl contract::GuestExchange for Exchange {
                 ..deny("no", "fine")
             }),
             "peek" => peek::peek(),
-            "draw-in-configure" => seen(DRAWN.load(Relaxed), deeds::random()),
-            "clock-in-configure" => seen(DRAWN.load(Relaxed), deeds::clocks()),
+            "draw-in-configure" => seen(DRAWN.load(Relaxed), actions::random()),
+            "clock-in-configure" => seen(DRAWN.load(Relaxed), actions::clocks()),
             "edits-then-denial" => {
-                deeds::edit();
+                actions::edit();
                 Verdict::Deny(deny("no", ""))
             }
             _ => {
-                deeds::once(misdeed);
+                actions::once(misdeed);
                 Verdict::Proceed
             }
         }

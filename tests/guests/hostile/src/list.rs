@@ -15,7 +15,7 @@ use Ends::{Held, In, Unloaded, Well};
 /// Every misdeed that the configuration can name, and what becomes of it. The tests include this file: in the sandbox's each has a
 /// test of its name, and the gateway's take all of them through whole exchanges.
 ///
-/// `<deed>-in-<hook>` does the deed in that hook; the others have a hook of their own.
+/// `<action>-in-<hook>` does the action in that hook; the others have a hook of their own.
 pub(crate) const MISDEEDS: &[(&str, Ends)] = &[
     // Never coming back.
     ("loop-in-configure", Unloaded),

@@ -1,6 +1,6 @@
 //! Retention removes a prefix and nothing else; immutability lets nobody else remove or change anything.
 
-use super::super::{Given, Hash};
+use super::super::{GivenHead, Hash};
 use super::*;
 
 async fn opened(scene: &Scene, immutable: bool, retention_days: Option<u32>) -> Journal {
@@ -60,7 +60,10 @@ fn a_journal_whose_entries_are_all_removed_goes_on_where_it_was() {
     assert_eq!(log.remove_before(100, 100).unwrap().count, 0);
     log.close();
     let found = scene.reader().verify(Some(head)).unwrap();
-    assert_eq!((found.entries, found.given), (0, Some(Given::Removed(3))));
+    assert_eq!(
+        (found.entries, found.given),
+        (0, Some(GivenHead::Removed(3)))
+    );
     let mut log = Log::open(&scene.path).unwrap();
     log.append(200, [entry(4)].iter()).unwrap();
     log.close();

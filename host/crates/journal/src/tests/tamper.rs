@@ -1,6 +1,6 @@
 //! Everything that can be done to the file, and what `verify` says of it.
 
-use super::super::{Broken, Fault, Given, Hash, Verification};
+use super::super::{BrokenLink, GivenHead, Hash, LinkFault, Verification};
 use super::*;
 
 fn five() -> Scene {
@@ -13,8 +13,8 @@ fn after(sql: &str) -> Verification {
     scene.reader().verify(None).unwrap()
 }
 
-fn broken(seq: i64, fault: Fault) -> Option<Broken> {
-    Some(Broken { seq, fault })
+fn broken(seq: i64, fault: LinkFault) -> Option<BrokenLink> {
+    Some(BrokenLink { seq, fault })
 }
 
 /// A row that no one could tell from an appended one, but for the heads that were kept.
@@ -61,13 +61,13 @@ fn each_changed_field_breaks_its_own_link() {
         "hash = zeroblob(32)",
     ] {
         let found = after(&format!("UPDATE entries SET {change} WHERE seq = 3"));
-        assert_eq!(found.broken, broken(3, Fault::Hash), "{change}");
+        assert_eq!(found.broken, broken(3, LinkFault::Hash), "{change}");
         assert_eq!(found.entries, 2, "{change}");
     }
     let found = after("UPDATE entries SET prev = zeroblob(32) WHERE seq = 3");
-    assert_eq!(found.broken, broken(3, Fault::Prev));
+    assert_eq!(found.broken, broken(3, LinkFault::Prev));
     let found = after("UPDATE entries SET seq = 6 WHERE seq = 5");
-    assert_eq!(found.broken, broken(5, Fault::Missing { to: 5 }));
+    assert_eq!(found.broken, broken(5, LinkFault::Missing { to: 5 }));
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn an_entry_rewritten_with_a_hash_that_fits_breaks_the_next_link() {
         .sql(&format!("DELETE FROM entries WHERE seq = 3; {sql}"))
         .unwrap();
     let found = scene.reader().verify(None).unwrap();
-    assert_eq!(found.broken, broken(4, Fault::Prev));
+    assert_eq!(found.broken, broken(4, LinkFault::Prev));
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn fields_that_no_journal_writes_are_named() {
         let found = after(&format!("UPDATE entries SET {change} WHERE seq = 3"));
         let fault = found.broken.unwrap();
         assert!(
-            matches!(fault.fault, Fault::Unreadable(_)),
+            matches!(fault.fault, LinkFault::Unreadable(_)),
             "{change}: {fault}"
         );
         assert_eq!(fault.seq, 3);
@@ -103,32 +103,32 @@ fn fields_that_no_journal_writes_are_named() {
 #[test]
 fn a_deleted_row_is_missed() {
     let found = after("DELETE FROM entries WHERE seq = 3");
-    assert_eq!(found.broken, broken(3, Fault::Missing { to: 3 }));
+    assert_eq!(found.broken, broken(3, LinkFault::Missing { to: 3 }));
     let found = after("DELETE FROM entries WHERE seq IN (2, 3, 4)");
-    assert_eq!(found.broken, broken(2, Fault::Missing { to: 4 }));
+    assert_eq!(found.broken, broken(2, LinkFault::Missing { to: 4 }));
 }
 
 #[test]
 fn a_prefix_deleted_without_a_checkpoint_is_missed() {
     let found = after("DELETE FROM entries WHERE seq <= 2");
-    assert_eq!(found.broken, broken(1, Fault::Missing { to: 2 }));
+    assert_eq!(found.broken, broken(1, LinkFault::Missing { to: 2 }));
 }
 
 #[test]
 fn an_inserted_row_does_not_fit() {
     let (sql, _) = forge(6, Hash::GENESIS);
-    assert_eq!(after(&sql).broken, broken(6, Fault::Prev));
+    assert_eq!(after(&sql).broken, broken(6, LinkFault::Prev));
     let (sql, _) = forge(0, Hash::GENESIS);
     assert!(matches!(
         after(&sql).broken.unwrap().fault,
-        Fault::Unreadable(_)
+        LinkFault::Unreadable(_)
     ));
     // Between two: the later ones had to move, and are no longer what was hashed.
     let (sql, _) = forge(3, Hash::GENESIS);
     let found = after(&format!(
         "UPDATE entries SET seq = -seq - 1 WHERE seq >= 3; UPDATE entries SET seq = -seq WHERE seq < 0; {sql}"
     ));
-    assert_eq!(found.broken, broken(3, Fault::Prev));
+    assert_eq!(found.broken, broken(3, LinkFault::Prev));
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn a_cut_end_shows_only_to_whoever_kept_a_head() {
     assert!(unknowing.is_sound());
     assert_ne!(unknowing.head, head);
     let knowing = scene.reader().verify(Some(head)).unwrap();
-    assert_eq!(knowing.given, Some(Given::NotFound));
+    assert_eq!(knowing.given, Some(GivenHead::NotFound));
     assert!(!knowing.is_sound());
 }
 
@@ -152,7 +152,10 @@ fn a_head_is_found_where_it_was() {
     scene.sql(&sql).unwrap();
     let found = scene.reader().verify(Some(head)).unwrap();
     assert!(found.is_sound());
-    assert_eq!((found.given, found.head), (Some(Given::Entry(5)), newer));
+    assert_eq!(
+        (found.given, found.head),
+        (Some(GivenHead::Entry(5)), newer)
+    );
 }
 
 #[test]
@@ -180,16 +183,19 @@ fn a_checkpoint_that_was_changed_does_not_fit() {
         let scene = removed();
         scene.sql(change).unwrap();
         let fault = scene.reader().verify(None).unwrap().broken.unwrap().fault;
-        assert!(matches!(fault, Fault::Checkpoint(_)), "{change}: {fault:?}");
+        assert!(
+            matches!(fault, LinkFault::Checkpoint(_)),
+            "{change}: {fault:?}"
+        );
     }
     let scene = removed();
     scene.sql("DELETE FROM checkpoint").unwrap();
     let found = scene.reader().verify(None).unwrap();
-    assert_eq!(found.broken, broken(1, Fault::Missing { to: 2 }));
+    assert_eq!(found.broken, broken(1, LinkFault::Missing { to: 2 }));
     let scene = removed();
     scene
         .sql("UPDATE checkpoint SET seq = 1, count = 1")
         .unwrap();
     let found = scene.reader().verify(None).unwrap();
-    assert_eq!(found.broken, broken(2, Fault::Missing { to: 2 }));
+    assert_eq!(found.broken, broken(2, LinkFault::Missing { to: 2 }));
 }

@@ -4,7 +4,7 @@ use wasmtime::component::{HasData, Linker};
 
 use super::super::bindings::wit::journal as wit;
 use super::super::failure::Misused;
-use super::{Caller, GrantHost};
+use super::{GrantCaller, GrantHost};
 use witgate_journal::{Entry, Journal};
 
 /// Entries of one stage in one exchange.
@@ -36,7 +36,7 @@ impl State {
 
 /// One call of the interface.
 struct Call<'a> {
-    caller: Caller<'a>,
+    caller: GrantCaller<'a>,
     state: &'a mut State,
 }
 
@@ -56,7 +56,7 @@ pub(super) fn link<T: GrantHost>(linker: &mut Linker<T>) -> wasmtime::Result<()>
 
 impl wit::Host for Call<'_> {
     async fn append(&mut self, entry: String) -> wasmtime::Result<Result<(), String>> {
-        let Caller { stage, request } = self.caller;
+        let GrantCaller { stage, request } = self.caller;
         let Some(request) = request else {
             return Err(Misused("wrote to the journal while being configured".into()).into());
         };

@@ -4,7 +4,7 @@
 //! at the end of this file is all that is to be said of it elsewhere in the sandbox.
 //!
 //! What must stay true: a guest that a stage wasn't granted something for is never linked to it, and a granted function sees the
-//! [`Caller`] and its own state, nothing more.
+//! [`GrantCaller`] and its own state, nothing more.
 
 use std::sync::Arc;
 
@@ -14,23 +14,23 @@ use super::request::RequestView;
 use witgate_config::Grant;
 
 /// On whose behalf a granted function is called.
-pub(super) struct Caller<'a> {
+pub(super) struct GrantCaller<'a> {
     /// The id of the stage.
     stage: &'a Arc<str>,
     /// The request of the exchange. `None` while the component is being configured.
     request: Option<&'a dyn RequestView>,
 }
 
-impl<'a> Caller<'a> {
+impl<'a> GrantCaller<'a> {
     pub(super) fn new(stage: &'a Arc<str>, request: Option<&'a dyn RequestView>) -> Self {
-        Caller { stage, request }
+        GrantCaller { stage, request }
     }
 }
 
 /// The data of a store in which grants may be used.
 pub(super) trait GrantHost: Send + 'static {
     /// Who calls, and what the grants keep for the exchange.
-    fn grants(&mut self) -> (Caller<'_>, &mut GrantStates);
+    fn grants(&mut self) -> (GrantCaller<'_>, &mut GrantStates);
 }
 
 macro_rules! grants {

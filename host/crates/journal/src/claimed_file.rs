@@ -9,7 +9,7 @@ use super::JournalError;
 
 /// A journal's file, claimed for this process until it is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct ClaimedFile {
     path: PathBuf,
     device: u64,
     inode: u64,
@@ -17,10 +17,10 @@ pub(super) struct Place {
     _claim: File,
 }
 
-impl Place {
+impl ClaimedFile {
     /// Makes what is missing of folder (0700) and file (0600), and takes the lock. Modes that are there already stay: an
     /// operator may have let a group read.
-    pub(super) fn claim(store: &Path) -> Result<Place, JournalError> {
+    pub(super) fn claim(store: &Path) -> Result<ClaimedFile, JournalError> {
         let failed = |error: std::io::Error| JournalError::open_io(store, &error);
         if let Some(folder) = store.parent().filter(|path| !path.as_os_str().is_empty()) {
             DirBuilder::new()
@@ -44,7 +44,7 @@ impl Place {
             });
         }
         let claim = lock(&path)?;
-        Ok(Place {
+        Ok(ClaimedFile {
             path,
             device: about.dev(),
             inode: about.ino(),

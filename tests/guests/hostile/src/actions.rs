@@ -14,9 +14,9 @@ const PAGE: usize = 65_536;
 /// Pages that are filled at once: 48 MiB, most of what a stage may have.
 const FILLED: usize = 768;
 
-/// The `<deed>` of `<deed>-in-<hook>`. Not every one comes back.
-pub(crate) fn commit(deed: &str) {
-    match deed {
+/// The `<action>` of `<action>-in-<hook>`. Not every one comes back.
+pub(crate) fn run(action: &str) {
+    match action {
         "loop" => loop {
             black_box(0);
         },
@@ -119,7 +119,7 @@ pub(crate) fn commit(deed: &str) {
         "network" => network(),
         // Done by the caller, who needs what it gives.
         "draw" | "clock" => {}
-        other => unreachable!("no deed {other}"),
+        other => unreachable!("no action {other}"),
     }
 }
 
