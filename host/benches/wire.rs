@@ -3,11 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark")]
 
 use bytes::Bytes;
-use witgate::wire::chat::Request;
 use witgate::wire::choices::chunk::{Chunk, needs_parse};
+use witgate::wire::choices::compose::Composition;
 use witgate::wire::choices::splice::set_texts;
 use witgate::wire::choices::whole::WholeAnswer;
 use witgate::wire::sse::{DEFAULT_CAP, Framer};
+use witgate::wire::{Channel, Dialect, Request};
 
 const CHUNK: &str = r#"{"id":"chatcmpl-7ac0d3d1-3082-4b14-969b-60a6c35699d8","choices":[{"delta":{"content":" a few tokens of text"},"index":0}],"created":1795254326,"model":"gpt-oss-120b","system_fingerprint":"fp_663064ddffdf41dfefb3","object":"chat.completion.chunk"}"#;
 
@@ -62,15 +63,23 @@ fn request_parse_and_read(bencher: divan::Bencher<'_, '_>) {
     let body = Bytes::from_static(
         br#"{"model":"gpt-oss-120b","messages":[{"role":"system","content":"You are a helpful assistant."},{"role":"user","content":"Explain WebAssembly and its use cases in three sentences, please."}],"temperature":0}"#,
     );
-    bencher.bench(|| Request::parse(body.clone()).unwrap().segments(0).len());
+    bencher.bench(|| {
+        Request::parse(Dialect::Chat, body.clone())
+            .unwrap()
+            .segments(0)
+            .len()
+    });
 }
 
 #[divan::bench]
 fn answer_parse(bencher: divan::Bencher<'_, '_>) {
-    let body = Answer::respond(
-        "chatcmpl-1",
-        "gpt-oss-120b",
-        &[(0, witgate::wire::Channel::Content, "text ".repeat(200))],
-    );
-    bencher.bench(|| Answer::parse(body.clone()).unwrap().texts().len());
+    let composition = Composition {
+        id: "chatcmpl-1",
+        model: "gpt-oss-120b",
+        choices: &[0],
+        texts: &[(0, Channel::Content, "text ".repeat(200))],
+        denied: &[],
+    };
+    let body = composition.whole();
+    bencher.bench(|| WholeAnswer::parse(body.clone()).unwrap().texts().len());
 }

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
-use http::Response;
+use bytes::{Bytes, BytesMut};
+use http::{Response, StatusCode};
 use http_body::{Body, Frame};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
@@ -232,4 +232,50 @@ impl Drop for Driver {
         self.slot.left.store(true, Ordering::Release);
         self.tasks.spawn_on(exchange, &self.runtime);
     }
+}
+
+/// What a client has that reads a response to its end.
+#[derive(Debug)]
+pub(super) struct Received {
+    pub(super) status: StatusCode,
+    /// `None`: it was longer than the client would take.
+    pub(super) body: Option<Bytes>,
+}
+
+/// Runs an exchange to its end without a task, and takes what it sends. A client that has taken more than `most` bytes leaves.
+pub(super) async fn receive<F: Future>(
+    exchange: impl FnOnce(ResponseSink) -> F,
+    most: usize,
+) -> (Received, F::Output) {
+    let slot = Arc::new(Slot::default());
+    let mut exchange = std::pin::pin!(exchange(ResponseSink(slot.clone())));
+    let mut status = StatusCode::OK;
+    let mut body = BytesMut::new();
+    let output = poll_fn(|cx| {
+        loop {
+            let polled = exchange.as_mut().poll(cx);
+            let mut state = slot.state.lock();
+            if let Some(head) = state.head.take() {
+                status = head.status();
+                body.extend(head.into_body());
+            }
+            let frame = state.frame.take();
+            let over = state.ended;
+            drop(state);
+            let took = frame.is_some();
+            body.extend(frame);
+            if polled.is_ready() {
+                return polled;
+            }
+            let gone = body.len() > most;
+            slot.gone.store(gone, Ordering::Release);
+            let left = slot.left.swap(over || gone, Ordering::AcqRel);
+            if !took && left == (over || gone) {
+                return Poll::Pending;
+            }
+        }
+    })
+    .await;
+    let body = (body.len() <= most).then(|| body.freeze());
+    (Received { status, body }, output)
 }

@@ -4,16 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
-use http_body_util::{BodyExt as _, Limited};
-use tokio::sync::oneshot;
 use tokio::time::Instant;
-use tokio_util::task::TaskTracker;
-use tracing::Instrument as _;
 
 use super::Exchange;
 use super::begin::millis;
 use super::client::Client;
-use super::driver::Driver;
+use super::driver::receive;
 use super::passages::StageId;
 use super::record::ExchangeRecord;
 use super::request::{RequestMeta, RequestState};
@@ -53,8 +49,8 @@ pub struct Played {
     pub body: Option<Option<Bytes>>,
 }
 
-/// Plays a script through a chain of one stage. The client reads at most so many bytes; then it leaves. Runs guests: not for a runtime
-/// worker.
+/// Plays a script through a chain of one stage. The client reads at most so many bytes; then it leaves. Dropped, it ends at once. Runs
+/// guests: not for a runtime worker.
 pub async fn play(stage: &Arc<Stage>, script: Script, most: usize) -> Played {
     let meta = RequestMeta {
         id: REQUEST_ID.into(),
@@ -67,7 +63,6 @@ pub async fn play(stage: &Arc<Stage>, script: Script, most: usize) -> Played {
     // The stage is of no chain yet, and so of none whose time to drain may be over.
     let guard = ExchangeCounter::new().begin();
     let stages = Stages::new(std::slice::from_ref(stage), &[0], guard, request);
-    let (tell, told) = oneshot::channel();
     let run = |sink| async move {
         let exchange = Exchange {
             upstream: script,
@@ -79,19 +74,14 @@ pub async fn play(stage: &Arc<Stage>, script: Script, most: usize) -> Played {
         let (ended, mut stages) = exchange.run().await;
         let account = stages.accounts().remove(0);
         let failure = stages.first_failure(StageId(0)).cloned();
-        // Whoever waited for it may have given up.
-        tell.send((ended, account, failure)).ok();
+        (ended, account, failure)
     };
-    let run = |sink| run(sink).in_current_span();
-    let response = Driver::new(&TaskTracker::new(), run).response().await;
-    let answered = response.status().is_success();
-    let body = Limited::new(response.into_body(), most).collect().await;
-    let (ended, account, failure) = told.await.expect("an exchange runs to its end");
+    let (received, (ended, account, failure)) = receive(run, most).await;
     Played {
         ended,
         account,
         failure,
-        body: answered.then(|| body.ok().map(|body| body.to_bytes())),
+        body: received.status.is_success().then_some(received.body),
     }
 }
 

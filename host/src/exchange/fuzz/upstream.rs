@@ -95,13 +95,13 @@ impl Upstream {
             upstream.push(script, choices.into());
         }
         for choice in 0..upstream.choices {
-            if !upstream.finishes.contains_key(&choice)
-                && !(limits.unfinished && next(script, 3) == 0)
-            {
-                upstream.finishes.insert(choice, "stop");
-                let end = json!([{"delta": {}, "finish_reason": "stop", "index": choice}]);
-                upstream.push(script, end);
+            let finished = upstream.finishes.contains_key(&choice);
+            if finished || limits.unfinished && next(script, 3) == 0 {
+                continue;
             }
+            upstream.finishes.insert(choice, "stop");
+            let end = json!([{"delta": {}, "finish_reason": "stop", "index": choice}]);
+            upstream.push(script, end);
         }
         let finished = upstream.finishes.len() == upstream.choices as usize;
         if finished && next(script, 4) == 0 {

@@ -27,7 +27,7 @@ use self::render::{Current, StreamRender};
 use super::assembled::Assembled;
 use super::passages::{Aborted, AnswerStages, Delta, Output, Passages, TextRef};
 use crate::wire::Dialect;
-use crate::wire::choices::chunk::{Chunk, NotAChunk};
+use crate::wire::choices::chunk::Chunk;
 use crate::wire::choices::envelope::Envelope;
 use crate::wire::choices::render::{ChunkEvent, Rest};
 use crate::wire::sse::{DEFAULT_CAP, Event, Framer};
