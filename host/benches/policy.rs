@@ -80,7 +80,7 @@ fn fresh_instance_and_on_request(bencher: divan::Bencher<'_, '_>, id: &str) {
     bencher.bench(|| {
         RUNTIME.block_on(async {
             let verdict = start(stage).await.on_request().await.unwrap().verdict;
-            assert!(matches!(verdict, Verdict::Proceed));
+            assert!(matches!(verdict, Verdict::Proceed), "{verdict:?}");
         });
     });
 }

@@ -20,7 +20,7 @@ async fn passes(script: &str) {
     ];
     python::client(script, variables).await;
     let requests = upstream.recorder.requests();
-    assert!(!requests.is_empty());
+    assert!(!requests.is_empty(), "{requests:?}");
     let carries_key = |request: &&witgate::simulator::Received| {
         request.headers.values().any(|value| {
             value
@@ -36,7 +36,7 @@ async fn passes(script: &str) {
     );
     let journal = bench::entries(&gateway.journal());
     assert!(journal.iter().all(|entry| entry["principal"] == "team-a"));
-    assert!(!gateway.log().contains(KEY));
+    assert!(!gateway.log().contains(KEY), "{}", gateway.log());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

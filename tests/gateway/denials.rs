@@ -212,7 +212,7 @@ async fn one_denied_choice_of_a_stream_leaves_the_other() {
         (said.finishes[&0].as_str(), said.finishes[&1].as_str()),
         ("content_filter", "stop")
     );
-    assert!(reply.is_done());
+    assert!(reply.is_done(), "{}", reply.text());
     let usages = reply
         .events()
         .into_iter()
@@ -320,7 +320,7 @@ async fn reasoning_and_tool_arguments_are_denied_like_content() {
             if reply.status == 200 {
                 assert!(stream, "{}", reply.text());
                 assert_eq!(reply.said().denials[&0]["code"], "secret");
-                assert!(reply.is_done());
+                assert!(reply.is_done(), "{}", reply.text());
             } else {
                 assert_eq!(reply.error(), (403, "secret".into()));
             }

@@ -116,7 +116,7 @@ async fn a_failure_in_mid_stream_ends_the_stream_with_an_error_or_is_skipped() {
                 (&json!(500), &json!(class))
             );
             assert_eq!(error["error"]["type"], "policy_failed");
-            assert!(!reply.is_done());
+            assert!(!reply.is_done(), "{}", reply.text());
             let journal = bench.journal().await;
             assert_eq!(journal[0]["ended"], "faulted");
         }

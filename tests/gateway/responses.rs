@@ -37,7 +37,7 @@ async fn a_response_is_an_ordinary_completion_and_passes_every_other_stage() {
             );
             assert_eq!(said.finishes[&0], "stop");
             if body["stream"] == true {
-                assert!(reply.is_done());
+                assert!(reply.is_done(), "{}", reply.text());
                 assert_eq!(reply.events()[0]["object"], "chat.completion.chunk");
                 assert_eq!(
                     reply.events()[0]["choices"][0]["delta"]["role"],

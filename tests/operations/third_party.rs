@@ -25,7 +25,7 @@ async fn its_verdicts_and_its_edits_reach_the_client() {
         .chat(&ask_stream("say: Hey! You there!!"))
         .await;
     assert_eq!(stream.said().content(), "Hey. You there..");
-    assert!(stream.is_done());
+    assert!(stream.is_done(), "{}", stream.text());
 }
 
 #[tokio::test]

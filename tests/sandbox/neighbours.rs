@@ -65,7 +65,9 @@ async fn failures_beside_it_are_not_its_own() {
     }
     let failing = async {
         for loaded in bad.iter().cycle().take(40) {
-            assert!(loaded.started().await.on_request().await.is_err());
+            let answer = loaded.started().await.on_request().await;
+            let verdict = answer.map(|requested| requested.verdict);
+            assert!(verdict.is_err(), "{verdict:?}");
             tokio::task::yield_now().await;
         }
     };
@@ -105,7 +107,8 @@ async fn slots_are_given_back() {
         };
         let call = std::pin::pin!(instance.on_request());
         if let Poll::Ready(answer) = futures_util::poll!(call) {
-            assert!(answer.is_err());
+            let verdict = answer.map(|requested| requested.verdict);
+            assert!(verdict.is_err(), "{verdict:?}");
         }
         // Still running, or asleep: dropped as it is.
     }

@@ -123,7 +123,9 @@ async fn another_configuration_makes_another() {
         digest(sandbox, spec_of("peek")).await,
         digest(sandbox, spec_of("trap-in-on-delta")).await,
     ];
-    assert!(digests[0] != digests[1] && digests[1] != digests[2] && digests[0] != digests[2]);
+    assert_ne!(digests[0], digests[1]);
+    assert_ne!(digests[1], digests[2]);
+    assert_ne!(digests[0], digests[2]);
 }
 
 #[tokio::test]

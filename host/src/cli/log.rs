@@ -128,6 +128,9 @@ mod tests {
             assert_eq!(format.to_string().parse::<LogFormat>().unwrap(), format);
         }
         let error = "xml".parse::<LogFormat>().unwrap_err().to_string();
-        assert!(error.contains("`xml`") && error.contains("--log-format"));
+        assert!(
+            error.contains("`xml`") && error.contains("--log-format"),
+            "{error}"
+        );
     }
 }

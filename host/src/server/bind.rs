@@ -132,8 +132,14 @@ mod tests {
         let error = bind(&address, "--listen").await.unwrap_err();
         assert!(matches!(error, BindError::InUse { .. }), "{error:?}");
         let sentence = error.to_string();
-        assert!(sentence.starts_with(&format!("{address} is in use; ")));
-        assert!(sentence.ends_with("choose another with --listen"));
+        assert!(
+            sentence.starts_with(&format!("{address} is in use; ")),
+            "{sentence}"
+        );
+        assert!(
+            sentence.ends_with("choose another with --listen"),
+            "{sentence}"
+        );
     }
 
     #[tokio::test]
@@ -149,7 +155,10 @@ mod tests {
             let error = bind(address, "--admin").await.unwrap_err();
             assert!(matches!(error, BindError::BadAddress { .. }), "{address}");
             let sentence = error.to_string();
-            assert!(sentence.contains(address) && sentence.contains("--admin"));
+            assert!(
+                sentence.contains(address) && sentence.contains("--admin"),
+                "{sentence}"
+            );
         }
     }
 

@@ -44,7 +44,7 @@ async fn ends(misdeed: &str, words: &str) {
 /// Each of them isn't loaded: that step fails, in that class and with those words.
 async fn unloaded(misdeed: &str, step: &str, class: Class, words: &str) {
     let (_, ends, policies) = listed(misdeed);
-    assert!(matches!(ends, Ends::Unloaded));
+    assert!(matches!(ends, Ends::Unloaded), "{ends:?}");
     for forged in policies() {
         let error = refused(granted(), &forged.component()).await;
         failed_in(&error, step, class, words);
@@ -54,7 +54,7 @@ async fn unloaded(misdeed: &str, step: &str, class: Class, words: &str) {
 /// Each of them harms nothing.
 async fn ends_well(misdeed: &str) {
     let (_, ends, policies) = listed(misdeed);
-    assert!(matches!(ends, Ends::Well));
+    assert!(matches!(ends, Ends::Well), "{ends:?}");
     for forged in policies() {
         let loaded = loaded(&forged).await;
         assert!(exchange(&loaded).await.is_ok(), "{misdeed}");
@@ -88,7 +88,7 @@ async fn the_forged_policy_is_a_good_one() {
     let good = loaded(&Forged::default()).await;
     assert_eq!(good.stage.loaded().policy(), ("forged", "1.0.0"));
     assert_eq!(good.stage.hooks(), Hooks::all());
-    assert!(exchange(&good).await.is_ok());
+    exchange(&good).await.unwrap();
     let text = "(i32.store (i32.const 2048) (i32.const 0x6a6a6a6a)) ".to_owned();
     let replacing = loaded(&Forged {
         on_delta: text + &returning(EDIT, &[3, 2048, 4]),

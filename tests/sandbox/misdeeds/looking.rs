@@ -27,7 +27,7 @@ async fn peek() {
 #[tokio::test]
 async fn network_in_on_request() {
     let loaded = guest_that("network-in-on-request").await;
-    assert!(exchange(&loaded).await.is_ok());
+    exchange(&loaded).await.unwrap();
 }
 
 #[tokio::test]
@@ -36,7 +36,9 @@ async fn print_in_configure() {
     let loaded = guest_that("print-in-configure").await;
     assert!(
         log.of_policies()
-            .contains(&"printed: printed while configuring".into())
+            .contains(&"printed: printed while configuring".into()),
+        "{:?}",
+        log.of_policies()
     );
     works_per_instance(&loaded).await;
 }
@@ -55,7 +57,7 @@ async fn works_per_instance(loaded: &Served) {
     }
     assert_eq!(loaded.stage.loaded().snapshot_digest(), None);
     for _ in 0..3 {
-        assert!(exchange(loaded).await.is_ok());
+        exchange(loaded).await.unwrap();
     }
     assert_eq!(loaded.live(), 0);
 }
@@ -64,10 +66,8 @@ async fn works_per_instance(loaded: &Served) {
 #[tokio::test]
 async fn draw_in_configure() {
     let loaded = guest_that("draw-in-configure").await;
-    assert!(matches!(
-        loaded.stage.loaded().instantiation(),
-        Instantiation::Snapshot
-    ));
+    let found = loaded.stage.loaded().instantiation();
+    assert!(matches!(found, Instantiation::Snapshot), "{found:?}");
     let ((first, own), (second, other)) = (seen(&loaded).await, seen(&loaded).await);
     assert_eq!(first, second);
     assert_ne!(own, other);

@@ -49,10 +49,8 @@ async fn flood_of_prints() {
     let loaded = guest_that("flood-of-prints").await;
     let log = Log::new();
     let mut instance = loaded.started().await;
-    assert!(matches!(
-        instance.on_request().await.unwrap().verdict,
-        Verdict::Proceed
-    ));
+    let found = instance.on_request().await.unwrap().verdict;
+    assert!(matches!(found, Verdict::Proceed), "{found:?}");
     drop(instance);
     assert_eq!(log.of_policies().len(), 100);
 }

@@ -1,5 +1,7 @@
 //! A whole exchange of one stage, up to the first failure.
 
+use std::fmt;
+
 use witgate::policy::types::Channel;
 use witgate::policy::{Failure, Instance};
 
@@ -7,26 +9,32 @@ use super::{Served, is, outcome, request};
 use crate::guests::list::Ends;
 
 /// A call that failed, and the instance that it failed in, where there was one.
-pub(crate) struct Fallen {
+pub(crate) struct FailedCall {
     pub(crate) hook: &'static str,
     pub(crate) failure: Failure,
     pub(crate) instance: Option<Instance>,
 }
 
+impl fmt::Debug for FailedCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.hook, self.failure)
+    }
+}
+
 /// From the constructor to `on-complete`: a request, and an answer of some reasoning and some content.
-pub(crate) async fn exchange(loaded: &Served) -> Result<(), Fallen> {
-    let fallen = |hook, failure, instance| Fallen {
+pub(crate) async fn exchange(loaded: &Served) -> Result<(), FailedCall> {
+    let failed = |hook, failure, instance| FailedCall {
         hook,
         failure,
         instance,
     };
     let started = Instance::start(&loaded.stage, request::small()).await;
-    let mut instance = started.map_err(|failure| fallen("constructor", failure, None))?;
+    let mut instance = started.map_err(|failure| failed("constructor", failure, None))?;
     macro_rules! hook {
         ($hook:literal, $call:expr) => {
             match $call.await {
                 Ok(value) => value,
-                Err(failure) => return Err(fallen($hook, failure, Some(instance))),
+                Err(failure) => return Err(failed($hook, failure, Some(instance))),
             }
         };
     }
@@ -46,14 +54,14 @@ pub(crate) async fn fails(misdeed: &str, ends: &Ends, loaded: &Served, words: &s
     let Ends::In(hook, class) = ends else {
         panic!("{misdeed} fails in no exchange");
     };
-    let Err(fallen) = exchange(loaded).await else {
+    let Err(failed) = exchange(loaded).await else {
         panic!("{misdeed}: nothing failed");
     };
-    let Fallen {
+    let FailedCall {
         hook: at,
         failure,
         instance,
-    } = fallen;
+    } = failed;
     assert_eq!(
         (at, failure.class.as_str()),
         (*hook, *class),

@@ -103,7 +103,10 @@ mod tests {
             "sqlite::memory:",
         ] {
             let error = Store::parse(text).unwrap_err().to_string();
-            assert!(error.starts_with(&format!("`{text}` is no journal store")));
+            assert!(
+                error.starts_with(&format!("`{text}` is no journal store")),
+                "{error}"
+            );
         }
     }
 

@@ -282,7 +282,7 @@ mod tests {
         assert_eq!(breaker.state(), BreakerState::Closed);
         fail(&breaker);
         assert_eq!(breaker.state(), BreakerState::Open);
-        assert!(breaker.admit().is_err());
+        breaker.admit().unwrap_err();
         assert_eq!(*breaker.trips().borrow(), 1);
     }
 

@@ -138,24 +138,24 @@ mod tests {
 
     #[test]
     fn tells_what_a_file_is_by_its_first_bytes() {
-        assert!(matches!(is_component(b""), Err(LoadError::Empty)));
-        assert!(matches!(
-            is_component(b"#!/bin/sh"),
-            Err(LoadError::NotWasm)
-        ));
-        assert!(matches!(
-            is_component(b"\0asm\x01\0\0\0"),
-            Err(LoadError::CoreModule)
-        ));
-        assert!(matches!(
-            is_component(b"\0asm\x09\0\0\0"),
-            Err(LoadError::UnknownVersion)
-        ));
-        assert!(is_component(b"\0asm\x0d\0\x01\0").is_ok());
-        assert!(matches!(
-            is_component(&vec![0; MAX_SIZE + 1]),
-            Err(LoadError::TooLarge { .. })
-        ));
+        let result = is_component(b"");
+        assert!(matches!(result, Err(LoadError::Empty)), "{result:?}");
+        let result = is_component(b"#!/bin/sh");
+        assert!(matches!(result, Err(LoadError::NotWasm)), "{result:?}");
+        let result = is_component(b"\0asm\x01\0\0\0");
+        assert!(matches!(result, Err(LoadError::CoreModule)), "{result:?}");
+        let result = is_component(b"\0asm\x09\0\0\0");
+        assert!(
+            matches!(result, Err(LoadError::UnknownVersion)),
+            "{result:?}"
+        );
+        let result = is_component(b"\0asm\x0d\0\x01\0");
+        assert!(result.is_ok(), "{result:?}");
+        let result = is_component(&vec![0; MAX_SIZE + 1]);
+        assert!(
+            matches!(result, Err(LoadError::TooLarge { .. })),
+            "{result:?}"
+        );
     }
 
     #[test]

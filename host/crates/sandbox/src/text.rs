@@ -68,7 +68,8 @@ mod tests {
 
     #[test]
     fn control_characters_are_escaped_and_tabs_stay() {
-        assert!(matches!(printable("plain"), Cow::Borrowed("plain")));
+        let found = printable("plain");
+        assert!(matches!(found, Cow::Borrowed("plain")), "{found:?}");
         assert_eq!(printable("a\tb\nc\u{7f}"), "a\tb\\nc\\u{7f}");
     }
 

@@ -263,12 +263,20 @@ mod tests {
         ledger.admit(1, 1_000, None).unwrap();
         ledger.charge(1, 20_000);
         let refusal = ledger.admit(1, 1_000, None).unwrap_err();
-        assert!(refusal.message.starts_with("Tokens per minute limit"));
+        assert!(
+            refusal.message.starts_with("Tokens per minute limit"),
+            "{}",
+            refusal.message
+        );
         ledger.admit(1, 1_000, Some(100)).unwrap();
         ledger.charge(1, 20_000);
         tokio::time::advance(Duration::from_secs(600)).await;
         let refusal = ledger.admit(1, 1_000, None).unwrap_err();
-        assert!(refusal.message.starts_with("Tokens per day limit"));
+        assert!(
+            refusal.message.starts_with("Tokens per day limit"),
+            "{}",
+            refusal.message
+        );
         assert!(refusal.retry_after > Some(10_000));
     }
 

@@ -237,8 +237,8 @@ mod tests {
         let chunking = Chunking::read("3,1,2").unwrap().unwrap();
         assert_eq!(texts("äbcdefghi", &chunking), ["äbc", "d", "ef", "gh", "i"]);
         assert_eq!(texts("", &chunking), [""; 0]);
-        assert!(Chunking::read("0").is_err());
-        assert!(Chunking::read("few").is_err());
+        Chunking::read("0").unwrap_err();
+        Chunking::read("few").unwrap_err();
     }
 
     #[test]

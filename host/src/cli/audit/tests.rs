@@ -185,7 +185,7 @@ async fn the_table_has_a_line_an_entry_and_no_control_characters() {
         ["r-2", "=m()", "deny", "pii/email", "denied", "-", "-"]
     );
     assert_eq!(lines[4], ["r-4", "-", "-", "-", "-", "-", "-"]);
-    assert!(!out.contains('\u{1b}'));
+    assert!(!out.contains('\u{1b}'), "{out}");
     let (_, out, _) = audit(&scene, "query --verdict none");
     assert_eq!(out, "No entry matches.\n");
 }
@@ -205,7 +205,7 @@ async fn an_export_has_all_that_the_hash_covers() {
     }
     assert_eq!(lines[3]["stage"], "tone");
     // The very bytes, not what a parser made of them.
-    assert!(out.contains(r#""body":{"mood":[1,2]},"prev":"#));
+    assert!(out.contains(r#""body":{"mood":[1,2]},"prev":"#), "{out}");
     assert_eq!(lines[3]["hash"], verified(&scene, "").1["head"]);
 }
 

@@ -239,7 +239,9 @@ mod tests {
     #[test]
     fn what_may_be_left_out_has_a_default() {
         let least = only("");
-        assert!(least.is_for(&json!({})) && least.is_for(&json!({"any": 1})));
+        for settings in [json!({}), json!({"any": 1})] {
+            assert!(least.is_for(&settings), "{settings}");
+        }
         assert!(least.answer().is_empty());
         assert_eq!(least.request(Cut::Whole).model(), MODEL);
         assert_eq!(least.cuts().collect::<Vec<_>>(), [Cut::Characters]);
@@ -288,7 +290,8 @@ mod tests {
         let text = text.replace("role: user", "role: user, content: hi");
         let Samples(samples) = Samples::parse(text.as_bytes()).unwrap();
         let [whole, stream] = [Cut::Whole, Cut::Characters].map(|cut| samples[0].request(cut));
-        assert!(!whole.stream() && !whole.include_usage() && stream.stream());
+        let asked = (whole.stream(), whole.include_usage(), stream.stream());
+        assert_eq!(asked, (false, false, true));
         assert_eq!(whole.model(), "m");
     }
 
@@ -324,7 +327,7 @@ mod tests {
             let said = refusal(text);
             assert!(said.contains(words), "{text:?}: {said}");
         }
-        assert!(Samples::parse(&[b'-', 0xff]).is_err());
+        Samples::parse(&[b'-', 0xff]).unwrap_err();
     }
 
     #[test]
@@ -355,12 +358,13 @@ mod tests {
             let one = |number: usize| sample("").replace("polite", &number.to_string());
             (0..count).map(one).collect()
         };
-        assert!(Samples::parse(many(MAX_SAMPLES).as_bytes()).is_ok());
+        Samples::parse(many(MAX_SAMPLES).as_bytes()).unwrap();
         assert!(refusal(&many(MAX_SAMPLES + 1)).contains("65 samples"));
         let mut large = sample("").into_bytes();
         large.resize(MAX_SIZE, b'\n');
-        assert!(Samples::parse(&large).is_ok());
+        Samples::parse(&large).unwrap();
         large.push(b'\n');
-        assert!(matches!(Samples::parse(&large), Err(SampleError::TooLarge)));
+        let result = Samples::parse(&large);
+        assert!(matches!(result, Err(SampleError::TooLarge)), "{result:?}");
     }
 }

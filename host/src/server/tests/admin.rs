@@ -20,8 +20,16 @@ async fn health_readiness_metrics_and_status_are_shown() {
     assert_eq!(client.ask("GET /readyz", "").await.status, 200);
     assert_eq!(client.ask("HEAD /readyz", "").await.status, 200);
     let answer = client.ask("GET /metrics", "").await;
-    assert!(answer.headers["content-type"].starts_with("application/openmetrics-text"));
-    assert!(answer.body.contains("\nwitgate_config_generation 7\n"));
+    assert!(
+        answer.headers["content-type"].starts_with("application/openmetrics-text"),
+        "{:?}",
+        answer.headers["content-type"]
+    );
+    assert!(
+        answer.body.contains("\nwitgate_config_generation 7\n"),
+        "{}",
+        answer.body
+    );
     let answer = client.ask("GET /status", "").await;
     assert_eq!(answer.json()["generation"], 7);
     shutdown.cancel();

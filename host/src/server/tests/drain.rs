@@ -81,7 +81,7 @@ async fn after_the_deadline_what_still_runs_is_dropped() {
     client.send(STREAM, "").await;
     client.read_until("first\n").await.unwrap();
     server.shutdown.cancel();
-    assert!(client.read_until("0\r\n\r\n").await.is_err());
+    client.read_until("0\r\n\r\n").await.unwrap_err();
     let left = soon(server.served).await.unwrap();
     assert_eq!((left.connections, left.exchanges), (1, 0));
     assert_eq!(server.metrics.exchanges_running.get(), 0);

@@ -75,7 +75,7 @@ fn clean_answers_go_out_as_they_came() {
     let policy = configured(json!({}));
     let mut exchange = policy.exchange(Request::user("hello"));
     let answer = exchange.answer(&["The", " quick", " brown", " fox", "\n", "jumps"]);
-    assert!(answer.untouched);
+    assert!(answer.untouched, "{answer:?}");
     assert_eq!(answer.chunks.len(), 6);
     assert!(exchange.complete(Outcome::completed()).findings.is_empty());
 }
@@ -126,7 +126,8 @@ fn report_changes_nothing() {
     assert_eq!(exchange.on_request(), Verdict::Proceed);
     assert_eq!(exchange.texts(), ["a@b.com"]);
     let answer = exchange.answer(&["Call +1415", "5552671"]);
-    assert!(answer.untouched && answer.most_held == 0);
+    assert!(answer.untouched, "{answer:?}");
+    assert_eq!(answer.most_held, 0);
     assert_eq!(exchange.complete(Outcome::completed()).findings.len(), 2);
 }
 

@@ -42,7 +42,7 @@ fn english_in_tokens_is_held_for_two_deltas_at_most() {
     assert!(tokens.len() > 150, "the text is long enough to tell");
     let answer = stream(tokens.iter().copied());
     assert_eq!(answer.chunks, tokens);
-    assert!(answer.untouched);
+    assert!(answer.untouched, "{answer:?}");
     assert_eq!(answer.most_deltas_held, 2);
 
     // Without marks that belong to addresses, only the open word waits, and goes when the next one begins.

@@ -181,7 +181,7 @@ fn tokens_of_clean_text_are_late_by_the_open_word() {
     let clean = text.replace("and r", "and s");
     let tokens = clean.split_inclusive(' ');
     let answer = testing::redact(Redactor::new(&words, Form::Text), tokens);
-    assert!(answer.untouched);
+    assert!(answer.untouched, "{answer:?}");
     assert_eq!((answer.text, answer.most_deltas_held), (clean, 2));
 }
 

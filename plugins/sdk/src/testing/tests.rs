@@ -151,7 +151,7 @@ fn deltas_that_end_before_the_last_bytes_go_as_they_came() {
     let late = answer(&["1a", "1b", "1c", "3d"], "stop");
     assert_eq!(late.chunks, ["1a", "1b", "1c", "3d"]);
     assert_eq!((late.most_held, late.most_deltas_held), (4, 2));
-    assert!(late.untouched);
+    assert!(late.untouched, "{late:?}");
     assert_eq!(answer(&["0a", "b"], "stop").most_deltas_held, 0);
 }
 
@@ -170,7 +170,7 @@ fn a_tool_call_opens_with_its_first_delta_whatever_is_held() {
 fn a_replacement_answers_for_all_that_is_held() {
     let replaced = answer(&["a", "h1", "h2", "r", "b"], "stop");
     assert_eq!(replaced.chunks, ["a", "R", "b"]);
-    assert!(!replaced.untouched);
+    assert!(!replaced.untouched, "{replaced:?}");
     assert_eq!(answer(&["a", "h", "e", "b"], "stop").text, "ab");
     assert_eq!(answer(&["a", "h"], "add").text, "a!");
     assert_eq!(answer(&["a"], "add").text, "a!");

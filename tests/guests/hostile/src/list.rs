@@ -1,4 +1,5 @@
 /// What becomes of a misdeed.
+#[derive(Debug)]
 pub(crate) enum Ends {
     /// It isn't loaded: `configure` fails or refuses.
     Unloaded,

@@ -25,7 +25,7 @@ async fn a_full_disk_fails_appends_and_health_until_one_succeeds() {
     journal.health().unwrap();
     limit_pages(&journal, 1);
     let error = journal.append(big(2)).await.unwrap_err();
-    assert!(matches!(error, JournalError::Write { .. }));
+    assert!(matches!(error, JournalError::Write { .. }), "{error:?}");
     assert!(error.to_string().contains("the disk is full"), "{error}");
     assert_eq!(journal.health(), Err(error));
     assert_eq!(journal.stats().failures, 1);
@@ -34,7 +34,7 @@ async fn a_full_disk_fails_appends_and_health_until_one_succeeds() {
     journal.health().unwrap();
     journal.close().await;
     let found = scene.reader().verify(None).unwrap();
-    assert!(found.is_sound());
+    assert!(found.is_sound(), "{found:?}");
     assert_eq!(found.entries, 2);
 }
 
@@ -93,13 +93,17 @@ async fn a_file_that_is_moved_away_is_noticed() {
     let elsewhere = scene.folder.path().join("elsewhere");
     std::fs::rename(&scene.path, &elsewhere).unwrap();
     let error = journal.append(entry(2)).await.unwrap_err();
-    assert!(error.to_string().contains("moved, replaced or deleted"));
+    assert!(
+        error.to_string().contains("moved, replaced or deleted"),
+        "{error}"
+    );
     journal.health().unwrap_err();
     std::fs::rename(&elsewhere, &scene.path).unwrap();
     journal.append(entry(3)).await.unwrap();
     journal.health().unwrap();
     journal.close().await;
-    assert!(scene.reader().verify(None).unwrap().is_sound());
+    let found = scene.reader().verify(None).unwrap();
+    assert!(found.is_sound(), "{found:?}");
 }
 
 #[tokio::test]

@@ -50,7 +50,8 @@ async fn a_second_writer_is_refused_until_the_first_has_closed() {
     // Also by another name.
     let other = Scene::new();
     std::os::unix::fs::symlink(&scene.path, &other.path).unwrap();
-    assert!(matches!(refusal(&other).await, JournalError::InUse { .. }));
+    let error = refusal(&other).await;
+    assert!(matches!(error, JournalError::InUse { .. }), "{error:?}");
     journal.close().await;
     other.open().await.close().await;
 }
@@ -101,10 +102,11 @@ async fn what_is_no_journal_is_refused_and_left_alone() {
 async fn a_folder_or_no_path_at_all_is_refused_in_a_sentence() {
     let mut scene = Scene::new();
     scene.path = scene.folder.path().to_owned();
-    assert!(matches!(refusal(&scene).await, JournalError::Open { .. }));
+    let error = refusal(&scene).await;
+    assert!(matches!(error, JournalError::Open { .. }), "{error:?}");
     scene.path = scene.folder.path().join("absent.db");
     let error = Reader::open(&scene.path).unwrap_err();
-    assert!(matches!(error, JournalError::Missing { .. }));
+    assert!(matches!(error, JournalError::Missing { .. }), "{error:?}");
     assert!(!scene.path.exists());
 }
 
@@ -114,10 +116,8 @@ async fn a_head_that_can_not_be_chained_to_is_refused() {
     scene
         .sql("UPDATE entries SET hash = x'00' WHERE seq = 2")
         .unwrap();
-    assert!(matches!(
-        refusal(&scene).await,
-        JournalError::Damaged { .. }
-    ));
+    let error = refusal(&scene).await;
+    assert!(matches!(error, JournalError::Damaged { .. }), "{error:?}");
 }
 
 #[tokio::test]
@@ -129,7 +129,7 @@ async fn a_journal_goes_on_where_it_was_closed() {
         journal.close().await;
     }
     let found = scene.reader().verify(None).unwrap();
-    assert!(found.is_sound());
+    assert!(found.is_sound(), "{found:?}");
     assert_eq!(found.entries, 3);
 }
 
@@ -139,11 +139,9 @@ fn a_copy_beside_which_nothing_can_be_made_is_read() {
     let scene = Scene::with_entries([1, 2]);
     let shared_memory = scene.folder.path().join("journal.db-shm");
     std::os::unix::fs::symlink("/nowhere/at/all", shared_memory).unwrap();
-    assert!(
-        Connection::open(&scene.path)
-            .unwrap()
-            .execute_batch("SELECT * FROM entries")
-            .is_err()
-    );
+    Connection::open(&scene.path)
+        .unwrap()
+        .execute_batch("SELECT * FROM entries")
+        .unwrap_err();
     assert_eq!(scene.reader().verify(None).unwrap().entries, 2);
 }

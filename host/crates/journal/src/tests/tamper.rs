@@ -38,7 +38,7 @@ fn forge(seq: i64, prev: Hash) -> (String, Hash) {
 #[test]
 fn an_untouched_chain_is_sound() {
     let found = five().reader().verify(None).unwrap();
-    assert!(found.is_sound());
+    assert!(found.is_sound(), "{found:?}");
     assert_eq!(found.entries, 5);
     assert_eq!(found.first, Some((1, 1_000)));
     assert_eq!(found.last, Some((5, 5_000)));
@@ -47,7 +47,7 @@ fn an_untouched_chain_is_sound() {
 #[test]
 fn an_empty_journal_is_sound() {
     let found = Scene::with_entries([]).reader().verify(None).unwrap();
-    assert!(found.is_sound());
+    assert!(found.is_sound(), "{found:?}");
     assert_eq!((found.entries, found.head), (0, Hash::GENESIS));
 }
 
@@ -119,10 +119,8 @@ fn an_inserted_row_does_not_fit() {
     let (sql, _) = forge(6, Hash::GENESIS);
     assert_eq!(after(&sql).broken, broken(6, LinkFault::Prev));
     let (sql, _) = forge(0, Hash::GENESIS);
-    assert!(matches!(
-        after(&sql).broken.unwrap().fault,
-        LinkFault::Unreadable(_)
-    ));
+    let found = after(&sql).broken.unwrap().fault;
+    assert!(matches!(found, LinkFault::Unreadable(_)), "{found:?}");
     // Between two: the later ones had to move, and are no longer what was hashed.
     let (sql, _) = forge(3, Hash::GENESIS);
     let found = after(&format!(
@@ -137,11 +135,11 @@ fn a_cut_end_shows_only_to_whoever_kept_a_head() {
     let head = scene.reader().verify(None).unwrap().head;
     scene.sql("DELETE FROM entries WHERE seq >= 4").unwrap();
     let unknowing = scene.reader().verify(None).unwrap();
-    assert!(unknowing.is_sound());
+    assert!(unknowing.is_sound(), "{unknowing:?}");
     assert_ne!(unknowing.head, head);
     let knowing = scene.reader().verify(Some(head)).unwrap();
     assert_eq!(knowing.given, Some(GivenHead::NotFound));
-    assert!(!knowing.is_sound());
+    assert!(!knowing.is_sound(), "{knowing:?}");
 }
 
 #[test]
@@ -151,7 +149,7 @@ fn a_head_is_found_where_it_was() {
     let (sql, newer) = forge(6, head);
     scene.sql(&sql).unwrap();
     let found = scene.reader().verify(Some(head)).unwrap();
-    assert!(found.is_sound());
+    assert!(found.is_sound(), "{found:?}");
     assert_eq!(
         (found.given, found.head),
         (Some(GivenHead::Entry(5)), newer)
@@ -169,7 +167,7 @@ fn a_checkpoint_that_was_changed_does_not_fit() {
     };
     let scene = removed();
     let found = scene.reader().verify(None).unwrap();
-    assert!(found.is_sound());
+    assert!(found.is_sound(), "{found:?}");
     assert_eq!(found.first, Some((3, 3_000)));
     for change in [
         "UPDATE checkpoint SET seq = 1",

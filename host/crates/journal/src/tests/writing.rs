@@ -13,7 +13,8 @@ async fn an_appended_entry_is_read_back_while_the_journal_is_open() {
     let journal = scene.open().await;
     journal.append(entry(1)).await.unwrap();
     assert_eq!(scene.seqs(), [1]);
-    assert!(scene.reader().verify(None).unwrap().is_sound());
+    let found = scene.reader().verify(None).unwrap();
+    assert!(found.is_sound(), "{found:?}");
     journal.close().await;
 }
 
@@ -86,7 +87,7 @@ async fn concurrent_appends_share_commits_and_keep_one_chain() {
     assert!(stats.batches < count / 8, "{stats:?}");
     journal.close().await;
     let found = scene.reader().verify(None).unwrap();
-    assert!(found.is_sound());
+    assert!(found.is_sound(), "{found:?}");
     assert_eq!(found.entries, count);
 }
 
@@ -104,7 +105,7 @@ async fn closing_writes_what_is_queued_and_refuses_what_comes_later() {
     }
     assert_eq!(scene.seqs().len(), 50);
     let closed = journal.append(entry(51)).await.unwrap_err();
-    assert!(matches!(closed, JournalError::Closed { .. }));
+    assert!(matches!(closed, JournalError::Closed { .. }), "{closed:?}");
     assert_eq!(journal.health(), Err(closed));
     journal.close().await;
 }

@@ -223,7 +223,9 @@ async fn a_format_is_filled_unless_something_is_said() {
 async fn an_ordinary_answer_repeats_nothing_of_the_request() {
     let body = with(say("My secret is swordfish"), json!({"n": 3}));
     let reply = chat(&body).await;
-    assert!(!reply.text.contains("swordfish") && !reply.text.contains("secret"));
+    for word in ["swordfish", "secret"] {
+        assert!(!reply.text.contains(word), "{word}: {}", reply.text);
+    }
     let answer = reply.json();
     let choices = answer["choices"].as_array().unwrap();
     assert_eq!(choices.len(), 3);
@@ -302,5 +304,5 @@ async fn a_text_completion_has_its_own_shape() {
         answer["choices"][0]["logprobs"]["text_offset"],
         json!([0, 3, 4])
     );
-    assert!(reply.text.contains(r#""tokens":null}"#));
+    assert!(reply.text.contains(r#""tokens":null}"#), "{}", reply.text);
 }

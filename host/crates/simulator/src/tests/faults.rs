@@ -60,7 +60,7 @@ async fn faults_that_are_html() {
         let reply = with_fault(fault, &say("hi")).await;
         assert_eq!(reply.status, status);
         assert_eq!(reply.headers["content-type"], "text/html; charset=UTF-8");
-        assert!(reply.text.starts_with("<!DOCTYPE html>"));
+        assert!(reply.text.starts_with("<!DOCTYPE html>"), "{}", reply.text);
     }
 }
 
@@ -68,9 +68,8 @@ async fn faults_that_are_html() {
 async fn not_json_is_half_of_it_or_one_event_of_half() {
     let reply = with_fault("not-json", &say(SENTENCE)).await;
     assert_eq!(reply.status, 200);
-    assert!(
-        reply.text.starts_with("{\"id\"") && serde_json::from_str::<Value>(&reply.text).is_err()
-    );
+    assert!(reply.text.starts_with("{\"id\""), "{}", reply.text);
+    serde_json::from_str::<Value>(&reply.text).unwrap_err();
     let reply = with_fault("not-json", &streamed(say(SENTENCE))).await;
     let events = reply.events();
     let junk: Vec<_> = (0..events.len())
@@ -90,7 +89,7 @@ async fn an_error_may_come_first_or_in_the_middle() {
     let reply = with_fault("error-mid-stream", &streamed(say(SENTENCE))).await;
     let events = reply.events();
     assert_eq!(events.len(), 4);
-    assert!(events[2].contains(r#""content":"cd""#));
+    assert!(events[2].contains(r#""content":"cd""#), "{:?}", events[2]);
     assert_eq!(events[3], error);
     for fault in ["error-first", "error-mid-stream"] {
         assert_eq!(with_fault(fault, &say(SENTENCE)).await.status, 500);
@@ -130,7 +129,7 @@ async fn a_stall_says_nothing_more() {
                 Err(_) => break true,
             }
         };
-        assert!(silence && frames > 0);
+        assert!(silence && frames > 0, "{silence}, {frames} frames");
     }
 }
 
@@ -142,11 +141,9 @@ async fn silence_comes_before_everything() {
         say("x").to_string(),
     );
     let answer = router(frozen()).oneshot(request);
-    assert!(
-        tokio::time::timeout(Duration::from_secs(86_400), answer)
-            .await
-            .is_err()
-    );
+    tokio::time::timeout(Duration::from_secs(86_400), answer)
+        .await
+        .unwrap_err();
 }
 
 #[tokio::test(start_paused = true)]
@@ -200,7 +197,11 @@ async fn a_huge_event_is_one_line() {
 async fn carriage_returns_and_comments_change_no_event() {
     let plain = chat_with(&[("x-simulate-chunk", "2")], &streamed(say(SENTENCE))).await;
     let reply = with_fault("crlf", &streamed(say(SENTENCE))).await;
-    assert!(reply.text.starts_with(": simulated\r\n\r\ndata: {"));
+    assert!(
+        reply.text.starts_with(": simulated\r\n\r\ndata: {"),
+        "{}",
+        reply.text
+    );
     assert!(!reply.text.replace("\r\n", "").contains('\n'));
     let events: Vec<_> = reply
         .text
@@ -246,7 +247,9 @@ async fn a_fault_can_stand_in_the_model_or_the_message() {
     let reply = chat(&crlf).await;
     assert!(
         reply.text.starts_with(": simulated\r\n")
-            && reply.text.contains(r#""model":"llama3.1-8b""#)
+            && reply.text.contains(r#""model":"llama3.1-8b""#),
+        "{}",
+        reply.text
     );
     let prompt = json!({"model": "llama3.1-8b", "prompt": "fault: 402"});
     let reply = send(

@@ -83,7 +83,9 @@ async fn calls_come_in_fragments_or_whole_as_the_model_does_it() {
         ]
     );
     assert!(
-        events[6].starts_with(r#"<{"delta":{},"finish_reason":"tool_calls","index":0}>,"usage""#)
+        events[6].starts_with(r#"<{"delta":{},"finish_reason":"tool_calls","index":0}>,"usage""#),
+        "{:?}",
+        events[6]
     );
     let reply = chat_with(&[CHARS], &body("zai-glm-4.7")).await;
     assert_eq!(
