@@ -1,4 +1,6 @@
 //! `policies` and `policy`: the chain and what its policies are told.
+//!
+//! The file is long because an entry of the chain has many fields; each has its type and its reader here, beside the others.
 
 use super::error::Position;
 use super::fields::{Field, Fields};

@@ -1,4 +1,4 @@
-//! The body's clocks, with time paused and no network: whoever waits is measured, nobody else.
+//! The body's time limits, with time paused and no network. Only the time in which a reader waits counts.
 
 use super::super::answer::AnswerBody;
 use super::super::failure::BodyError;
@@ -64,7 +64,7 @@ async fn a_slow_reader_is_not_the_targets_silence() {
     let (sender, mut body) = body();
     sender.send("a").unwrap();
     assert_eq!(body.next().await, Some(Ok("a".into())));
-    // Nobody reads for longer than any silence; then the next chunk is a little late.
+    // The reader pauses for longer than any silence limit. Then the next chunk is a little late.
     advance(SILENCE * 10).await;
     let writer = tokio::spawn(async move {
         sleep(SILENCE / 2).await;

@@ -1,9 +1,10 @@
-//! Against small servers on this machine: what is sent, what is believed, and what is let go.
+//! Tests against small servers on this machine: what is sent, which answers count, and which connections are dropped.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 mod ask;
 mod body;
+mod candidates;
 mod server;
 
 use super::*;
@@ -46,7 +47,7 @@ async fn chat(targets: &Targets, headers: &HeaderMap) -> Result<Answer, Failure>
         .await
 }
 
-/// Waits for what must come, but not for ever.
+/// Waits for something that must come, and fails if it doesn't.
 async fn soon<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(60), what)
         .await
@@ -144,7 +145,7 @@ async fn a_redirect_is_not_followed() {
         matches!(failure, Failure::Redirect(StatusCode::TEMPORARY_REDIRECT)),
         "{failure:?}"
     );
-    assert!(elsewhere.requests.try_recv().is_err());
+    elsewhere.requests.try_recv().unwrap_err();
 }
 
 #[tokio::test]
@@ -237,7 +238,7 @@ async fn a_stream_can_be_looked_at_before_it_is_believed() {
     let server = Server::start(&[&chunk]).await;
     let mut answer = chat(&one(&server.base), &HeaderMap::new()).await.unwrap();
     assert_eq!(answer.peek().await.unwrap().unwrap(), error);
-    // It is still there, and comes once.
+    // The peeked chunk is still there, and comes once.
     assert_eq!(answer.peek().await.unwrap().unwrap(), error);
     let mut body = answer.into_body();
     assert_eq!(body.next().await.unwrap().unwrap(), error);
@@ -247,7 +248,7 @@ async fn a_stream_can_be_looked_at_before_it_is_believed() {
 
 #[tokio::test]
 async fn a_stream_that_dies_before_its_first_byte_can_be_tried_elsewhere() {
-    // A chunk's length that is none breaks the body off without a byte of it.
+    // An invalid chunk length breaks the body off before its first byte.
     let server = Server::start(&[&format!("{STREAM_HEAD}zz\r\n")]).await;
     let mut answer = chat(&one(&server.base), &HeaderMap::new()).await.unwrap();
     let failure = answer.peek().await.unwrap_err();
@@ -262,7 +263,7 @@ async fn an_answer_that_is_dropped_is_cancelled() {
         .unwrap()
         .into_body();
     assert_eq!(body.next().await.unwrap().unwrap(), "abc");
-    assert!(server.closed.try_recv().is_err());
+    server.closed.try_recv().unwrap_err();
     drop(body);
     soon(server.closed.recv()).await.unwrap();
 }
@@ -347,90 +348,4 @@ fn a_key_with_control_characters_leaves_its_target_out_without_showing_it() {
         !format!("{error} {error:?}").contains("topsecret"),
         "{error:?}"
     );
-}
-
-fn order(targets: &Targets, model: &str) -> Result<Vec<String>, NoSuchModel> {
-    let candidates = targets.candidates(model)?;
-    Ok(shown(&candidates))
-}
-
-fn shown(candidates: &Candidates) -> Vec<String> {
-    let show = |candidate: &Candidate| format!("{}:{}", candidate.target().id(), candidate.model());
-    candidates.iter().map(show).collect()
-}
-
-const FOUR: &str = "{id: big, provider: 'cerebras:chat:big'}, {id: any, provider: cerebras}, \
-    {id: gpt, provider: openai, model: gpt}, {id: local, provider: vllm, base_url: 'http://127.0.0.1:1/v1'}";
-
-#[test]
-fn the_models_own_targets_come_first_and_the_others_after() {
-    let targets = targets(FOUR);
-    assert_eq!(
-        order(&targets, "big").unwrap(),
-        ["big:big", "any:big", "local:big", "gpt:gpt"]
-    );
-    assert_eq!(
-        order(&targets, "gpt").unwrap(),
-        ["any:gpt", "gpt:gpt", "local:gpt", "big:big"]
-    );
-    assert_eq!(
-        order(&targets, "new").unwrap(),
-        ["any:new", "local:new", "big:big", "gpt:gpt"]
-    );
-}
-
-#[test]
-fn a_prefix_picks_the_provider_and_is_stripped() {
-    let targets = targets(FOUR);
-    assert_eq!(
-        order(&targets, "cerebras/big").unwrap(),
-        ["big:big", "any:big", "gpt:gpt"]
-    );
-    assert_eq!(
-        order(&targets, "openai/gpt").unwrap(),
-        ["gpt:gpt", "big:big"]
-    );
-    assert!(order(&targets, "openai/big").is_err());
-    assert_eq!(
-        order(&targets, "cerebras/org/m").unwrap(),
-        ["any:org/m", "big:big", "gpt:gpt"]
-    );
-    // Nobody's provider: part of the model's name.
-    assert_eq!(
-        order(&targets, "org/m").unwrap(),
-        ["any:org/m", "local:org/m", "big:big", "gpt:gpt"]
-    );
-}
-
-#[test]
-fn a_pinned_name_with_a_slash_is_one_name() {
-    let targets = targets(
-        "{id: a, provider: vllm, model: vllm/m, base_url: 'http://127.0.0.1:1/v1'}, {id: b, provider: vllm, model: m, base_url: 'http://127.0.0.1:1/v1'}",
-    );
-    assert_eq!(order(&targets, "vllm/m").unwrap(), ["a:vllm/m", "b:m"]);
-}
-
-#[test]
-fn a_model_that_nobody_takes_has_no_candidate() {
-    let targets = targets(
-        "{id: a, provider: 'cerebras:chat:m'}, {id: b, provider: openai, secret_key_ref: {env: UNSET}}",
-    );
-    assert_eq!(order(&targets, "m").unwrap(), ["a:m"]);
-    for model in ["n", "", "cerebras/", "cerebras/n", "openai/m"] {
-        assert_eq!(order(&targets, model).unwrap_err().model, model);
-    }
-    assert_eq!(targets.warnings().len(), 1);
-}
-
-#[test]
-fn a_restriction_chooses_and_orders() {
-    let targets = targets(FOUR);
-    let mut candidates = targets.candidates("big").unwrap();
-    candidates
-        .restrict(&["gpt", "nobody", "any", "gpt"])
-        .unwrap();
-    assert_eq!(shown(&candidates), ["gpt:gpt", "any:big"]);
-    assert_eq!(candidates.restrict(&["big"]), Err(NoneLeft));
-    assert_eq!(candidates.restrict(&[] as &[&str]), Err(NoneLeft));
-    assert_eq!(shown(&candidates), ["gpt:gpt", "any:big"]);
 }

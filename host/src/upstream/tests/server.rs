@@ -1,10 +1,10 @@
-//! A target to talk to: it answers each request with the next of the bytes it was given and tells what it was sent.
+//! A target for tests. It answers each request with the next of the bytes it was given, and reports the requests.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
-/// What a server was sent: the head in small letters, the body as it came, and which connection it came on.
+/// A request that the server got: the head in small letters, the body as it came, and the number of its connection.
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) head: String,
@@ -12,13 +12,13 @@ pub(super) struct Request {
     pub(super) connection: usize,
 }
 
-/// A server, and what has become of it.
+/// A running server, and what it reports.
 #[derive(Debug)]
 pub(super) struct Server {
     /// `http://127.0.0.1:PORT/v1`
     pub(super) base: String,
     pub(super) requests: mpsc::UnboundedReceiver<Request>,
-    /// One for each connection that the other side closed.
+    /// Yields one value for each connection that the other side has closed.
     pub(super) closed: mpsc::UnboundedReceiver<()>,
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Words of a group are separated by `|`; `*` at the end stands for any further letters. They are folded like the text
 //! before they are compiled, so accents and capitals may be written as usual. A word may stand in several groups.
+//! The file is one list, and long because the languages are many.
 
 use super::class::*;
 

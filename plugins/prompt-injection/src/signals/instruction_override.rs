@@ -1,11 +1,12 @@
 //! Setting the model's instructions aside: "ignore all previous instructions".
 
+use super::distance::{distance, unknown_words};
 use super::{Hit, Kind};
 use crate::context::Context;
-use crate::lexicon::{Event, class::*, is_filler};
+use crate::lexicon::{Event, class::*};
 
 /// How far the object may be from its verb, in bytes.
-const REACH: u32 = 80;
+pub(super) const REACH: u32 = 80;
 
 /// A verb, then what it sets aside.
 pub(super) fn set_aside(cx: &Context<'_>, i: usize) -> Option<Hit> {
@@ -124,10 +125,12 @@ pub(super) fn object_first(cx: &Context<'_>, i: usize) -> Option<Hit> {
             .take_while(|(j, e)| !cx.ends_sentence(e.end, cx.events[*j + 1].start))
             .fold(cx.events[rules].classes, |seen, (_, e)| seen | e.classes);
         let said = unknown_words(cx.between(rules, i)).is_some_and(|n| n <= 2);
-        let weight = match said {
-            true if which & (OWN | ALL) != 0 => 0.66,
-            true if which & PRIOR != 0 => 0.5,
-            _ => 0.0,
+        let weight = if said && which & (OWN | ALL) != 0 {
+            0.66
+        } else if said && which & PRIOR != 0 {
+            0.5
+        } else {
+            0.0
         };
         return hit(
             if which & SOFT != 0 {
@@ -225,73 +228,6 @@ fn weigh(seen: u64, mild: bool, ordered: bool) -> f32 {
         _ => best,
     };
     if seen & MINE != 0 { best * 0.4 } else { best }
-}
-
-/// How close the words between verb and object are to none: 1, or less; none if the object isn't this verb's.
-fn distance(cx: &Context<'_>, i: usize, j: usize) -> Option<f32> {
-    // Out of a quotation, or into one, leads elsewhere.
-    if cx.between(i, j).bytes().filter(|b| *b == b'"').count() % 2 == 1 {
-        return None;
-    }
-    let qualifies = PRIOR | OWN | ALL | ADJECTIVE | GIVEN | EVERYTHING | MINE | RULES | AINAME;
-    let mut unknown = 0;
-    let mut last = i;
-    for (k, word) in cx.after(i, REACH).take_while(|(k, _)| *k <= j) {
-        let between = cx.between(last, k);
-        // Past something else, "and" begins something new.
-        let begins = |word| matches!(word, "and" | "then" | "but" | "or");
-        if unknown > 0 && (word.is(INSTEAD) || between.split([' ', ',']).any(begins)) {
-            return None;
-        }
-        unknown += unknown_words(between)? + u32::from(!word.is(qualifies));
-        last = k;
-    }
-    match unknown {
-        0 => Some(1.0),
-        1 => Some(0.8),
-        2 => Some(0.6),
-        _ => None,
-    }
-}
-
-/// The words in `between` that aren't small change; none if they lead elsewhere.
-fn unknown_words(between: &str) -> Option<u32> {
-    if between.contains(['(', ')', '{', '}', '=']) {
-        return None;
-    }
-    let mut unknown = 0;
-    for word in between
-        .split([' ', ',', '-', '_', '.', '*', '"', '\'', '/'])
-        .filter(|word| !word.is_empty())
-    {
-        if matches!(
-            word,
-            "in" | "on"
-                | "for"
-                | "from"
-                | "about"
-                | "with"
-                | "by"
-                | "into"
-                | "if"
-                | "when"
-                | "because"
-                | "while"
-                | "was"
-                | "is"
-        ) {
-            return None;
-        }
-        if !is_filler(word) {
-            // Scripts without spaces: three characters are about a word.
-            unknown += if word.is_ascii() {
-                1
-            } else {
-                word.chars().count().div_ceil(5) as u32
-            };
-        }
-    }
-    Some(unknown)
 }
 
 /// True if the verb begins its sentence, or is asked for politely.
@@ -395,11 +331,15 @@ fn of_what(cx: &Context<'_>, j: usize, seen: u64) -> f32 {
         second,
         "this" | "the" | "my" | "our" | "a" | "how" | "readme"
     );
-    match elsewhere {
-        _ if thing => 0.45,
-        _ if matches!(second, "openai" | "your" | "you") => 1.0,
-        true if seen & (YOURS | PRIOR) == 0 => 0.45,
-        true if other => 0.65,
-        _ => 1.0,
+    if thing {
+        0.45
+    } else if !elsewhere || matches!(second, "openai" | "your" | "you") {
+        1.0
+    } else if seen & (YOURS | PRIOR) == 0 {
+        0.45
+    } else if other {
+        0.65
+    } else {
+        1.0
     }
 }

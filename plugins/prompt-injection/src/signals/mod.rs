@@ -6,6 +6,7 @@
 
 mod boundary;
 mod covert;
+mod distance;
 mod exfiltration;
 mod extraction;
 mod hijack;
