@@ -32,7 +32,7 @@ pub(super) struct CheckArgs {
     format: Format,
 }
 
-/// Everything found, and whether all of it is well.
+/// The whole result, and whether nothing is wrong.
 struct Findings {
     stages: Vec<Value>,
     targets: Vec<Value>,
@@ -84,7 +84,8 @@ pub(super) async fn check(args: CheckArgs) -> Result<ExitCode, Wrong> {
     })
 }
 
-/// Builds the stage as `run` does, and tests it with its samples. It isn't attached, so nothing is recorded.
+/// Builds the stage as `run` does, and tests it with its samples. The stage isn't attached to a chain, so its calls are
+/// counted nowhere.
 async fn load(
     sandbox: &Sandbox,
     config: &Config,

@@ -1,4 +1,4 @@
-//! Where log lines go, and which.
+//! Sets up logging: which lines are written, where, and how.
 
 use std::io::IsTerminal;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 
-/// What is logged where neither `--log` nor `RUST_LOG` says.
+/// The filter where neither `--log` nor `RUST_LOG` is given.
 const DEFAULT_FILTER: &str = "info";
 
 /// How a log line is written.
@@ -43,23 +43,23 @@ impl std::fmt::Display for LogFormat {
 /// Why logging could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LogError {
-    /// The filter doesn't read.
+    /// The filter can't be read.
     #[error(
         "`{filter}` is not a log filter ({why}); write a level, such as info, or witgate=debug,info, with {origin}"
     )]
     Filter {
-        /// As it was given.
+        /// The filter as it was given.
         filter: String,
         /// Where it was given: `--log` or `RUST_LOG`.
         origin: &'static str,
-        /// What is wrong with it.
+        /// What is wrong with the filter.
         #[source]
         why: ParseError,
     },
     /// There is no such format.
     #[error("`{0}` is not a log format; write text or json with --log-format")]
     Format(String),
-    /// Something else in this process logs already.
+    /// Logging was set up in this process before.
     #[error("logging is set up already")]
     Twice,
 }
@@ -69,7 +69,7 @@ pub(super) enum LogError {
 ///
 /// # Errors
 ///
-/// The filter doesn't read, or logging was set up before.
+/// When the filter can't be read, or logging was set up before.
 pub(super) fn init(filter: Option<&str>, format: LogFormat) -> Result<(), LogError> {
     let filter = choose(filter, std::env::var("RUST_LOG").ok().as_deref())?;
     let builder = tracing_subscriber::fmt()

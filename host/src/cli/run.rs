@@ -72,7 +72,7 @@ pub(super) async fn run(args: RunArgs) -> Result<ExitCode, Wrong> {
 
     let stop = CancellationToken::new();
     tokio::spawn(stop_on_signal(stop.clone()));
-    // Before this a hangup ends the process, and building the first chain takes a while.
+    // Until a handler is set, a hangup ends the process; and building the first chain takes a while.
     let hangup = signal(SignalKind::hangup())?;
     let mut overrides = CliOverrides {
         needs_clients,
@@ -130,7 +130,7 @@ pub(super) async fn run(args: RunArgs) -> Result<ExitCode, Wrong> {
     }
     services.journal.close().await;
     admin_stop.cancel();
-    // Waits for the admin listener's last answers. If it failed, nothing is lost.
+    // Waits for the admin listener's last answers. If its task failed, there is nothing to wait for.
     let _ = admin.await;
     Ok(ExitCode::SUCCESS)
 }
@@ -143,7 +143,7 @@ async fn stand_in(tokens_per_second: f64) -> Result<url::Url, Wrong> {
         keyless: true,
         ..simulator::Options::default()
     };
-    // It lives as long as the process, because exchanges that drain still need it.
+    // The simulator lives as long as the process, because exchanges that drain still need it.
     tokio::spawn(simulator::serve(listener, options, std::future::pending()));
     Ok(url::Url::parse(&format!("http://{address}/v1"))?)
 }

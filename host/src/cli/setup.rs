@@ -23,7 +23,7 @@ pub(super) fn source(file: Option<PathBuf>) -> Source {
     file.map_or(Source::Embedded, Source::File)
 }
 
-/// The engine, with room for this configuration and for some growth.
+/// The sandbox's engine, with room for this configuration's instances and for some growth.
 pub(super) fn sandbox(config: &Config, exchanges: u32) -> Result<Sandbox, Wrong> {
     let usual = EngineSettings::default();
     let stages = u32::try_from(config.stages.len()).unwrap_or(u32::MAX);

@@ -20,7 +20,7 @@ use super::{Gateway, ServerSettings, listen};
 use crate::api::ApiError;
 use crate::metrics::{self, Metrics};
 
-/// The admin routes. More may be merged in before it is given to [`serve_admin`].
+/// The admin routes. A caller may merge in more before giving the router to [`serve_admin`].
 pub fn admin_router<G: Gateway>(gateway: Arc<G>, metrics: Arc<Metrics>) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok\n"))

@@ -14,12 +14,12 @@ pub const ADMIN_ADDRESS: &str = "127.0.0.1:41003";
 /// Why an address can't be listened on. Each sentence names the address and the option that sets it.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// It doesn't read as an address.
+    /// The text is no address.
     #[error(
         "`{address}` is not an address; write a host and a port, such as 127.0.0.1:41002, with {option}"
     )]
     BadAddress {
-        /// As it was given.
+        /// The address as it was given.
         address: String,
         /// The option that sets it.
         option: &'static str,
@@ -29,7 +29,7 @@ pub enum BindError {
         "`{address}` can't be resolved ({source}); write an IP address and a port with {option}"
     )]
     Unresolved {
-        /// As it was given.
+        /// The address as it was given.
         address: String,
         /// The option that sets it.
         option: &'static str,
@@ -41,17 +41,17 @@ pub enum BindError {
         "{address} is in use; stop what listens there, perhaps another witgate, or choose another with {option}"
     )]
     InUse {
-        /// As it was given.
+        /// The address as it was given.
         address: String,
         /// The option that sets it.
         option: &'static str,
     },
-    /// This user may not.
+    /// This user may not listen there.
     #[error(
         "{address} may not be listened on by this user; choose a port of 1024 or above with {option}"
     )]
     Denied {
-        /// As it was given.
+        /// The address as it was given.
         address: String,
         /// The option that sets it.
         option: &'static str,
@@ -59,7 +59,7 @@ pub enum BindError {
     /// No interface of this machine has that address.
     #[error("{address} is not an address of this machine; choose another with {option}")]
     NotHere {
-        /// As it was given.
+        /// The address as it was given.
         address: String,
         /// The option that sets it.
         option: &'static str,
@@ -67,7 +67,7 @@ pub enum BindError {
     /// Anything else.
     #[error("{address} can't be listened on: {source}; choose another with {option}")]
     Other {
-        /// As it was given.
+        /// The address as it was given.
         address: String,
         /// The option that sets it.
         option: &'static str,

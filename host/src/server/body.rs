@@ -13,7 +13,7 @@ use crate::api::ApiError;
 /// How large a request's body may be, and how long it may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BodyLimits {
-    /// In bytes.
+    /// The most bytes that it may have.
     pub size: usize,
     /// How long the client may send nothing.
     pub silence: Duration,
@@ -35,16 +35,16 @@ impl Default for BodyLimits {
 /// Why a body could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestBodyError {
-    /// It has more bytes than it may.
+    /// The body has more bytes than it may have.
     #[error("The request's body is larger than the {limit} bytes that this gateway takes.")]
     TooLarge {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// It didn't arrive in time.
+    /// The body didn't arrive in time.
     #[error("The request's body did not arrive in time.")]
     TooSlow,
-    /// It broke off, or its framing is wrong.
+    /// The body broke off, or its framing is wrong.
     #[error("The request's body could not be read: {0}.")]
     Broken(#[source] axum::Error),
 }
@@ -67,8 +67,8 @@ impl From<RequestBodyError> for ApiError {
 ///
 /// # Errors
 ///
-/// See [`RequestBodyError`]; its [`ApiError`] is a 413, 408 or 400. One that is too large is known by its `content-length`
-/// before it is read, where it has one.
+/// See [`RequestBodyError`]; its [`ApiError`] is a 413, 408 or 400. A body whose `content-length` is too large is refused
+/// before it is read.
 pub async fn read_body(mut body: Body, limits: BodyLimits) -> Result<Bytes, RequestBodyError> {
     let limit = limits.size;
     let hint = body.size_hint();

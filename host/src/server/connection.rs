@@ -155,7 +155,7 @@ mod tests {
 
     const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
 
-    /// The client's end of a connection whose requests are all answered with that body.
+    /// The client's end of a connection on which every request is answered with this body.
     fn connect(
         buffer: usize,
         body: impl Fn() -> Body + Send + Sync + 'static,

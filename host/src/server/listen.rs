@@ -43,7 +43,8 @@ where
     let cut = CancellationToken::new();
 
     loop {
-        // Room first: beyond the limit, connections wait in the system's queue and not in our memory.
+        // A place is taken before the connection is accepted, so that connections beyond the limit wait in the system's
+        // queue and not in this process's memory.
         let place = tokio::select! {
             biased;
             () = shutdown.cancelled() => break,
@@ -86,7 +87,7 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                // Without it a small frame waits up to 40 ms for the client's acknowledgement of the frame before.
+                // Without this option a small frame waits up to 40 ms for the client's acknowledgement of the frame before.
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "TCP_NODELAY could not be set");
                 }

@@ -31,7 +31,7 @@ pub use bind::{ADMIN_ADDRESS, BindError, TRAFFIC_ADDRESS, bind};
 pub use body::{BodyLimits, RequestBodyError, read_body};
 pub use traffic::{Drained, serve_traffic};
 
-/// What the listeners serve.
+/// The gateway behind the listeners.
 pub trait Gateway: Send + Sync + 'static {
     /// Runs the exchange of `POST /v1/chat/completions`. A [`crate::api::RequestId`] is in the extensions of `parts`. The body is
     /// as the client sent it, of any size: [`read_body`] bounds it. The permit is held until the exchange is over,
@@ -44,7 +44,7 @@ pub trait Gateway: Send + Sync + 'static {
         permit: Permit,
     ) -> impl Future<Output = Response> + Send;
 
-    /// Lists the models, or shows the one of that id (decoded). `query` is as the client sent it.
+    /// Lists the models, or shows the model of this id (decoded). `query` is as the client sent it.
     fn models(
         &self,
         id: Option<&str>,
@@ -52,17 +52,18 @@ pub trait Gateway: Send + Sync + 'static {
         caller: &Caller,
     ) -> impl Future<Output = Response> + Send;
 
-    /// Finds whose request this is. It is asked for every request, because the clients change with the configuration.
+    /// Finds the client that sent a request. Every request is checked anew, because the clients change with the
+    /// configuration.
     ///
     /// # Errors
     ///
-    /// There are clients, and the request carries no key of theirs.
+    /// When clients are configured, and the request carries no key of theirs.
     fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Unauthorized>;
 
     /// What `/status` shows.
     fn status(&self) -> serde_json::Value;
 
-    /// Reads the configuration and its components again, because an operator asks. The answer tells the result.
+    /// Reads the configuration and its components again, as `POST /reload` asks. The answer tells the result.
     ///
     /// # Errors
     ///

@@ -21,22 +21,23 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::ServerSettings;
 
-/// Where a connection stands. Two values that differ are two waits, each with the whole of its limit. A request may come and be
-/// answered within one poll, so the numbers tell one wait from the next.
+/// The phase of a connection. Two values that differ are two waits, each with the whole of its limit. A request can come
+/// and be answered within one poll, so the numbers tell one wait from the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// A request's head is awaited, after that many requests. A new connection begins here, because it must send one soon.
+    /// A request's head is awaited, after this many requests. A new connection begins in this phase, because it must send a
+    /// head soon.
     Head(u64),
-    /// Between two requests, after that many.
+    /// The connection is idle, after this many requests.
     Idle(u64),
     /// A request is being served. Its limits are the exchange's.
     Busy,
-    /// The client has taken that many bytes, and doesn't take the next.
+    /// The client has taken this many bytes, and doesn't take the next.
     Stuck(u64),
 }
 
 impl Phase {
-    /// How long a connection may stay there.
+    /// How long a connection may stay in this phase.
     pub(super) fn limit(self, settings: &ServerSettings) -> Option<Duration> {
         match self {
             Self::Head(_) => Some(settings.head_timeout),
@@ -47,11 +48,11 @@ impl Phase {
     }
 }
 
-/// What was seen of a connection.
+/// The state of a connection, as its reads and writes show it.
 #[derive(Debug)]
 pub(super) struct Activity {
     busy: AtomicBool,
-    /// Something of the next head was read.
+    /// Whether a part of the next head was read.
     head: AtomicBool,
     served: AtomicU64,
     stuck: AtomicBool,
@@ -69,7 +70,7 @@ impl Activity {
         })
     }
 
-    /// Where the connection stands now.
+    /// The present phase of the connection.
     pub(super) fn phase(&self) -> Phase {
         if self.stuck.load(Relaxed) {
             Phase::Stuck(self.written.load(Relaxed))
@@ -82,7 +83,7 @@ impl Activity {
         }
     }
 
-    /// A request's head is complete. The guard's drop is the end of its answer.
+    /// Notes that a request's head is complete. Dropping the guard marks the end of its answer.
     pub(super) fn begin(self: &Arc<Self>) -> Serving {
         self.busy.store(true, Relaxed);
         Serving(Arc::clone(self))
@@ -161,7 +162,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for MonitoredIo<T> {
         result
     }
 
-    /// Must be the socket's answer, or head and first frame would be copied into one buffer.
+    /// This must be the socket's own answer, or hyper would copy head and first frame into one buffer.
     fn is_write_vectored(&self) -> bool {
         self.io.is_write_vectored()
     }

@@ -1,4 +1,4 @@
-//! From method and path to what is asked for.
+//! Finds the route that a method and a path ask for.
 
 use std::borrow::Cow;
 
@@ -8,22 +8,22 @@ use percent_encoding::percent_decode_str;
 use crate::api::ApiError;
 use crate::metrics::Endpoint;
 
-/// What a request asks for.
+/// The route that a request asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Route<'a> {
     /// A chat completion.
     Chat,
-    /// The models, or the one of that id.
+    /// The list of models, or the model of this id.
     Models(Option<Cow<'a, str>>),
     /// The warm-up call of Cerebras' SDKs.
     Warming,
-    /// A route that exists, asked for by a method that it doesn't take.
+    /// A route that exists, with a method that it doesn't take.
     WrongMethod { allow: &'static str },
     /// A route of the API that this release doesn't have.
     NotOffered,
-    /// A model's id that isn't UTF-8 once decoded.
+    /// A model's id that isn't UTF-8 after decoding.
     BadId,
-    /// Anything else.
+    /// A path that the API doesn't have.
     Unknown,
 }
 
@@ -75,7 +75,7 @@ impl<'a> Route<'a> {
         known.contains(&segment(rest).0).then_some(Self::NotOffered)
     }
 
-    /// The label under which it is counted.
+    /// The label under which the request is counted.
     pub(super) fn endpoint(&self) -> Endpoint {
         match self {
             Self::Chat => Endpoint::Chat,
@@ -104,7 +104,7 @@ fn is_end(path: &str) -> bool {
 const NOT_FOUND: &str = "not_found_error";
 const INVALID: &str = "invalid_request_error";
 
-/// A 404 that names what there is.
+/// A 404 that names the routes that exist.
 pub(super) fn unknown(path: &str) -> ApiError {
     let message = format!(
         "There is no {} here. This gateway answers POST /v1/chat/completions, GET /v1/models, GET /v1/models/{{id}} \

@@ -21,7 +21,7 @@ use crate::api::headers::REQUEST_ID;
 use crate::api::{ApiError, Permits, RequestId};
 use crate::metrics::Metrics;
 
-/// What was left when the traffic listener's time to drain was over.
+/// The connections and exchanges that were left when the traffic listener's time to drain was over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Drained {
     /// Connections that were dropped.
@@ -80,7 +80,7 @@ impl<G: Gateway> Traffic<G> {
     async fn answer(&self, mut request: Request<Body>) -> Response {
         let id = RequestId::random();
         request.extensions_mut().insert(id.clone());
-        // The exchange takes the request whole, and the path is needed beside it. A URI's clone shares its text.
+        // The exchange takes the whole request, and the path is needed besides. A clone of the URI shares its text.
         let uri = request.uri().clone();
         let route = Route::find(request.method(), uri.path());
         let endpoint = route.endpoint();
@@ -143,7 +143,7 @@ impl<G: Gateway> Traffic<G> {
             Ok(caller) => caller,
             Err(why) => return refuse(why, request).await,
         };
-        // It waits for an upstream as an exchange does, so it counts as one while it waits.
+        // A list of models waits for an upstream as an exchange does, so it takes a permit as an exchange does.
         let _permit = match self.permits.acquire() {
             Ok(permit) => permit,
             Err(overloaded) => return refuse(overloaded, request).await,

@@ -1,7 +1,7 @@
 //! A target's answer: status and headers at once, the body as it comes.
 //!
-//! The body is never buffered here beyond the one chunk that was peeked at. Time is counted while somebody waits, not while
-//! a slow client keeps the body from being read. Dropping the body closes the stream to the target.
+//! The body is never buffered here beyond the one chunk that was peeked at. Time counts only while a reader waits for the
+//! target, not while a slow client keeps the body from being read. Dropping the body closes the stream to the target.
 
 use super::error_body::ErrorBody;
 use super::failure::{BodyError, Failure, StatusFailure, sentence};
@@ -25,10 +25,10 @@ pub const WHOLE_BODY_CAP: usize = 64 << 20;
 /// The most that is kept of the body of a failure, in bytes.
 const FAILURE_BODY_CAP: usize = 64 << 10;
 
-/// How long to wait for the body of a failure, at most: the next target is waiting.
+/// How long to wait for the body of a failure, at most. A short time, because the next target can only be tried afterwards.
 const FAILURE_BODY_TIME: Duration = Duration::from_secs(5);
 
-/// A script answers at once; this is only longer than at once.
+/// The time limits of a scripted answer. A script answers at once, so they are never reached.
 const SCRIPTED: Duration = Duration::from_secs(60);
 
 /// An answer that has begun.
@@ -36,13 +36,13 @@ const SCRIPTED: Duration = Duration::from_secs(60);
 pub struct Answer {
     /// Neither a redirect nor 408, 429 or 5xx.
     pub status: StatusCode,
-    /// All headers as they came; [`Answer::passed_on`] picks what may go on.
+    /// All headers as they came. [`Answer::passed_on`] picks those that may go on to the client.
     pub headers: HeaderMap,
     /// The id of the target that answered.
     pub target: Arc<str>,
-    /// The model that was asked for there.
+    /// The model that this target was asked for.
     pub model: Arc<str>,
-    /// What is counted of the target.
+    /// The target's counters.
     pub metrics: Arc<TargetMetrics>,
     body: AnswerBody,
 }
@@ -67,7 +67,7 @@ impl Answer {
         }
     }
 
-    /// An answer that no target gave: what a script puts in one's place. It is counted nowhere.
+    /// An answer of a script, in place of a target's. It isn't counted in any metric.
     pub fn scripted(
         target: &str,
         model: &str,
@@ -101,8 +101,8 @@ impl Answer {
         headers::passed_on(&self.headers)
     }
 
-    /// Waits for the body's first chunk and leaves it in place. `None` is an empty body. So a stream that dies, or begins
-    /// with an error, can still be tried elsewhere.
+    /// Waits for the body's first chunk and leaves it in place; `None` is an empty body. A caller that looks at the first
+    /// chunk can still ask another target when the stream dies or begins with an error.
     ///
     /// # Errors
     /// When the body doesn't begin; another candidate may be tried then.
@@ -110,7 +110,7 @@ impl Answer {
         Ok(self.body.peek().await?)
     }
 
-    /// The body alone.
+    /// The body, without status and headers.
     pub fn into_body(self) -> AnswerBody {
         self.body
     }
@@ -130,7 +130,7 @@ impl Answer {
             .map_err(|_| BodyError::Deadline(within))?
     }
 
-    /// Reads what a failing target said. However little came, it is a failure with this status.
+    /// Reads the body of a failing target's answer. Even if none of it arrives, the result is a failure with this status.
     pub(super) async fn into_failure(self) -> Failure {
         let Answer {
             status,
@@ -148,7 +148,7 @@ impl Answer {
                 }
             }
         };
-        // Late or not: what came is kept.
+        // A body that is cut off by the timeout counts as far as it came.
         timeout(FAILURE_BODY_TIME, reading).await.ok();
         let body = read.freeze();
         Failure::Status(Box::new(StatusFailure {
@@ -168,9 +168,9 @@ pub struct AnswerBody {
     begun: bool,
     first_byte: (Instant, Duration),
     silence: Duration,
-    /// When the present wait is over; none while nobody waits.
+    /// When the present wait ends; `None` while no reader waits.
     limit: Option<Instant>,
-    /// Armed for `limit` or earlier, and moved only when it fires: a chunk costs no change of timers.
+    /// Armed for `limit` or earlier. It is moved only when it fires, so that a chunk costs no change of timers.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -271,7 +271,7 @@ impl Stream for AnswerBody {
                         self.limit = None;
                         return Poll::Ready(Some(Ok(chunk)));
                     }
-                    // Trailers, or nothing: neither is anything to wait less for.
+                    // Trailers and empty chunks don't end the wait.
                     _ => continue,
                 },
                 Poll::Ready(Some(Err(error))) => BodyError::Broken(sentence(&error.without_url())),
@@ -285,7 +285,7 @@ impl Stream for AnswerBody {
                     Poll::Pending => return Poll::Pending,
                 },
             };
-            // Nothing comes after an error; the connection is let go at once.
+            // Nothing comes after an error, so the connection is dropped at once.
             self.begun = true;
             self.inner = None;
             return Poll::Ready(Some(Err(error)));

@@ -1,4 +1,4 @@
-//! Asking the candidates of a request in turn, until one answers.
+//! Asks the candidates of a request in turn, until one answers.
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -10,21 +10,21 @@ use super::candidates::{Candidate, Candidates};
 use super::failure::Failure;
 use super::retry::RetryPolicy;
 
-/// What is asked, as each candidate gets it.
+/// A request, in the form that each candidate gets.
 pub trait Question: Sync {
     /// The request's id, for the log.
     fn id(&self) -> &str;
 
-    /// Where a target takes it, below its address.
+    /// The path of the request, below a target's address.
     fn path(&self) -> &str;
 
-    /// The body, for the target's name of the model.
+    /// The body, with the target's name for the model in it.
     fn body(&self, model: &str) -> Bytes;
 
-    /// The client's headers. Those go on that may.
+    /// The client's headers. Only those that may go on are sent.
     fn headers(&self) -> &HeaderMap;
 
-    /// What a stream's first bytes say, if that is an error.
+    /// The error that a stream's first bytes consist of, if they do.
     fn first_error(&self, bytes: &Bytes) -> Option<Bytes>;
 }
 
@@ -32,14 +32,15 @@ pub trait Question: Sync {
 #[derive(Debug, thiserror::Error)]
 #[error("{target}: {failure}")]
 pub struct AskFailed {
-    /// The first that was asked.
+    /// The id of the first target that was asked.
     pub target: Arc<str>,
     /// Why it gave no answer.
     #[source]
     pub failure: Failure,
 }
 
-/// Asks the candidates in their order and returns the first answer that begins. What each attempt came to is counted and logged.
+/// Asks the candidates in their order and returns the first answer that begins. Each attempt's result is counted and
+/// logged.
 ///
 /// # Errors
 /// When none answers: the first candidate's first failure.
@@ -75,7 +76,8 @@ pub async fn ask(
     Err(first_failure.expect("there is no Candidates without a candidate"))
 }
 
-/// One attempt at one target. A stream that dies, or begins with an error, before anything of it has gone on counts as none.
+/// Makes one attempt at one target. A stream that dies or begins with an error counts as a failed attempt, because the
+/// client has got nothing of it yet.
 async fn attempt(
     candidate: &Candidate,
     question: &impl Question,

@@ -1,8 +1,8 @@
 //! Which targets a request may go to, in the order of trial.
 //!
-//! First those pinned to its model and those pinned to none; only after one has failed the others, each under its own
-//! model's name. Without one of the first kind there is no candidate: nobody who asks for a model that isn't there is given
-//! another.
+//! Targets that are pinned to the requested model, or to none, come first. The others follow, each under its own model's
+//! name, and are tried only after one of the first kind has failed. Without a target of the first kind there is no
+//! candidate, because a client that asks for an unknown model must not be given another model.
 
 use super::Targets;
 use super::answer::Answer;
@@ -13,7 +13,7 @@ use http::HeaderMap;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
-/// One target to try and the name of the model there.
+/// A target to try, and the model's name at that target.
 #[derive(Clone, Debug)]
 pub struct Candidate {
     target: Arc<Target>,
@@ -26,16 +26,16 @@ impl Candidate {
         &self.target
     }
 
-    /// The model to name in the body that goes there.
+    /// The model to name in the body that goes to this target.
     pub fn model(&self) -> &str {
         &self.model
     }
 
     /// Sends a JSON body with POST to `path`, such as `chat/completions`, below the target's address. Of the client's
-    /// `headers` only those that may go on do. Dropping the future or the answer cancels the request.
+    /// `headers`, only those that may go on are sent. Dropping the future or the answer cancels the request.
     ///
     /// # Errors
-    /// When no answer began; another candidate may be tried then.
+    /// When no answer began. Another candidate may be tried then.
     pub async fn send(
         &self,
         path: &str,
@@ -71,17 +71,17 @@ impl Candidates {
         self.0.iter()
     }
 
-    /// The one to try first.
+    /// The candidate to try first.
     pub fn first(&self) -> &Candidate {
         self.0
             .first()
             .expect("there is no Candidates without a candidate")
     }
 
-    /// Allows these alone, in this order. Ids that are no candidate's are passed over.
+    /// Keeps only these targets, in this order. Ids that no candidate has are ignored.
     ///
     /// # Errors
-    /// When none would be left; nothing is changed then.
+    /// When no candidate would be left. Nothing is changed then.
     pub fn restrict(&mut self, ids: &[impl AsRef<str>]) -> Result<(), NoneLeft> {
         let mut left: SmallVec<[Candidate; 4]> = SmallVec::new();
         for id in ids {
@@ -137,7 +137,7 @@ impl Targets {
                 model: model.to_owned(),
             });
         }
-        // A target of another provider that is pinned to nothing has no model of its own to go by.
+        // A target of another provider that is pinned to no model has no model name that could be sent.
         candidates.extend(
             self.iter()
                 .filter(|target| !takes(target))

@@ -24,23 +24,23 @@ pub enum UpstreamError {
     Client(String),
 }
 
-/// What this gateway calls itself.
+/// The gateway's `user-agent`.
 const USER_AGENT: &str = concat!("witgate/", env!("CARGO_PKG_VERSION"));
 
 /// One pool of connections for each way to make them. Cloning a client shares its pool.
 #[derive(Debug, Default)]
 pub(super) struct Clients(Vec<(ClientSettings, reqwest::Client)>);
 
-/// What can't be said request by request.
+/// The settings of a client that can't be given with each request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct ClientSettings {
     connect: Duration,
-    /// Past any proxy of the environment: what is on this machine is reached directly.
+    /// Whether to ignore a proxy that the environment names. A target on this machine is reached directly.
     direct: bool,
 }
 
 impl Clients {
-    /// The client for this target: one that is here, one of `earlier`, or a new one.
+    /// The client for this target: one that exists already, one of `earlier`, or a new one.
     pub(super) fn client_for(
         &mut self,
         target: &TargetConfig,
@@ -84,7 +84,8 @@ fn new_client(settings: ClientSettings) -> Result<reqwest::Client, UpstreamError
         // A redirect would carry prompts, and perhaps the key, to where nobody allowed them to go.
         .redirect(redirect::Policy::none())
         .referer(false)
-        // Bytes go on as they came. Said here too, in case another crate turns the features on.
+        // Bytes go on as they came, so nothing is decompressed. This is set here in case another crate turns on the
+        // features.
         .no_gzip()
         .no_brotli()
         .no_zstd()

@@ -1,4 +1,5 @@
-//! What a client is told when an upstream gave no answer, an answer that broke off, or an error. It is the same on every route.
+//! The errors that a client gets when an upstream gave no answer, an answer that broke off, or an error. They are the same
+//! on every route.
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};

@@ -1,22 +1,22 @@
-//! What an error's body says, whatever shape it has.
+//! Reads the body of an error, whatever its shape.
 //!
-//! Cerebras writes a flat object, OpenAI nests it under `error`, what stands before either writes HTML or plain text. All of
-//! them become the same four texts; none is ever null.
+//! Cerebras writes a flat object, OpenAI nests it under `error`, and proxies in front of them write HTML or plain text. All
+//! of these become the same four texts, and none of the four is ever null.
 
 use serde_json::Value;
 
 /// An error as every client reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorBody {
-    /// The HTTP status; that of the body where the HTTP one was a success (an error within a stream).
+    /// The HTTP status. Where that one is a success, as for an error within a stream, the status in the body.
     pub status: u16,
     /// What went wrong, as a sentence. Never empty.
     pub message: String,
-    /// Such as `invalid_request_error`. Never empty.
+    /// The error's type, such as `invalid_request_error`. Never empty.
     pub kind: String,
-    /// What it is about; may be empty.
+    /// The parameter that the error is about. May be empty.
     pub param: String,
-    /// Such as `model_not_found`; may be empty.
+    /// The error's code, such as `model_not_found`. May be empty.
     pub code: String,
 }
 
@@ -24,7 +24,7 @@ pub struct ErrorBody {
 const LONGEST: usize = 500;
 
 impl ErrorBody {
-    /// Reads a body. Never fails: what can't be understood is described.
+    /// Reads a body. This never fails: a body of unknown shape gets a message that describes it.
     pub fn parse(status: u16, body: &[u8]) -> ErrorBody {
         match serde_json::from_slice::<Value>(body) {
             Ok(value) => ErrorBody::from_json(status, &value)
@@ -76,7 +76,7 @@ impl ErrorBody {
     }
 }
 
-/// A value as text; nothing for null, an empty text, and what isn't a single value.
+/// A value as text. `None` for null, an empty text, lists and objects.
 fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) if !text.is_empty() => Some(text.clone()),
@@ -132,7 +132,7 @@ fn text_of(status: u16, body: &[u8]) -> String {
 }
 
 fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
-    // ASCII case alone: it keeps every offset.
+    // Changing only the case of ASCII letters keeps every offset.
     let lower = text.to_ascii_lowercase();
     let from = lower.find(start)? + start.len();
     let length = lower[from..].find(end)?;

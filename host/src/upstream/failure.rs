@@ -1,7 +1,7 @@
-//! How a target can fail, told apart by what the caller does about it.
+//! The ways in which a target fails, told apart by what a caller can do about them.
 //!
-//! A [`Failure`] comes before any byte of an answer has gone on, so the next candidate may be tried. A [`BodyError`] comes
-//! after.
+//! A [`Failure`] happens before any byte of an answer has gone on to the client, so the next candidate may be tried. A
+//! [`BodyError`] happens later.
 
 use super::error_body::ErrorBody;
 use crate::metrics::Failover;
@@ -10,7 +10,7 @@ use http::{HeaderMap, StatusCode};
 use std::error::Error;
 use std::time::Duration;
 
-/// Why a target gave no answer. Another may be asked.
+/// Why a target gave no answer. Another target may be asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// No connection could be made.
@@ -36,7 +36,7 @@ pub enum Failure {
 pub struct StatusFailure {
     /// 408, 429 or 5xx.
     pub status: StatusCode,
-    /// All headers of the answer; [`super::passed_on`] picks what may go on.
+    /// All headers of the answer. [`super::passed_on`] picks those that may go on to the client.
     pub headers: HeaderMap,
     /// The body, at most its first 64 KiB.
     pub body: Bytes,
@@ -45,7 +45,7 @@ pub struct StatusFailure {
 }
 
 impl Failure {
-    /// What the HTTP client said of a request that got no answer.
+    /// The failure that the HTTP client's error means, for a request that got no answer.
     pub(super) fn of_request(error: reqwest::Error) -> Failure {
         if error.is_connect() {
             Failure::Connect(sentence(&error.without_url()))
@@ -54,7 +54,7 @@ impl Failure {
         }
     }
 
-    /// A stream that began with an error: as if that had been its status.
+    /// The failure of a stream that began with this error, as if the error had been the answer's status.
     pub fn said(data: Bytes) -> Failure {
         let error = ErrorBody::parse(200, &data);
         let status = StatusCode::from_u16(error.status)
@@ -68,7 +68,7 @@ impl Failure {
         }))
     }
 
-    /// The reason, for counting.
+    /// The reason, as the metrics count it.
     pub fn reason(&self) -> Failover {
         match self {
             Failure::Connect(_) => Failover::Connect,
@@ -125,7 +125,7 @@ impl From<BodyError> for Failure {
     }
 }
 
-/// Whether a status says "not now", so that another target may well do better. Every other one is an answer.
+/// Whether a status means "not now", so that another target may well succeed. Every other status is an answer.
 pub(super) fn failed_status(status: StatusCode) -> bool {
     status.is_server_error()
         || status == StatusCode::TOO_MANY_REQUESTS

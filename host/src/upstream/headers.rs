@@ -1,8 +1,9 @@
-//! Which headers go through the gateway, in each direction. Everything else stays where it is.
+//! The headers that the gateway passes on, in each direction. It passes on no other header.
 
 use http::{HeaderMap, HeaderName, header};
 
-/// Of a client's request: what the API knows and what joins traces. Never a credential, never a cookie.
+/// The request headers that go on to a target: those that the API knows, and those that join traces. Never a credential,
+/// never a cookie.
 static ALLOWED: [HeaderName; 5] = [
     HeaderName::from_static("queue_threshold"),
     HeaderName::from_static("x-cerebras-version-patch"),
@@ -11,7 +12,7 @@ static ALLOWED: [HeaderName; 5] = [
     HeaderName::from_static("tracestate"),
 ];
 
-/// Copies what may go on of a client's request.
+/// Copies the headers of a client's request that may go on to a target.
 pub(super) fn copy_allowed(from: &HeaderMap, to: &mut HeaderMap) {
     for name in &ALLOWED {
         for value in from.get_all(name) {
@@ -20,8 +21,8 @@ pub(super) fn copy_allowed(from: &HeaderMap, to: &mut HeaderMap) {
     }
 }
 
-/// What goes on of a target's answer: its type, how long to wait, what is left of the quota, and the target's own id for
-/// it.
+/// The headers of a target's answer that go on to the client: its type, how long to wait, what is left of the quota, and
+/// the target's own id for the answer.
 pub fn passed_on(headers: &HeaderMap) -> HeaderMap {
     headers
         .iter()

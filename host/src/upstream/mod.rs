@@ -55,7 +55,7 @@ impl Targets {
         Targets::build_with(config, previous, metrics, SecretRef::read)
     }
 
-    /// The same with `read` in place of [`SecretRef::read`].
+    /// As [`Targets::build`], with `read` in place of [`SecretRef::read`].
     ///
     /// # Errors
     /// As [`Targets::build`].
@@ -94,7 +94,7 @@ impl Targets {
         &self.warnings
     }
 
-    /// `GET models` at the first target. `query` is what stood behind the question mark.
+    /// Sends `GET models` to the first target. `query` is the client's, without the question mark.
     ///
     /// # Errors
     /// As [`Candidate::send`].
@@ -102,7 +102,8 @@ impl Targets {
         self.first().models(query).await
     }
 
-    /// `GET models/{id}` at the first target that takes this model, or else at the first there is: it knows what to say.
+    /// Sends `GET models/{id}` to the first target that takes this model, or else to the first target, whose answer for an
+    /// unknown model is then passed on.
     ///
     /// # Errors
     /// As [`Candidate::send`].

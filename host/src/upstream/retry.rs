@@ -1,14 +1,14 @@
-//! When a request is sent again.
+//! The rule for sending a request again.
 
 use std::time::Duration;
 
-/// After which failures a request is sent again, and to whom.
+/// How often each target is asked, and for how long a beginning stream is watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
     /// How often each candidate is asked before the next one's turn. At least once.
     pub tries: u32,
-    /// How long a stream's first bytes are waited for, to see whether it begins with an error: that counts as no answer. A stream
-    /// that is slower than this has begun.
+    /// How long to wait for a stream's first bytes, to see whether it begins with an error, which counts as no answer. A
+    /// stream that takes longer counts as begun.
     pub peek: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! One target, made ready: its address, its key, its connections.
+//! A target that is ready to be asked: its address, its key, its connections.
 
 use super::answer::Answer;
 use super::client::UpstreamError;
@@ -20,7 +20,7 @@ pub struct Target {
     provider: Arc<str>,
     model: Option<Arc<str>>,
     base_url: Url,
-    /// The address that nearly every request goes to, so that it needn't be put together each time.
+    /// The address of nearly every request, put together once.
     chat: Url,
     timeouts: Timeouts,
     authorization: Option<HeaderValue>,
@@ -72,7 +72,7 @@ impl Target {
         &self.provider
     }
 
-    /// The model it is pinned to; `None` takes any.
+    /// The model that the target is pinned to; `None` if it takes any model.
     pub fn model(&self) -> Option<&str> {
         self.model.as_deref()
     }
@@ -81,12 +81,12 @@ impl Target {
         self.model.as_ref()
     }
 
-    /// What is counted of it.
+    /// The target's counters.
     pub fn metrics(&self) -> &Arc<TargetMetrics> {
         &self.metrics
     }
 
-    /// Where it is.
+    /// The target's address.
     pub fn base_url(&self) -> &Url {
         &self.base_url
     }
@@ -99,7 +99,7 @@ impl Target {
         self.get(below(&self.base_url, ["models"]), query).await
     }
 
-    /// `GET models/{id}`; a slash in the id stays a part of it.
+    /// Sends `GET models/{id}`. A slash in the id stays a part of the id.
     ///
     /// # Errors
     /// As [`super::Candidate::send`].

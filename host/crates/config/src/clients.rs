@@ -7,13 +7,13 @@ use std::path::Path;
 /// One client: its id is the principal of its exchanges.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientConfig {
-    /// Unique.
+    /// Unique among the clients.
     pub id: String,
     /// The key that the client shows.
     pub secret: SecretRef,
 }
 
-/// Reads `clients` out of the document; none if it isn't there.
+/// Reads `clients` out of the document. Without it there are no clients.
 pub(super) fn read(document: &Fields<'_>, base: &Path) -> Option<Vec<ClientConfig>> {
     let Some(field) = document.get("clients") else {
         return Some(Vec::new());

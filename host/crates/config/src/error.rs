@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-/// A place in the text, both counted from 1. Columns count characters.
+/// A place in the text. Line and column count from 1, and columns count characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
     /// The line.
@@ -20,7 +20,7 @@ impl fmt::Display for Position {
     }
 }
 
-/// One thing that is wrong, and where.
+/// A problem of a configuration, and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// Where in the text.
@@ -48,7 +48,7 @@ pub enum ConfigError {
         /// The path as it was given.
         origin: String,
     },
-    /// The file is there and can't be read.
+    /// The file exists, but can't be read.
     #[error("{origin}: the file can't be read: {source}")]
     Unreadable {
         /// The path as it was given.
@@ -84,18 +84,18 @@ pub enum ConfigError {
         /// Where the text came from.
         origin: String,
     },
-    /// The text was read and is wrong in these places.
+    /// The text was read, and has these problems.
     #[error("{}", lines(.origin, .problems))]
     Invalid {
         /// Where the text came from.
         origin: String,
-        /// What is wrong, in the order of the text: never nothing, and at most 100 problems at a time.
+        /// The problems in the order of the text: at least one, and at most 100.
         problems: Vec<Problem>,
     },
 }
 
 impl ConfigError {
-    /// The single problems, in the order of the text; none where the text couldn't be had at all.
+    /// The single problems, in the order of the text. There are none where the text couldn't be read at all.
     pub fn problems(&self) -> &[Problem] {
         match self {
             ConfigError::Invalid { problems, .. } => problems,

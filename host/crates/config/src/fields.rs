@@ -1,4 +1,4 @@
-//! Reading a checked value out of the tree.
+//! Reads checked values out of the tree.
 //!
 //! A reader never stops at the first problem: it reports to the [`Report`] and gives `None`, so that one run shows an
 //! operator everything that is wrong. No message repeats a value that may be a secret.
@@ -11,10 +11,11 @@ use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// More problems than this nobody reads at once; each is looked for in the text again, to say where it is.
+/// The most problems that are reported. Nobody reads more at once, and the text is searched again for the place of each
+/// one.
 pub(super) const MOST_PROBLEMS: usize = 100;
 
-/// What was found wrong so far.
+/// The problems that were found so far.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     problems: RefCell<Vec<(NodePath, String)>>,
@@ -26,7 +27,7 @@ impl Report {
         if problems.len() == MOST_PROBLEMS {
             return;
         }
-        // The first thing said of a place is the cause, the next ones its consequences.
+        // The first problem at a place is the cause, and later ones are its consequences.
         if !problems.iter().any(|(known, _)| *known == place) {
             problems.push((place, message.into()));
         }
@@ -37,7 +38,7 @@ impl Report {
     }
 }
 
-/// A node with the way to it.
+/// A node, with the path to it.
 #[derive(Clone, Debug)]
 pub(super) struct Field<'a> {
     pub(super) node: &'a Node,
@@ -90,7 +91,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// The mapping's entries under any keys, first occurrences only.
+    /// The mapping's entries under any keys. Of a repeated key, only the first entry.
     pub(super) fn entries(&self) -> Option<Vec<(&'a str, Field<'a>)>> {
         let Node::Map(entries) = self.node else {
             return self.wrong_kind("a mapping");
@@ -142,7 +143,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// A text of so many characters.
+    /// A text whose number of characters is in this range.
     pub(super) fn text_within(&self, length: RangeInclusive<usize>) -> Option<&'a str> {
         let text = self.text()?;
         let found = text.chars().count();
@@ -245,7 +246,7 @@ impl<'a> Field<'a> {
         None
     }
 
-    /// One of the named values. `later` are names that are known and not offered.
+    /// One of the named values. The names in `later` are known, but not offered yet.
     pub(super) fn one_of<T: Copy>(&self, valid: &[(&str, T)], later: &[&str]) -> Option<T> {
         let text = self.text()?;
         if let Some((_, value)) = valid.iter().find(|(name, _)| *name == text) {
@@ -276,13 +277,13 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// The value of a key. An empty one is as good as none.
+    /// The value of a key. An empty value counts as a missing one.
     pub(super) fn get(&self, key: &str) -> Option<&Field<'a>> {
         let (_, field) = self.entries.iter().find(|(known, _)| *known == key)?;
         (*field.node != Node::Null).then_some(field)
     }
 
-    /// The value of a key that must be there; reports if it isn't.
+    /// The value of a required key. Reports a problem if it is missing.
     pub(super) fn required(&self, key: &str) -> Option<&Field<'a>> {
         let found = self.get(key);
         if found.is_none() {
@@ -295,7 +296,7 @@ impl<'a> Fields<'a> {
         found
     }
 
-    /// Whether an unknown key was most likely meant to be this one: that has been said already.
+    /// Whether an unknown key was most likely meant to be this one, which that key's own problem says already.
     pub(super) fn misspelt(&self, key: &str) -> bool {
         self.entries.iter().any(|(known, _)| {
             !self.valid.contains(known) && nearest(known, self.valid) == Some(key)
@@ -306,7 +307,7 @@ impl<'a> Fields<'a> {
         let place = self.map.place();
         let mut problems = self.map.report.problems.borrow_mut();
         let full = problems.len() == MOST_PROBLEMS;
-        // Several keys may be missing from one mapping: one sentence then.
+        // Several keys that are missing from one mapping share a sentence.
         match problems
             .iter_mut()
             .find(|(known, message)| *known == place && message.starts_with(MISSING))
@@ -324,7 +325,7 @@ impl<'a> Fields<'a> {
 
 const MISSING: &str = "missing:";
 
-/// Looks through the whole tree for what is wrong anywhere.
+/// Searches the whole tree for the problems that any node can have.
 pub(super) fn check_everywhere(field: &Field<'_>) {
     match field.node {
         Node::Map(entries) => {

@@ -1,4 +1,4 @@
-//! `journal`: where entries go and how long they stay.
+//! `journal`: where entries are kept, and for how long.
 
 use super::fields::{Field, Fields};
 use super::stages::{ComponentSource, Grant, StageConfig};
@@ -7,11 +7,11 @@ use std::path::Path;
 /// The journal's settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JournalConfig {
-    /// `sqlite:` and an absolute path; `None` is `journal.db` in the state directory.
+    /// `sqlite:` and an absolute path. `None` stands for `journal.db` in the state directory.
     pub store: Option<String>,
     /// Whether entries can't be deleted before their time.
     pub immutable: bool,
-    /// How many days an entry is kept; `None` is for ever.
+    /// How many days an entry is kept. `None` keeps entries for ever.
     pub retention_days: Option<u32>,
 }
 
@@ -26,7 +26,7 @@ impl JournalConfig {
 const SCHEME: &str = "sqlite:";
 const LONGEST: u64 = 36_500;
 
-/// Reads `journal` out of the document; the default if it isn't there.
+/// Reads `journal` out of the document. Without it the default holds.
 pub(super) fn read(document: &Fields<'_>, base: &Path) -> Option<JournalConfig> {
     let Some(field) = document.get("journal") else {
         return Some(JournalConfig::default());
@@ -44,8 +44,8 @@ pub(super) fn read(document: &Fields<'_>, base: &Path) -> Option<JournalConfig> 
     })
 }
 
-/// Takes over what a bundled audit-logger with the grant says of keeping entries: the one case in which the gateway reads
-/// what stands under `policy.<id>`.
+/// Takes over the settings of a bundled audit-logger that has the grant. This is the only case in which the gateway itself
+/// reads `policy.<id>`.
 pub(super) fn take_over(
     journal: &mut JournalConfig,
     document: &Fields<'_>,

@@ -1,9 +1,9 @@
 //! `policy-config.yaml`: from text to a checked [`Config`].
 //!
-//! Strict: an unknown key, an unknown value or a reference to nothing is an error that says where it is and what was most
-//! likely meant. Nothing is substituted and no secret is read here: the text says where a secret is, and
-//! [`SecretRef::read`] reads it when it is needed. What must stay true: a `Config` that exists is complete, and what it
-//! refers to by id exists in it.
+//! Reading is strict: an unknown key, an unknown value or a reference to nothing is an error that says where it is and what
+//! was most likely meant. Nothing is substituted and no secret is read here: the text says where a secret is, and
+//! [`SecretRef::read`] reads it when it is needed. What must stay true: a `Config` that exists is complete, and every id
+//! that it refers to exists in it.
 
 mod clients;
 mod error;
@@ -42,33 +42,33 @@ use tree::{NodePath, TreeError};
 /// The text of the built-in default.
 pub const EMBEDDED: &str = include_str!("../../../../policy-config.yaml");
 
-/// The most that is read of a file, in bytes.
+/// The largest configuration file, in bytes.
 const LARGEST: u64 = 4 << 20;
 
 /// A whole configuration, checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// What it calls itself.
+    /// The configuration's own name and version.
     pub pack: Pack,
     /// The chain, in order.
     pub stages: Vec<StageConfig>,
-    /// Another order for answers: the ids of all stages.
+    /// The order of the stages for answers, where it differs from the chain's: the ids of all stages.
     pub answers: Option<Vec<String>>,
-    /// The upstreams, in order. May be empty: a simulated upstream needs none.
+    /// The upstreams, in order. The list may be empty, because a simulated upstream needs none.
     pub targets: Vec<TargetConfig>,
-    /// Who may send requests; empty is anyone who can reach the listener.
+    /// Who may send requests. An empty list admits anyone who can reach the listener.
     pub clients: Vec<ClientConfig>,
-    /// Where entries go.
+    /// Where journal entries are kept, and for how long.
     pub journal: JournalConfig,
-    /// How one chain gives way to the next.
+    /// How a new chain replaces a running one.
     pub reload: ReloadConfig,
 }
 
 impl Config {
-    /// Reads and checks the file. Relative paths in it count from its folder.
+    /// Reads and checks the file. Relative paths in it start at its folder.
     ///
     /// # Errors
-    /// When it can't be read, or is wrong.
+    /// When the file can't be read, or has problems.
     pub fn load(path: &Path) -> Result<Config, ConfigError> {
         let origin = path.display().to_string();
         let bytes = read_file(path, &origin)?;
@@ -90,10 +90,10 @@ impl Config {
         Config::parse(text, &origin, base)
     }
 
-    /// Checks a text. `origin` is what messages call it; relative paths in it count from `base`.
+    /// Checks a text. Messages call it `origin`; relative paths in it start at `base`.
     ///
     /// # Errors
-    /// When it is wrong, with everything that is.
+    /// When the text has problems; the error lists all of them.
     pub fn parse(text: &str, origin: &str, base: &Path) -> Result<Config, ConfigError> {
         let root = tree::read(text).map_err(|error| match error {
             TreeError::Empty => ConfigError::Empty {
@@ -138,7 +138,7 @@ impl Config {
         Config::parse(EMBEDDED, "the built-in default", Path::new("."))
     }
 
-    /// Puts one address in the place of every target's, with no key: a simulator's. With no target there is one then.
+    /// Replaces the address of every target by a simulator's, and removes the keys. Without any target, one is added.
     pub fn stand_in(&mut self, base_url: &url::Url) {
         for target in &mut self.targets {
             target.base_url = base_url.clone();
@@ -156,7 +156,7 @@ impl Config {
         }
     }
 
-    /// What differs between the two and can't be changed while the gateway runs, as sentences.
+    /// Sentences about the differences between two configurations that can't take effect while the gateway runs.
     pub fn changes_needing_restart(old: &Config, new: &Config) -> Vec<String> {
         let mut changes = Vec::new();
         if old.journal.store != new.journal.store {
@@ -239,7 +239,7 @@ fn read(
 
 fn problem(text: &str, place: NodePath, message: String) -> Problem {
     let at = tree::locate(text, &place);
-    // An unknown key is named in the sentence: its path is that of the mapping it stands in.
+    // The sentence names an unknown key, so the path is that of the mapping around it.
     let mut shown = place;
     if shown.on_key {
         shown.steps.pop();

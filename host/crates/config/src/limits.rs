@@ -1,4 +1,4 @@
-//! What a stage may use at most.
+//! The most that a stage may use.
 
 use super::fields::Field;
 use std::time::Duration;
@@ -8,15 +8,15 @@ use std::time::Duration;
 pub struct Limits {
     /// The linear memory of its instance, in bytes.
     pub memory: u64,
-    /// Its own computing in `on-request`; the gateway adds 20 ms for every MiB of the request.
+    /// The CPU time of `on-request`. The gateway adds 20 ms for every MiB of the request.
     pub request_cpu: Duration,
-    /// Its own computing in one hook of an answer.
+    /// The CPU time of one hook of an answer.
     pub delta_cpu: Duration,
-    /// Its own computing in the whole exchange.
+    /// The CPU time of the whole exchange.
     pub exchange_cpu: Duration,
-    /// One call by the clock on the wall, waiting for imports included.
+    /// The wall-clock time of one call, waiting for imports included.
     pub call_time: Duration,
-    /// The text that it may hold back at a time, in bytes.
+    /// How much text it may hold back at a time, in bytes.
     pub held_text: u64,
     /// How long it may hold text back.
     pub held_time: Duration,
@@ -39,7 +39,7 @@ impl Default for Limits {
 const MS: Duration = Duration::from_millis(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Reads `limits`; what isn't named keeps its default.
+/// Reads `limits`. A limit that isn't named keeps its default.
 pub(super) fn read(field: &Field<'_>) -> Option<Limits> {
     let fields = field.fields(&[
         "memory",
@@ -59,7 +59,7 @@ pub(super) fn read(field: &Field<'_>) -> Option<Limits> {
         Some(field) => field.duration(MS..=most),
         None => Some(default),
     };
-    // Read all of them before giving up on one: every problem is reported.
+    // Every limit is read before the first failure counts, so that all problems are reported.
     let memory = size("memory", standard.memory, 1 << 20..=1 << 30);
     let request_cpu = time("request_cpu", standard.request_cpu, MINUTE);
     let delta_cpu = time("delta_cpu", standard.delta_cpu, MINUTE);

@@ -1,6 +1,6 @@
-//! The nearest valid name for one that isn't.
+//! Finds the valid name that is nearest to an invalid one.
 //!
-//! Used for every unknown key, value and id, so that a slip of the finger is answered with what was meant.
+//! This is used for every unknown key, value and id, so that the message about a typing error names what was meant.
 
 /// The candidate that `word` was most likely meant to be, if any is close.
 pub(super) fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
@@ -19,7 +19,7 @@ pub(super) fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str>
         .filter(|(distance, _)| *distance <= allowed);
     match by_distance {
         Some((_, candidate)) => Some(candidate),
-        // Half a name ("pii") is a likely slip too.
+        // Writing half a name ("pii") is a likely mistake too.
         None if word.len() >= 3 => candidates
             .iter()
             .find(|candidate| plain(candidate).starts_with(&word))

@@ -1,4 +1,4 @@
-//! `pack`: what this configuration calls itself.
+//! `pack`: the configuration's own name and version.
 
 use super::fields::{Field, Fields};
 
@@ -9,7 +9,7 @@ pub struct Pack {
     pub name: String,
     /// A semantic version.
     pub version: String,
-    /// Always true: a configuration that is switched off is refused.
+    /// Always true, because a configuration that is switched off is refused.
     pub enabled: bool,
     /// 1 to 200 characters.
     pub id: Option<String>,

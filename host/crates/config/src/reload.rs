@@ -1,15 +1,16 @@
-//! `reload`: how one chain gives way to the next.
+//! `reload`: how a new chain replaces a running one.
 
 use super::fields::Fields;
 use std::time::Duration;
 
-/// How a new chain takes the place of one that runs.
+/// How a new chain replaces a running one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReloadConfig {
-    /// How long exchanges of the chain before may go on with their stages; then these take their `on_error`.
+    /// How long exchanges of the previous chain may go on with their stages. Afterwards each of these stages counts as
+    /// failed, and its `on_error` applies.
     pub drain: Duration,
-    /// How long a new chain is on probation: if a stage fails too often in that time, the chain before comes back. `None`:
-    /// it isn't.
+    /// How long a new chain is on probation. If a stage fails too often in that time, the previous chain comes back. `None`
+    /// if there is no probation.
     pub probation: Option<Duration>,
 }
 
@@ -25,7 +26,7 @@ impl Default for ReloadConfig {
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Reads `reload` out of the document; what isn't named keeps its default.
+/// Reads `reload` out of the document. A key that isn't there keeps its default.
 pub(super) fn read(document: &Fields<'_>) -> Option<ReloadConfig> {
     let Some(field) = document.get("reload") else {
         return Some(ReloadConfig::default());

@@ -19,7 +19,7 @@ pub enum SecretRef {
     File(PathBuf),
 }
 
-/// The most that is read of a secret's file, in bytes.
+/// The largest file of a secret, in bytes.
 const LARGEST: u64 = 64 * 1024;
 
 impl SecretRef {
@@ -31,7 +31,7 @@ impl SecretRef {
         self.read_with(|name| std::env::var_os(name))
     }
 
-    /// The same with an environment of the caller's.
+    /// As [`SecretRef::read`], with the caller's own environment.
     ///
     /// # Errors
     /// As [`SecretRef::read`].
@@ -85,7 +85,7 @@ impl fmt::Display for SecretRef {
     }
 }
 
-/// Why a secret could not be read. Never says anything of the secret's text.
+/// Why a secret could not be read. The error never contains any part of the secret.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// There is no such environment variable.
@@ -99,12 +99,12 @@ pub enum SecretError {
         /// What the operating system said.
         source: std::io::Error,
     },
-    /// It was read, and can't be a secret.
+    /// The text was read, but can't be a secret.
     #[error("{reference} {why}")]
     Unusable {
         /// Where it was read from.
         reference: SecretRef,
-        /// What is the matter with it.
+        /// What is wrong with the text.
         why: &'static str,
     },
 }
@@ -114,12 +114,12 @@ pub enum SecretError {
 pub struct Secret(Box<str>);
 
 impl Secret {
-    /// The text. Whoever calls this answers for where it goes.
+    /// The text. The caller is responsible for where it goes.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Whether these bytes are the secret, in a time that depends on nothing but the lengths.
+    /// Whether these bytes are the secret. The time that this takes depends on the lengths alone.
     pub fn matches(&self, bytes: &[u8]) -> bool {
         self.0.as_bytes().ct_eq(bytes).into()
     }
@@ -134,7 +134,7 @@ impl fmt::Debug for Secret {
 /// Reads `{env: NAME}` or `{file: PATH}`. `key` is the name of the key it stands under.
 pub(super) fn reference(field: &Field<'_>, key: &str, base: &Path) -> Option<SecretRef> {
     if matches!(field.node, super::tree::Node::Text(_)) {
-        // Not even in part: what stands here is most likely the secret.
+        // The value isn't repeated, not even in part, because it is most likely the secret itself.
         field.problem(format!(
             "a secret is given by reference, never as text: `{key}: {{env: NAME}}` or `{{file: PATH}}`"
         ));

@@ -1,4 +1,4 @@
-//! `policies` and `policy`: the chain and what its policies are told.
+//! `policies` and `policy`: the chain, and the settings of its policies.
 //!
 //! The file is long because an entry of the chain has many fields; each has its type and its reader here, beside the others.
 
@@ -20,26 +20,27 @@ pub struct StageConfig {
     pub id: String,
     /// Where its component comes from.
     pub component: ComponentSource,
-    /// `sha256:` and 64 lowercase hex digits, which the component must have.
+    /// The digest that the component must have: `sha256:` and 64 lowercase hex digits.
     pub digest: Option<String>,
-    /// What follows when it fails.
+    /// What happens to an exchange when the stage fails.
     pub on_error: OnError,
-    /// Whether it isn't called any more while it fails too often: `on_error` without the call.
+    /// Whether a stage that fails too often is no longer called for a while, so that its `on_error` applies without the
+    /// call.
     pub breaker: bool,
-    /// Whether what it says is done.
+    /// Whether its decisions are carried out.
     pub mode: Mode,
-    /// What it may use.
+    /// The most that it may use.
     pub limits: Limits,
-    /// The interfaces it is given beside those that every policy has.
+    /// The interfaces that it is granted besides those that every policy has.
     pub grants: Vec<Grant>,
-    /// What stands under `policy.<id>`, a JSON object.
+    /// Its settings from `policy.<id>`: a JSON object.
     pub settings: serde_json::Value,
-    /// Where its chain entry stands.
+    /// The place of its chain entry in the text.
     pub at: Position,
 }
 
 impl StageConfig {
-    /// Whether it was granted that.
+    /// Whether the stage has this grant.
     pub fn has(&self, grant: Grant) -> bool {
         self.grants.contains(&grant)
     }
@@ -48,14 +49,14 @@ impl StageConfig {
 /// Where a component comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ComponentSource {
-    /// It came with the gateway, under this name.
+    /// The component came with the gateway, under this name.
     Bundled(&'static str),
-    /// A file. Its path has been resolved against the configuration's folder; nobody has looked whether it is there.
+    /// A file. Its path has been resolved against the configuration's folder, but not checked for existence.
     File(PathBuf),
 }
 
 impl ComponentSource {
-    /// Where the samples of a component's file lie: beside it, under its name. Nobody has looked whether they are there.
+    /// The path of the samples of a component's file: beside it, under its name. The path isn't checked for existence.
     pub fn samples(&self) -> Option<PathBuf> {
         match self {
             ComponentSource::Bundled(_) => None,
@@ -73,7 +74,7 @@ impl fmt::Display for ComponentSource {
     }
 }
 
-/// What follows when a stage fails.
+/// What happens to an exchange when a stage fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum OnError {
     /// The exchange is denied.
@@ -92,13 +93,13 @@ impl fmt::Display for OnError {
     }
 }
 
-/// Whether what a stage says is done.
+/// Whether a stage's decisions are carried out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Mode {
     /// Its verdicts and edits are carried out.
     #[default]
     Enforce,
-    /// It sees real traffic, and what it says is recorded alone.
+    /// It sees real traffic, but its decisions are only recorded.
     Shadow,
 }
 
@@ -111,7 +112,7 @@ impl fmt::Display for Mode {
     }
 }
 
-/// An interface that a stage is given.
+/// An interface that a stage can be granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Grant {
     /// Appending to the journal.
@@ -119,10 +120,10 @@ pub enum Grant {
 }
 
 impl Grant {
-    /// Every grant on offer.
+    /// Every grant that exists.
     pub const ALL: [Grant; 1] = [Grant::Journal];
 
-    /// Its word in the configuration, which is its interface's in the contract.
+    /// The grant's name in the configuration, which is the name of its interface in the contract.
     pub fn as_str(self) -> &'static str {
         match self {
             Grant::Journal => "journal",
@@ -168,7 +169,7 @@ pub(super) fn read(
         stages.push(stage);
     }
     if !complete {
-        // Which ids there are isn't known now: what refers to them would be judged wrongly.
+        // The set of ids isn't known after an error, so references to ids can't be checked.
         return None;
     }
     let settled = settings(document, &mut stages);
@@ -247,7 +248,7 @@ fn entry(field: &Field<'_>, base: &Path) -> Option<StageConfig> {
 
 /// A stage with every default.
 fn stage(id: String, component: ComponentSource) -> StageConfig {
-    // It is there to write the journal, and it came with the gateway: asking for the grant would be a formality.
+    // The bundled audit-logger exists to write the journal, so it has the grant without asking.
     let grants = match component {
         ComponentSource::Bundled("audit-logger") => vec![Grant::Journal],
         _ => Vec::new(),
@@ -266,8 +267,8 @@ fn stage(id: String, component: ComponentSource) -> StageConfig {
     }
 }
 
-/// `breaker` names what an open one does, which is what `on_error` says. So nobody makes a guard one that callers can switch off
-/// without having said the word.
+/// The value of `breaker` names what an open breaker does, and must agree with `on_error`. So an operator has to write
+/// `skip` before a policy that guards can be switched off by callers.
 fn breaker(fields: &Fields<'_>, on_error: OnError) -> Option<bool> {
     let Some(field) = fields.get("breaker") else {
         return Some(false);
@@ -291,7 +292,7 @@ fn breaker(fields: &Fields<'_>, on_error: OnError) -> Option<bool> {
     }
 }
 
-/// `Some(None)` if the key isn't there, `None` if its value is wrong.
+/// Returns `Some(None)` if the key isn't there, and `None` if its value is wrong.
 fn optional<'a, T>(
     fields: &Fields<'a>,
     key: &str,
@@ -364,7 +365,7 @@ fn grants(field: &Field<'_>) -> Option<Vec<Grant>> {
     complete.then_some(grants)
 }
 
-/// Gives every stage what stands under `policy.<id>`.
+/// Gives every stage its settings from `policy.<id>`.
 fn settings(document: &Fields<'_>, stages: &mut [StageConfig]) -> Option<()> {
     let Some(policy) = document.get("policy") else {
         return Some(());
@@ -392,7 +393,7 @@ fn settings(document: &Fields<'_>, stages: &mut [StageConfig]) -> Option<()> {
     complete.then_some(())
 }
 
-/// Another order for answers: every stage of the chain, once.
+/// Reads the order of the stages for answers, which must name every stage of the chain once.
 fn answers(field: &Field<'_>, stages: &[StageConfig]) -> Option<Vec<String>> {
     let ids: Vec<&str> = stages.iter().map(|stage| stage.id.as_str()).collect();
     let mut order: Vec<String> = Vec::with_capacity(ids.len());

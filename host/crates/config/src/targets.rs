@@ -14,24 +14,24 @@ pub struct TargetConfig {
     pub id: String,
     /// The provider's name alone: `cerebras`.
     pub provider: String,
-    /// The model it is pinned to; `None` takes any.
+    /// The model that the target is pinned to; `None` if it takes any model.
     pub model: Option<String>,
-    /// Without a slash at its end, without credentials, query and fragment.
+    /// The address, without a slash at its end, and without credentials, query and fragment.
     pub base_url: Url,
-    /// The key to show it; `None` shows none.
+    /// The key to send to the target; `None` sends no key.
     pub secret: Option<SecretRef>,
-    /// How long to wait for it.
+    /// How long to wait for the target.
     pub timeouts: Timeouts,
 }
 
 /// How long to wait for a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Timeouts {
-    /// For a connection, TLS included.
+    /// The longest wait for a connection, TLS included.
     pub connect: Duration,
-    /// From sending the request to the first byte of the answer's body.
+    /// The longest time from sending the request to the first byte of the answer's body.
     pub first_byte: Duration,
-    /// Between two pieces of an answer.
+    /// The longest time between two pieces of an answer.
     pub silence: Duration,
 }
 
@@ -45,7 +45,7 @@ impl Default for Timeouts {
     }
 }
 
-/// A provider whose address needn't be given.
+/// A provider whose address is known.
 struct Known {
     name: &'static str,
     base_url: &'static str,
@@ -65,7 +65,7 @@ const KNOWN: [Known; 2] = [
     },
 ];
 
-/// Reads `providers.targets` out of the document; none if `providers` isn't there.
+/// Reads `providers.targets` out of the document. Without `providers` there are no targets.
 pub(super) fn read(document: &Fields<'_>, base: &Path) -> Option<Vec<TargetConfig>> {
     let Some(providers) = document.get("providers") else {
         return Some(Vec::new());
@@ -130,7 +130,8 @@ fn target(field: &Field<'_>, base: &Path) -> Option<TargetConfig> {
     };
     let secret = match (fields.get("secret_key_ref"), &provider) {
         (Some(field), _) => secret::reference(field, "secret_key_ref", base).map(Some),
-        // The usual key goes to the provider's own address alone: another one must be told to be shown it.
+        // The usual key goes to the provider's own address alone. To send it to another address, the configuration must
+        // name the key.
         (None, Some((name, _))) if given.is_none() => Some(usual_key(name)),
         (None, _) => Some(None),
     };
@@ -201,7 +202,7 @@ fn usual_key(provider: &str) -> Option<SecretRef> {
         .map(|known| SecretRef::Env(known.key.to_owned()))
 }
 
-/// An address to send requests to. Its text is never repeated: it may have a password in it.
+/// An address to send requests to. Messages never repeat its text, because it may contain a password.
 fn address(field: &Field<'_>) -> Option<Url> {
     let text = field.text()?;
     let mut url = match Url::parse(text) {
@@ -232,7 +233,7 @@ fn address(field: &Field<'_>) -> Option<Url> {
     let own = KNOWN.iter().any(|known| {
         Url::parse(known.base_url).is_ok_and(|known| known.host_str() == url.host_str())
     });
-    // The Cerebras SDKs are given the address without it, and nothing else is served there.
+    // The Cerebras SDKs take the address without `/v1`, and Cerebras serves nothing else there.
     let path = if path.is_empty() && own {
         "/v1"
     } else {

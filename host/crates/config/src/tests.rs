@@ -1,4 +1,4 @@
-//! What loads, what doesn't, and what is said then.
+//! Tests of which configurations load, and of the sentences about those that don't.
 //!
 //! Every bad input has a reviewed snapshot of its sentence: the sentence is the product here. The file is long because the list of
 //! bad inputs is one table.
@@ -50,7 +50,7 @@ fn the_built_in_default_loads() {
 
 #[test]
 fn the_default_in_full_loads() {
-    // What is commented out in the default is an example: it must be right too.
+    // The commented-out lines in the default are examples, and must be right too.
     let mut text = String::new();
     let mut prose = true;
     for line in EMBEDDED.lines() {
@@ -131,7 +131,7 @@ fn the_bundled_audit_logger_speaks_for_the_journal() {
     assert_eq!(config.stages[0].grants, [Grant::Journal]);
     assert!(config.journal.immutable);
     assert_eq!(config.journal.retention_days, Some(365));
-    // Without the grant, or from any other component, the same words are the policy's alone.
+    // Without the grant, or from any other component, the same keys mean nothing to the gateway.
     for parts in [
         "policies: {chain: [{id: audit-logger, grants: []}]}\npolicy: {audit-logger: {immutable: true}}\n",
         "policies: {chain: [{id: audit-logger, component: x.wasm, grants: [journal]}]}\npolicy: {audit-logger: {immutable: true}}\n",
@@ -381,7 +381,7 @@ fn files_that_cannot_be_read_are_named() {
         error.ends_with("this is a folder; give the path of the file in it"),
         "{error}"
     );
-    // A file where a folder is expected: there, but not to be opened, also for a user who may read everything.
+    // A file where a folder is expected can't be opened, even by a user who may read everything.
     let error = Config::load(&at("good.yaml").join("x")).unwrap_err();
     assert!(matches!(error, ConfigError::Unreadable { .. }), "{error}");
     Config::load(&at("good.yaml")).unwrap();

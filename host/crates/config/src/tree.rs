@@ -1,8 +1,8 @@
 //! The YAML document as a tree, and the way back from a path in it to a line and a column.
 //!
-//! serde tells a visitor nothing of positions, but an error that a visitor makes is given the position of the node it
-//! was made at. So the text is read once into a tree; only where a position is wanted is it read again, down to that node,
-//! which then refuses.
+//! serde gives a visitor no positions, but it gives an error that a visitor makes the position of the node at which it was
+//! made. So the text is read once into a tree. Only to find a position it is read again, down to the node in question,
+//! where the visitor makes an error on purpose.
 //!
 //! The file is long because serde wants a method for each kind of value, from both of the readings.
 
@@ -30,7 +30,7 @@ pub(super) enum Node {
 }
 
 impl Node {
-    /// What this is, with its article, for a sentence.
+    /// The kind of this node, with its article, for a sentence.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Node::Null => "nothing",
@@ -43,7 +43,7 @@ impl Node {
         }
     }
 
-    /// The same as JSON. The last of duplicate keys stands; those have been reported.
+    /// The node as JSON. Of duplicate keys, which have been reported, the last one counts.
     pub(super) fn to_json(&self) -> serde_json::Value {
         use serde_json::Value;
         match self {
@@ -60,8 +60,8 @@ impl Node {
     }
 }
 
-/// The most that a document may hold, in bytes, where every alias counts as all that it stands for: the text of every key and
-/// value, and [`VALUE`] for each value. A few lines can name each other until they are gigabytes.
+/// The most that a document may hold, in bytes: the text of every key and value, and [`VALUE`] for each value. Every alias
+/// counts as all that it stands for, because a few lines of aliases can stand for gigabytes.
 const LARGEST: usize = 8 << 20;
 const VALUE: usize = 8;
 
@@ -133,7 +133,7 @@ pub(super) fn read(text: &str) -> Result<Node, TreeError> {
     }
 }
 
-/// Where in the text a place is. The start of the text if it can't be found.
+/// The position of a place in the text, or the start of the text if the place can't be found.
 pub(super) fn locate(text: &str, place: &NodePath) -> Position {
     let Some(document) = serde_yaml::Deserializer::from_str(text).next() else {
         return START;
@@ -156,12 +156,12 @@ fn position(error: &serde_yaml::Error) -> Position {
 fn yaml_error(error: serde_yaml::Error) -> TreeError {
     let at = position(&error);
     let text = error.to_string();
-    // The place stands in front of the sentence already.
+    // The position stands in front of the sentence already.
     let message = text.replacen(&format!(" at line {} column {}", at.line, at.column), "", 1);
     TreeError::Yaml(at, format!("this is not the YAML it should be: {message}"))
 }
 
-/// Reads nodes while there is room for more.
+/// Reads nodes, until the document holds more than it may.
 #[derive(Clone, Copy)]
 struct TreeVisitor<'r> {
     room: &'r Cell<usize>,
@@ -257,7 +257,7 @@ impl<'de> Visitor<'de> for TreeVisitor<'_> {
     }
 }
 
-/// Reads a key as text; refuses at the one it is to stop at.
+/// Reads a key as text, and makes an error at the key that is searched for.
 struct KeyVisitor<'a> {
     stop_at: Option<&'a str>,
 }
@@ -303,7 +303,7 @@ impl<'de> Visitor<'de> for KeyVisitor<'_> {
     }
 }
 
-/// Walks down to a place and refuses there.
+/// Walks down to a place and makes an error there.
 struct Walk<'a> {
     steps: &'a [Step],
     on_key: bool,
@@ -378,7 +378,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
         }
     }
 
-    // Everything else has no parts: the walk ends here, wherever it was to go.
+    // Every other node has no parts, so the walk ends here.
     fn visit_enum<A: EnumAccess<'de>>(self, _: A) -> Result<(), A::Error> {
         Err(A::Error::custom("here"))
     }

@@ -1,7 +1,7 @@
-//! Which targets have their key.
+//! Finds the targets whose key can be read.
 //!
-//! A target whose key can't be read is left out with a warning, so that a fallback nobody has a key for stops nobody; when
-//! none is left there is nothing to do but to say so.
+//! A target whose key can't be read is left out with a warning, so that a fallback without a key doesn't stop the gateway.
+//! If no target is left, that is an error.
 
 use super::Config;
 use super::secret::{Secret, SecretError, SecretRef};
@@ -21,26 +21,26 @@ pub struct Usable<'a> {
 pub struct UsableTarget<'a> {
     /// The target.
     pub config: &'a TargetConfig,
-    /// Its key; `None` where it is shown none.
+    /// Its key; `None` where no key is sent.
     pub key: Option<Secret>,
 }
 
 /// There is no target to send anything to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoUsableTarget {
-    /// None is configured.
+    /// No target is configured.
     #[error(
         "no target is configured: add one under providers.targets, such as `{{id: cerebras, provider: cerebras}}`, or \
          run with --simulate"
     )]
     NoneConfigured,
-    /// None has its key.
+    /// No target has its key.
     #[error(
         "no target can be used: {}. Set what is missing, or run with --simulate, which needs no key",
         .0.join("; ")
     )]
     NoKeys(
-        /// Why not, for each target.
+        /// The reason for each target.
         Vec<String>,
     ),
 }
@@ -49,7 +49,7 @@ impl Config {
     /// The targets whose key can be read. `read` reads one, usually [`SecretRef::read`].
     ///
     /// # Errors
-    /// When none is left; the sentence names every variable and file that would do.
+    /// When no target is left. The sentence names every variable and file that would do.
     pub fn usable_targets(
         &self,
         read: impl Fn(&SecretRef) -> Result<Secret, SecretError>,

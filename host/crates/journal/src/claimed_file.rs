@@ -91,7 +91,7 @@ fn lock(path: &Path) -> Result<File, JournalError> {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut holder = String::new();
-            // Who it is helps, and isn't needed.
+            // The holder's number helps the operator, and the refusal does without it.
             let known = file.read_to_string(&mut holder).is_ok();
             let holder = holder.trim();
             return Err(JournalError::InUse {
@@ -104,7 +104,7 @@ fn lock(path: &Path) -> Result<File, JournalError> {
         }
         Err(TryLockError::Error(error)) => return Err(failed(error)),
     }
-    // On a full disk the lock counts, and the name in it doesn't.
+    // The lock holds even where a full disk keeps the process's number from being written into it.
     let _ = file
         .set_len(0)
         .and_then(|()| file.rewind())

@@ -7,15 +7,15 @@ use rusqlite::ErrorCode;
 /// Why the journal did not do what was asked. Cheap to clone: one failed batch fails many appends.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JournalError {
-    /// The store isn't written as `sqlite:PATH`.
+    /// The setting isn't written as `sqlite:PATH`.
     #[error("`{given}` is no journal store: {reason}")]
     Store {
-        /// What was given.
+        /// The text of the setting.
         given: String,
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// No place for the default store.
+    /// The environment names no folder for the default store.
     #[error(
         "there is no place for the journal: neither XDG_STATE_HOME nor HOME names an absolute folder. \
          Set one of them, or name a store: `sqlite:/var/lib/witgate/journal.db`"
@@ -24,7 +24,7 @@ pub enum JournalError {
     /// There is no file to read.
     #[error("there is no journal at {path}: no gateway has written one there yet, or the store is another one", path = path.display())]
     Missing {
-        /// Where it was looked for.
+        /// The path that was tried.
         path: PathBuf,
     },
     /// The file couldn't be opened or created.
@@ -35,15 +35,15 @@ pub enum JournalError {
         /// What the system or SQLite said.
         reason: String,
     },
-    /// The file holds something else.
+    /// The file is no journal.
     #[error("{path} is not a witgate journal: {reason}. Name another store, or move that file away", path = path.display())]
     NotAJournal {
         /// The file.
         path: PathBuf,
-        /// What it is instead.
+        /// What the file is instead.
         reason: &'static str,
     },
-    /// A later release wrote it.
+    /// The file has a schema version that this release doesn't know.
     #[error(
         "the journal {path} has schema version {found}, and this release knows versions up to {known}: \
          a newer witgate wrote it. Use that one, or name another store",
@@ -57,7 +57,7 @@ pub enum JournalError {
         /// The newest version that this release reads.
         known: i64,
     },
-    /// Somebody else writes to it.
+    /// Another process has the journal open for writing.
     #[error(
         "the journal {path} is in use by {by}: one gateway writes to one journal. \
          Stop that one, or give this one another store",
@@ -66,18 +66,19 @@ pub enum JournalError {
     InUse {
         /// The journal's file.
         path: PathBuf,
-        /// Who has it, as well as that is known.
+        /// Which process has it open, as far as the lock file says.
         by: String,
     },
-    /// The file is readable, and what is in it can't be.
+    /// The file can be read, but what stands in it can't have been written by a journal.
     #[error("the journal {path} is damaged: {reason}", path = path.display())]
     Damaged {
         /// The journal's file.
         path: PathBuf,
-        /// What is wrong.
+        /// What is wrong with the contents.
         reason: String,
     },
-    /// A batch couldn't be written. It is tried again with the next one, and every second while there is none.
+    /// A batch couldn't be written, so its appends fail. The writer tries the disk again with the next batch, and every
+    /// second while none comes.
     #[error("the journal {path} can't be written: {reason}", path = path.display())]
     Write {
         /// The journal's file.
@@ -85,7 +86,7 @@ pub enum JournalError {
         /// Why, in words.
         reason: String,
     },
-    /// A read broke off.
+    /// Reading stopped before its end.
     #[error("the journal {path} can't be read: {reason}", path = path.display())]
     Read {
         /// The journal's file.

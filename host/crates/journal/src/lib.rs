@@ -39,13 +39,13 @@ use self::writer::{BATCH, Command, Pending, Writer};
 /// The most bytes that an entry's body may have: 1 MiB.
 pub const MAX_BODY: usize = 1024 * 1024;
 
-/// Entries that wait for the writer; one more makes its append wait.
+/// The most entries that wait for the writer. A further append waits for room.
 const QUEUE: usize = 1024;
 
-/// Bytes that wait for the writer, all entries together. It bounds the memory and the size of a batch.
+/// The most bytes that wait for the writer, all entries together. This bounds the memory and the size of a batch.
 const QUEUE_BYTES: usize = 32 * 1024 * 1024;
 
-/// What a stage wants kept.
+/// An entry, as a stage hands it in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The id of the stage that wrote it.
@@ -56,7 +56,7 @@ pub struct Entry {
     pub body: String,
 }
 
-/// What can be changed while the journal is open.
+/// The settings that can change while the journal is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     /// Triggers in the file refuse changes and deletions, by whatever program.
@@ -66,7 +66,7 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// Immutable, kept for ever.
+    /// Entries are immutable and kept for ever.
     fn default() -> Options {
         Options {
             immutable: true,
@@ -75,14 +75,14 @@ impl Default for Options {
     }
 }
 
-/// Sums since the journal was opened, but for `queued`.
+/// Totals since the journal was opened, except for `queued`, which is the present number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stats {
     /// Entries committed.
     pub entries: u64,
     /// Batches committed.
     pub batches: u64,
-    /// Entries that wait for their commit now.
+    /// Entries that wait for their commit at the moment.
     pub queued: u64,
     /// Batches, probes and steps of retention that failed.
     pub failures: u64,
@@ -96,9 +96,9 @@ struct Shared {
     batches: AtomicU64,
     queued: AtomicU64,
     failures: AtomicU64,
-    /// Told when a whole batch is queued, so that the writer needn't look at every entry.
+    /// Notified when a whole batch is queued, so that the writer needn't wake for every entry.
     full: Notify,
-    /// `None`: healthy.
+    /// The last failure; `None` while the journal is healthy.
     health: watch::Sender<Option<JournalError>>,
 }
 
@@ -169,7 +169,8 @@ impl Journal {
         done.await.unwrap_or_else(|_| Err(closed()))
     }
 
-    /// Fine, or why the last write failed. While it failed, the writer tries again with every batch and every second.
+    /// `Ok` while the journal works, else why the last write failed. The writer then tries again with every batch and every
+    /// second.
     ///
     /// # Errors
     ///
@@ -178,14 +179,14 @@ impl Journal {
         self.shared.health.borrow().clone().map_or(Ok(()), Err)
     }
 
-    /// Takes effect before any entry that is appended after this. What goes wrong with it shows in
-    /// [`health`](Journal::health).
+    /// Changes the settings. The change takes effect before any entry that is appended later. A failure to carry it out
+    /// shows in [`health`](Journal::health).
     pub fn configure(&self, options: Options) {
         // A closed journal needs no configuration.
         let _ = self.commands.send(Command::Configure(options));
     }
 
-    /// Sums for metrics.
+    /// The totals, for metrics.
     pub fn stats(&self) -> Stats {
         Stats {
             entries: self.shared.entries.load(Relaxed),
@@ -195,11 +196,12 @@ impl Journal {
         }
     }
 
-    /// Writes what is queued, closes the file and frees it for others; for all handles. Appends fail from then on.
+    /// Writes what is queued, closes the file and releases its lock. This closes the journal for every handle: later
+    /// appends fail.
     pub async fn close(&self) {
         let (done, closed) = oneshot::channel();
         if self.commands.send(Command::Close(done)).is_ok() {
-            // An error means the same: the writer is gone.
+            // An error means that the writer is gone already.
             let _ = closed.await;
         }
     }

@@ -16,7 +16,7 @@ pub(super) const REMOVED_AT_ONCE: usize = 5_000;
 /// What a probe writes: enough that a disk with a few bytes left isn't taken for one with room.
 const PROBE_BYTES: i64 = 64 * 1024;
 
-/// The last entry, or what stands for it.
+/// The end of the chain: the last entry, or what stands in its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {
     pub(super) seq: i64,
@@ -72,7 +72,7 @@ impl Log {
         }
     }
 
-    /// Writes something and takes it away again. Fine: the next append has a chance.
+    /// Writes something and removes it again. Success means that the next append may succeed too.
     pub(super) fn probe(&mut self) -> Result<(), JournalError> {
         self.file.check()?;
         let result = self
@@ -111,8 +111,8 @@ impl Log {
         }
     }
 
-    /// Returns free pages to the disk and empties the write-ahead log, where what was removed still stands. A reader may
-    /// be in the way: then it happens later, so a failure is none.
+    /// Returns free pages to the disk and empties the write-ahead log, where what was removed still stands. A reader can be
+    /// in the way. A later call does the work then, so a failure here is no error.
     fn give_back(&self) {
         let _ = self
             .conn
@@ -144,7 +144,7 @@ impl Log {
         JournalError::write(self.file.path(), error)
     }
 
-    /// For tests that need a file or a connection to be another way.
+    /// Runs SQL on the connection, for tests that need the file or the connection in another state.
     #[cfg(test)]
     pub(super) fn sql(&self, sql: &str) -> rusqlite::Result<()> {
         self.conn.execute_batch(sql)

@@ -94,8 +94,8 @@ impl Reader {
         })
     }
 
-    /// Hands over the entries of a span until the callback breaks off. All are from one moment, whatever is appended or
-    /// removed meanwhile.
+    /// Hands over the entries of a span until the callback breaks off. All entries are from one snapshot, whatever is
+    /// appended or removed meanwhile.
     ///
     /// # Errors
     ///

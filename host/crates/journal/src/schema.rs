@@ -123,7 +123,7 @@ pub(super) fn prepare(conn: &mut Connection, path: &Path) -> Result<(), JournalE
         .map_err(failed)?;
     let made = recognise(conn, path)?;
     if !made {
-        // Before the first table, or it has no effect.
+        // SQLite heeds this before the first table is made, and never after.
         conn.pragma_update(None, "auto_vacuum", "INCREMENTAL")
             .map_err(failed)?;
     }
@@ -159,7 +159,8 @@ pub(super) fn prepare(conn: &mut Connection, path: &Path) -> Result<(), JournalE
     Ok(())
 }
 
-/// Puts the triggers in place, or takes them away, in one transaction. The triggers' text is this release's afterwards.
+/// Puts the triggers in place, or takes them away, in one transaction. Afterwards the triggers have the text of this
+/// release.
 pub(super) fn set_immutable(conn: &mut Connection, immutable: bool) -> rusqlite::Result<()> {
     let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for (name, body) in TRIGGERS {

@@ -132,7 +132,7 @@ pub enum GivenHead {
     NotFound,
 }
 
-/// A walk, as far as it is.
+/// The state of a walk along the chain.
 struct Walk {
     found: Verification,
     given: Option<Hash>,
@@ -140,7 +140,7 @@ struct Walk {
 }
 
 impl Reader {
-    /// Verifies the chain, and finds `head` in it if one is given. All is from one moment.
+    /// Verifies the chain, and finds `head` in it if one is given. Everything is read from one snapshot.
     ///
     /// # Errors
     ///

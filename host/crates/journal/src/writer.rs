@@ -30,12 +30,12 @@ const RETENTION: Duration = Duration::from_secs(60 * 60);
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// An entry on its way.
+/// An entry that waits for its commit.
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) entry: Entry,
     pub(super) written: oneshot::Sender<Result<(), JournalError>>,
-    /// Its bytes' share of the queue.
+    /// The entry's share of the bytes that may be queued, given back when this is dropped.
     pub(super) _room: OwnedSemaphorePermit,
 }
 
@@ -47,18 +47,18 @@ pub(super) enum Command {
     /// SQL on the writer's own connection: limits there are the connection's.
     #[cfg(test)]
     Sql(String),
-    /// Does nothing until told, or until nobody can tell.
+    /// Keeps the writer idle until the test sends something or drops its sender.
     #[cfg(test)]
     Wait(std::sync::mpsc::Receiver<()>),
 }
 
-/// The writer, in its thread.
+/// The writer's state, owned by its thread.
 #[derive(Debug)]
 pub(super) struct Writer {
     log: Log,
     shared: Arc<Shared>,
     options: Options,
-    /// What the file's triggers are known to be.
+    /// Whether the file has the triggers; `None` where that isn't known.
     immutable: Option<bool>,
     last_commit: Option<Instant>,
     /// `Some` while the journal fails.
@@ -66,7 +66,7 @@ pub(super) struct Writer {
     retention: Option<Instant>,
 }
 
-/// Says that the journal is closed however the thread ends, a panic included.
+/// Marks the journal as closed when the thread ends, by a panic too.
 struct Epitaph(Arc<Shared>);
 
 impl Drop for Epitaph {
@@ -79,7 +79,7 @@ impl Drop for Epitaph {
 }
 
 impl Writer {
-    /// The thread: opens, tells, serves until closed or until no handle is left.
+    /// The thread's body: opens the file, reports the result, and serves until the journal is closed or no handle is left.
     pub(super) fn run(
         store: &Path,
         options: Options,
@@ -95,7 +95,7 @@ impl Writer {
         let (runtime, mut writer) = match opened {
             Ok(opened) => opened,
             Err(error) => {
-                // Nobody waits any more: then nobody needs to know.
+                // A failed send means that the opener has stopped waiting.
                 let _ = ready.send(Err(error));
                 return;
             }
@@ -109,7 +109,7 @@ impl Writer {
         writer.log.close();
         drop(epitaph);
         if let Some(done) = closing {
-            // Whoever asked may have gone.
+            // The caller may have stopped waiting.
             let _ = done.send(());
         }
     }
@@ -146,7 +146,7 @@ impl Writer {
     ) -> Option<oneshot::Sender<()>> {
         let mut batch = Vec::with_capacity(BATCH);
         let mut closing = None;
-        // What is due is looked at before every wait: traffic never keeps it from happening.
+        // Work that is due is done before every wait, so that traffic never puts it off.
         loop {
             self.do_what_is_due();
             let due = self.due();
@@ -176,7 +176,7 @@ impl Writer {
         }
     }
 
-    /// Waits for company, without waking for every entry.
+    /// Waits until a commit is due or a whole batch is queued, without waking for every entry.
     async fn fill(&self, queue: &mut mpsc::Receiver<Pending>, batch: &mut Vec<Pending>) {
         let enough = |waiting: usize, batch: &Vec<Pending>| waiting + batch.len() >= BATCH;
         if let Some(last) = self.last_commit
@@ -208,7 +208,7 @@ impl Writer {
         self.note(&result);
         self.shared.queued.fetch_sub(count, Relaxed);
         for pending in batch.drain(..) {
-            // Whoever appended may have gone; the entry is there all the same.
+            // The appender may have stopped waiting; its entry is committed all the same.
             let _ = pending.written.send(result.clone());
         }
     }
@@ -237,7 +237,8 @@ impl Writer {
         result.is_ok()
     }
 
-    /// One step of retention; the next is due at once if there is more to remove, so that batches come between.
+    /// Does one step of retention. If there is more to remove, the next step is due at once, so that batches come between
+    /// the steps.
     fn retain(&mut self) {
         let Some(days) = self.options.retention_days else {
             self.retention = None;
@@ -280,7 +281,7 @@ impl Writer {
         }
     }
 
-    /// Keeps the health. Says when it changes, not at every failure.
+    /// Records the health, and logs when it changes rather than at every failure.
     fn note(&mut self, result: &Result<(), JournalError>) {
         match result {
             // The triggers are part of what was asked for.

@@ -1,8 +1,8 @@
 //! A histogram that is observed with two atomic additions.
 //!
-//! The library's own takes a lock per observation. Hooks are measured per delta, so that lock would be the busiest
-//! one in the process. The price of doing without: a scrape that runs beside an observation may see its bucket and
-//! not yet its share of the sum. `count` is the sum of the buckets, so those two never differ.
+//! The library's own histogram takes a lock for each observation. Hooks are measured for each delta, so that lock would be
+//! the busiest one in the process. The price of doing without it: a scrape that runs beside an observation may see the
+//! observation's bucket and not yet its share of the sum. `count` is the sum of the buckets, so these two never differ.
 
 use std::collections::HashMap;
 use std::fmt;

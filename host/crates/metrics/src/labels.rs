@@ -33,33 +33,33 @@ macro_rules! labels {
 }
 
 labels! {
-    /// What a policy said of a request.
+    /// A policy's verdict on a request.
     VerdictKind {
-        /// Let it go on.
+        /// The policy let the request go on.
         Proceed = "proceed",
-        /// Refused it.
+        /// The policy denied the request.
         Deny = "deny",
-        /// Answered in the model's place.
+        /// The policy answered in the model's place.
         Respond = "respond",
     }
 }
 
 labels! {
-    /// What a policy said of a delta, or of the end of a passage.
+    /// A policy's edit of a delta, or at the end of a passage.
     EditKind {
-        /// Let it go as it came.
+        /// The policy let the text go as it came.
         Forward = "forward",
-        /// Kept it back.
+        /// The policy held the text back.
         Hold = "hold",
-        /// Put another text in its place.
+        /// The policy replaced the text.
         Replace = "replace",
-        /// Ended the choice.
+        /// The policy denied the choice.
         Deny = "deny",
     }
 }
 
 labels! {
-    /// Where in a policy's life a call was made.
+    /// The hook of a policy that was called.
     Hook {
         /// Making the instance and its `exchange`.
         New = "new",
@@ -87,9 +87,9 @@ labels! {
         Trap = "trap",
         /// It overflowed its stack.
         Stack = "stack",
-        /// What it handed back breaks the contract.
+        /// Its result breaks the contract.
         Output = "output",
-        /// It called the host at the wrong time or with what can't be.
+        /// It called the host at the wrong time or with an impossible argument.
         Misuse = "misuse",
         /// The gateway could not run it.
         Host = "host",
@@ -101,11 +101,11 @@ labels! {
 }
 
 labels! {
-    /// Why an exchange went on to the next target.
+    /// Why an exchange was sent to the next target.
     Failover {
-        /// No connection.
+        /// No connection could be made.
         Connect = "connect",
-        /// No first byte in time, or silence.
+        /// The first byte didn't come in time, or no byte came for too long.
         Timeout = "timeout",
         /// Status 429.
         RateLimited = "rate-limited",
@@ -125,7 +125,7 @@ labels! {
         Models = "models",
         /// `GET /v1/tcp_warming`.
         Warming = "warming",
-        /// Everything else.
+        /// Every other path.
         Other = "other",
     }
 }

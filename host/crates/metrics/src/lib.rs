@@ -1,8 +1,8 @@
-//! What the gateway counts, and how it is written for Prometheus.
+//! The gateway's counters, and how they are written for Prometheus.
 //!
-//! The rule: whoever counts on a request's path holds the handle already. Counting is then an atomic addition at a
-//! fixed place: no label look-up, no lock, no allocation. Labels are closed sets, or the ids of stages and targets
-//! that are configured at the moment.
+//! The rule: code on a request's path holds its handles already. Counting is then an atomic addition at a fixed place,
+//! without label look-up, lock or allocation. Labels are closed sets, or the ids of the stages and targets that are
+//! configured at the moment.
 
 mod histogram;
 mod labels;
@@ -35,7 +35,7 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 /// The target of the line here: operators filter by this name, whatever the module is called.
 const TARGET: &str = "witgate::metrics";
 
-/// Every metric of the process. Made once; the handles in it are cheap to clone and share their counts.
+/// Every metric of the process. It is made once. The handles in it are cheap to clone, and clones share their counts.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
@@ -51,8 +51,7 @@ pub struct Metrics {
     pub exchanges_refused: Counter,
     /// Handlers that panicked.
     pub panics: Counter,
-    /// Deltas that went through the chain. Add them up and count them once per chunk or exchange: all cores share
-    /// this counter.
+    /// Deltas that went through the chain. Add once per chunk or exchange, because all cores share this counter.
     pub deltas: Counter,
     /// Bytes of request bodies taken from clients.
     pub request_bytes: Counter,
@@ -136,18 +135,18 @@ impl Metrics {
         self.stages.get(id, new)
     }
 
-    /// The handle for a target's counters. As [`Metrics::stage`].
+    /// The handle for a target's counters, to be used as that of [`Metrics::stage`].
     pub fn target(&self, id: &str) -> Arc<TargetMetrics> {
         self.targets.get(id, TargetMetrics::new)
     }
 
-    /// Counts a request when its status is known.
+    /// Counts a request, once its status is known.
     #[inline]
     pub fn request(&self, endpoint: Endpoint, status: StatusCode) {
         self.requests.add(endpoint, status);
     }
 
-    /// All of it in the OpenMetrics text format, [`CONTENT_TYPE`].
+    /// All metrics in the OpenMetrics text format, [`CONTENT_TYPE`].
     pub fn render(&self) -> String {
         let mut out = String::with_capacity(16 * 1024);
         if text::encode(&mut out, &self.registry).is_err() {
@@ -164,7 +163,7 @@ impl Default for Metrics {
     }
 }
 
-/// A registry that hands back what it registers.
+/// A registry that returns the metric that it registers.
 struct Registered(Registry);
 
 impl Registered {

@@ -1,8 +1,8 @@
-//! Metrics that belong to something with an id and a life: a stage, a target.
+//! Metrics of things that come and go, each with an id: stages and targets.
 //!
-//! The chain and the router own the handles; the registry knows them weakly. So a stage that a reload kept goes on
-//! counting, one that was removed leaves the metrics with its last exchange, and the number of series stays bounded
-//! by what is configured.
+//! The chain and the targets own the handles, and the registry knows them weakly. So a stage that a reload kept goes on
+//! counting, a removed stage leaves the metrics with its last exchange, and the number of series is bounded by the
+//! configuration.
 
 use std::sync::{Arc, Weak};
 
@@ -23,7 +23,7 @@ impl<T> Default for WeakHandles<T> {
 }
 
 impl<T> WeakHandles<T> {
-    /// The handle of that id, made when there is none alive.
+    /// The handle of this id, made if none is alive.
     pub(super) fn get(&self, id: &str, make: impl FnOnce() -> T) -> Arc<T> {
         let mut entries = self.entries.lock();
         entries.retain(|(_, entry)| entry.strong_count() > 0);
@@ -32,7 +32,7 @@ impl<T> WeakHandles<T> {
             return alive;
         }
         let new = Arc::new(make());
-        // The last holder may have let go since `retain`: never two entries of one id.
+        // The last holder may have dropped its handle since `retain`. There must never be two entries of one id.
         entries.retain(|(name, _)| &**name != id);
         entries.push((id.into(), Arc::downgrade(&new)));
         new
@@ -48,7 +48,7 @@ impl<T> WeakHandles<T> {
     }
 }
 
-/// A label value, escaped: the library writes what it is given.
+/// A label value, escaped, because the library writes the text as it is.
 #[derive(Debug)]
 pub(super) struct EscapedLabel(String);
 

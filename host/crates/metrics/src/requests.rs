@@ -1,4 +1,4 @@
-//! Requests by endpoint and status: a counter for every status there can be, so that counting needs no look-up.
+//! Counts requests by endpoint and status. There is a counter for every possible status, so that counting needs no look-up.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What is counted per stage. The chain takes one handle per stage when it is built; every count after that is an
+//! The counters of each stage. The chain takes one handle for each stage when it is built; every count afterwards is an
 //! atomic addition at a fixed place.
 
 use std::fmt;
@@ -21,17 +21,17 @@ use super::live::WeakHandles;
 /// The counters of one stage.
 #[derive(Debug)]
 pub struct StageMetrics {
-    /// What it decided, and was done.
+    /// Its decisions that were carried out.
     pub decisions: Decisions,
-    /// What it decided in shadow.
+    /// Its decisions in shadow, which were only recorded.
     pub shadow_decisions: Decisions,
     failures: [Counts<FailureClass, 9>; 6],
     durations: [Histogram; 6],
     breakers_open: AtomicU64,
     breaker_trips: AtomicU64,
-    /// All stages' together.
+    /// Shared by all stages.
     instances_live: Gauge,
-    /// All stages' together.
+    /// Shared by all stages.
     instances_created: Counter,
 }
 
@@ -49,18 +49,18 @@ impl StageMetrics {
         }
     }
 
-    /// Counters that nobody reads, for a stage that is tried and doesn't serve.
+    /// Counters that no metric shows, for a stage that is tested and doesn't serve.
     pub fn unregistered() -> Self {
         Self::new(Gauge::default(), Counter::default())
     }
 
-    /// An instance was made.
+    /// Counts a new instance.
     pub fn instance_created(&self) {
         self.instances_created.inc();
         self.instances_live.inc();
     }
 
-    /// An instance is gone.
+    /// Notes that an instance was dropped.
     pub fn instance_dropped(&self) {
         self.instances_live.dec();
     }
@@ -70,13 +70,13 @@ impl StageMetrics {
         self.failures[hook.index()].add(class);
     }
 
-    /// Its breaker opened. While generations drain, a stage may have more than one.
+    /// Counts a breaker that opened. While generations drain, a stage may have more than one breaker.
     pub fn breaker_opened(&self) {
         self.breakers_open.fetch_add(1, Relaxed);
         self.breaker_trips.fetch_add(1, Relaxed);
     }
 
-    /// A breaker that was open closed, or is gone.
+    /// Notes that an open breaker closed or was dropped.
     pub fn breaker_closed(&self) {
         self.breakers_open.fetch_sub(1, Relaxed);
     }
@@ -88,7 +88,7 @@ impl StageMetrics {
     }
 }
 
-/// What a stage decided.
+/// The decisions of a stage, counted.
 #[derive(Debug, Default)]
 pub struct Decisions {
     verdicts: Counts<VerdictKind, 3>,

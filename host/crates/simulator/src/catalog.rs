@@ -3,7 +3,7 @@
 //! Here are today's models, retired ones, and names that stand in published configurations although Cerebras never
 //! listed them (`llama3.3-70b` for `llama-3.3-70b`), so that any such configuration can be tried.
 
-/// What models of one kin do alike.
+/// A family of models, whose members behave alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Family {
     GptOss,
@@ -17,11 +17,11 @@ pub(super) enum Family {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Thinks {
     Never,
-    /// Only if the request names an effort.
+    /// It reasons only if the request names an effort.
     IfAsked,
-    /// Unless the request says not to; the reasoning has a field of its own.
+    /// It reasons unless the request says not to. The reasoning has a field of its own.
     Apart,
-    /// Unless the request says not to; the reasoning stands in the content.
+    /// It reasons unless the request says not to. The reasoning stands in the content.
     Inline,
 }
 
@@ -44,7 +44,7 @@ pub(super) struct Model {
     pub(super) state: State,
 }
 
-/// Where a model stands in its life.
+/// The stage of a model's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     Live,
@@ -65,7 +65,7 @@ impl Model {
         self.family == Family::Gemma
     }
 
-    /// One delta with the whole call, where others send an opening and fragments.
+    /// Whether it sends a tool call in one delta, where other models send an opening and fragments.
     pub(super) fn sends_calls_whole(&self) -> bool {
         self.family == Family::Glm
     }
@@ -74,7 +74,7 @@ impl Model {
         self.thinks != Thinks::Never
     }
 
-    /// Who made it, in the public catalog's words.
+    /// The maker's name, as the public catalog has it.
     pub(super) fn maker(&self) -> &'static str {
         match self.family {
             Family::GptOss => "OpenAI",
@@ -119,7 +119,7 @@ const fn llama(
     }
 }
 
-/// Every model, the liveliest first.
+/// Every model: first those that are served, last those that are retired.
 pub(super) static MODELS: &[Model] = &[
     Model {
         id: "gpt-oss-120b",

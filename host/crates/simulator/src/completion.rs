@@ -27,7 +27,7 @@ pub(super) struct Completion<'a> {
     pub(super) simulator: &'a Simulator,
     pub(super) dialect: Dialect,
     pub(super) key: &'a str,
-    /// Whose rate limits count.
+    /// The owner of the rate limits that this request is counted against.
     pub(super) owner: u64,
     pub(super) body: &'a Value,
     /// The model's name, less any fault behind it.
@@ -38,7 +38,7 @@ pub(super) struct Completion<'a> {
 }
 
 impl Completion<'_> {
-    /// The response; an error is one of upstream's.
+    /// The response. An error is one that Cerebras would send.
     pub(super) async fn respond(
         &self,
         dice: &mut Dice,
@@ -102,7 +102,7 @@ impl Completion<'_> {
         Ok(response)
     }
 
-    /// Shape, then model, then the rules between fields.
+    /// Checks the body's shape, then the model, then the rules between fields, in the order that Cerebras checks them.
     fn check(&self) -> Result<&'static Model, Refusal> {
         let shape = match self.dialect {
             Dialect::Chat => shapes::CHAT,
@@ -129,7 +129,7 @@ impl Completion<'_> {
         Ok(model)
     }
 
-    /// The request's own limit on the answer; -1 is none.
+    /// The request's own limit on the answer. A limit of -1 counts as none.
     fn most_output(&self) -> Option<u64> {
         self.body["max_completion_tokens"]
             .as_u64()

@@ -1,4 +1,4 @@
-//! What the last user message asks of the simulator itself.
+//! The instructions to the simulator in the last user message.
 //!
 //! `fault: NAME | chunk: SIZES | think: REASONING | say: CONTENT`: each part may be left out, the order stands. In place of
 //! `say:` there may be `words: N` or `call: NAME JSON`, calls again with ` | ` between. One white-space character after a
@@ -16,11 +16,11 @@ pub(super) struct Directive<'a> {
 /// What the answer is made of.
 #[derive(Debug, Default, PartialEq)]
 pub(super) enum Act<'a> {
-    /// The simulator's own choice.
+    /// The simulator writes a text of its own.
     #[default]
     Anything,
     Say(&'a str),
-    /// So many words of filler.
+    /// This many words of filler.
     Words(u32),
     /// Tools by name, and their arguments as written.
     Call(Vec<(&'a str, &'a str)>),

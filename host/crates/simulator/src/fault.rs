@@ -9,7 +9,7 @@ use http::{HeaderValue, StatusCode, header};
 
 use super::refusal::Refusal;
 
-/// What may go wrong with one answer. The table in the parent module says what each does.
+/// A fault of one answer. The table at the head of the crate says what each one does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
     WrongKey,
@@ -46,7 +46,7 @@ pub(super) enum Fault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Wish {
     pub(super) fault: Fault,
-    /// `None`: for ever.
+    /// `None` if it never wears off.
     pub(super) times: Option<u32>,
 }
 
@@ -134,7 +134,7 @@ fn unknown(name: &str) -> Refusal {
     Refusal::wrong_format(message)
 }
 
-/// The answer of a fault that takes the place of the model's, whatever was asked.
+/// The answer of a fault that takes the place of the model's answer, whatever the request asks.
 pub(super) fn instead(fault: Fault) -> Option<Response> {
     let refusal = match fault {
         Fault::WrongKey => Refusal::wrong_key(),

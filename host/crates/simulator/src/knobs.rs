@@ -1,4 +1,4 @@
-//! What a request asks of the simulator itself, from its three places: headers, model name, last user message.
+//! The instructions to the simulator in a request, from three places: headers, model name, last user message.
 
 use http::HeaderMap;
 use serde_json::Value;
@@ -16,9 +16,9 @@ const PACE: &str = "x-simulate-tokens-per-second";
 #[derive(Debug, Default)]
 pub(super) struct Knobs {
     pub(super) wishes: Vec<Wish>,
-    /// `None`: by tokens.
+    /// `None` cuts by tokens.
     pub(super) chunking: Option<Chunking>,
-    /// `Some(None)`: not paced.
+    /// `Some(None)` asks for no pace.
     pub(super) pace: Option<Option<f64>>,
 }
 
@@ -60,7 +60,7 @@ impl Knobs {
         Ok(())
     }
 
-    /// The faults, their counts aside.
+    /// The faults, without their counts.
     pub(super) fn faults(&self) -> Vec<Fault> {
         self.wishes.iter().map(|wish| wish.fault).collect()
     }
@@ -84,7 +84,7 @@ pub(super) fn split_model(name: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// The text that may hold a directive: of the last user message, or of the prompt. Nothing is known of the body yet.
+/// The text that may hold a directive: of the last user message, or of the prompt. The body isn't checked yet.
 pub(super) fn user_text(body: &Value) -> String {
     let prompt = match &body["prompt"] {
         Value::Array(prompts) => prompts.first().unwrap_or(&Value::Null),

@@ -10,10 +10,10 @@ use super::refusal::Refusal;
 
 /// What an answer without a limit of its own is taken for when it's admitted, and the most that any is.
 const RESERVED: u64 = 16_384;
-/// Full buckets are forgotten when there are more than so many.
+/// Full buckets are forgotten when there are more than this many.
 const MOST_BUCKETS: usize = 4_096;
 
-/// How much of something fits into each window.
+/// How many requests, or tokens, fit into each window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Windows {
     /// Per minute.
@@ -34,7 +34,7 @@ pub struct RateLimits {
 }
 
 impl RateLimits {
-    /// Those of a free account in 2026.
+    /// The limits of a free account in 2026.
     pub const FREE: Self = Self {
         requests: Windows {
             minute: 5,
@@ -48,7 +48,7 @@ impl RateLimits {
         },
     };
 
-    /// Those of a paying account, as the headers of an unlimited simulator show them.
+    /// The limits of a paying account, as the headers of an unlimited simulator show them.
     pub const PAID: Self = Self {
         requests: Windows {
             minute: 1_000,
@@ -90,7 +90,7 @@ const NAMES: [[HeaderName; 3]; SLOTS] = [
     names!("tokens-day"),
 ];
 
-/// What is left in each slot, and when that was so.
+/// What is left in each slot, and the time at which that was worked out.
 #[derive(Debug, Clone, Copy)]
 struct Buckets {
     left: [f64; SLOTS],
@@ -115,7 +115,7 @@ impl Buckets {
     }
 }
 
-/// What comes back each second.
+/// How much each slot refills in a second.
 fn rate(limits: &RateLimits, slot: usize) -> f64 {
     limits.of(slot) as f64 / WINDOWS[slot % 3].1
 }
@@ -183,7 +183,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Takes the tokens that were used in the end. What is overdrawn is paid back by waiting.
+    /// Takes the tokens that the answer used. An overdrawn bucket refuses requests until it has refilled.
     pub(super) fn charge(&mut self, owner: u64, tokens: u64) {
         for left in &mut self.of(owner).left[3..] {
             *left -= tokens as f64;
@@ -198,7 +198,7 @@ impl Ledger {
     }
 }
 
-/// The grid of someone whom nothing limits.
+/// The grid for an owner without limits.
 pub(super) fn unlimited_grid() -> HeaderMap {
     let limits = RateLimits::PAID;
     let mut headers = HeaderMap::new();

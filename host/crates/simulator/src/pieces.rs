@@ -9,9 +9,9 @@ use super::tokens;
 /// How texts are cut.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Chunking {
-    /// One to about fifteen tokens each, as the seed has it; mostly few.
+    /// One to about fifteen tokens each, mostly few; the seed decides.
     Tokens(u64),
-    /// So many characters each; the last size goes on to the end.
+    /// These numbers of characters. The last one repeats to the end.
     Characters(Vec<usize>),
     /// Each text in one piece.
     Whole,
@@ -94,7 +94,7 @@ pub(super) enum What {
     /// A call's id and name, with no arguments.
     CallOpen(usize),
     CallPart(usize),
-    /// All of a call at once.
+    /// A whole call.
     CallWhole(usize),
     Finish,
 }
@@ -107,7 +107,7 @@ pub(super) struct Piece {
     /// The part of the text that `what` names.
     pub(super) start: usize,
     pub(super) end: usize,
-    /// When it goes out: after so many tokens of its choice.
+    /// It is due once its choice has written this many tokens.
     pub(super) due: f64,
 }
 
@@ -127,7 +127,7 @@ pub(super) fn of(choices: &[Choice], cutting: &Cutting) -> Vec<Piece> {
         one(&mut pieces, index, choice, cutting);
     }
     if choices.len() > 1 {
-        // Stable: within a choice the order stands, because dues never fall.
+        // A stable sort keeps the order within a choice, whose dues never fall.
         pieces.sort_by(|a, b| a.due.total_cmp(&b.due));
     }
     pieces
@@ -172,14 +172,14 @@ fn one(pieces: &mut Vec<Piece>, index: usize, choice: &Choice, cutting: &Cutting
     add(What::Finish, 0, 0, done);
 }
 
-/// What breaks a stream.
+/// How a stream breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Break {
     /// An error event, and the end.
     Error,
-    /// The connection.
+    /// The connection breaks.
     Cut,
-    /// Nothing more, ever.
+    /// Nothing more comes, and the connection stays open.
     Stall,
     /// An event that isn't JSON; the stream goes on.
     Junk,

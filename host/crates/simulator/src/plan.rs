@@ -1,4 +1,4 @@
-//! What the model says: decided whole before the first byte goes out, so that usage is known and a stream is only
+//! The model's answer. It is planned whole before the first byte goes out, so that its usage is known and a stream is only
 //! played back.
 
 use serde_json::Value;
@@ -13,7 +13,7 @@ use super::tokens;
 /// One choice of an answer.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Choice {
-    /// Empty: none.
+    /// Empty where the choice has none.
     pub(super) reasoning: String,
     pub(super) content: Option<String>,
     pub(super) calls: Vec<Call>,
@@ -51,7 +51,7 @@ impl Finish {
     }
 }
 
-/// Everything that decides an answer.
+/// What the request asks for: everything that decides its answer.
 pub(super) struct RequestedAnswer<'a> {
     pub(super) body: &'a Value,
     pub(super) model: &'static Model,
@@ -170,7 +170,7 @@ impl RequestedAnswer<'_> {
         choice.tokens += tokens::count(&text[..end]);
         if end < stopped.min(text.len()) {
             choice.finish = Finish::Length;
-            // A budget that reasoning has eaten leaves no content at all, not an empty one.
+            // Where the reasoning has used up the budget, the content is missing rather than empty.
             if end == 0 && choice.reasoning_tokens > 0 {
                 return;
             }

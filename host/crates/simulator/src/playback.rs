@@ -25,7 +25,7 @@ pub(super) struct Script {
     pub(super) choices: Vec<Choice>,
     pub(super) pieces: Vec<Piece>,
     pub(super) breaks: Option<(usize, Break)>,
-    /// Tokens per second; `None`: all at once.
+    /// Tokens per second; `None` sends all events at once.
     pub(super) pace: Option<f64>,
     /// Lines end in CR LF, and comments stand between events.
     pub(super) crlf: bool,
@@ -33,13 +33,13 @@ pub(super) struct Script {
     pub(super) done: bool,
 }
 
-/// A [`Script`] on its way.
+/// A [`Script`] that is being played.
 pub(super) struct Playback {
     script: Script,
     underway: Underway,
     start: Instant,
     sleep: Option<Pin<Box<Sleep>>>,
-    /// The sleep was for the event at hand, which is due now.
+    /// The sleep for the next event is over, so the event is due.
     slept: bool,
     next: usize,
     state: State,
@@ -49,7 +49,7 @@ pub(super) struct Playback {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Playing,
-    /// What was written must leave before the connection breaks.
+    /// The bytes written so far must be flushed before the connection breaks.
     Breaking,
     Over,
 }
@@ -147,7 +147,7 @@ impl Body for Playback {
         match this.broken_at() {
             Some(Break::Stall) => return Poll::Pending,
             Some(Break::Cut) => {
-                // Pending once, so that hyper flushes the events before this.
+                // Returning `Pending` once makes hyper flush the events before this one.
                 this.state = State::Breaking;
                 context.waker().wake_by_ref();
                 return Poll::Pending;

@@ -11,11 +11,11 @@ use super::random::Hasher;
 use super::tokens;
 
 const BLOCK: u64 = 128;
-/// Blocks remembered: 8 million tokens.
+/// How many blocks are remembered: those of 8 million tokens.
 const MOST_BLOCKS: usize = 1 << 16;
-/// What the frame of a message costs, by rule of thumb.
+/// The tokens that the frame of a message costs, by rule of thumb.
 const PER_MESSAGE: u64 = 4;
-/// The most that upstream counts for an image.
+/// The most tokens that Cerebras counts for an image.
 const PER_IMAGE: u64 = 280;
 
 /// A measured prompt.
@@ -127,7 +127,7 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    /// The tokens at the prompt's beginning that were known, a multiple of 128. From now on all of them are.
+    /// Returns how many tokens at the prompt's beginning were known, a multiple of 128, and remembers the whole prompt.
     pub(super) fn visit(&mut self, prompt: &Prompt) -> u64 {
         let leading = prompt
             .blocks

@@ -1,4 +1,4 @@
-//! What reached the simulator, and what became of its answers: for tests that stand on the other side of a gateway.
+//! Records what reached the simulator and what became of its answers, for tests of a gateway in front of it.
 
 use std::sync::Arc;
 
@@ -25,11 +25,11 @@ pub struct Received {
 pub struct Traffic {
     /// Requests that arrived whole.
     pub received: usize,
-    /// Completions, streamed or whole, that are on their way now.
+    /// Completions, streamed or whole, that are being sent now.
     pub open: usize,
     /// Completions that came to the end meant for them, be it an error.
     pub finished: usize,
-    /// Completions that the client didn't wait for.
+    /// Completions whose client went away before their end.
     pub dropped: usize,
 }
 
@@ -51,7 +51,7 @@ impl Recorder {
         self.requests.lock().clone()
     }
 
-    /// The counts as they are.
+    /// The counts at this moment.
     pub fn traffic(&self) -> Traffic {
         *self.traffic.borrow()
     }
@@ -79,7 +79,7 @@ impl Recorder {
     }
 }
 
-/// A completion on its way. Dropped before its end, it counts as dropped by the client.
+/// A completion that is being sent. If it is dropped before its end, it counts as dropped by the client.
 #[derive(Debug)]
 pub(super) struct Underway(Option<Arc<Recorder>>);
 

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
-/// What a broken stream says in an event of its own, the status line having gone out long before.
+/// The error event of a stream that breaks, whose status line has gone out long before.
 pub(super) const STREAM_ERROR: &str = concat!(
     r#"{"status_code":500,"error":{"message":"Encountered a server error, please try again.","#,
     r#""type":"server_error","param":"","code":"","id":""}}"#

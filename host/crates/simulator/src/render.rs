@@ -27,7 +27,7 @@ pub(super) struct Envelope {
     /// Behind the choices of an event, and of a whole answer.
     event_stamp: String,
     whole_stamp: String,
-    /// `Some`: with log probabilities, and so many alternatives each.
+    /// `Some` asks for log probabilities, with this many alternatives for each token.
     logprobs: Option<u64>,
     tail: String,
 }
@@ -308,7 +308,7 @@ fn call(out: &mut BytesMut, call: &Call, arguments: &str, index: Option<usize>) 
     out.put_u8(b'}');
 }
 
-/// Likelier for longer tokens; only the look matters.
+/// An invented probability, higher for longer tokens: only its look matters.
 fn probability(token: &str, rank: u64) -> f64 {
     -1.0 / (1.0 + token.len() as f64) - rank as f64
 }
@@ -344,7 +344,7 @@ fn chat_logprobs(out: &mut BytesMut, text: &str, alternatives: u64) {
     out.put_slice(b"]}");
 }
 
-/// The token itself first, then inventions.
+/// The alternatives of a token: the token itself first, then invented ones.
 fn alternative(token: &str, rank: u64) -> String {
     match rank {
         0 => token.to_owned(),

@@ -1,4 +1,4 @@
-//! Rules that a request's shape can't say: which fields go together, what a model takes, how tool messages follow calls.
+//! The rules that a shape can't express: which fields go together, what a model takes, how tool messages follow calls.
 //!
 //! Where Cerebras's own sentence isn't known, the one here is in its manner, with the code `wrong_api_format`.
 
@@ -22,7 +22,7 @@ const YOUNG_FIELDS: [&str; 5] = [
     "service_tier",
 ];
 
-/// What a body breaks; `too_large` is an answer of its own.
+/// The rules that a body breaks. `too_large` has an answer of its own.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Breaches {
     pub(super) problems: Vec<String>,
@@ -44,7 +44,7 @@ impl Breaches {
     }
 }
 
-/// Fields that are there, although the API of 2025 didn't take them.
+/// The fields in the body that the API of 2025 didn't take.
 pub(super) fn young_fields(body: &Value) -> Vec<String> {
     YOUNG_FIELDS
         .iter()
@@ -154,7 +154,7 @@ fn tool_rules(body: &Value, tools: &[Value], breaches: &mut Breaches) {
     }
 }
 
-/// Every call of an assistant is answered right after it, and nothing else is.
+/// Checks that every tool call of an assistant message is answered right after it, and that no other call is.
 fn conversation(messages: &[Value], breaches: &mut Breaches) {
     let mut seen = HashSet::new();
     let mut open: Vec<&str> = Vec::new();

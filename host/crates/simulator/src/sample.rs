@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-/// References let a short schema stand for an endless one: beyond so many values, it's null.
+/// References let a short schema stand for an endless one. After this many values, the rest is null.
 const MOST_VALUES: u32 = 10_000;
 /// Deep enough for any schema that upstream takes.
 const DEEPEST: usize = 16;

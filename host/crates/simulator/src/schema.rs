@@ -13,12 +13,12 @@ pub(super) enum Kind {
     Bool,
     Integer(i64, i64),
     Number(f64, f64),
-    /// At most so many characters.
+    /// A text of at most this many characters.
     Text(usize),
     OneOf(&'static [&'static str]),
     /// Any object.
     Open,
-    /// An object whose values are all of the kind.
+    /// An object whose values are all of this kind.
     Map(&'static Kind),
     Closed(&'static [Field]),
     /// A list, with the least and the greatest length.
@@ -145,7 +145,7 @@ impl Check {
         }
         match (kind, value) {
             (Kind::Integer(least, most), Value::Number(number)) => {
-                // Beyond i64 only the sign matters.
+                // Of a number outside of i64 only the sign matters.
                 let number = number.as_i64().unwrap_or(i64::MAX);
                 if number < *least {
                     self.problem(format_args!(

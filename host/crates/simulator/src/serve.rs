@@ -14,7 +14,7 @@ use super::{Options, router};
 
 /// How long answers under way may go on after the shutdown began. A stalled one would go on for ever.
 const GRACE: Duration = Duration::from_secs(1);
-/// A pause after a failed accept: out of descriptors, say.
+/// How long to wait after a failed accept, for example without a free file descriptor.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves until `shutdown` ends, then lets the answers under way end within a second and drops the rest.
@@ -43,7 +43,7 @@ pub async fn serve(
                 }
             },
         };
-        // Only fails for a connection that is gone, which hyper will notice.
+        // This fails only for a connection that is gone, and hyper will notice that.
         let _ = stream.set_nodelay(true);
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

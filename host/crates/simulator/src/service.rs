@@ -25,13 +25,13 @@ use super::refusal::Refusal;
 use super::render::Dialect;
 use super::{Options, catalog, decode};
 
-/// Counts of faults that wear off, forgotten all together when there are so many.
+/// The most counts of faults that wear off. When there are more, all are forgotten.
 const MOST_COUNTS: usize = 1 << 16;
 
-/// Tokens per second; dues stay finite.
+/// The slowest pace, in tokens per second. It keeps the due times finite.
 const SLOWEST: f64 = 0.01;
 
-/// Everything that lasts longer than a request.
+/// The state that outlives a request.
 pub(super) struct Simulator {
     pub(super) options: Options,
     pub(super) ledger: Option<Mutex<Ledger>>,
@@ -84,7 +84,7 @@ impl Simulator {
         }
     }
 
-    /// What ids are drawn from: the body alone if time is frozen.
+    /// The seed of the ids: the body alone if time is frozen.
     fn dice(&self, body: &[u8]) -> Dice {
         match self.options.frozen {
             Some(_) => Dice(random::hash(body)),
@@ -169,7 +169,7 @@ async fn collect(body: Body) -> Result<Bytes, Refusal> {
         Err(error) if error.is::<http_body_util::LengthLimitError>() => {
             Err(Refusal::too_large("Request body is too large."))
         }
-        // The client is gone; nobody reads this.
+        // The client is gone, so nobody reads this response.
         Err(_) => Err(Refusal::wrong_format("The request body broke off.")),
     }
 }

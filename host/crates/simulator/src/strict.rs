@@ -39,7 +39,7 @@ struct Walk<'a> {
     nodes: usize,
     properties: usize,
     enum_values: usize,
-    /// Those being followed now: one met again is a recursion.
+    /// The references that are being followed. Meeting one of them again is a recursion.
     references: Vec<&'a str>,
 }
 

@@ -1,4 +1,4 @@
-//! What counts as a token here.
+//! An estimate of tokens.
 //!
 //! A token is up to eight letters or digits with the one space before them, or up to eight white-space characters, or
 //! any other single character. It is an estimate, near enough to a real tokenizer's for English, and cheap. Cutting is

@@ -1,5 +1,5 @@
-//! What the columns and filters know of an entry's body. The bundled audit-logger writes all of it; another policy's entry
-//! may have any of it, or none.
+//! The fields of an entry's body that columns and filters use. The bundled audit-logger writes all of them. An entry of
+//! another policy may have any of them, or none.
 
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -17,7 +17,7 @@ impl Body {
         Body(serde_json::from_str(&record.body).unwrap_or_default())
     }
 
-    /// A field's text. Numbers and booleans are texts too, here.
+    /// A field as text. Numbers and booleans are turned into text.
     pub(super) fn text(&self, name: &str) -> String {
         match self.0.get(name) {
             Some(Value::String(text)) => text.clone(),
@@ -69,7 +69,7 @@ impl Body {
         self.stages().map(findings).sum()
     }
 
-    /// The stages that acted, as `policy=verdict`.
+    /// The stages that acted, each as `policy=verdict`.
     pub(super) fn acted(&self) -> String {
         let acted: Vec<_> = self
             .stages()
@@ -109,7 +109,7 @@ fn acted(stage: &Value) -> bool {
 }
 
 impl Which {
-    /// Whether anything but the time is asked for: else no body needs to be parsed.
+    /// Whether anything but the time is filtered by. If not, no body needs to be parsed.
     fn asks_of_the_body(&self) -> bool {
         self.verdict.is_some() || self.model.is_some() || self.policy.is_some()
     }

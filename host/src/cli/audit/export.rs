@@ -57,7 +57,7 @@ pub(super) fn run(args: &ExportArgs, out: &mut impl Write) -> Result<Found, Audi
     Ok(found)
 }
 
-/// Whether the file is the journal's or one of those beside it, by whatever name.
+/// Whether this is the journal's file or one of the files beside it, under whatever name.
 fn is_of_journal(output: &Path, journal: &Path) -> bool {
     let Ok(ours) = fs::metadata(output) else {
         return false;

@@ -105,7 +105,7 @@ enum Format {
     Json,
 }
 
-/// What was found.
+/// The result of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {
     Fine,
@@ -133,7 +133,7 @@ impl AuditError {
         }
     }
 
-    /// Whoever read our output has enough, as `head` does.
+    /// The reader of the output has read enough and gone, as `head` does.
     fn is_closed_pipe(&self) -> bool {
         matches!(self, AuditError::Output { error, .. } if error.kind() == io::ErrorKind::BrokenPipe)
     }

@@ -14,7 +14,7 @@ struct Cli {
     audit: AuditArgs,
 }
 
-/// Its exit code, what it wrote, what it complained of.
+/// Runs a command. Returns the exit code, the output and the complaint.
 fn audit(scene: &Scene, line: &str) -> (u8, String, String) {
     let store = format!("sqlite:{}", scene.path().display());
     let mut words: Vec<_> = std::iter::once("audit")
@@ -204,7 +204,7 @@ async fn an_export_has_all_that_the_hash_covers() {
         assert_eq!(pair[0]["hash"], pair[1]["prev"]);
     }
     assert_eq!(lines[3]["stage"], "tone");
-    // The very bytes, not what a parser made of them.
+    // The body must be the very bytes of the journal, not a parser's copy of them.
     assert!(out.contains(r#""body":{"mood":[1,2]},"prev":"#), "{out}");
     assert_eq!(lines[3]["hash"], verified(&scene, "").1["head"]);
 }

@@ -1,4 +1,4 @@
-//! A client that says exactly what it is told, and reads answers as they are framed.
+//! A client that sends exactly the bytes it is given, and reads answers by their framing.
 
 use std::collections::HashMap;
 use std::io;
@@ -26,7 +26,7 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap()
     }
 
-    /// The four strings, which must stand in both places.
+    /// The four strings of an error, which must stand in both of its places.
     pub(super) fn error(&self) -> [String; 4] {
         let json = self.json();
         ["message", "type", "param", "code"].map(|name| {
@@ -73,7 +73,7 @@ impl Client {
         self.answer(head.starts_with("HEAD")).await
     }
 
-    /// Everything up to that text, or all there is when the connection ends before.
+    /// Reads up to this text, or to the end of the connection.
     pub(super) async fn read_until(&mut self, end: &str) -> io::Result<String> {
         loop {
             let found = self
@@ -112,7 +112,7 @@ impl Client {
 
         let mut body = String::new();
         if bodyless {
-            // Nothing follows, whatever `content-length` says.
+            // No body follows, whatever `content-length` says.
         } else if let Some(length) = headers.get("content-length") {
             body = self.read_exact(length.parse().unwrap()).await;
         } else {

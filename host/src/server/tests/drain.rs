@@ -1,4 +1,4 @@
-//! How it ends.
+//! The end of a listener: which connections finish, and which are dropped.
 
 use tokio::net::TcpStream;
 
@@ -64,7 +64,7 @@ async fn a_request_that_was_on_its_way_is_served() {
     let mut client = server.client().await;
     let (first, rest) = ("POST /v1/chat/compl", "etions HTTP/1.1\r\n\r\n");
     client.send_raw(first.as_bytes()).await.unwrap();
-    // A connection that came later is served, so what was sent on the first was read.
+    // A connection that came later is served, which shows that the bytes on the first were read.
     until(|| server.metrics.connections.get() == 1).await;
     server.ask("GET /v1/tcp_warming").await;
     server.shutdown.cancel();

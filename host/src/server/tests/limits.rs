@@ -1,4 +1,4 @@
-//! What a client may take.
+//! The limits that one client meets.
 
 use super::*;
 

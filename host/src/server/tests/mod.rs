@@ -1,4 +1,4 @@
-//! Over real loopback sockets, with a gateway that does what a request's `x-do` says.
+//! Tests over real loopback sockets, with a gateway that does what a request's `x-do` says.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -29,7 +29,7 @@ struct Fake {
     keys: Keys,
     not_ready: Option<String>,
     body: BodyLimits,
-    /// What `stream`, `slow` and `late` wait for.
+    /// The signal that `stream`, `slow` and `late` wait for.
     go: Option<Arc<Semaphore>>,
 }
 
@@ -47,7 +47,7 @@ impl Gateway for Fake {
     async fn chat(&self, parts: Parts, body: Body, caller: Caller, permit: Permit) -> Response {
         let what = parts.headers.get("x-do").map(|what| what.to_str().unwrap());
         match what {
-            // One piece at once, one when told; the permit goes with the body.
+            // One piece comes at once, one when the test says so. The body holds the permit.
             Some("stream") => {
                 let pieces = stream::unfold((0, permit, self.go()), async |(at, permit, go)| {
                     let piece = ["first\n", "last\n"].get(at)?;
@@ -68,7 +68,7 @@ impl Gateway for Fake {
                 });
                 Response::new(Body::from("late"))
             }
-            // No answer before it is told to.
+            // There is no answer before the test says so.
             Some("slow") => {
                 wait(&self.go()).await;
                 Response::new(Body::from("slow"))
@@ -83,7 +83,7 @@ impl Gateway for Fake {
                 });
                 Response::new(Body::from_stream(pieces))
             }
-            // Says what it was given.
+            // Answers with the request's own parts.
             _ => match read_body(body, self.body).await {
                 Ok(body) => {
                     let id: &RequestId = parts.extensions.get().unwrap();
@@ -127,7 +127,7 @@ impl Gateway for Fake {
     }
 }
 
-/// A traffic listener that runs.
+/// A running traffic listener.
 struct Running {
     at: SocketAddr,
     metrics: Arc<Metrics>,
@@ -173,13 +173,13 @@ impl Running {
     }
 }
 
-/// Fails if it takes longer than anything here should.
+/// Waits for a future, and fails if it takes longer than any test here should.
 async fn soon<F: Future>(what: F) -> F::Output {
     let limit = Duration::from_secs(20);
     tokio::time::timeout(limit, what).await.expect("in time")
 }
 
-/// Waits until it is so.
+/// Waits until the condition holds.
 async fn until(so: impl Fn() -> bool) {
     soon(async {
         while !so() {

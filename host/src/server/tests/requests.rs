@@ -1,4 +1,4 @@
-//! What a request is answered with.
+//! The answers to requests, and their headers.
 
 use super::*;
 
