@@ -46,7 +46,7 @@ impl Client {
         }
     }
 
-    /// Whether nobody waits any more.
+    /// Whether the client has left.
     pub(super) fn is_gone(&self) -> bool {
         self.sink.is_gone()
     }
@@ -59,7 +59,7 @@ impl Client {
         self.sink.unless_gone(wait).await
     }
 
-    /// Waits until the client has all that it gets. What follows keeps nobody waiting: it runs on a task.
+    /// Waits until the client has all that it gets. What follows delays no client: it runs on a task.
     pub(super) async fn left(&self) {
         self.sink.left().await;
     }

@@ -199,7 +199,7 @@ impl Body for Driver {
                 if let Some(bytes) = state.frame.take() {
                     return Poll::Ready(Some(Ok(Frame::data(bytes))));
                 }
-                // What is left to do is off the way: it begins when the body is dropped.
+                // The rest of the exchange delays no client: it begins when the body is dropped.
                 if state.ended {
                     return Poll::Ready(None);
                 }

@@ -150,7 +150,7 @@ impl<U: Upstream> Exchange<U> {
         let answer = match dialect.whole(body.clone()) {
             Ok(answer) => answer,
             Err(_) if !self.stages.may_change_answer() && dialect.is_whole(&body) => {
-                // Something in it isn't known here. No enforcing stage sees the answer, so nobody needs to know.
+                // Something in the answer is unknown here. No enforcing stage sees the answer, so that does no harm.
                 return Ok(self.answer(status, passed_on, body, Ending::Completed));
             }
             Err(error) => {

@@ -25,7 +25,7 @@ pub(super) struct StageRun {
     id: StageId,
     stage: Arc<Stage>,
     instance: Option<Instance>,
-    /// What its breaker let in, and is told of a failure.
+    /// The breaker's admission of this exchange. It reports a failure to the breaker.
     trial: Option<Trial>,
     status: StageStatus,
     edited: bool,
@@ -105,8 +105,8 @@ impl StageRun {
         self.stage.hooks().intersects(hooks)
     }
 
-    /// Whether it sees the answer. Not one that responded: it would be its own. Nor one that denied the request: it is in shadow,
-    /// and enforced, there would be no answer.
+    /// Whether the stage sees the answer. A stage that responded doesn't: the answer is its own. A stage in shadow that denied the
+    /// request doesn't either: enforced, there would be no answer.
     pub(super) fn sees_answer(&self) -> bool {
         self.status.judges() && self.wants(Hooks::ON_ANSWER)
     }

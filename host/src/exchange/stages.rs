@@ -18,7 +18,7 @@ pub(super) struct Stages {
     answers: Vec<StageId>,
     /// The stages that see the answer, in that order.
     order: Vec<StageId>,
-    /// Whether one of them is not in shadow.
+    /// Whether any of these stages enforces what it says.
     enforcing: bool,
     /// The request as the stages so far have made it.
     request: Arc<RequestState>,
@@ -66,7 +66,7 @@ impl Stages {
         &self.request
     }
 
-    /// Takes the request through the stages in configured order. `gone` tells when nobody waits any more.
+    /// Takes the request through the stages in configured order. `gone`: whether the client has left.
     pub(super) async fn run_request(&mut self, gone: impl Fn() -> bool) -> RequestDecision {
         for (run, id) in self.runs.iter_mut().zip((0..).map(StageId)) {
             if gone() {

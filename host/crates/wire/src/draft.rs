@@ -25,7 +25,7 @@ use self::pointer::{Step, at, index, purge, tokens};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there is no segment {index}; the request has {segments}")]
 pub struct OutOfRange {
-    /// The one that was asked for.
+    /// The segment that was asked for.
     pub index: u32,
     /// How many there are.
     pub segments: usize,
@@ -99,7 +99,8 @@ impl Draft {
         Ok(())
     }
 
-    /// Puts a message before that one; at the end where there is none such. Of several before the same, the first stays first.
+    /// Inserts a message before the message of that number, or at the end where there is none. Of several inserted at one place, the
+    /// first stays first.
     ///
     /// # Errors
     /// A sentence, for a role whose messages need more than a text.

@@ -90,7 +90,7 @@ impl<P: Send> Passages<P> {
         let key = delta.channel.key();
         let open = &self.choices[choice].open;
         if open.iter().any(|open| !stands_beside(open.key, key)) {
-            // Another channel begins: what was open is over, and nobody knows yet how the choice will finish.
+            // Another channel begins, so the open one ends. How the choice will finish isn't known yet.
             self.close(stages, choice, "", out).await?;
             if self.choices[choice].denied {
                 return Ok(());

@@ -226,41 +226,46 @@ impl<P: Send> AnswerStream<P> {
             return Err(StreamError::Said);
         }
         if !chunk.mentions(self.assembled.denied()) {
-            return self.live(stages, &chunk, &event).await;
+            if self.live(stages, &chunk, &event).await? {
+                self.ready.push(event.raw);
+            }
+            return Ok(());
         }
         match chunk.without(&event, self.assembled.denied())? {
-            Rest::Nothing => Ok(()),
-            Rest::Aside(event) => {
-                self.ready.push(event);
-                Ok(())
+            Rest::Nothing => {}
+            Rest::Aside(event) => self.ready.push(event),
+            Rest::Chunk(event) => {
+                if self.live(stages, &event.chunk()?, &event).await? {
+                    self.ready.push(event.raw);
+                }
             }
-            Rest::Chunk(event) => self.live(stages, &event.chunk()?, &event).await,
         }
+        Ok(())
     }
 
-    /// Takes a chunk through the stages. No choice in it was denied before.
+    /// Takes a chunk through the stages. No choice in it was denied before. Returns whether the event goes as it came and nothing else
+    /// is to be done: so it is nearly always, with the chunk's one text.
     async fn live<S: AnswerStages<Passage = P>>(
         &mut self,
         stages: &mut S,
         chunk: &Chunk<'_>,
         event: &ChunkEvent,
-    ) -> Result<(), StreamError> {
+    ) -> Result<bool, StreamError> {
         if self.envelope.is_none() {
             self.envelope = Some(self.dialect.envelope(&event.data)?);
         }
         self.chunks += 1;
         let passed = self.texts(stages, chunk).await;
-        // Nearly every chunk: one text, and it goes as it came.
         if let ([Output::AsCame(place)], 1, Ok(())) =
             (&self.outputs[..], chunk.pieces.len(), &passed)
             && place.chunk == self.chunks
             && self.pending.is_empty()
         {
             self.outputs.clear();
-            self.ready.push(event.raw.clone());
-            return Ok(());
+            return Ok(true);
         }
-        self.fold(stages, Some((chunk, event)), passed)
+        self.fold(stages, Some((chunk, event)), passed)?;
+        Ok(false)
     }
 
     /// Takes a chunk's texts through the stages, and tells them of the choices that finish.

@@ -15,7 +15,7 @@ use super::scan;
 use super::splice::Slot;
 use crate::{Channel, Usage};
 
-/// An event's data can't be read as a chunk: nobody knows what text is in it.
+/// An event's data can't be read as a chunk, so it isn't known what text is in it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the upstream sent what is no chat completion: {0}")]
 pub struct NotAChunk(pub(super) String);
@@ -34,7 +34,7 @@ pub struct Chunk<'a> {
     pub pieces: SmallVec<[Piece<'a>; 2]>,
     /// The choices that end, and why.
     pub finishes: SmallVec<[(u32, Cow<'a, str>); 1]>,
-    /// What it took, where the chunk says so.
+    /// The usage, where the chunk has it.
     pub usage: Option<Usage>,
     /// The model that answers.
     pub model: Option<Cow<'a, str>>,
@@ -44,7 +44,7 @@ pub struct Chunk<'a> {
     pub choices: SmallVec<[u32; 1]>,
     /// Where the values of `logprobs` and `reasoning_logprobs` lie, by choice; those that are null left out.
     pub logprobs: SmallVec<[(u32, Range<usize>); 1]>,
-    /// A role, or something in a delta that nobody here knows.
+    /// A role, or something in a delta that is unknown here.
     pub(super) extras: bool,
 }
 
@@ -90,7 +90,7 @@ impl<'a> Chunk<'a> {
     }
 
     /// Whether the chunk still says something when that piece's text is taken out of it: a role, a tool call's id or name, a
-    /// finish, usage, an error, another piece, another choice, or something that nobody here knows.
+    /// finish, usage, an error, another piece, another choice, or something that is unknown here.
     pub fn carries_more(&self, piece: usize) -> bool {
         self.pieces.len() > 1
             || self.choices.len() > 1

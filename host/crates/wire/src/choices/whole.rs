@@ -106,7 +106,7 @@ impl WholeAnswer {
         &self.finishes
     }
 
-    /// What it took.
+    /// The usage.
     pub fn usage(&self) -> Option<Usage> {
         self.usage
     }
