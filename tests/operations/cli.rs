@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use crate::scene::{NONE, TONE_HERE, component, text, tone};
+use crate::scene::{NONE, TONE_HERE, component, text};
 use crate::support::process::{Done, run, witgate};
 use crate::support::{Reply, Upstream, Value, ask, soon, until};
 

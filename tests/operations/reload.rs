@@ -2,11 +2,9 @@
 
 mod watching;
 
-use std::os::unix::fs::symlink;
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::files::{Mount, recreate, touch, write_in_pieces};
+use crate::files::touch;
 use crate::scene::{NONE, Scene, TONE_HERE, component, in_two_parts, other, replace, text, tone};
 use crate::support::{Process, Upstream, ask, ask_stream, json, until};
 

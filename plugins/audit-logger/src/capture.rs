@@ -1,4 +1,4 @@
-//! What an entry keeps of the request's text. Of the answer it keeps nothing.
+//! The part of an entry that holds the request's text. An entry never holds any of the answer's text.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -21,7 +21,7 @@ pub enum Capture {
 }
 
 impl Capture {
-    /// What to write of this exchange's request.
+    /// The entry's record of this exchange's request.
     pub(crate) fn take(self) -> Option<Captured> {
         match self {
             Self::None => None,

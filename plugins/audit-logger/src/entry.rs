@@ -1,4 +1,4 @@
-//! What an entry says of an exchange. Its fields are a promise to whoever reads the journal: add, don't rename.
+//! The entry about an exchange. Readers of the journal rely on its fields: fields may be added, but not renamed.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use witgate_policy::{Account, Ending, Role, Usage, outcome, request};
 use crate::capture::{Capture, Captured};
 use crate::clock;
 
-/// One line of the audit log. What isn't known is left out.
+/// One line of the audit log. Fields that aren't known are left out.
 #[derive(Serialize)]
 pub(crate) struct Entry<'a> {
     id: String,
@@ -24,7 +24,7 @@ pub(crate) struct Entry<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
     ended: &'static str,
-    /// What the chain said of the exchange as a whole.
+    /// The chain's verdict on the exchange as a whole.
     verdict: &'static str,
     /// The stage that decided, where one did.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -144,8 +144,8 @@ impl Tokens {
     }
 }
 
-/// Nothing happened: the chain let everything through as it was, found nothing, and nothing failed. A client that went
-/// away is no failure.
+/// Whether nothing happened: the chain let everything through unchanged and found nothing, and nothing failed. A client
+/// that went away counts as no failure.
 pub(crate) fn is_plain(ended: Ending, stages: &[Account]) -> bool {
     matches!(ended, Ending::Completed | Ending::Disconnected)
         && stages.iter().all(|account| {
@@ -165,7 +165,7 @@ fn decided(ended: Ending, stages: &[Account]) -> Option<&Account> {
     stages.iter().find(|account| decides(&account.verdict))
 }
 
-/// How it ended, and what that makes the chain's verdict.
+/// How the exchange ended, and the chain's verdict that follows from it.
 fn words(ended: Ending) -> (&'static str, &'static str) {
     match ended {
         Ending::Completed => ("completed", "proceed"),

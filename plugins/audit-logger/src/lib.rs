@@ -24,14 +24,14 @@ pub struct AuditLogger {
     /// reads `retention_days`, from this stage's settings. Here the two are only checked.
     #[serde(default = "yes")]
     pub immutable: bool,
-    /// Days for which entries are kept, 1 to 36500; for ever if not given.
+    /// Days for which entries are kept, 1 to 36500. Without it they are kept for ever.
     #[serde(default)]
     pub retention_days: Option<u32>,
     /// Log every exchange, or those alone in which something happened: a denial, a response, a fault, an edit, a failure,
     /// a finding.
     #[serde(default = "yes")]
     pub log_all_access: bool,
-    /// What to keep of the request's text.
+    /// How much of the request's text to keep.
     #[serde(default)]
     pub capture: Capture,
 }
@@ -63,7 +63,7 @@ impl Policy for AuditLogger {
         let entry = entry::Entry::of(ended, &stages, self.capture);
         let line = serde_json::to_string(&entry).map_err(|error| error.to_string());
         if let Err(error) = line.and_then(|line| journal::append(&line)) {
-            // The host counts it; an operator must also be able to read why.
+            // The host counts the failure. The log line tells an operator the reason.
             log::error!("the journal has no entry for {}: {error}", request::id());
         }
     }

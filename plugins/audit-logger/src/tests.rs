@@ -213,7 +213,7 @@ fn settings_that_make_no_sense_are_refused() {
 fn the_schema_knows_every_setting() {
     let schema: Value = serde_json::from_str(&AuditLogger::schema().unwrap()).unwrap();
     let mut keys: Vec<_> = schema["properties"].as_object().unwrap().keys().collect();
-    // In which order they stand depends on what else is built.
+    // The order of the fields depends on which other crates are built.
     keys.sort();
     assert_eq!(
         keys,

@@ -1,4 +1,4 @@
-//! The finder, and what it puts in a match's place.
+//! The finder of entities, which also writes the text that replaces a match.
 
 use sha2::{Digest, Sha256};
 use witgate_policy::redact::{Finder, Scan, View};
@@ -16,7 +16,7 @@ pub struct Detector {
 }
 
 impl Detector {
-    /// One that finds these. The salt is for [`Format::Hash`].
+    /// A detector of these entities. The salt is for [`Format::Hash`].
     pub fn new(entities: Set, format: Format, salt: String) -> Detector {
         Detector {
             entities,

@@ -1,4 +1,4 @@
-//! What is looked for.
+//! The kinds of data that the policy looks for.
 
 use serde::Deserialize;
 
@@ -23,7 +23,7 @@ pub enum Entity {
 }
 
 impl Entity {
-    /// All of them, by number.
+    /// All entities, by number.
     pub const ALL: [Entity; 7] = [
         Entity::Email,
         Entity::Card,
@@ -34,7 +34,7 @@ impl Entity {
         Entity::ApiKey,
     ];
 
-    /// Its name, as the settings have it.
+    /// The entity's name in the settings.
     pub fn name(self) -> &'static str {
         match self {
             Entity::Email => "email",
@@ -47,7 +47,7 @@ impl Entity {
         }
     }
 
-    /// What stands in its place, without the brackets.
+    /// The word that replaces a match, without the brackets.
     pub fn label(self) -> &'static str {
         match self {
             Entity::Email => "EMAIL",

@@ -1,4 +1,4 @@
-//! The policy: what becomes of a request and an answer in which something was found.
+//! The policy: what happens to a request or an answer in which something was found.
 
 use std::rc::Rc;
 
@@ -113,7 +113,8 @@ impl Redacting {
         if counts.is_empty() {
             return edit;
         }
-        // Told at once: other stages' on-complete reads what was found before it.
+        // The findings are reported at once, because an `on-complete` of another stage reads those that were reported
+        // before it.
         let mut now = Counts::default();
         now.add(&counts);
         now.report("in the answer");
@@ -141,7 +142,7 @@ impl Counts {
         all.filter(|(_, count)| *count > 0)
     }
 
-    /// Names the kinds, never a value.
+    /// The denial. It names the kinds of data, and never a value.
     fn denial(&self, place: &str) -> Denial {
         let names: Vec<_> = self.found().map(|(entity, _)| entity.name()).collect();
         let names = names.join(", ");

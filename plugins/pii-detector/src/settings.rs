@@ -4,44 +4,44 @@ use serde::{Deserialize, Deserializer};
 
 use crate::entity::Entity;
 
-/// What to do with what is found.
+/// What to do with a match.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// Put something else in its place.
+    /// Replace it.
     #[default]
     Redact,
     /// Deny the request, or end the answer.
     Deny,
-    /// Change nothing, report it.
+    /// Report it and change nothing.
     Report,
 }
 
-/// What stands in a match's place.
+/// What a match is replaced by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
     /// `[CARD]`.
     #[default]
     Label,
-    /// The same shape in asterisks; the last four letters or digits of cards, accounts, phone and social security
-    /// numbers stay.
+    /// Asterisks in the same shape. The last four letters or digits of cards, accounts, phone and social security numbers
+    /// stay.
     Mask,
-    /// `[CARD:1a2b3c4d]`: the same for the same value, so that what belongs together can be told.
+    /// `[CARD:1a2b3c4d]`: the same text for the same value, so that a reader can tell which matches belong together.
     Hash,
 }
 
-/// Some of the entities.
+/// A set of entities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Set(u8);
 
 impl Set {
-    /// Whether this one is in it.
+    /// Whether this entity is in the set.
     pub fn has(self, entity: Entity) -> bool {
         self.0 & (1 << entity as u8) != 0
     }
 
-    /// Whether there is none in it.
+    /// Whether the set is empty.
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
@@ -67,7 +67,7 @@ impl<'de> Deserialize<'de> for Set {
     }
 }
 
-/// How to look, and what to put in a match's place.
+/// The settings: what to look for, and what to do with a match.
 #[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {

@@ -1,4 +1,4 @@
-//! What reading costs, natively: `cargo run --release --example timing`.
+//! Measures what reading a text costs natively: `cargo run --release --example timing`.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -54,7 +54,7 @@ fn main() -> Result<(), String> {
     Ok(())
 }
 
-/// Seconds that this thread has run, where Linux tells; the clock elsewhere.
+/// The seconds that this thread has run, on Linux. Elsewhere, the time on the clock.
 fn cpu() -> f64 {
     let stat = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
     let ran = stat.and_then(|stat| stat.split(' ').next()?.parse::<f64>().ok());

@@ -1,7 +1,7 @@
-//! Whether a hit is said, or only spoken of.
+//! Judges whether a hit is an attack, or only a mention of one.
 //!
-//! An article, a question, a test or a detector names attacks without making them. What tells: quotation marks with
-//! a word that announces a quotation, a sentence that reports what others do, talk of attacks around it.
+//! An article, a question, a test or a detector names attacks without making them. The signs of a mention: quotation marks
+//! with a word that announces a quotation, a sentence that reports what others do, talk of attacks around it.
 
 use std::cell::OnceCell;
 
@@ -20,7 +20,7 @@ pub(crate) struct Context<'a> {
     /// Its words.
     pub(crate) events: &'a [Event],
     lines: &'a [u32],
-    /// Quotations, by their ends.
+    /// The quotations, by their ends.
     quotes: OnceCell<Vec<(u32, u32)>>,
 }
 
@@ -35,7 +35,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// How much of a hit's weight counts, 0 to 1. The hit is made of the words `first` to `last`.
+    /// The share of a hit's weight that counts, 0 to 1. The hit is made of the words `first` to `last`.
     pub(crate) fn share(&self, first: usize, last: usize) -> f32 {
         let (start, end) = (self.events[first].start, self.events[last].end);
         let before = &self.events[first.saturating_sub(REACH)..first];
@@ -82,7 +82,7 @@ impl<'a> Context<'a> {
             || !between.is_ascii() && between.contains('。')
     }
 
-    /// True if what was being told is over between the two: at a sentence's end or a paragraph's.
+    /// True if a report is over between the two: at the end of a sentence or a paragraph.
     fn is_over(&self, from: u32, to: u32) -> bool {
         self.ends_sentence(from, to) || self.line_ends(from, to)
     }
@@ -137,7 +137,7 @@ impl<'a> Context<'a> {
 }
 
 struct Quote {
-    /// One of several short ones.
+    /// Whether this is one of several short quotations.
     listed: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Finding and undoing base64 and hex.
+//! Finds base64 and hex, and decodes them.
 //!
 //! A run counts if it decodes to readable text. The work is linear in the text and what it decodes to is bounded.
 

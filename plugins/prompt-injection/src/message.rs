@@ -1,7 +1,7 @@
 //! The texts of a message, as a model may read them.
 //!
-//! A message in several segments is one text to the model. How it joins them isn't known, so an attack that was cut
-//! in two is looked for with a break between the segments, and, where a cut may have gone through a word, without.
+//! A message in several segments is one text to the model. How the model joins them isn't known. So an attack that was cut
+//! in two is looked for with a break between the segments, and also without one where the cut may have gone through a word.
 
 /// Calls `each` with every text that a message's segments make.
 pub(crate) fn texts(segments: &[&str], mut each: impl FnMut(&str)) {

@@ -1,7 +1,7 @@
 //! The operator's own patterns, compiled into one automaton.
 //!
-//! A dense automaton: built once, before the snapshot, then read only, at a few nanoseconds a byte whatever the pattern.
-//! What can't be built within the bounds is refused with a sentence.
+//! The automaton is dense: it is built once, before the snapshot, and then only read, at a few nanoseconds a byte whatever
+//! the pattern. Patterns that can't be built within the bounds are refused with a sentence.
 
 use regex_automata::dfa::{Automaton, dense};
 use regex_automata::util::syntax;
@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 /// Most memory that the automaton of all patterns may take, in bytes.
 const MOST_MEMORY: usize = 2 << 20;
-/// What a pattern counts for when its weight isn't given: enough to deny by itself.
+/// The weight of a pattern without one of its own: enough to deny by itself.
 const DEFAULT_WEIGHT: f32 = 0.8;
 
 /// One pattern as configured: a string, or a string and its weight.
@@ -47,7 +47,7 @@ pub(crate) struct Patterns {
 }
 
 impl Patterns {
-    /// Compiles them; none if there are none.
+    /// Compiles the patterns. `None` if there are none.
     ///
     /// # Errors
     ///

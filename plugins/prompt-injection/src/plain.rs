@@ -1,6 +1,6 @@
-//! The quick look at text that is most likely plain.
+//! A quick look at a text, to see whether it needs a closer one. Most texts don't.
 
-/// What about a text asks for a closer look.
+/// The reasons for a closer look at a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Suspicion {
     /// It isn't plain ASCII, or some words may be in disguise: fold it.

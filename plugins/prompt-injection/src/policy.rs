@@ -1,4 +1,4 @@
-//! The policy: settings in, verdict out.
+//! The policy: its settings, and its verdict on a request.
 
 use std::rc::Rc;
 
@@ -83,7 +83,7 @@ impl Policy for PromptInjection {
             ));
         }
         let patterns = Patterns::new(&std::mem::take(&mut self.patterns))?;
-        // To deny, one is enough; to report, they are counted.
+        // One finding is enough to deny, but a report has to count all of them.
         let enough = match self.action {
             Action::Deny => self.threshold,
             Action::Report => f32::INFINITY,
@@ -142,7 +142,7 @@ impl Policy for PromptInjection {
     }
 }
 
-/// What the client reads: the kinds of signals, never the text.
+/// The message to the client. It names the kinds of signals, and never the text.
 fn sentence(found: &Score) -> String {
     let kinds: Vec<&str> = found.kinds().map(|(kind, _)| kind.code()).collect();
     format!(

@@ -19,17 +19,17 @@ const OVERLAP: usize = 1 << 10;
 const NEIGHBOURHOOD: usize = 2 << 10;
 /// How deep encodings are undone: base64 inside base64.
 const DEPTH: u32 = 2;
-/// Weights from which on a hit is told and counted.
+/// The weight from which on a hit is reported and counted.
 const TOLD: f32 = 0.25;
-/// How many hits are counted before the rest of a text is left: a flood of attacks needs no full census.
+/// How many hits are counted before the rest of a text is skipped: a flood of attacks needn't be counted to its end.
 const MANY: u32 = 200;
 
 /// What was found in a text.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Score {
-    /// How sure it is that the text is an attack: 0 not at all, 1 quite.
+    /// How sure the scanner is that the text is an attack: 0 not at all, 1 quite.
     pub value: f32,
-    /// How many signals of each kind, in the order of [`Kind::ALL`]. Those that hardly count aren't counted.
+    /// How many signals of each kind were found, in the order of [`Kind::ALL`]. Signals of little weight aren't counted.
     pub counts: [u32; Kind::COUNT],
 }
 
@@ -42,7 +42,7 @@ impl Score {
             .filter(|(_, count)| *count > 0)
     }
 
-    /// The more certain of the two texts' values, all their signals.
+    /// Joins the scores of two texts: the higher value, and the signals of both.
     pub fn merge(&mut self, other: &Score) {
         self.value = self.value.max(other.value);
         for (count, more) in self.counts.iter_mut().zip(other.counts) {
@@ -51,7 +51,7 @@ impl Score {
     }
 }
 
-/// Finds attacks. Built once; reading takes no lock and keeps nothing.
+/// Finds attacks. It is built once; reading a text takes no lock and keeps nothing.
 pub struct Scanner {
     lexicon: Lexicon,
     patterns: Option<Patterns>,
@@ -74,7 +74,7 @@ impl Scanner {
         })
     }
 
-    /// A scanner without patterns of one's own.
+    /// A scanner without an operator's patterns.
     ///
     /// # Errors
     ///
@@ -83,7 +83,7 @@ impl Scanner {
         Scanner::build(None, usize::MAX, f32::INFINITY)
     }
 
-    /// Scores a text. Of a very long one the head and the tail.
+    /// Scores a text. Of a very long text, only the head and the tail are read.
     pub fn scan(&self, text: &str, origin: Origin) -> Score {
         let mut scan = Scan {
             scanner: self,
@@ -184,7 +184,7 @@ impl Scan<'_> {
         let spelled = hidden::spelled(text);
         let letters = spelled.chars().filter(|c| c.is_alphabetic()).count();
         if letters >= 4 {
-            // No one writes a sentence that can't be seen.
+            // An honest text has no invisible sentence.
             self.hits
                 .add(base, Kind::Hidden, if letters >= 12 { 0.7 } else { 0.4 });
             self.inner(&spelled, base, depth);
@@ -214,7 +214,7 @@ impl Scan<'_> {
     }
 }
 
-/// Where the chunk that begins at `at` ends: at a space, if there is one near.
+/// The end of the chunk that begins at `at`: a space, if there is one near.
 fn chunk_end(text: &str, at: usize) -> usize {
     if text.len() - at <= CHUNK {
         return text.len();

@@ -1,4 +1,4 @@
-//! What is denied and what passes at the default threshold.
+//! Attacks that are denied, and harmless texts that pass, at the default threshold.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -13,7 +13,7 @@ fn texts(file: &'static str) -> Vec<&'static str> {
         .collect()
 }
 
-/// The texts on the wrong side of the threshold, each with what was found.
+/// The texts on the wrong side of the threshold, each with its findings.
 fn wrong(file: &'static str, origin: Origin, attack: bool) -> Vec<String> {
     let scanner = Scanner::new().unwrap();
     let mut wrong = Vec::new();

@@ -1,4 +1,4 @@
-//! What a disguise doesn't change.
+//! An attack is found in every disguise.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 

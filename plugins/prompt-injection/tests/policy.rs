@@ -1,4 +1,4 @@
-//! The policy as the host sees it.
+//! The policy, driven as the host drives it.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 

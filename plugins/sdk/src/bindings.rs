@@ -1,6 +1,7 @@
-//! What `wit-bindgen` makes of the contract. Not part of this crate's promise: use the types and modules at the root.
+//! The code that `wit-bindgen` generates from the contract. It is no part of this crate's stable interface: use the types
+//! and modules at the root.
 //!
-//! `wit` is a link to the contract's own folder, so that there is one text of it; packaging follows the link.
+//! `wit` is a link to the contract's own folder, so that the contract exists once. Packaging follows the link.
 
 wit_bindgen::generate!({
     world: "policy-component-with-all-grants",

@@ -1,11 +1,11 @@
 //! From a [`Policy`](crate::Policy) to the exports of a component.
 //!
-//! What must stay true: between `configure` and the first exchange there is nothing but memory, or the snapshot is
-//! lost. So nothing here prints, reads the environment or asks for a clock.
+//! What must stay true: between `configure` and the first exchange the component has nothing but memory, because a snapshot
+//! keeps nothing else. So nothing here prints, reads the environment or asks for a clock.
 
 /// Makes a component of a policy: `witgate_policy::export!(NoShouting);`, once, at the root of the crate.
 ///
-/// The component says that its name and version are the crate's own.
+/// The component's name and version are those of the crate.
 #[macro_export]
 macro_rules! export {
     ($policy:ident) => {
@@ -22,7 +22,7 @@ macro_rules! export {
     };
 }
 
-/// What the macro knows of the crate that calls it.
+/// The facts about the calling crate, which only the macro knows.
 #[doc(hidden)]
 pub trait Named {
     const NAME: &'static str;
@@ -53,12 +53,12 @@ mod component {
     #[derive(Debug)]
     pub struct Component<P>(PhantomData<P>);
 
-    /// One exchange. Its passages share the policy with it; an instance runs one call at a time.
+    /// One exchange. Its passages share the policy with it, which is safe because an instance runs one call at a time.
     #[doc(hidden)]
     #[derive(Debug)]
     pub struct Exchange<P>(Rc<RefCell<P>>);
 
-    /// One passage of it.
+    /// One passage of an exchange.
     #[doc(hidden)]
     pub struct Passage<P> {
         policy: Rc<RefCell<P>>,

@@ -1,4 +1,4 @@
-//! What every policy may use at any time: the log, and findings.
+//! The functions that every policy may use at any time: the log, and findings.
 
 use crate::imports::host as host_side;
 use crate::{Finding, Level};

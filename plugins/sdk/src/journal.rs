@@ -1,4 +1,4 @@
-//! Grant `journal`: entries in the tamper-evident journal. Using it makes the component need the grant.
+//! The grant `journal`: entries in the tamper-evident journal. A component that uses this module needs the grant.
 
 use crate::imports::journal as host_side;
 
@@ -6,7 +6,7 @@ use crate::imports::journal as host_side;
 ///
 /// # Errors
 ///
-/// The journal's own sentence when it could not keep the entry. The host counts that, too.
+/// The journal's own sentence when it could not keep the entry. The host counts such failures, too.
 pub fn append(entry: &str) -> Result<(), String> {
     host_side::append(entry)
 }

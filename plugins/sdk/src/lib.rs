@@ -41,10 +41,9 @@ pub use bindings::witgate::policy::types::{
 pub use policy::{Passage, Policy};
 pub use words::report;
 
-/// For policies that have no dependency on serde of their own: derive with
-/// `#[serde(crate = "witgate_policy::serde")]`.
+/// serde, for policies without a dependency on it: derive with `#[serde(crate = "witgate_policy::serde")]`.
 pub use serde;
-/// JSON, as the settings are read with it.
+/// The JSON library that reads the settings.
 pub use serde_json;
 
 /// Keeps the examples of the authors' guide compiling.

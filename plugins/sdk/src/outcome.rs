@@ -1,4 +1,5 @@
-//! What came of the exchange. In [`on_complete`](crate::Policy::on_complete) alone; elsewhere the host refuses.
+//! The outcome of the exchange. It can be read in [`on_complete`](crate::Policy::on_complete) alone; in any other hook,
+//! reading it is a fault of the stage.
 
 use crate::imports::outcome as host_side;
 use crate::{Account, Ending, Usage};
@@ -33,7 +34,7 @@ pub fn tokens() -> Option<Usage> {
     host_side::tokens()
 }
 
-/// What each stage did, in chain order, also those that were not reached.
+/// What each stage did, in chain order. Stages that were not reached are included.
 pub fn stages() -> Vec<Account> {
     host_side::stages()
 }

@@ -1,12 +1,12 @@
-//! Panics go to the host's log, with their place: in a sandbox nobody reads stderr, and writing to it takes a handle,
-//! which a snapshot can't keep.
+//! Sends panics to the host's log, with their place in the source. In a sandbox nobody reads stderr, and writing to it
+//! takes a handle, which a snapshot can't keep.
 
 use std::fmt::{self, Write};
 
-/// Bytes of a panic's message that reach the log.
+/// The most bytes of a panic's message that reach the log.
 const MOST: usize = 4 * 1024;
 
-/// Routes panics to the log from here on.
+/// Sends panics to the log from now on.
 #[cfg_attr(
     not(target_family = "wasm"),
     expect(dead_code, reason = "native tests keep their own hook")
@@ -20,7 +20,7 @@ pub(crate) fn to_log() {
 /// As much of the text as fits, cut at a character.
 fn bounded(text: impl fmt::Display) -> String {
     let mut line = Bounded(String::new());
-    // An error says that the rest was cut.
+    // An error means only that the rest was cut.
     if write!(line, "{text}").is_err() {
         line.0.push('…');
     }

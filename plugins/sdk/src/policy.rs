@@ -15,8 +15,8 @@ use crate::{Channel, Edit, Hooks, Verdict};
 pub trait Policy: Clone + DeserializeOwned + 'static {
     /// Checks the settings and builds what the hooks need, once, before the snapshot.
     ///
-    /// What is drawn at random here (a `HashMap`'s seed, too) is shared by all exchanges, and clocks stand still. The
-    /// modules `request`, `outcome` and `journal` can't be used yet.
+    /// Random values that are drawn here, the seed of a `HashMap` included, are shared by all exchanges, and clocks stand
+    /// still. The modules `request`, `outcome` and `journal` can't be used yet.
     ///
     /// # Errors
     ///
@@ -27,28 +27,31 @@ pub trait Policy: Clone + DeserializeOwned + 'static {
 
     /// The hooks that these settings need; asked once, after [`prepare`](Policy::prepare).
     ///
-    /// All three unless narrowed. A hook that isn't wanted costs nothing, so narrowing pays: without `ON_ANSWER` no
-    /// delta crosses into the sandbox, and with `ON_REQUEST` alone the sandbox is gone before the answer starts.
+    /// All three, unless a policy narrows them. Narrowing pays, because a hook that isn't wanted costs nothing: without
+    /// `ON_ANSWER` no delta crosses into the sandbox, and with `ON_REQUEST` alone the sandbox is gone before the answer
+    /// starts.
     fn hooks(&self) -> Hooks {
         Hooks::all()
     }
 
-    /// Says what becomes of the request. Edits made through [`request`](crate::request) count if this proceeds.
+    /// Decides what happens to the request. Edits made through [`request`](crate::request) take effect if this returns
+    /// `Proceed`.
     fn on_request(&mut self) -> Verdict {
         Verdict::Proceed
     }
 
-    /// A channel of a choice begins. `None` lets all of it pass, and saves the calls.
+    /// A channel of a choice begins. `None` lets the whole channel pass, without a call for each of its deltas.
     ///
-    /// May come without [`on_request`](Policy::on_request), where an earlier stage responded. A channel may open
-    /// again later: that is a new passage.
+    /// This may be called without [`on_request`](Policy::on_request) before it, where an earlier stage responded. A channel
+    /// may open again later, which is a new passage.
     fn on_answer(&mut self, choice: u32, channel: &Channel) -> Option<Box<dyn Passage<Self>>> {
         let _ = (choice, channel);
         None
     }
 
-    /// The exchange is over; [`outcome`](crate::outcome) says how. Exactly once, whatever happened, off the latency
-    /// path. The exchange may have seen no other hook before, and a policy whose sandbox was lost starts anew here.
+    /// The exchange is over; [`outcome`](crate::outcome) says how. This is called exactly once, whatever happened, and no
+    /// client waits for it. It may be the first hook of the exchange, and a policy whose sandbox was lost starts from the
+    /// snapshot again here.
     fn on_complete(&mut self) {}
 
     /// A JSON Schema of the settings, for tools that help to write them.
@@ -59,19 +62,19 @@ pub trait Policy: Clone + DeserializeOwned + 'static {
 
 /// One channel of one choice, from its first delta to its end.
 ///
-/// Where chunks are cut is not the policy's to know: keep what is needed in `self`, and answer so that the same text
-/// comes out at every chunking. [`every_chunking`] tests that. `policy` is this exchange's own.
+/// A policy can't know where chunks are cut: keep what is needed in `self`, and answer so that the same text comes out at
+/// every chunking. [`every_chunking`] tests that. `policy` belongs to this exchange alone.
 ///
 /// [`every_chunking`]: https://docs.rs/witgate-policy/latest/witgate_policy/testing/struct.Configured.html
 pub trait Passage<P> {
-    /// A piece of text. The edit speaks for it and for every delta of this passage that is held.
+    /// A piece of text has come. The returned edit applies to this piece and to every delta of this passage that is held.
     ///
-    /// Where only the end of the text is open, [`Edit::hold_last`] keeps that back and lets the deltas before it go; `Hold`
-    /// keeps all of them.
+    /// Where only the end of the text is undecided, [`Edit::hold_last`] keeps that end back and lets the deltas before it
+    /// go; `Hold` keeps all of them.
     fn on_delta(&mut self, policy: &mut P, text: &str) -> Edit;
 
-    /// The passage ends; `finish` as upstream said it (`stop`, `length`, `tool_calls` and the like). A hold is no answer
-    /// here. Not called after a denial, a disconnect, or an upstream that broke off.
+    /// The passage ends. `finish` is the upstream's finish reason (`stop`, `length`, `tool_calls` and the like). A hold is
+    /// a fault here. This isn't called after a denial, a disconnect, or an upstream that broke off.
     fn on_end(&mut self, policy: &mut P, finish: &str) -> Edit {
         let _ = (policy, finish);
         Edit::Forward

@@ -1,7 +1,8 @@
-//! What a policy needs, in one `use witgate_policy::prelude::*`.
+//! Everything that most policies need, in one `use witgate_policy::prelude::*`.
 //!
-//! To print, name what prints: `use witgate_policy::prelude::{println, *};`. It writes to the host's log. Without the name
-//! `println!`, `eprintln!`, `print!`, `eprint!` and `dbg!` don't compile, on purpose: [`print`](crate::print) says why.
+//! To print, import the macro by name: `use witgate_policy::prelude::{println, *};`. It writes to the host's log. Without
+//! the name, `println!`, `eprintln!`, `print!`, `eprint!` and `dbg!` don't compile, on purpose: [`print`](crate::print)
+//! says why.
 
 pub use crate::print::{dbg, eprint, eprintln, print, println};
 pub use crate::{

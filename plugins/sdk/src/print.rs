@@ -1,8 +1,8 @@
 //! `println!` and its kin, sent to the host's log. Import them by name: `use witgate_policy::prelude::{println, *};`.
 //!
-//! The standard ones would take a handle on stdout. A snapshot keeps memory and not handles, so a policy that printed
-//! while it was configured would be configured anew in every exchange. A sandbox has no stdout anyway. So the glob of
-//! the prelude alone makes `println!` ambiguous: the compiler stops at it, and asks for the name.
+//! The standard macros would take a handle on stdout. A snapshot keeps memory and not handles, so a policy that printed
+//! while it was configured would have to be configured anew in every exchange. And a sandbox has no stdout. So the glob of
+//! the prelude alone makes `println!` ambiguous: the compiler stops at it, and the author has to import the macro by name.
 
 /// Logs at `info` what would have been printed.
 #[doc(hidden)]
@@ -53,7 +53,7 @@ pub use crate::{
     __dbg as dbg, __eprint as eprint, __eprint as eprintln, __print as print, __print as println,
 };
 
-/// One call of a printing macro is one line of the log.
+/// Writes one call of a printing macro as one line of the log.
 #[doc(hidden)]
 pub fn line(level: crate::Level, text: &str) {
     crate::host::log(level, text.strip_suffix('\n').unwrap_or(text));

@@ -2,7 +2,7 @@
 
 use crate::Policy;
 
-/// Deserialises and prepares a policy. No text is no settings: `{}`.
+/// Deserialises and prepares a policy. An empty text stands for `{}`.
 ///
 /// The error is a sentence that names the key at fault; the host says which stage it is.
 pub(crate) fn configure<P: Policy>(settings: &str) -> Result<P, String> {
@@ -11,7 +11,8 @@ pub(crate) fn configure<P: Policy>(settings: &str) -> Result<P, String> {
     } else {
         settings
     };
-    // By way of a value: the host wrote this text, so a line and column in it would tell an operator nothing.
+    // The text becomes a JSON value first, so that errors name no line and column: the host wrote this text, and an
+    // operator never sees it.
     let value: serde_json::Value = serde_json::from_str(settings)
         .map_err(|error| format!("the settings are not JSON: {error}"))?;
     let mut policy: P = serde_path_to_error::deserialize(value).map_err(|error| {

@@ -1,4 +1,4 @@
-//! Short ways to say what a policy says: verdicts, denials, edits, findings.
+//! Short constructors for the values that a policy returns: verdicts, denials, edits, findings.
 
 use crate::{Channel, Delta, Denial, Edit, Finding, Verdict};
 
@@ -19,8 +19,8 @@ impl Verdict {
 }
 
 impl Edit {
-    /// Keeps back no more than the last so many bytes of all that is held and this delta: a delta that ends before them
-    /// goes as it came. 0 is `Forward`.
+    /// Holds only this many bytes at the end of all held text and this delta. A delta that ends before them goes out as it
+    /// came. 0 is `Forward`.
     #[must_use]
     pub fn hold_last(bytes: usize) -> Self {
         match bytes {
@@ -29,7 +29,7 @@ impl Edit {
         }
     }
 
-    /// Lets this text go instead of the delta and all that is held.
+    /// Sends this text instead of the delta and all held text.
     pub fn replace(text: impl Into<String>) -> Self {
         Self::Replace(text.into())
     }
@@ -80,7 +80,7 @@ impl From<Denial> for Edit {
 }
 
 impl Finding {
-    /// Something found, `count` times. The code matches `[a-z0-9][a-z0-9._-]{0,63}`.
+    /// A finding that occurred `count` times. The code matches `[a-z0-9][a-z0-9._-]{0,63}`.
     pub fn new(code: impl Into<String>, count: u32) -> Self {
         Self {
             code: code.into(),
@@ -89,7 +89,7 @@ impl Finding {
         }
     }
 
-    /// A word on what was found. Never what was found itself: details are logged.
+    /// A remark about the finding. It must never contain the found text itself, because details are logged.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());

@@ -2,7 +2,7 @@
 
 use super::Workspace;
 use crate::scene::{NONE, TONE_HERE, component, tone};
-use crate::support::{Upstream, Value};
+use crate::support::Value;
 
 #[tokio::test]
 async fn check_shows_a_good_configuration_stage_by_stage() {

@@ -1,10 +1,10 @@
-//! What a recogniser sees: the bytes from its start on, of which the last may not have come yet.
+//! The view of a recogniser: the bytes from its start on, of which the last ones may not have arrived yet.
 
 use witgate_policy::redact::View;
 
 use super::{WORD, class};
 
-/// Nothing can be said before more of the text is there.
+/// The recogniser can't decide before more of the text has arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct More;
 
@@ -24,12 +24,12 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The bytes that are there.
+    /// The bytes that have arrived.
     pub(super) fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
-    /// The text from the start to this offset, which is there.
+    /// The text from the start to this offset, which must have arrived.
     pub(super) fn text_to(&self, end: usize) -> &'a str {
         &self.view.text[self.start..end]
     }
@@ -66,7 +66,7 @@ impl<'a> Cursor<'a> {
         self.view.before(self.start)
     }
 
-    /// Whether a number may start here: it isn't the rest of a longer one, `1.` or `1-` before it.
+    /// Whether a number may start here. It may not after `1.` or `1-`, because it would be the rest of a longer number.
     pub(super) fn number_may_start(&self) -> bool {
         match self.before() {
             (Some('.' | '-'), far) => !far.is_some_and(|c| c.is_ascii_digit()),
@@ -74,7 +74,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Whether a number may end here: no word goes on, nor does a longer number after a `.` or `-`.
+    /// Whether a number may end here: no word continues, and no longer number after a `.` or `-`.
     pub(super) fn number_may_end(&self, at: usize) -> Result<bool, More> {
         match self.get(at)? {
             b'.' | b'-' => Ok(!self.is_digit(at + 1)?),

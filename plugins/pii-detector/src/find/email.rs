@@ -10,7 +10,7 @@ use super::{Answer, LOCAL, class, width};
 const LONGEST_LOCAL: usize = 64;
 const LONGEST_DOMAIN: usize = 253;
 
-/// Where the run of local bytes ends that was looked at last, so that it is walked once and not from every word in it.
+/// Where the run of local bytes that was looked at last ends, so that the run is walked once and not from every word in it.
 #[derive(Default)]
 pub(super) struct Runs {
     end: usize,

@@ -1,11 +1,11 @@
-//! IP addresses, private ranges too. Versions, times, hardware addresses and paths in code are none.
+//! IP addresses, private ranges included. Versions, times, hardware addresses and paths in code don't count.
 
 use std::net::Ipv6Addr;
 
 use super::cursor::Cursor;
 use super::{Answer, HEX, class, is_word};
 
-/// Four numbers up to 255 without leading zeros. A product's version (`Name/1.2.3.4`, `1.2.3.4-rc1`) is none.
+/// Four numbers up to 255 without leading zeros. A product's version (`Name/1.2.3.4`, `1.2.3.4-rc1`) doesn't count.
 pub(super) fn v4(cursor: &Cursor<'_>) -> Answer {
     match cursor.before() {
         (Some('.'), Some(c)) if c.is_ascii_digit() => return Ok(None),
@@ -41,11 +41,11 @@ pub(super) fn v4(cursor: &Cursor<'_>) -> Answer {
 /// The longest form has 45 bytes.
 const LONGEST: usize = 45;
 
-/// Every written form; a zone after it isn't part of it. At least one digit must be in it, and `x[1::2]` is a slice.
+/// Every written form of an address, without a zone after it. It needs at least one digit, and `x[1::2]` is a slice.
 pub(super) fn v6(cursor: &Cursor<'_>) -> Answer {
     let start = cursor.start;
     let mut at = start;
-    // Cheap first: up to four digits and a colon.
+    // A cheap check comes first: up to four digits and a colon.
     while at - start <= 4 && class(cursor.get(at)?) & HEX != 0 {
         at += 1;
     }

@@ -3,13 +3,13 @@
 use super::cursor::Cursor;
 use super::{Answer, PEM, URL, class, is_word};
 
-/// A key's prefix, what follows it and how much of that.
+/// A key's prefix, the kind of bytes that follow it, and how many.
 struct Kind {
     prefix: &'static str,
     is_part: fn(u8) -> bool,
     least: usize,
     most: usize,
-    /// How many digits there must be: words with dashes have none.
+    /// How many digits the key must have, because words with dashes have none.
     digits: usize,
 }
 
@@ -46,7 +46,7 @@ const fn kind(
 }
 
 const KINDS: &[Kind] = &[
-    // OpenAI and those who do as it does: sk-proj-, sk-ant- and the like are in it.
+    // OpenAI, and providers that follow it. This covers sk-proj-, sk-ant- and the like.
     kind("sk-", url, 20, 256, 2),
     kind("csk-", alnum, 20, 128, 2),
     kind("AKIA", capital, 16, 16, 0),
@@ -65,8 +65,8 @@ const KINDS: &[Kind] = &[
     kind("AIza", url, 35, 35, 0),
 ];
 
-/// A key with a prefix, or a token. No two prefixes can both stand at one place. After a dash none begins: that bounds
-/// the work on `sk-sk-sk-`.
+/// A key with a prefix, or a token. No two prefixes match at the same place. No key begins after a dash, which bounds the
+/// work on `sk-sk-sk-`.
 pub(super) fn prefixed(cursor: &Cursor<'_>) -> Answer {
     if cursor.before().0 == Some('-') {
         return Ok(None);
@@ -125,7 +125,7 @@ fn token(cursor: &Cursor<'_>) -> Answer {
     Ok((!cursor.is_word(at)?).then_some(at))
 }
 
-/// The longest key that is found whole. Of a longer one, this much is.
+/// The longest key that is found whole. Of a longer key, this much is found.
 const LONGEST_BLOCK: usize = 8 * 1024;
 /// The longest name between the dashes, as `OPENSSH PRIVATE KEY`.
 const LONGEST_NAME: usize = 40;
@@ -181,7 +181,7 @@ fn name(cursor: &Cursor<'_>, from: usize) -> Answer {
     Ok(private.then_some(at + DASHES.len()))
 }
 
-/// Whether a key's first line or a header follows: text about keys is none.
+/// Whether a key's first line or a header follows, which tells a key from a text about keys.
 fn looks_like_a_key(cursor: &Cursor<'_>, mut at: usize) -> Result<bool, super::More> {
     let from = at;
     loop {

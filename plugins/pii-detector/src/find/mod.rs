@@ -1,7 +1,7 @@
-//! Where in a text the entities are: one pass over its bytes, with a recogniser for each entity at each word's start.
+//! Finds the entities in a text, in one pass over its bytes. At each word's start, a recogniser for each entity is tried.
 //!
 //! What must stay true, so that a text may be cut anywhere: a recogniser looks at no more than the two characters before
-//! its start, and says yes or no only when nothing that may follow can change that. Each of them is bounded, so no text
+//! its start, and decides only when nothing that may follow can change its decision. Each recogniser is bounded, so no text
 //! stays undecided for long.
 
 mod cursor;
@@ -24,7 +24,7 @@ const DIGIT: u8 = 2;
 const HEX: u8 = 4;
 /// A byte of an address's local part.
 const LOCAL: u8 = 8;
-/// An entity can begin with it although it's no word: `+`, `(`, `:`, `-`.
+/// An entity can begin with it, although it begins no word: `+`, `(`, `:`, `-`.
 const MARK: u8 = 16;
 /// A prefixed key can begin with it.
 const KEY: u8 = 32;
@@ -78,7 +78,7 @@ fn width(byte: u8) -> usize {
     if byte < 0x80 { 1 } else { 2 }
 }
 
-/// `Ok(Some(end))`, `Ok(None)` for no, or [`More`] must be seen.
+/// `Ok(Some(end))` where the entity was found, `Ok(None)` where it isn't there, or [`More`] of the text is needed.
 type Answer = Result<Option<usize>, More>;
 
 /// The first entity of the set at or after `from`.
@@ -112,7 +112,7 @@ pub(crate) fn scan(entities: Set, view: &View<'_>, from: usize) -> Scan {
     Scan::Clear(bytes.len())
 }
 
-/// Where the word ends that these bytes are in.
+/// Where the word around these bytes ends.
 fn word_end(bytes: &[u8], mut at: usize) -> usize {
     while at < bytes.len() && class(bytes[at]) & WORD != 0 {
         at += width(bytes[at]);
@@ -120,7 +120,7 @@ fn word_end(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// The entity that starts right here. The first of these that isn't a no decides.
+/// The entity that starts right here. The first recogniser that finds something, or needs more of the text, decides.
 fn entity_at(
     entities: Set,
     view: &View<'_>,

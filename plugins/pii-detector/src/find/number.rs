@@ -102,7 +102,7 @@ fn luhn(digits: &[u8]) -> bool {
     sum.is_multiple_of(10)
 }
 
-/// `123-45-6789` or `123 45 6789`, where each part is one that is given out.
+/// `123-45-6789` or `123 45 6789`, where each part has a value that is given out.
 pub(super) fn ssn(cursor: &Cursor<'_>) -> Answer {
     if !cursor.number_may_start() {
         return Ok(None);

@@ -1,5 +1,5 @@
-//! Phone numbers: international ones with their `+`, and the usual ways to write one in the US and Canada, the United
-//! Kingdom, France and Germany. A plain run of digits is none.
+//! Phone numbers: international numbers with their `+`, and the usual ways to write a number in the US and Canada, the
+//! United Kingdom, France and Germany. A plain run of digits doesn't count.
 
 use super::Answer;
 use super::cursor::Cursor;
@@ -51,7 +51,7 @@ fn international(cursor: &Cursor<'_>) -> Answer {
         if full && cursor.number_may_end(at)? {
             best = Some(at);
         }
-        // A number after the number isn't part of it.
+        // A further number behind the phone number isn't part of it.
         if count >= 11 && (digits[0] == 1 || byte == b' ') {
             return Ok(best);
         }
@@ -82,7 +82,7 @@ fn gap(cursor: &Cursor<'_>, at: usize) -> Result<usize, super::More> {
     })
 }
 
-/// Whether a country's code starts so.
+/// Whether a country's code can start with these digits.
 fn country(a: u8, b: u8, c: u8) -> bool {
     match (a, b) {
         (1, _) => b >= 2,
@@ -100,8 +100,8 @@ fn area(digits: &[u8]) -> bool {
     digits[0] >= 2 && digits[1..3] != [1, 1]
 }
 
-/// How numbers are written at home. `A`: an American area or exchange. `P`: 1 to 9. `D`: a digit. `*`: six to eight
-/// digits. `!`: not in a longer row of numbers. All else stands for itself.
+/// How numbers are written within a country. `A`: an American area or exchange. `P`: 1 to 9. `D`: a digit. `*`: six to
+/// eight digits. `!`: not in a longer row of numbers. Every other character stands for itself.
 const WRITTEN: &[&str] = &[
     // US, Canada
     "A-A-DDDD",

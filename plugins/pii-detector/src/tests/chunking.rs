@@ -1,4 +1,4 @@
-//! The same text at every chunking, and untouched chunks where there is nothing to redact.
+//! The same text comes out at every chunking, and chunks stay untouched where there is nothing to redact.
 
 use proptest::prelude::*;
 use witgate_policy::redact::{Form, redact_all};

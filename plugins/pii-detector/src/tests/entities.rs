@@ -1,4 +1,4 @@
-//! What is found and what isn't, entity by entity.
+//! What is found and what isn't, for each entity.
 
 use super::redacted;
 
@@ -9,7 +9,7 @@ fn table(rows: &[(&str, &str)]) {
     }
 }
 
-/// None of these is anything.
+/// Texts in which nothing may be found.
 #[track_caller]
 fn clean(texts: &[&str]) {
     for text in texts {
@@ -293,7 +293,7 @@ fn neighbours_are_told_apart() {
     ]);
 }
 
-/// Where the README says that it is wrong. A change here belongs there, too.
+/// The mistakes that the README admits. A change here belongs there, too.
 #[test]
 fn known_misses() {
     table(&[

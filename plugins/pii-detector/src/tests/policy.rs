@@ -1,4 +1,4 @@
-//! The policy as the host drives it.
+//! The policy, driven as the host drives it.
 
 use witgate_policy::prelude::*;
 use witgate_policy::serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! How long a stream waits, counted in deltas: a clean text for its open word, and no more.
+//! How long a stream waits, counted in deltas. A clean text waits for its open word only.
 
 use proptest::prelude::*;
 use witgate_policy::Edit;
@@ -15,7 +15,7 @@ const ENGLISH: &str = "The committee met on Tuesday, a day later than planned, a
     by 1,250 a month\n- *Costs* fell to 980\n\nNo one asked about the add, bed, cab, dad, face or fade columns. Is it done? \
     I think so. Be it as it may, we go on.";
 
-/// As models cut: a word with the space before it, and every mark alone.
+/// Cuts a text as models do: a word with the space before it, and every mark alone.
 fn tokens(text: &str) -> Vec<&str> {
     let mut tokens = Vec::new();
     let mut start = 0;

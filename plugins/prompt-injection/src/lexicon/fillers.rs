@@ -1,4 +1,4 @@
-//! Small words.
+//! The small words that may stand between a verb and its object.
 
 /// True if `word` is small change between a verb and its object, in any of the languages known.
 pub(crate) fn is_filler(word: &str) -> bool {

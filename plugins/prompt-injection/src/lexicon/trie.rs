@@ -48,9 +48,9 @@ impl Trie {
             nodes: vec![FREE; 512],
         };
         trie.nodes[0].parent = 0;
-        // What is left to place: the state, its words, and how many of their bytes led to it.
+        // The states that are still to be placed: the state, its words, and how many of their bytes led to it.
         let mut open = vec![(0usize, 0..words.len(), 0usize)];
-        // Where to look for room for that many children; what is before is all but full.
+        // Where to look for room for this many children. The part before is nearly full.
         let mut hints = [1usize; 8];
         while let Some((state, mut range, depth)) = open.pop() {
             if words[range.start].len() == depth {
@@ -130,7 +130,7 @@ impl Trie {
                     .is_some_and(|node| usize::from(node.parent) == state);
             found.then_some(next)
         };
-        // What joins words may stand for the space between them.
+        // A mark that joins words may stand for the space between them.
         step(b).or_else(|| {
             if matches!(b, b'-' | b'_') {
                 step(b' ')

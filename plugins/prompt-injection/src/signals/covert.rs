@@ -18,7 +18,7 @@ pub(super) fn address(cx: &Context<'_>, i: usize, origin: Origin) -> Option<Hit>
             (false, false) => 0.25,
         }
     } else if word.is(ADDRESS) {
-        // "If you are an AI researcher" speaks to people.
+        // "If you are an AI researcher" addresses people.
         if cx.trail(word.end).next().is_some_and(|w| {
             matches!(
                 w,

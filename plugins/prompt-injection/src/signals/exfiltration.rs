@@ -50,7 +50,7 @@ pub(super) fn sending(cx: &Context<'_>, i: usize, origin: Origin) -> Option<Hit>
         (false, Origin::Person) => 0.15,
         (false, Origin::Tool) => 0.3,
     };
-    // One's own place is no theft.
+    // Sending to a place of one's own is no theft.
     let own = cx
         .between(i, last.max(i + 1).min(cx.events.len() - 1))
         .split(' ')

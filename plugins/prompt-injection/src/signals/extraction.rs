@@ -122,7 +122,7 @@ fn whose(cx: &Context<'_>, i: usize) -> Whose {
     if own { Whose::Yours } else { Whose::The }
 }
 
-/// Less for talk about prompts: "tell me how the system prompt works".
+/// Less than 1 for talk about prompts: "tell me how the system prompt works".
 fn manner(cx: &Context<'_>, first: usize, last: usize) -> f32 {
     let about = |word: &str| {
         matches!(
@@ -150,7 +150,7 @@ fn manner(cx: &Context<'_>, first: usize, last: usize) -> f32 {
     }
 }
 
-/// Less where the prompt is a thing in a program: "print the system prompt to the console".
+/// Less than 1 where the prompt is a thing in a program: "print the system prompt to the console".
 fn use_of(cx: &Context<'_>, i: usize) -> f32 {
     let mut trail = cx.trail(cx.events[i].end);
     let (first, second) = (trail.next().unwrap_or(""), trail.next().unwrap_or(""));

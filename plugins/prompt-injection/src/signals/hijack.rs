@@ -56,7 +56,7 @@ pub(super) fn part(cx: &Context<'_>, i: usize) -> Option<Hit> {
             i,
         )
     };
-    // "No restrictions on the budget" is of something else.
+    // "No restrictions on the budget" is about something else.
     let other = word.is(PERSONA)
         && cx.trail(word.end).next().is_some_and(|w| {
             matches!(
@@ -80,7 +80,7 @@ fn enabled(cx: &Context<'_>, i: usize) -> bool {
     trail.any(|w| matches!(w, "enabled" | "activated" | "active" | "output"))
 }
 
-/// True if both are the same word: one that is repeated says nothing new.
+/// True if both are the same word, because repeating a word adds nothing.
 fn same(cx: &Context<'_>, one: &Event, other: &Event) -> bool {
     let text = |e: &Event| &cx.text[e.start as usize..e.end as usize];
     text(one) == text(other)

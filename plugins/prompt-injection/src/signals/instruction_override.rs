@@ -8,7 +8,7 @@ use crate::lexicon::{Event, class::*};
 /// How far the object may be from its verb, in bytes.
 pub(super) const REACH: u32 = 80;
 
-/// A verb, then what it sets aside.
+/// A verb, then the instructions that it sets aside.
 pub(super) fn set_aside(cx: &Context<'_>, i: usize) -> Option<Hit> {
     if cx.is_negated(i) {
         return None;
@@ -76,7 +76,7 @@ fn everything(cx: &Context<'_>, i: usize) -> Option<Hit> {
         let fresh = seen & EVERYTHING != 0 && seen & MINE == 0 && part && orders(cx, i);
         return hit(if fresh { 0.62 } else { 0.0 }, i, last);
     }
-    // After "ignore the above" a noun would be what is ignored.
+    // In "ignore the above" with a noun behind it, only that noun is ignored.
     let closed = || {
         cx.text[end as usize..]
             .trim_start_matches(' ')
@@ -194,12 +194,12 @@ fn hit(weight: f32, first: usize, last: usize) -> Option<Hit> {
     })
 }
 
-/// A share of what is missing to 1.
+/// The weight, raised by a share of what is missing to 1.
 fn boosted(weight: f32, share: f32) -> f32 {
     weight + (1.0 - weight) * share
 }
 
-/// How sure a verb and its object are, by which instructions they name.
+/// The weight of a verb and its object, by the instructions that they name.
 fn weigh(seen: u64, mild: bool, ordered: bool) -> f32 {
     let soft = seen & SOFT != 0;
     let strong = |hard: f32, weak: f32| if soft { weak } else { hard };
@@ -236,7 +236,7 @@ fn orders(cx: &Context<'_>, i: usize) -> bool {
     first.is_none_or(|word| matches!(word, "and" | "please" | "now" | "must" | "just" | "then"))
 }
 
-/// Less, if the verb has a subject of its own: "many workers ignore".
+/// Less than 1 if the verb has a subject of its own: "many workers ignore".
 fn subject(cx: &Context<'_>, i: usize) -> f32 {
     let mut lead = cx.lead(cx.events[i].start);
     let Some(word) = lead.next() else { return 1.0 };
@@ -302,7 +302,7 @@ fn subject(cx: &Context<'_>, i: usize) -> f32 {
     }
 }
 
-/// Less, if the object is something's: "forget all the rules of grammar".
+/// Less than 1 if the object belongs to something else: "forget all the rules of grammar".
 fn of_what(cx: &Context<'_>, j: usize, seen: u64) -> f32 {
     if seen & GIVEN != 0 {
         return 1.0;

@@ -1,8 +1,8 @@
-//! The signals: what an attack does, each in a module of its own.
+//! The signals: the things that an attack does, each in a module of its own.
 //!
-//! A signal starts from one word and looks at the words around it, never further than a fixed number of them, so that
-//! the whole is linear in the text. It says how sure it is; whether the words are said or only spoken of is the
-//! [context](crate::context)'s to judge.
+//! A signal starts from one word and looks at the words around it, never further than a fixed number of them, so that the
+//! whole is linear in the text. It says how sure it is. Whether the words are an attack or only a mention, the
+//! [context](crate::context) judges.
 
 mod boundary;
 mod covert;
@@ -42,10 +42,10 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// How many there are.
+    /// The number of kinds.
     pub const COUNT: usize = 10;
 
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Kind; Kind::COUNT] = [
         Kind::Override,
         Kind::Extraction,
@@ -59,7 +59,7 @@ impl Kind {
         Kind::Pattern,
     ];
 
-    /// The name in messages and findings.
+    /// The kind's name in messages and findings.
     pub fn code(self) -> &'static str {
         match self {
             Kind::Override => "instruction-override",

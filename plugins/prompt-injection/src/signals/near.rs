@@ -1,4 +1,4 @@
-//! Looking around a word, never further than [`WORDS`] words.
+//! Looks around a word, never further than [`WORDS`] words.
 
 use crate::context::Context;
 use crate::lexicon::Event;

@@ -4,7 +4,7 @@ use super::*;
 use crate::fold::Folder;
 use crate::lexicon::Lexicon;
 
-/// The strongest hit of a kind, before the context has its say.
+/// The strongest hit of a kind, before the context is considered.
 fn weight(raw: &str, kind: Kind, origin: Origin) -> f32 {
     let lexicon = Lexicon::new().unwrap();
     let mut folder = Folder::new(&lexicon);

@@ -1,6 +1,6 @@
-//! JSON text, kept beside what its strings say.
+//! JSON text, kept beside its plain form, in which the escapes are undone.
 //!
-//! Broken JSON does no harm: what is no escape is taken as it stands.
+//! Broken JSON does no harm: an invalid escape is taken as it stands.
 
 use std::cell::Cell;
 
@@ -12,15 +12,15 @@ use super::{Found, View};
 #[derive(Debug, Default)]
 pub(super) struct Json {
     raw: Raw,
-    /// What is open of it, with the escapes inside strings undone. Quotes and what is outside of strings stand in it too.
+    /// The open part, with the escapes inside strings undone. It has the quotes, and the text outside of strings, too.
     text: String,
-    /// The escapes undone, in order: where each ends in `text` and in `raw`.
+    /// The undone escapes, in order: where each of them ends in `text` and in `raw`.
     escapes: Vec<(usize, usize)>,
     /// How much of `raw` is in `text`. The rest is the beginning of an escape.
     read: usize,
     /// Whether `raw[read..]` starts inside a string.
     inside: bool,
-    /// An offset of `text` and whether it is inside a string: the last one asked for. So a text is walked once, however
+    /// The last offset of `text` that was asked about, and whether it is inside a string. So a text is walked once, however
     /// many matches it has.
     last: Cell<(usize, bool)>,
 }
@@ -149,7 +149,7 @@ impl Json {
 }
 
 enum Escape {
-    /// This character, written in so many bytes.
+    /// This character, written in this many bytes.
     Char(char, usize),
     /// More must follow.
     Partial,

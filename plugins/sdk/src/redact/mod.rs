@@ -1,15 +1,14 @@
-//! Take things out of a text that arrives in pieces.
+//! Replaces matches in a text that arrives in pieces.
 //!
 //! A [`Finder`] knows what to look for, a [`Redactor`] applies it to one passage, and [`redact_all`] to a whole text.
 //!
 //! What must stay true: **the text that comes out is a function of the concatenated text alone.** However a text is cut,
-//! streamed or whole, the same text comes out. That works because a finder says what it knows *whatever may follow*, and
-//! the redactor lets go of nothing else. A text in which nothing is found is not replaced: its chunks go out as they
-//! came, and late only by what is open at the end ([`Redactor::held_text_limit`] names the one exception).
+//! streamed or whole, the same text comes out. That works because a finder decides only what holds *whatever may follow*,
+//! and the redactor lets nothing else go. A text in which nothing is found is not replaced: its chunks go out as they came,
+//! and late only by their undecided end ([`Redactor::held_text_limit`] names the one exception).
 //!
-//! Every pattern must have a greatest length. Where a text can stay undecided for ever, it is held for ever, and the
-//! host's `held_text` limit ends that. An e-mail address is a good pattern: after 64 bytes without an `@` its grammar says
-//! no.
+//! Every pattern must have a greatest length. A text that can stay undecided for ever is held, until the host's limit
+//! `held_text` ends the stage. An e-mail address is a good pattern: after 64 bytes without an `@`, it is none.
 //!
 //! ```
 //! use witgate_policy::Edit;
@@ -38,15 +37,16 @@ pub use words::Words;
 
 use crate::Channel;
 
-/// Knows what to look for, and what to put in its place.
+/// Knows what to look for, and what to replace it by.
 ///
-/// Its answers must hold whatever follows the text it has seen, and must depend on nothing before `from` but the two
-/// characters that [`View::before`] shows. Then a text is cut anywhere and the same is found.
+/// Its answers must hold whatever follows the text that it has seen, and must depend on nothing before `from` but the two
+/// characters that [`View::before`] shows. Then the same matches are found wherever a text is cut.
 pub trait Finder {
     /// The first match that starts at `from` or later, or how far the text is clear.
     fn scan(&self, view: &View<'_>, from: usize) -> Scan;
 
-    /// Appends what stands in place of `value`, a match of this kind. Plain text: it is escaped where that is needed.
+    /// Appends the text that replaces `value`, a match of this kind. It appends plain text, which the redactor escapes
+    /// where needed.
     fn replace(&self, kind: usize, value: &str, out: &mut String);
 }
 
@@ -73,7 +73,7 @@ impl<F: Finder + ?Sized> Finder for std::rc::Rc<F> {
 pub struct View<'a> {
     /// The stretch. More may follow unless `end` is set.
     pub text: &'a str,
-    /// Nothing follows.
+    /// Whether nothing follows.
     pub end: bool,
     before: Preceding,
 }
@@ -97,13 +97,13 @@ impl<'a> View<'a> {
     }
 }
 
-/// What [`Finder::scan`] says.
+/// The result of [`Finder::scan`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scan {
     /// The first match. The search goes on at its end.
     Found(Found),
-    /// No match starts before this offset, whatever follows. From there on it is undecided; the length of the text when
-    /// nothing is. That always, when nothing follows.
+    /// No match starts before this offset, whatever follows. From this offset on the text is undecided; the length of the
+    /// text means that nothing is. When nothing follows, it must be the length of the text.
     Clear(usize),
 }
 
@@ -121,15 +121,15 @@ pub struct Found {
 /// How a text is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// As it is read.
+    /// Plain text.
     Text,
-    /// JSON, as the arguments of a tool call. The finder sees the strings without their escapes, and what is put in keeps
-    /// the JSON whole: it is escaped inside a string, and becomes a string where a bare value stood.
+    /// JSON, such as the arguments of a tool call. The finder sees the strings without their escapes. A replacement keeps
+    /// the JSON valid: it is escaped inside a string, and becomes a string in place of a bare value.
     Json,
 }
 
 impl Form {
-    /// The form of what this channel carries.
+    /// The form of the text on this channel.
     #[must_use]
     pub fn of(channel: &Channel) -> Form {
         match channel {
@@ -139,12 +139,12 @@ impl Form {
     }
 }
 
-/// The whole text with everything replaced that the finder finds, or `None` where it finds nothing.
+/// The whole text with every match of the finder replaced, or `None` if there is no match.
 pub fn redact_all(finder: impl Finder, form: Form, text: &str) -> Option<String> {
     Redactor::new(finder, form).whole(text)
 }
 
-/// Everything that the finder finds in a whole plain text, in order.
+/// Every match of the finder in a whole plain text, in order.
 pub fn find_all(finder: impl Finder, text: &str) -> Vec<Found> {
     let view = View::whole(text);
     let mut all = Vec::new();
@@ -156,12 +156,12 @@ pub fn find_all(finder: impl Finder, text: &str) -> Vec<Found> {
     all
 }
 
-/// The last two characters of what went before, the nearer one first.
+/// The two characters before the undecided part, the nearer one first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Preceding(Option<char>, Option<char>);
 
 impl Preceding {
-    /// The same after this text.
+    /// The last two characters once this text has followed.
     fn then(self, text: &str) -> Preceding {
         let mut back = text.chars().rev();
         match (back.next(), back.next()) {

@@ -1,21 +1,22 @@
-//! A text as it came, from the first byte that the host still keeps.
+//! The text as it came, from the first byte that the host still keeps.
 
-/// Some of it is decided, the rest is open. Letting go moves offsets; the bytes follow now and then.
+/// A first part of it is decided, and the rest is open. Dropping text from the front moves offsets at once, and the bytes
+/// only now and then.
 #[derive(Debug, Default)]
 pub(super) struct Raw {
     all: String,
-    /// Where the decided part starts. What stands before it is gone.
+    /// Where the decided part starts. The host no longer keeps the bytes before it.
     start: usize,
     /// Where the open part starts.
     open: usize,
 }
 
-/// How much that is gone may stay in memory.
+/// How many dropped bytes may stay in memory.
 const GONE: usize = 1024;
 
 impl Raw {
     pub(super) fn push(&mut self, delta: &str) {
-        // Half at least, so that no byte is moved often.
+        // Bytes are moved only when at least half are dropped, so that no byte is moved often.
         if self.start >= GONE && self.start * 2 >= self.all.len() {
             self.all.drain(..self.start);
             self.open -= self.start;
@@ -32,12 +33,12 @@ impl Raw {
         &self.all[self.open..]
     }
 
-    /// The first bytes of the open part are decided now.
+    /// Marks the first bytes of the open part as decided.
     pub(super) fn decide(&mut self, bytes: usize) {
         self.open += bytes;
     }
 
-    /// The first bytes of the decided part are gone.
+    /// Drops the first bytes of the decided part.
     pub(super) fn let_go(&mut self, bytes: usize) {
         self.start += bytes;
         if self.start == self.all.len() {

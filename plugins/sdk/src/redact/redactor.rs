@@ -1,6 +1,7 @@
-//! One passage: which edit to answer, delta by delta.
+//! The redactor of one passage: it decides the edit of each delta.
 //!
-//! What must stay true: the tape is the text that the host keeps for us, or, while we owe, the text that it has no longer.
+//! What must stay true: the tape holds exactly the text that the host keeps for this passage. While the redactor owes text,
+//! the tape holds the text that it owes, which the host has no longer.
 
 use std::collections::VecDeque;
 
@@ -17,17 +18,17 @@ use crate::Edit;
 ///   every delta that ends before them, so a clean text is late by its open word only. Never plain `Hold`.
 /// - `Replace` once something was found.
 ///
-/// After a `Replace` it may owe the undecided rest, which the host no longer has. Then it answers `Replace` until a delta
-/// ends decided, with an empty text where there is nothing to give yet. It can't be sooner: what is owed goes out with a
-/// `Replace`, and that takes the whole of the delta with it, the open word at its end too.
+/// After a `Replace` the redactor may owe the undecided rest of the text, which the host no longer has. Then it answers
+/// `Replace` until a delta ends decided, with an empty text where nothing is decided yet. It can't stop sooner: the owed
+/// text can go out only with a `Replace`, which also takes the open word at the delta's end from the host.
 #[derive(Debug)]
 pub struct Redactor<F> {
     finder: F,
-    /// What is undecided, and what is decided of the delta in which that starts.
+    /// The undecided text, and the decided part of the delta in which it starts.
     tape: Tape,
-    /// The lengths of the deltas that the host keeps. Empty while we owe.
+    /// The lengths of the deltas that the host keeps. Empty while the redactor owes text.
     kept: VecDeque<usize>,
-    /// What went before the undecided part.
+    /// The characters before the undecided part.
     before: Preceding,
     owed: bool,
     watching: bool,
@@ -50,7 +51,7 @@ impl<F: Finder> Redactor<F> {
         }
     }
 
-    /// Count only: every answer is `Forward`.
+    /// Only counts matches: every answer is `Forward`.
     #[must_use]
     pub fn watching(mut self) -> Redactor<F> {
         self.watching = true;
@@ -60,9 +61,9 @@ impl<F: Finder> Redactor<F> {
     /// The most text, in bytes, that the host may keep for this passage: its `held_text`. 16 KiB, the host's default,
     /// unless set.
     ///
-    /// What is kept is the undecided text and the rest of the delta it starts in, so only a delta of many KiB can come to
-    /// this. Then what is decided goes with `Replace`: the text stays the same, that one delta doesn't. An undecided text
-    /// longer than this is held all the same, and is the host's to end.
+    /// The host keeps the undecided text and the rest of the delta in which it starts, so only a delta of many KiB can
+    /// reach the limit. Then the decided part goes out with `Replace`, which changes how the text is cut and not the text.
+    /// An undecided text that is longer than the limit is held all the same, and the host then ends the stage.
     #[must_use]
     pub fn held_text_limit(mut self, bytes: usize) -> Redactor<F> {
         self.held_text_limit = bytes;
@@ -75,7 +76,7 @@ impl<F: Finder> Redactor<F> {
         if let Tape::Text(kept) = &self.tape
             && kept.open().is_empty()
         {
-            // No copy where nothing is kept and nothing is found.
+            // Nothing is copied where nothing is kept and nothing is found.
             let view = View {
                 text: delta,
                 end: false,
@@ -93,12 +94,12 @@ impl<F: Finder> Redactor<F> {
         self.step(delta, clear, false)
     }
 
-    /// The passage is over. `Forward` or `Replace`.
+    /// Ends the passage. The edit is `Forward` or `Replace`.
     pub fn finish(&mut self) -> Edit {
         self.step("", 0, true)
     }
 
-    /// A whole text at once, by a redactor that has seen nothing. `None` where nothing was found.
+    /// Redacts a whole text at once, by a redactor that has seen no text before. `None` if nothing was found.
     pub fn whole(&mut self, text: &str) -> Option<String> {
         match self.step(text, 0, true) {
             Edit::Replace(text) => Some(text),
@@ -106,8 +107,8 @@ impl<F: Finder> Redactor<F> {
         }
     }
 
-    /// How often each kind was found since this was asked last, by kind. Shorter where the last kinds were not found,
-    /// empty where none was.
+    /// How often each kind was found since the last call of this, by kind. The list ends with the last kind that was found,
+    /// so it is empty where none was.
     pub fn take_counts(&mut self) -> Vec<u32> {
         std::mem::take(&mut self.counts)
     }
@@ -117,7 +118,8 @@ impl<F: Finder> Redactor<F> {
         self.tape.raw().len()
     }
 
-    /// The tape with this delta on it is clear to `clear`, in bytes of what the finder sees.
+    /// Takes a delta and decides its edit. The text of the tape and this delta is known to be clear up to `clear`, in bytes
+    /// as the finder sees them.
     fn step(&mut self, delta: &str, mut clear: usize, end: bool) -> Edit {
         self.tape.push(delta, end);
         let raw = self.tape.raw();
@@ -126,7 +128,7 @@ impl<F: Finder> Redactor<F> {
             end,
             before: self.before,
         };
-        // What goes out, once it differs from what came, and how much of `raw` is in it.
+        // The text that goes out, once it differs from the text that came, and how much of `raw` is in it.
         let mut out = String::new();
         let mut copied = 0;
         let mut value = String::new();
@@ -190,8 +192,7 @@ impl<F: Finder> Redactor<F> {
     }
 }
 
-/// Takes out the deltas that lie in the first `decided` bytes, as the host lets them go, and says how long they are
-/// together.
+/// Removes the deltas that lie in the first `decided` bytes, which the host lets go, and returns their length together.
 fn gone(kept: &mut VecDeque<usize>, decided: usize) -> usize {
     let mut gone = 0;
     while let Some(length) = kept.front().filter(|length| gone + **length <= decided) {

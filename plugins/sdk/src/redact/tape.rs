@@ -1,4 +1,4 @@
-//! The text that a redactor keeps: what is decided, and what is open, as it came and as the finder sees it.
+//! The text that a redactor keeps: a decided part and an open part, as the text came and as the finder sees it.
 
 use super::json::Json;
 use super::raw::Raw;
@@ -6,23 +6,23 @@ use super::{Form, Found, View};
 
 #[derive(Debug)]
 pub(super) enum Tape {
-    /// Both are the same.
+    /// The finder sees the text as it came.
     Text(Raw),
-    /// The finder sees it without escapes.
+    /// The finder sees the text without escapes.
     Json(Json),
 }
 
 /// Where a match may be replaced.
 pub(super) enum MatchPlace {
-    /// Here, written like this.
+    /// The match may be replaced here, and the replacement is written like this.
     At(Found, Quoting),
-    /// Not without breaking what stands around it.
+    /// It can't be replaced without breaking the JSON around it.
     Nowhere,
-    /// What follows decides.
+    /// The text that follows decides.
     Undecided,
 }
 
-/// How the text put in is written.
+/// How a replacement is written.
 #[derive(Clone, Copy)]
 pub(super) enum Quoting {
     /// As it is.
@@ -48,7 +48,7 @@ impl Tape {
         }
     }
 
-    /// What is decided of what the host keeps, as it came.
+    /// The decided part of the text that the host keeps, as it came.
     pub(super) fn decided(&self) -> &str {
         match self {
             Tape::Text(raw) => raw.decided(),
@@ -56,7 +56,7 @@ impl Tape {
         }
     }
 
-    /// What is open, as it came.
+    /// The open part, as it came.
     pub(super) fn raw(&self) -> &str {
         match self {
             Tape::Text(raw) => raw.open(),
@@ -64,7 +64,7 @@ impl Tape {
         }
     }
 
-    /// What is open, as the finder sees it.
+    /// The open part, as the finder sees it.
     pub(super) fn text(&self) -> &str {
         match self {
             Tape::Text(raw) => raw.open(),
@@ -87,7 +87,7 @@ impl Tape {
         }
     }
 
-    /// The first `to` bytes of `text`, which are the first `raw_to` of `raw`, are decided.
+    /// Marks the first `to` bytes of `text` as decided, which are the first `raw_to` bytes of `raw`.
     pub(super) fn decide(&mut self, to: usize, raw_to: usize) {
         match self {
             Tape::Text(raw) => raw.decide(to),
@@ -95,7 +95,7 @@ impl Tape {
         }
     }
 
-    /// The host keeps the first so many bytes of `decided` no longer.
+    /// Drops the first bytes of `decided`, which the host no longer keeps.
     pub(super) fn let_go(&mut self, bytes: usize) {
         match self {
             Tape::Text(raw) => raw.let_go(bytes),

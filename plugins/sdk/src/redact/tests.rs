@@ -160,11 +160,11 @@ fn a_replacement_has_what_the_host_keeps_and_nothing_else() {
     let mut redactor = Redactor::new(Words::new(["red"], "#"), Form::Text);
     assert_eq!(redactor.push("one r"), Edit::HoldLast(1));
     assert_eq!(redactor.push("ow re"), Edit::HoldLast(2));
-    // The host has let "one r" go.
+    // The host keeps "one r" no longer.
     assert_eq!(redactor.push("d."), Edit::Replace("ow #.".into()));
 
     let mut redactor = Redactor::new(Words::new(["red"], "#"), Form::Json);
-    // A delta ends within an escape, and is let go in the middle of it.
+    // A delta ends within an escape, and the host lets that delta go.
     assert_eq!(redactor.push(r#"["\u00"#), Edit::HoldLast(4));
     assert_eq!(redactor.push(r#"20r"#), Edit::HoldLast(1));
     assert_eq!(redactor.push(r#"ed "#), Edit::Replace("20# ".into()));

@@ -2,7 +2,7 @@
 
 use super::{Finder, Found, Scan, View};
 
-/// Finds phrases, whatever their case, as whole words, and puts one text in the place of each.
+/// Finds phrases as whole words, in any case, and replaces each of them by the same text.
 ///
 /// A phrase's letters are compared one by one in lower case; everything else must stand exactly as in the list. Of two
 /// phrases that start at the same place the longer one is found. The kind of a match is the phrase's place in the list.
@@ -35,7 +35,7 @@ impl Words {
         for (kind, phrase) in phrases.into_iter().enumerate() {
             let letters: Vec<char> = phrase.as_ref().chars().map(fold).collect();
             if let Some(first) = letters.first() {
-                // Another case of a letter may start with another byte, and in Unicode that can be any.
+                // The other case of a letter may start with another byte, which for Unicode can be any byte.
                 if first.is_ascii() {
                     starts[*first as usize] = true;
                     starts[first.to_ascii_uppercase() as usize] = true;

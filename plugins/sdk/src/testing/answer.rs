@@ -1,26 +1,26 @@
-//! What the host makes of a passage's edits: which deltas it keeps, and what goes out.
+//! Applies a passage's edits as the host does: which deltas are kept, and which text goes out.
 
 use crate::redact::{Finder, Redactor};
 use crate::{Denial, Edit};
 
-/// What came of one passage.
+/// The result of one passage.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Answer {
     /// The text that the client reads.
     pub text: String,
-    /// The same, chunk by chunk, as they go out. A replaced text takes the place of the last chunk it answers for.
+    /// The text, chunk by chunk. A replacement takes the place of the last chunk that it replaces.
     pub chunks: Vec<String>,
     /// Why the choice ended early.
     pub denial: Option<Denial>,
     /// The most bytes held at once; the host bounds them (`held_text`).
     pub most_held: usize,
-    /// The most deltas held at once. A delta goes out so many deltas late at most; 0 where each went when it came.
+    /// The most deltas held at once, which is the most deltas by which one goes out late. 0 if each went out when it came.
     pub most_deltas_held: usize,
-    /// Every chunk went out as it came.
+    /// Whether every chunk went out as it came.
     pub untouched: bool,
 }
 
-/// One passage, as the host keeps it.
+/// A passage, as the host keeps it.
 #[derive(Debug)]
 pub(super) struct Kept {
     held: Vec<String>,
@@ -41,7 +41,7 @@ impl Kept {
         }
     }
 
-    /// A delta came, and this was said of it. A denial is given back.
+    /// Applies the edit of a delta. Returns the denial, if it is one.
     pub(super) fn delta(&mut self, text: &str, edit: Edit) -> Option<Denial> {
         self.held.push(text.into());
         self.came.push_str(text);
@@ -53,11 +53,11 @@ impl Kept {
         denial
     }
 
-    /// The end came, and this was said of it. A denial is given back.
+    /// Applies the edit at the passage's end. Returns the denial, if it is one.
     ///
     /// # Panics
     ///
-    /// When it was a hold.
+    /// If the edit is a hold.
     pub(super) fn end(&mut self, edit: Edit) -> Option<Denial> {
         assert!(
             !matches!(edit, Edit::Hold | Edit::HoldLast(_)),

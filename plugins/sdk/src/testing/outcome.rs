@@ -1,9 +1,9 @@
-//! How a fake exchange ended.
+//! The outcome of an exchange in a test.
 
 use crate::{Account, Ending, Usage};
 
-/// What [`outcome`](crate::outcome) says in `on_complete`. Every field is open:
-/// `Outcome { status: Some(502), ..Outcome::ended(Ending::UpstreamFailed) }`.
+/// The values that [`outcome`](crate::outcome) returns in `on_complete`. Every field is open: `Outcome { status: Some(502),
+/// ..Outcome::ended(Ending::UpstreamFailed) }`.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// How the exchange ended.
@@ -20,7 +20,7 @@ pub struct Outcome {
     pub tokens: Option<Usage>,
     /// What each stage did, in chain order.
     pub stages: Vec<Account>,
-    /// Tags beside those that the policy under test has put.
+    /// Tags besides those that the policy under test has put.
     pub tags: Vec<(String, String)>,
     /// Microseconds to the first delta.
     pub first_delta_us: Option<u64>,
@@ -41,7 +41,7 @@ impl Outcome {
         }
     }
 
-    /// It ended so, and no target said anything.
+    /// An exchange that ended like this, without an answer of a target.
     pub fn ended(ended: Ending) -> Self {
         Self {
             ended,
@@ -57,7 +57,7 @@ impl Outcome {
         }
     }
 
-    /// One stage more: its id and its verdict as in `x-witgate-policies`.
+    /// Adds a stage: its id, and its verdict as in `x-witgate-policies`.
     #[must_use]
     pub fn stage(self, stage: &str, verdict: &str) -> Self {
         self.account(Account {
@@ -68,7 +68,7 @@ impl Outcome {
         })
     }
 
-    /// One stage more, with all that it did.
+    /// Adds a stage with everything that it did.
     #[must_use]
     pub fn account(mut self, account: Account) -> Self {
         self.stages.push(account);

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::{Channel, Edit, Ending, Finding, Passage, Role, Verdict, journal, report, request};
 
-/// Answers each delta by its first letter; edits the request as its settings say.
+/// A policy that answers each delta by its first letter, and edits the request as its settings say.
 #[derive(Clone, Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Puppet {
@@ -132,7 +132,7 @@ fn held_chunks_go_as_they_came() {
 
 #[test]
 fn deltas_that_end_before_the_last_bytes_go_as_they_came() {
-    // What is held at the end is what an addition there replaces.
+    // An addition at the end replaces the text that is held there.
     for (deltas, replaced) in [
         (&["h1", "h2", "0c"][..], "h1h20c+"),
         (&["h1", "h2", "1c"], "h1h2+"),
