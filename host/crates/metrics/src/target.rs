@@ -1,4 +1,4 @@
-//! What is counted per target: waiting on it, the gateway's own share, and why exchanges left it.
+//! The counters of each target: the waiting for it, the gateway's own share, and why exchanges went on to another target.
 
 use std::fmt;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub struct TargetMetrics {
 }
 
 impl TargetMetrics {
-    /// Counters that nobody reads.
+    /// Counters that no metric shows, for an answer that no target gave.
     pub fn unregistered() -> Self {
         Self::new()
     }

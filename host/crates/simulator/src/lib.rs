@@ -92,7 +92,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use limits::{RateLimits, Windows};
-pub use recorder::{Received, Recorder, Traffic};
+pub use recorder::{Received, Recorder, TrafficCounts};
 pub use serve::serve;
 
 /// How the simulator behaves. The default answers at once, takes any key, and limits nobody.

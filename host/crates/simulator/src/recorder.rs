@@ -22,7 +22,7 @@ pub struct Received {
 
 /// Counts since the recorder was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Traffic {
+pub struct TrafficCounts {
     /// Requests that arrived whole.
     pub received: usize,
     /// Completions, streamed or whole, that are being sent now.
@@ -37,7 +37,7 @@ pub struct Traffic {
 #[derive(Debug, Default)]
 pub struct Recorder {
     requests: Mutex<Vec<Received>>,
-    traffic: watch::Sender<Traffic>,
+    traffic: watch::Sender<TrafficCounts>,
 }
 
 impl Recorder {
@@ -52,12 +52,12 @@ impl Recorder {
     }
 
     /// The counts at this moment.
-    pub fn traffic(&self) -> Traffic {
+    pub fn traffic(&self) -> TrafficCounts {
         *self.traffic.borrow()
     }
 
     /// Waits until the counts are as wanted, and returns them.
-    pub async fn wait_until(&self, wanted: impl FnMut(&Traffic) -> bool) -> Traffic {
+    pub async fn wait_until(&self, wanted: impl FnMut(&TrafficCounts) -> bool) -> TrafficCounts {
         let mut receiver = self.traffic.subscribe();
         let traffic = receiver.wait_for(wanted).await;
         *traffic.expect("the sender lives in self")
