@@ -226,7 +226,9 @@ impl<P: Send> AnswerStream<P> {
             return Err(StreamError::Said);
         }
         if !chunk.mentions(self.assembled.denied()) {
-            if self.live(stages, &chunk, &event).await? {
+            let as_it_came = self.live(stages, &chunk, &event).await?;
+            drop(chunk);
+            if as_it_came {
                 self.ready.push(event.raw);
             }
             return Ok(());
@@ -235,7 +237,8 @@ impl<P: Send> AnswerStream<P> {
             Rest::Nothing => {}
             Rest::Aside(event) => self.ready.push(event),
             Rest::Chunk(event) => {
-                if self.live(stages, &event.chunk()?, &event).await? {
+                let as_it_came = self.live(stages, &event.chunk()?, &event).await?;
+                if as_it_came {
                     self.ready.push(event.raw);
                 }
             }
