@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::passages::{Aborted, StageFailure, StageId};
 use super::request::RequestState;
-use super::stage_status::StageStatus;
+use super::stage_status::{StageStatus, drained};
 use super::translate::channel_for_policy;
 use crate::config::OnError;
 use crate::generation::ExchangeGuard;
@@ -396,10 +396,4 @@ impl StageRun {
         self.status = status;
         effect
     }
-}
-
-/// The stage belongs to a chain whose time is over.
-fn drained() -> Failure {
-    let what = "another chain has taken its place, and its time to drain is over";
-    Failure::new(Class::Drained, what)
 }

@@ -1,6 +1,6 @@
 //! Where a stage stands in an exchange.
 
-use crate::policy::Class;
+use crate::policy::{Class, Failure};
 
 /// Where a stage stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,4 +52,10 @@ impl StageStatus {
             verdict
         }
     }
+}
+
+/// The stage belongs to a chain whose time is over.
+pub(super) fn drained() -> Failure {
+    let what = "another chain has taken its place, and its time to drain is over";
+    Failure::new(Class::Drained, what)
 }

@@ -1,4 +1,4 @@
-//! The way of text through the stages, with stages that are plain functions.
+//! Text on its way through stages that are plain functions. The file is long because each rule of the contract is a test of its own.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
