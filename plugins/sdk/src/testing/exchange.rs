@@ -17,11 +17,11 @@ const CHOICES: u32 = 128;
 pub struct Record {
     /// The journal's entries.
     pub journal: Vec<String>,
-    /// The findings reported, in order.
+    /// The findings reported, in order. Of those of `on_complete` the host tells nobody: the accounts are written by then.
     pub findings: Vec<Finding>,
     /// What was logged.
     pub log: Vec<(Level, String)>,
-    /// The tags put.
+    /// The tags put. Those of `on_complete` come too late for anyone.
     pub tags: Vec<(String, String)>,
 }
 
