@@ -26,6 +26,8 @@ fn sandbox() -> Arc<Sandbox> {
         let settings = EngineSettings {
             exchanges: 256,
             cache: Some(kept().join("compiled")),
+            // Where others keep every core busy, a thread of low priority hardly gets a turn, and tests wait for what it compiles.
+            compile_nice: 0,
             ..EngineSettings::default()
         };
         Arc::new(Sandbox::new(settings).unwrap())

@@ -40,6 +40,8 @@ pub struct EngineSettings {
     pub memory: u64,
     /// Where compiled components are kept. `None`: not kept.
     pub cache: Option<PathBuf>,
+    /// How far the thread that compiles while exchanges run stands behind all others: 0 to 19, as `nice` has it.
+    pub compile_nice: i32,
     /// Whether the pool may ask the kernel which pages are dirty. `None`: where memory can't be swapped out.
     pub pagemap_scan: Option<bool>,
 }
@@ -51,6 +53,7 @@ impl Default for EngineSettings {
             stages: 8,
             memory: 64 << 20,
             cache: None,
+            compile_nice: NICE,
             pagemap_scan: None,
         }
     }
@@ -194,14 +197,14 @@ fn keep_to_ourselves(folder: &Path) -> std::io::Result<()> {
 const NICE: i32 = 15;
 
 /// One thread that gives way to all others.
-pub(super) fn low_priority() -> Result<rayon::ThreadPool, rayon::ThreadPoolBuildError> {
+pub(super) fn low_priority(nice: i32) -> Result<rayon::ThreadPool, rayon::ThreadPoolBuildError> {
     rayon::ThreadPoolBuilder::new()
         .num_threads(1)
         .thread_name(|_| "compile".into())
-        .start_handler(|_| {
+        .start_handler(move |_| {
             // On Linux a priority is a thread's own. Elsewhere it may be the process's: so it is left alone there.
             #[cfg(target_os = "linux")]
-            if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+            if let Err(error) = rustix::process::setpriority_process(None, nice) {
                 tracing::debug!(target: TARGET, %error, "components are compiled at normal priority");
             }
         })

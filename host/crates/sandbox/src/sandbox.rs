@@ -45,7 +45,7 @@ impl Sandbox {
     /// From now on components are compiled one at a time on a thread of low priority, so that exchanges that run aren't slowed
     /// down. Before, a compilation takes all cores there are.
     pub fn compile_aside(&self) {
-        match engine::low_priority() {
+        match engine::low_priority(self.settings.compile_nice) {
             Ok(thread) => drop(self.aside.set(thread)),
             Err(error) => {
                 tracing::warn!(target: TARGET, %error, "there is no thread to compile on; a reload will take all cores");
