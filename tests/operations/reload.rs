@@ -1,5 +1,6 @@
 //! Files change while exchanges run.
 
+mod pipes;
 mod watching;
 
 use std::sync::Arc;

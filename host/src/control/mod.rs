@@ -72,7 +72,9 @@ pub struct Controller {
     initial: Config,
     services: Services,
     current: ArcSwap<Generation>,
-    /// Locked for the whole of a reload or rollback, so that there is one at a time.
+    /// Locked for the whole of a reload, so that there is one at a time. Nothing but a reload waits for it.
+    reloading: tokio::sync::Mutex<()>,
+    /// Locked from the comparison with what runs to the swap, by reloads and rollbacks, and never while files are read.
     state: tokio::sync::Mutex<swap::ReloadState>,
     /// The chain that ran before, as long as it can come back.
     previous: Mutex<Option<rollback::PreviousChain>>,
@@ -113,6 +115,7 @@ impl Controller {
             initial,
             services,
             current: ArcSwap::new(generation),
+            reloading: tokio::sync::Mutex::default(),
             state: tokio::sync::Mutex::new(swap::ReloadState {
                 running,
                 last_attempt: None,

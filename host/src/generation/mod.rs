@@ -8,7 +8,6 @@
 //! Nothing here knows how a generation is replaced: [`crate::control`] does that.
 
 pub mod bundled;
-mod file_stamp;
 mod guard;
 mod inputs;
 
@@ -22,7 +21,6 @@ use crate::config::{Config, Grant, Mode, OnError, StageConfig};
 use crate::policy::Chain;
 use crate::upstream::Targets;
 
-pub use file_stamp::FileStamp;
 pub use guard::{ExchangeCounter, ExchangeGuard};
 pub use inputs::{BuildInputs, MAX_SAMPLES_SIZE, ReadError};
 

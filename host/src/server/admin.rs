@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::{StatusCode, header};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -20,14 +21,28 @@ use super::{Gateway, ServerSettings, listen};
 use crate::api::ApiError;
 use crate::metrics::{self, Metrics};
 
+/// Reloads and rollbacks that may be under way or wait. Beside them there is always room to ask for health.
+const CHANGES: usize = 8;
+
 /// The admin routes. A caller may merge in more before giving the router to [`serve_admin`].
 pub fn admin_router<G: Gateway>(gateway: Arc<G>, metrics: Arc<Metrics>) -> Router {
+    let places = Arc::new(Semaphore::new(CHANGES));
+    let few = move |request: Request, next: Next| {
+        let place = Arc::clone(&places).try_acquire_owned();
+        async move {
+            match place {
+                Ok(_place) => next.run(request).await,
+                Err(_) => too_many_changes().into_response(),
+            }
+        }
+    };
     Router::new()
+        .route("/reload", post(reload::<G>))
+        .route("/rollback", post(roll_back::<G>))
+        .route_layer(middleware::from_fn(few))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready::<G>))
         .route("/status", get(status::<G>))
-        .route("/reload", post(reload::<G>))
-        .route("/rollback", post(roll_back::<G>))
         .with_state(gateway)
         .route("/metrics", get(render).with_state(metrics))
         .fallback(unknown)
@@ -62,6 +77,13 @@ fn json_or_error(done: Result<serde_json::Value, ApiError>) -> Response {
 async fn render(State(metrics): State<Arc<Metrics>>) -> Response {
     let kind = [(header::CONTENT_TYPE, metrics::CONTENT_TYPE)];
     (kind, metrics.render()).into_response()
+}
+
+fn too_many_changes() -> ApiError {
+    let message =
+        "As many reloads and rollbacks are under way as may be. Try again when one is over.";
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    ApiError::new(status, "overloaded", "overloaded", message).retry_after(5)
 }
 
 async fn unknown() -> ApiError {

@@ -8,6 +8,7 @@
 mod clients;
 mod error;
 mod fields;
+mod file;
 mod journal;
 mod limits;
 mod nearest;
@@ -25,6 +26,7 @@ mod tests;
 
 pub use clients::ClientConfig;
 pub use error::{ConfigError, Position, Problem};
+pub use file::{FileStamp, read_file};
 pub use journal::JournalConfig;
 pub use limits::Limits;
 pub use pack::Pack;
@@ -36,7 +38,6 @@ pub use units::size as parse_size;
 pub use usable::{NoUsableTarget, Usable, UsableTarget};
 
 use fields::{Field, Report};
-use std::io::Read as _;
 use std::path::Path;
 use tree::{NodePath, TreeError};
 
@@ -44,7 +45,7 @@ use tree::{NodePath, TreeError};
 pub const EMBEDDED: &str = include_str!("../../../../policy-config.yaml");
 
 /// The largest configuration file, in bytes.
-const LARGEST: u64 = 4 << 20;
+const LARGEST: usize = 4 << 20;
 
 /// A whole configuration, checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,7 +73,7 @@ impl Config {
     /// When the file can't be read, or has problems.
     pub fn load(path: &Path) -> Result<Config, ConfigError> {
         let origin = path.display().to_string();
-        let bytes = read_file(path, &origin)?;
+        let bytes = read_text(path, &origin)?;
         let text = std::str::from_utf8(&bytes).map_err(|error| {
             let byte = error.valid_up_to();
             let line = bytes[..byte].iter().filter(|byte| **byte == b'\n').count() + 1;
@@ -175,9 +176,12 @@ impl Config {
     }
 }
 
-fn read_file(path: &Path, origin: &str) -> Result<Vec<u8>, ConfigError> {
+fn read_text(path: &Path, origin: &str) -> Result<Vec<u8>, ConfigError> {
     let failed = |source: std::io::Error| match source.kind() {
         std::io::ErrorKind::NotFound => ConfigError::Missing {
+            origin: origin.to_owned(),
+        },
+        std::io::ErrorKind::IsADirectory => ConfigError::Folder {
             origin: origin.to_owned(),
         },
         _ => ConfigError::Unreadable {
@@ -185,19 +189,11 @@ fn read_file(path: &Path, origin: &str) -> Result<Vec<u8>, ConfigError> {
             source,
         },
     };
-    if path.is_dir() {
-        return Err(ConfigError::Folder {
-            origin: origin.to_owned(),
-        });
-    }
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes))
-        .map_err(failed)?;
-    if bytes.len() as u64 > LARGEST {
+    let bytes = read_file(path, LARGEST).map_err(failed)?;
+    if bytes.len() > LARGEST {
         return Err(ConfigError::TooLarge {
             origin: origin.to_owned(),
-            limit: LARGEST,
+            limit: LARGEST as u64,
         });
     }
     Ok(bytes)

@@ -12,6 +12,7 @@ mod requests;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::Body;
 use futures_util::stream;
@@ -32,6 +33,8 @@ struct Fake {
     not_ready: Option<String>,
     /// The signal that `stream`, `slow` and `late` wait for.
     go: Option<Arc<Semaphore>>,
+    /// How many reloads were asked for.
+    reloads: Arc<AtomicUsize>,
 }
 
 impl Fake {
@@ -125,6 +128,10 @@ impl Gateway for Fake {
     }
 
     async fn reload(&self) -> Result<serde_json::Value, ApiError> {
+        self.reloads.fetch_add(1, Ordering::SeqCst);
+        if let Some(go) = &self.go {
+            wait(go).await;
+        }
         Ok(serde_json::json!({"result": "unchanged"}))
     }
 
