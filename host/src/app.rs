@@ -32,6 +32,7 @@ impl server::Gateway for App {
         let begin = exchange::Begin {
             id: id.unwrap_or_else(RequestId::random),
             caller: admitted.caller,
+            party: admitted.party,
             headers: parts.headers,
             request,
             began: admitted.began,

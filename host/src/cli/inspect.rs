@@ -40,7 +40,6 @@ pub(super) async fn inspect(args: InspectArgs) -> Result<ExitCode, Wrong> {
         id: "inspected".into(),
         on_error: OnError::Deny,
         breaker: false,
-        counted: false,
         mode: Mode::Enforce,
         limits: Limits::default(),
         grants: Grant::ALL.to_vec(),

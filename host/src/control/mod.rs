@@ -81,6 +81,7 @@ pub struct Controller {
     draining: Mutex<Vec<draining::Draining>>,
     last_reload: Mutex<Option<reload::LastReload>>,
     last_rollback: Mutex<Option<rollback::LastRollback>>,
+    last_probation: Mutex<Option<rollback::LastProbation>>,
     watched: tokio::sync::watch::Sender<BTreeSet<PathBuf>>,
     /// Exchanges that go on after their answer is out.
     tasks: TaskTracker,
@@ -124,6 +125,7 @@ impl Controller {
             draining: Mutex::default(),
             last_reload: Mutex::default(),
             last_rollback: Mutex::default(),
+            last_probation: Mutex::default(),
             watched: tokio::sync::watch::Sender::new(watched),
             tasks: TaskTracker::new(),
         }))

@@ -167,7 +167,7 @@ impl Controller {
             .for_each(|change| tracing::warn!(target: LOG, "{change}"));
         *self.last_reload.lock() = Some(LastReload::now(Ok(generation), needs_restart));
         *self.previous.lock() = Some(PreviousChain::new(&before, left));
-        self.put_on_probation(&after);
+        self.put_on_probation(&before, &after);
         Ok(Reloaded::Swapped(generation))
     }
 

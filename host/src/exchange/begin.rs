@@ -15,7 +15,7 @@ use super::request::{RequestMeta, RequestState};
 use super::stages::Stages;
 use super::upstream::TargetsInTurn;
 use super::{Ended, Exchange};
-use crate::api::{Caller, Permit, RequestId};
+use crate::api::{Caller, Party, Permit, RequestId};
 use crate::generation::Generation;
 use crate::metrics::Metrics;
 use crate::wire::Request;
@@ -26,6 +26,8 @@ pub struct Begin {
     pub id: RequestId,
     /// Who asks.
     pub caller: Caller,
+    /// Whom it is put down to.
+    pub party: Party,
     /// The client's headers.
     pub headers: HeaderMap,
     /// The request, read and checked.
@@ -66,6 +68,11 @@ pub async fn begin(
             permit: begin.permit,
         };
         let Ended { stages, permit, .. } = exchange.run().await;
+        if let Some(probation) = generation.probation() {
+            for (stage, failed) in stages.called() {
+                probation.count(stage, &begin.party, failed);
+            }
+        }
         // The room goes back when the instances have gone, and the last exchange of a generation takes it along.
         drop(stages);
         drop((generation, permit));

@@ -80,6 +80,11 @@ impl StageRun {
         self.failure.as_ref()
     }
 
+    /// Whether the exchange came to it.
+    pub(super) fn is_reached(&self) -> bool {
+        self.status != StageStatus::Unreached
+    }
+
     /// The class of the failure for which the exchange goes on without the stage, or ended.
     pub(super) fn failed_as(&self) -> Class {
         self.status.class()

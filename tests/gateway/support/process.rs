@@ -191,12 +191,6 @@ impl Process {
         Some(Reply::read(self.http.get(url).send().await.ok()?).await)
     }
 
-    /// A POST without a body below the admin listener.
-    pub async fn tell_admin(&self, path: &str) -> Reply {
-        let url = format!("http://{}{path}", self.admin);
-        Reply::read(self.http.post(url).send().await.unwrap()).await
-    }
-
     /// Sends a chat request; nothing if the gateway can't be reached.
     pub async fn try_chat(&self, body: &Value) -> Option<Reply> {
         let url = format!("http://{}/v1/chat/completions", self.traffic);

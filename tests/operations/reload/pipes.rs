@@ -36,7 +36,7 @@ async fn a_pipe_in_the_place_of_a_file_hangs_neither_reload_nor_rollback_nor_the
         (samples, None),
     ] {
         pipe(&path);
-        let refused = scene.gateway.tell_admin("/reload").await;
+        let refused = scene.tell_admin("/reload").await;
         assert_eq!(
             refused.status,
             422,
@@ -53,7 +53,7 @@ async fn a_pipe_in_the_place_of_a_file_hangs_neither_reload_nor_rollback_nor_the
             Some(bytes) => replace(&path, bytes),
             None => std::fs::remove_file(&path).unwrap(),
         }
-        let mended = scene.gateway.tell_admin("/reload").await;
+        let mended = scene.tell_admin("/reload").await;
         assert_eq!(mended.status, 200, "{}: {}", path.display(), mended.text());
     }
     assert_eq!(
@@ -63,7 +63,7 @@ async fn a_pipe_in_the_place_of_a_file_hangs_neither_reload_nor_rollback_nor_the
     );
 
     pipe(&scene.file());
-    let back = scene.gateway.tell_admin("/rollback").await;
+    let back = scene.tell_admin("/rollback").await;
     assert_eq!(back.status, 200, "{}", back.text());
     assert_eq!(
         scene.gateway.chat(&ask("hello")).await.status,
