@@ -38,8 +38,9 @@ pub use units::size as parse_size;
 pub use usable::{NoUsableTarget, Usable, UsableTarget};
 
 use fields::{Field, Report};
+use std::cell::RefCell;
 use std::path::Path;
-use tree::{NodePath, TreeError};
+use tree::{Locator, NodePath, TreeError};
 
 /// The text of the built-in default.
 pub const EMBEDDED: &str = include_str!("../../../../policy-config.yaml");
@@ -113,13 +114,16 @@ impl Config {
         let report = Report::default();
         let document = Field::root(&root, &report);
         fields::check_everywhere(&document);
-        let config = read(&document, base, &|place| tree::locate(text, place));
+        let stages = RefCell::new(Locator::new(text, LARGEST));
+        let config = read(&document, base, &|place| stages.borrow_mut().locate(place));
+        // The largest configuration is read once more, and usual ones as often as there are problems.
+        let mut locator = Locator::new(text, LARGEST);
         let mut problems: Vec<Problem> = report
             .into_problems()
             .into_iter()
-            .map(|(place, message)| problem(text, place, message))
+            .map(|(place, message)| problem(&mut locator, place, message))
             .collect();
-        problems.sort_by_key(|problem| problem.at);
+        problems.sort_by_key(|problem| (problem.at == Position::default(), problem.at));
         match config {
             Some(config) if problems.is_empty() => Ok(config),
             _ => {
@@ -234,8 +238,8 @@ fn read(
     })
 }
 
-fn problem(text: &str, place: NodePath, message: String) -> Problem {
-    let at = tree::locate(text, &place);
+fn problem(locator: &mut Locator<'_>, place: NodePath, message: String) -> Problem {
+    let at = locator.locate(&place);
     // The sentence names an unknown key, so the path is that of the mapping around it.
     let mut shown = place;
     if shown.on_key {
