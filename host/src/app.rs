@@ -149,7 +149,7 @@ async fn pass_on(answer: Answer, charge: &mut Charge) -> Result<Response, ApiErr
         let error = ErrorBody::parse(status.as_u16(), &body);
         return Err(error_answer(status, headers, error));
     }
-    let mut response = Response::new(Body::from(body));
+    let mut response = Response::new(Body::from(charge.ride_with(body)));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     Ok(response)

@@ -161,6 +161,17 @@ impl Part {
         self.amount
     }
 
+    /// Parts with so much of it, or with all where it is less: what is parted with goes back by itself.
+    pub fn split(&mut self, amount: u64) -> Part {
+        let amount = amount.min(self.amount);
+        self.amount -= amount;
+        Part {
+            budget: Arc::clone(&self.budget),
+            party: self.party.clone(),
+            amount,
+        }
+    }
+
     /// Takes so much more, as long as so much is left `beside` it.
     ///
     /// # Errors
@@ -240,6 +251,18 @@ mod tests {
         assert_eq!(part.grow(1, 3).unwrap_err(), Short::Gone);
         assert_eq!((part.amount(), budget.taken()), (7, 7));
         part.grow(3, 0).unwrap();
+    }
+
+    #[test]
+    fn what_was_parted_with_goes_back_by_itself() {
+        let budget = Budget::new(10, Share(100), Gauge::default());
+        let mut part = budget.take(&client("a"), 4).unwrap();
+        let (some, rest) = (part.split(3), part.split(3));
+        assert_eq!([&part, &some, &rest].map(Part::amount), [0, 3, 1]);
+        drop((part, rest));
+        assert_eq!(budget.taken(), 3);
+        drop(some);
+        assert_eq!(budget.taken(), 0);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! The memory of exchanges: what bodies cost is taken out of one budget, and is refused when there is none left.
 //!
-//! What must stay true: bytes are charged before they are kept, and given back when their exchange is over.
+//! What must stay true: bytes are charged before they are kept, and given back when their exchange is over; those of a whole answer when
+//! its client has taken them, which may be long after.
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 
@@ -84,6 +86,35 @@ impl Charge {
     }
 }
 
+impl Charge {
+    /// Lets the bytes of an answer have what they cost, until the last of them has gone out. A small answer isn't worth it: a connection
+    /// holds as much.
+    pub fn ride_with(&mut self, answer: Bytes) -> Bytes {
+        match &mut self.0 {
+            Some((part, _)) if answer.len() as u64 > SMALL => {
+                let charged = part.split(answer.len() as u64);
+                Bytes::from_owner(Charged {
+                    answer,
+                    _charged: charged,
+                })
+            }
+            _ => answer,
+        }
+    }
+}
+
+/// An answer and what it costs.
+struct Charged {
+    answer: Bytes,
+    _charged: Part,
+}
+
+impl AsRef<[u8]> for Charged {
+    fn as_ref(&self) -> &[u8] {
+        &self.answer
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test")]
@@ -125,6 +156,23 @@ mod tests {
         let mut small = memory.charge(&Party::Anyone);
         small.grow(64 << 10).unwrap();
         small.grow(1).unwrap_err();
+    }
+
+    #[test]
+    fn an_answer_is_paid_for_until_its_client_has_it() {
+        let (memory, used, _) = memory(8 << 20);
+        let mut charge = memory.charge(&Party::Anyone);
+        charge.grow(1 << 20).unwrap();
+        let small = charge.ride_with(Bytes::from_static(b"small"));
+        let answer = Bytes::from(vec![b'a'; 1 << 20]);
+        let large = charge.ride_with(answer.clone());
+        assert_eq!((&*small, large.as_ptr()), (&b"small"[..], answer.as_ptr()));
+        drop((charge, small));
+        let rest = large.slice(10..);
+        drop(large);
+        assert_eq!(used.get(), 1 << 20);
+        drop(rest);
+        assert_eq!(used.get(), 0);
     }
 
     #[test]

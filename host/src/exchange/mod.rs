@@ -266,6 +266,8 @@ impl<U: Upstream> Exchange<U> {
         body: Bytes,
         ended: Ending,
     ) -> Ending {
+        // A slow client may take longer for it than the exchange lasts.
+        let body = self.permit.charge.ride_with(body);
         let told = told(&self.stages, &self.record);
         self.client.answer(status, passed_on, body, &told);
         ended

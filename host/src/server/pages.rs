@@ -21,6 +21,10 @@ use crate::api::ApiError;
 /// What browsers say of the page that a request comes from.
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
+const REQUEST_PRIVATE: HeaderName =
+    HeaderName::from_static("access-control-request-private-network");
+const ALLOW_PRIVATE: HeaderName = HeaderName::from_static("access-control-allow-private-network");
+
 const INVALID: &str = "invalid_request_error";
 
 /// Checks that a request says once which host it is for, as HTTP/1.1 wants it. Where it doesn't, what stands before this gateway and
@@ -55,7 +59,7 @@ impl Pages {
 
     /// Whether nobody but this machine reaches the listener.
     pub(super) fn on_loopback(&self) -> bool {
-        self.own.is_some_and(|own| own.is_loopback())
+        self.own.is_some_and(|own| own.to_canonical().is_loopback())
     }
 
     /// Checks a request to a listener that only its loopback address protects.
@@ -126,6 +130,10 @@ impl Pages {
         // SDKs send headers of their own, and none of them does harm here.
         if let Some(wanted) = headers.get(ACCESS_CONTROL_REQUEST_HEADERS) {
             told.insert(ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
+        }
+        // Chromium asks this where a page from elsewhere wants to reach this machine.
+        if headers.contains_key(REQUEST_PRIVATE) {
+            told.insert(ALLOW_PRIVATE, HeaderValue::from_static("true"));
         }
         told.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
         Some(response)
@@ -202,6 +210,8 @@ mod tests {
             "evil.example:127.0.0.1",
             "192.168.0.1",
             "127.0.0.8",
+            "0.0.0.0:41003",
+            "localhost.:41003",
             "",
         ] {
             assert!(!asked(&[("host", host)]), "{host}");
