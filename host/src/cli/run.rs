@@ -104,12 +104,17 @@ pub(super) async fn run(args: RunArgs) -> Result<ExitCode, Wrong> {
     for warning in controller.current().targets().warnings() {
         tracing::warn!("{warning}");
     }
+    let max_memory = args.max_memory.unwrap_or_else(room::usual_memory);
+    tracing::info!(
+        "exchanges may take {} MiB with their bodies (--max-memory)",
+        max_memory >> 20
+    );
     announce(&controller, &traffic, &admin)?;
 
     let app = Arc::new(App(controller.clone()));
     let settings = ServerSettings {
         max_exchanges: args.max_exchanges,
-        max_memory: args.max_memory.unwrap_or_else(room::usual_memory),
+        max_memory,
         share: Share(args.share),
         origins: args.allow_origin.into(),
         drain_deadline: Duration::from_secs(args.drain),

@@ -1,4 +1,5 @@
-//! One stage in one exchange: its instance, where it stands, and what is kept of what it said.
+//! One stage in one exchange: its instance, where it stands, and what is kept of what it said. The file is long because every hook is
+//! called here.
 
 use std::sync::Arc;
 

@@ -16,6 +16,7 @@ use crate::api::{Budget, Part, Party, Share, Short};
 #[derive(Clone, Debug)]
 pub(super) struct Reading {
     budget: Arc<Budget>,
+    /// Whoever changes what is taken of the budget holds this lock, so that both always say the same.
     places: Arc<Mutex<Places>>,
 }
 
@@ -82,8 +83,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let gone = self.places.lock().taken.remove(&self.number);
-        drop(gone);
+        self.places.lock().taken.remove(&self.number);
     }
 }
 

@@ -1,7 +1,8 @@
 //! Reads checked values out of the tree.
 //!
 //! A reader never stops at the first problem: it reports to the [`Report`] and gives `None`, so that one run shows an
-//! operator everything that is wrong. No message repeats a value that may be a secret.
+//! operator everything that is wrong. No message repeats a value that may be a secret. The file is long because there is a reader for
+//! each kind of value.
 
 use super::nearest::{nearest, suggestion};
 use super::tree::{Node, NodePath, Step};
