@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use super::connections::Connections;
 use super::pages::{Pages, one_host};
 use super::{Gateway, ServerSettings, listen};
 use crate::api::ApiError;
@@ -122,6 +123,7 @@ pub async fn serve_admin(listener: TcpListener, router: Router, shutdown: Cancel
     };
     listen::run(
         listener,
+        Connections::new(settings.max_connections, settings.share),
         handler,
         settings,
         shutdown,

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ServerSettings;
 use super::connections::Seated;
-use super::patience::Patience;
+use super::patience::SlowReader;
 use super::phase::{Activity, MonitoredIo, Phase, ServingBody};
 
 /// Serves what comes over `io` until it is closed by either side, stays too long in one phase, must give its `seat` to another, or
@@ -73,7 +73,11 @@ pub(super) async fn serve<T, H, F>(
         let now = activity.phase();
         if now != phase || first {
             if now != phase {
-                reader.moves(matches!(now, Phase::Stuck(_)), activity.written());
+                let stuck = matches!(now, Phase::Stuck(_));
+                if reader.moves(stuck, activity.written()) {
+                    let left = stuck.then(|| reader.patience.left());
+                    seat.lags(left, cx.waker());
+                }
             }
             if now.waits() {
                 seat.waits(cx.waker());
@@ -100,41 +104,6 @@ pub(super) async fn serve<T, H, F>(
         Poll::Pending
     })
     .await;
-}
-
-/// What the client has left of our patience with how it takes answers.
-struct SlowReader {
-    patience: Patience,
-    /// Since when it doesn't take what is there.
-    stuck: Option<Instant>,
-    /// How much it had taken when it was looked at last.
-    taken: u64,
-}
-
-impl SlowReader {
-    fn new(settings: &ServerSettings) -> Self {
-        let most = settings.write_timeout;
-        Self {
-            patience: Patience::new(most, most, settings.read_rate),
-            stuck: None,
-            taken: 0,
-        }
-    }
-
-    /// The client is `stuck` from now on, or isn't any more, having taken so much in all. Time counts only while it is stuck: an
-    /// upstream may be as slow as it likes.
-    fn moves(&mut self, stuck: bool, taken: u64) {
-        if !stuck && self.stuck.is_none() {
-            return;
-        }
-        let now = Instant::now();
-        if let Some(since) = self.stuck.take() {
-            self.patience.waited(now - since);
-        }
-        self.patience.took(taken - self.taken);
-        self.taken = taken;
-        self.stuck = stuck.then_some(now);
-    }
 }
 
 #[cfg(test)]
@@ -218,12 +187,20 @@ mod tests {
         buffer: usize,
         body: impl Fn() -> Body + Send + Sync + 'static,
     ) -> (DuplexStream, Arc<AtomicUsize>, tokio::task::JoinHandle<()>) {
+        connect_to(&Connections::new(1, Share(100)), buffer, body)
+    }
+
+    fn connect_to(
+        connections: &Arc<Connections>,
+        buffer: usize,
+        body: impl Fn() -> Body + Send + Sync + 'static,
+    ) -> (DuplexStream, Arc<AtomicUsize>, tokio::task::JoinHandle<()>) {
+        let connections = Arc::clone(connections);
         let (client, server) = duplex(buffer);
         let writes = Arc::new(AtomicUsize::new(0));
         let counted = CountingIo(server, Arc::clone(&writes));
         let handler = Arc::new(move |_| std::future::ready(Response::new(body())));
         let served = tokio::spawn(async move {
-            let connections = Connections::new(1, Share(100));
             let seat = connections.take(None).await.unwrap();
             serve(
                 counted,
@@ -355,6 +332,36 @@ mod tests {
         // A minute, and a sixteenth of a second for the byte.
         assert_eq!(closed_after(served, start).await, 60);
         reads.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_client_that_lags_most_gives_way_where_others_need_its_exchange() {
+        let connections = Connections::new(3, Share(100));
+        let large = || Body::from(vec![b'x'; 1 << 20]);
+        let [mut first, mut second, mut prompt] =
+            [(); 3].map(|()| connect_to(&connections, 256, large));
+        let hurry = || connections.hurry(settings().write_timeout);
+        let start = Instant::now();
+        for (client, ..) in [&mut first, &mut second, &mut prompt] {
+            client.write_all(GET).await.unwrap();
+            sleep(Duration::from_secs(1)).await;
+        }
+        hurry();
+        sleep(Duration::from_secs(3)).await;
+        assert!(!first.2.is_finished(), "five seconds aren't over");
+        hurry();
+        assert_eq!(closed_after(first.2, start).await, 6);
+        // The second lags by five seconds now; the third takes its answer.
+        let mut read = Vec::new();
+        while read.len() < 100_000 {
+            assert!(prompt.0.read_buf(&mut read).await.unwrap() > 0, "closed");
+        }
+        hurry();
+        assert_eq!(closed_after(second.2, start).await, 6);
+        sleep(Duration::from_secs(1)).await;
+        hurry();
+        sleep(Duration::from_secs(1)).await;
+        assert!(!prompt.2.is_finished());
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,7 +2,8 @@
 //!
 //! A connection that serves a request has its place as long as it serves. One that waits for its client to say something has it only
 //! as long as nobody else needs it: where room is short, the one that has waited for the longest gives way. So connections that are
-//! opened and left alone shut nobody out. No address but this machine's own has more than its share.
+//! opened and left alone shut nobody out. Where exchanges can't begin because all that may run do, one whose client hardly reads its answer
+//! gives way. No address but this machine's own has more than its share.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -13,6 +14,7 @@ use std::task::Waker;
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+use tokio::time::{Duration, Instant};
 
 use crate::api::{Party, Share};
 
@@ -45,8 +47,15 @@ struct Seat {
     waits: AtomicU64,
     /// It should give way, if it still waits.
     asked: AtomicBool,
+    /// Since when its client doesn't take what is there, and what patience was left with it then.
+    lags: Mutex<Option<(Instant, Duration)>>,
+    /// It should give way, if its client still lags.
+    cut: AtomicBool,
     waker: AtomicWaker,
 }
+
+/// How much patience with a reader must be used up before it gives way to others.
+const LAG: Duration = Duration::from_secs(5);
 
 /// A connection's place. It goes back when this is dropped.
 #[derive(Debug)]
@@ -84,6 +93,26 @@ impl Connections {
         }
     }
 
+    /// Lets the client that lags most behind give way, if any lags much. `most` is all the patience that there is with one.
+    pub(super) fn hurry(&self, most: Duration) {
+        let now = Instant::now();
+        let left = |seat: &Arc<Seat>| {
+            let lags = *seat.lags.lock();
+            let (since, left) = lags?;
+            let left = left.saturating_sub(now - since);
+            (left + LAG <= most).then_some(left)
+        };
+        let open = self.open.lock();
+        let lagging = open
+            .seats
+            .values()
+            .filter_map(|seat| Some((left(seat)?, seat)));
+        if let Some((_, seat)) = lagging.min_by_key(|(left, _)| *left) {
+            seat.cut.store(true, SeqCst);
+            seat.waker.wake();
+        }
+    }
+
     fn look(self: &Arc<Self>, party: &Party) -> Looked {
         let mut open = self.open.lock();
         let own = open.by.get(party).copied().unwrap_or(0);
@@ -95,6 +124,8 @@ impl Connections {
                 party: party.clone(),
                 waits: AtomicU64::new(open.waits),
                 asked: AtomicBool::new(false),
+                lags: Mutex::default(),
+                cut: AtomicBool::new(false),
                 waker: AtomicWaker::new(),
             });
             let number = open.next;
@@ -160,8 +191,20 @@ impl Seated {
         self.seat.waits.store(0, SeqCst);
     }
 
-    /// Whether the connection is asked to give way. While it serves it is not: then another is looked for.
+    /// The client doesn't take what is there, and this patience is left with it; or it does by now.
+    pub(super) fn lags(&self, left: Option<Duration>, waker: &Waker) {
+        if left.is_some() {
+            self.seat.waker.register(waker);
+        }
+        *self.seat.lags.lock() = left.map(|left| (Instant::now(), left));
+    }
+
+    /// Whether the connection is asked to give way. While it serves it is not, but for a client that lags: then another is looked for.
     pub(super) fn gives_way(&self) -> bool {
+        if self.seat.cut.load(SeqCst) {
+            self.seat.cut.store(false, SeqCst);
+            return self.seat.lags.lock().is_some();
+        }
         if !self.seat.asked.load(SeqCst) {
             return false;
         }

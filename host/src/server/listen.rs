@@ -30,6 +30,7 @@ const REST: Duration = Duration::from_millis(100);
 /// [`ServerSettings::drain_deadline`] at most. Returns how many had to be dropped.
 pub(super) async fn run<H, F>(
     listener: TcpListener,
+    room: Arc<Connections>,
     handler: H,
     settings: ServerSettings,
     shutdown: CancellationToken,
@@ -42,7 +43,6 @@ where
 {
     let handler = Arc::new(handler);
     let settings = Arc::new(settings);
-    let room = Connections::new(settings.max_connections, settings.share);
     let connections = TaskTracker::new();
     let cut = CancellationToken::new();
 

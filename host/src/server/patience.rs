@@ -4,7 +4,9 @@
 //! nothing is waited for as long as the bound says, one that is slow is served, and one that does a byte a minute ends, whatever
 //! it could have said each time.
 
-use std::time::Duration;
+use tokio::time::{Duration, Instant};
+
+use super::ServerSettings;
 
 /// What is left of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +43,43 @@ impl Patience {
             .left
             .saturating_add(Duration::from_nanos(nanos))
             .min(self.most);
+    }
+}
+
+/// What the client has left of our patience with how it takes answers.
+pub(super) struct SlowReader {
+    pub(super) patience: Patience,
+    /// Since when it doesn't take what is there.
+    stuck: Option<Instant>,
+    /// How much it had taken when it was looked at last.
+    taken: u64,
+}
+
+impl SlowReader {
+    pub(super) fn new(settings: &ServerSettings) -> Self {
+        let most = settings.write_timeout;
+        Self {
+            patience: Patience::new(most, most, settings.read_rate),
+            stuck: None,
+            taken: 0,
+        }
+    }
+
+    /// The client is `stuck` from now on, or isn't any more, having taken so much in all. Time counts only while it is stuck: an
+    /// upstream may be as slow as it likes.
+    /// Whether it was or is stuck.
+    pub(super) fn moves(&mut self, stuck: bool, taken: u64) -> bool {
+        if !stuck && self.stuck.is_none() {
+            return false;
+        }
+        let now = Instant::now();
+        if let Some(since) = self.stuck.take() {
+            self.patience.waited(now - since);
+        }
+        self.patience.took(taken - self.taken);
+        self.taken = taken;
+        self.stuck = stuck.then_some(now);
+        true
     }
 }
 

@@ -13,10 +13,11 @@ use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use hyper::body::Incoming;
 use tokio::net::TcpListener;
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::body::{BodyLimits, Reader, discard};
+use super::connections::Connections;
 use super::listen::Peer;
 use super::pages::{Pages, one_host};
 use super::reading::Reading;
@@ -55,6 +56,7 @@ pub async fn serve_traffic<G: Gateway>(
     let open = metrics.connections.clone();
     let own = listener.local_addr().ok().map(|at| at.ip());
     let used = metrics.memory.clone();
+    let connections = Connections::new(settings.max_connections, share);
     let traffic = Arc::new(Traffic {
         gateway,
         permits: permits.clone(),
@@ -62,6 +64,8 @@ pub async fn serve_traffic<G: Gateway>(
         reading: Reading::new(settings.max_reading, share, metrics.bodies_reading.clone()),
         pages: Pages::of(own, &settings.origins),
         body: settings.body,
+        connections: Arc::clone(&connections),
+        reader_patience: settings.write_timeout,
         metrics,
     });
     let handler = move |request: Request<Incoming>| {
@@ -69,7 +73,16 @@ pub async fn serve_traffic<G: Gateway>(
         async move { traffic.answer(request.map(Body::new)).await }
     };
     let idle = permits.all_back();
-    let connections = listen::run(listener, handler, settings, shutdown, Some(open), idle).await;
+    let connections = listen::run(
+        listener,
+        connections,
+        handler,
+        settings,
+        shutdown,
+        Some(open),
+        idle,
+    )
+    .await;
     let exchanges = permits.taken();
     if connections + exchanges > 0 {
         tracing::warn!(
@@ -92,6 +105,9 @@ struct Traffic<G> {
     reading: Reading,
     pages: Pages,
     body: BodyLimits,
+    connections: Arc<Connections>,
+    /// How long a client may leave an answer unread.
+    reader_patience: Duration,
 }
 
 impl<G: Gateway> Traffic<G> {
@@ -159,7 +175,7 @@ impl<G: Gateway> Traffic<G> {
         };
         let takes = is_json(request.headers(), &caller)
             .and_then(|()| self.gateway.takes_requests())
-            .and_then(|()| self.permits.check(&party));
+            .and_then(|()| self.has_permit(&party));
         if let Err(error) = takes {
             return refuse(error, request).await;
         }
@@ -206,6 +222,19 @@ impl<G: Gateway> Traffic<G> {
         self.gateway
             .models(id, request.uri().query(), &caller, &mut permit)
             .await
+    }
+
+    /// Whether an exchange could begin now. Where as many run as may, and somebody hardly reads an answer, that one gives way: so the next
+    /// try finds room.
+    fn has_permit(&self, party: &Party) -> Result<(), ApiError> {
+        let has = self.permits.check(party);
+        if has
+            .as_ref()
+            .is_err_and(|error| error.status == StatusCode::SERVICE_UNAVAILABLE)
+        {
+            self.connections.hurry(self.reader_patience);
+        }
+        has
     }
 
     /// Finds who sent a request. Without keys the address alone protects the listener, so pages are kept out of it.
