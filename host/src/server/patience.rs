@@ -66,8 +66,7 @@ impl SlowReader {
     }
 
     /// The client is `stuck` from now on, or isn't any more, having taken so much in all. Time counts only while it is stuck: an
-    /// upstream may be as slow as it likes.
-    /// Whether it was or is stuck.
+    /// upstream may be as slow as it likes. Returns whether it was or is stuck.
     pub(super) fn moves(&mut self, stuck: bool, taken: u64) -> bool {
         if !stuck && self.stuck.is_none() {
             return false;
