@@ -12,7 +12,7 @@ use crate::api::{ApiError, Caller, Permit, RequestId, Unauthorized};
 use crate::control::{BuildError, Controller, ReloadError, Reloaded, Trigger};
 use crate::exchange;
 use crate::server::{self, BodyLimits, read_body};
-use crate::upstream::{Answer, ErrorBody, error_answer};
+use crate::upstream::Answer;
 use crate::wire::{Dialect, Request};
 
 /// The most that is read of a list of models, in bytes, and for how long.
@@ -134,12 +134,11 @@ fn refused(error: &ReloadError) -> ApiError {
 /// An upstream's whole answer, as it came.
 async fn pass_on(answer: Answer) -> Result<Response, ApiError> {
     let (status, headers) = (answer.status, answer.passed_on());
+    if !status.is_success() {
+        return Err(answer.into_error().await);
+    }
     let (cap, time) = MODELS;
     let body = answer.whole(cap, time).await?;
-    if !status.is_success() {
-        let error = ErrorBody::parse(status.as_u16(), &body);
-        return Err(error_answer(status, headers, error));
-    }
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
