@@ -133,7 +133,10 @@ fn without_paths(root: &Path) -> Result<String, Box<dyn Error>> {
         Ok(home) => home,
         Err(_) => format!("{}/.cargo", variable("HOME")?),
     };
-    let folders = [(cargo_home, "/cargo"), (root.display().to_string(), "/witgate")];
+    let folders = [
+        (cargo_home, "/cargo"),
+        (root.display().to_string(), "/witgate"),
+    ];
     let flags = folders.map(|(from, to)| format!("--remap-path-prefix={from}={to}"));
     Ok(flags.join("\u{1f}"))
 }

@@ -36,6 +36,11 @@ impl From<Failure> for ApiError {
             | Failure::Redirect(_)
             | Failure::Broken(_)
             | Failure::Closed(_) => (StatusCode::BAD_GATEWAY, "upstream_unreachable"),
+            Failure::NoName => {
+                let (kind, code) = ("not_found_error", "model_not_found");
+                return ApiError::new(StatusCode::NOT_FOUND, kind, code, failure.to_string())
+                    .param("model");
+            }
             Failure::NoStatus(_) | Failure::Coded(_) => {
                 (StatusCode::BAD_GATEWAY, "upstream_unreadable")
             }

@@ -33,6 +33,11 @@ pub enum Failure {
     /// It was a kept connection, and the target closed it without an answer: the connection's fault, most likely.
     #[error("the connection was a kept one, and was closed before the answer began: {0}")]
     Closed(String),
+    /// The name of a model that was asked about is no name, but a path.
+    #[error(
+        "a model's name has no empty part, no `.` or `..` for a part, and no control characters"
+    )]
+    NoName,
     /// A status that no API answers.
     #[error("it answered {0}, which is no status of an answer; check the target's base_url")]
     NoStatus(u16),
@@ -45,7 +50,7 @@ pub enum Failure {
 
 /// A status that says "not now", with all that came with it.
 #[derive(Debug, thiserror::Error)]
-#[error("it answered {status}: {}", error.message)]
+#[error("it answered {status}: {}", in_one_line(&error.message))]
 pub struct StatusFailure {
     /// 408, 429 or 5xx.
     pub status: StatusCode,
@@ -91,6 +96,7 @@ impl Failure {
             Failure::Status(_)
             | Failure::Redirect(_)
             | Failure::NoStatus(_)
+            | Failure::NoName
             | Failure::Coded(_) => Failover::Server,
             Failure::Broken(_) | Failure::Closed(_) => Failover::Broken,
         }
@@ -147,6 +153,12 @@ pub(super) fn failed_status(status: StatusCode) -> bool {
 /// Whether a status is one that an API answers with, be it a failure.
 pub(super) fn is_an_answers(status: StatusCode) -> bool {
     status.is_success() || status.is_client_error() || status.is_server_error()
+}
+
+/// A text of the target's, for a line of the log: no line of its own making, and nothing that a terminal obeys.
+fn in_one_line(text: &str) -> String {
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    text.chars().map(plain).collect()
 }
 
 /// An error and its causes in one line, without saying anything twice.

@@ -13,6 +13,7 @@ use crate::metrics::TargetMetrics;
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
+use percent_encoding::percent_decode_str;
 use std::fmt;
 use std::sync::Arc;
 use tokio::time::timeout_at;
@@ -111,6 +112,9 @@ impl Target {
     /// # Errors
     /// As [`super::Candidate::send`].
     pub async fn model_entry(&self, id: &str, query: Option<&str>) -> Result<Answer, Failure> {
+        if leads_elsewhere(id) {
+            return Err(Failure::NoName);
+        }
         self.get(below(&self.base_url, ["models", id]), query).await
     }
 
@@ -207,6 +211,16 @@ impl fmt::Debug for Target {
     }
 }
 
+/// Whether a model's name would be another path than its own, here or at a proxy that decodes once more: with our key, it would reach
+/// what nobody asked for. Control characters are left out of addresses, so they hide the dots beside them.
+fn leads_elsewhere(id: &str) -> bool {
+    let again = percent_decode_str(id).decode_utf8_lossy();
+    [id, &again].iter().any(|id| {
+        let mut segments = id.split(['/', '\\']);
+        segments.any(|it| ["", ".", ".."].contains(&it)) || id.contains(char::is_control)
+    })
+}
+
 fn below<'a>(base: &Url, segments: impl IntoIterator<Item = &'a str>) -> Url {
     let mut url = base.clone();
     // Only an address that can't be a base has no segments, and an HTTP one always can.
@@ -221,6 +235,43 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test")]
 
     use super::*;
+
+    #[test]
+    fn a_models_name_stays_a_name() {
+        for id in [
+            ".",
+            "..",
+            "../files",
+            "a/../b",
+            "a/./b",
+            "..\\files",
+            ".\t.",
+            "a\nb",
+            "%2e%2e",
+            "a/%2E./b",
+            "..%2Ffiles",
+            "",
+            "a//b",
+            "/a",
+            "\u{7f}",
+        ] {
+            assert!(leads_elsewhere(id), "{id:?}");
+        }
+        for id in [
+            "gpt-oss-120b",
+            "org/model",
+            "a.b",
+            "...",
+            "v1..2",
+            "a b",
+            "é",
+            "50%",
+            "m:latest",
+            "@cf/m",
+        ] {
+            assert!(!leads_elsewhere(id), "{id:?}");
+        }
+    }
 
     #[test]
     fn paths_stand_below_the_base_address() {

@@ -301,6 +301,18 @@ async fn models_are_asked_of_the_first_target_that_knows() {
 }
 
 #[tokio::test]
+async fn a_name_that_is_a_path_is_asked_of_nobody() {
+    let mut server = Server::start(&[]).await;
+    let failure = one(&server.base).model(".\t.", None).await.unwrap_err();
+    let error = crate::api::ApiError::from(failure);
+    assert_eq!(
+        (error.status.as_u16(), &*error.code),
+        (404, "model_not_found")
+    );
+    assert!(server.requests.try_recv().is_err(), "it was asked");
+}
+
+#[tokio::test]
 async fn a_key_is_never_shown() {
     let server = Server::start(&[&answer("500 X", "", "{}")]).await;
     let targets = one(&server.base);

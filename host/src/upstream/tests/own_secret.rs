@@ -62,3 +62,15 @@ async fn a_header_of_an_answer_does_not_repeat_it() {
     assert_eq!(passed_on.len(), 1, "{passed_on:?}");
     assert_eq!(passed_on["x-ratelimit-limit-requests-day"], "9");
 }
+
+#[tokio::test]
+async fn a_line_of_the_log_stays_one() {
+    let body = "{\"message\":\"no\\nWARN witgate: forged\\u001b[31m\"}";
+    let server = Server::start(&[&answer("503 X", "", body)]).await;
+    let failed = asked(&one(&server.base), RetryPolicy::EACH_ONCE)
+        .await
+        .unwrap_err();
+    let line = failed.to_string();
+    assert!(!line.contains(char::is_control), "{line:?}");
+    assert!(line.contains("no WARN witgate: forged"), "{line:?}");
+}
