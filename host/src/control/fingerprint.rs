@@ -43,6 +43,7 @@ impl Hasher {
             pack,
             stages,
             answers,
+            headers,
             targets,
             clients,
             journal,
@@ -53,6 +54,7 @@ impl Hasher {
         self.option(answers.as_ref(), |hasher, ids| {
             hasher.list(ids, |hasher, id| hasher.text(id));
         });
+        self.list(headers, |hasher, name| hasher.text(name));
         self.list(targets, Self::target);
         self.list(clients, Self::client);
         self.journal(journal);

@@ -37,6 +37,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
+use memchr::memmem;
 use tokio::time::Instant;
 
 use self::client::{ChainStatus, Client};
@@ -49,7 +50,7 @@ use self::whole::Filtered;
 use crate::api::{ApiError, Permit};
 use crate::metrics::Metrics;
 use crate::policy::types::{Delta, Ending};
-use crate::upstream::{Answer, ErrorBody, WHOLE_BODY_CAP, error_answer};
+use crate::upstream::{Answer, ErrorBody, WHOLE_BODY_CAP};
 use crate::wire::Dialect;
 
 pub use begin::{Begin, begin};
@@ -59,8 +60,6 @@ pub(crate) use {fuzz::answer, fuzz::around, passages::fuzz::hold_back};
 
 /// How long a whole answer may take to be read, once it began.
 const WHOLE_TIME: Duration = Duration::from_secs(600);
-/// How much of an error's body is read, in bytes.
-const ERROR_BODY: usize = 1 << 20;
 
 /// One exchange. `U` answers it: the targets, or a script.
 struct Exchange<U> {
@@ -140,17 +139,15 @@ impl<U: Upstream> Exchange<U> {
 
     /// The target answered, and what it says is no.
     async fn upstream_refused(&mut self, answer: Answer) -> Result<Ending, ClientGone> {
-        let (status, passed_on) = (answer.status, answer.passed_on());
-        let body = answer.whole(ERROR_BODY, WHOLE_TIME, &mut self.permit.charge);
-        let body = self.client.unless_gone(body).await?;
-        let error = ErrorBody::parse(status.as_u16(), &body.unwrap_or_default());
-        let error = error_answer(status, passed_on, error);
+        let error = answer.into_error(&mut self.permit.charge);
+        let error = self.client.unless_gone(error).await?;
         Ok(self.refuse(error, Ending::UpstreamFailed))
     }
 
     /// A whole answer, through the stages.
     async fn whole(&mut self, answer: Answer) -> Result<Ending, ClientGone> {
         let (status, passed_on) = (answer.status, answer.passed_on());
+        let secret = answer.secret().clone();
         let waited = Instant::now();
         let body = answer.whole(WHOLE_BODY_CAP, WHOLE_TIME, &mut self.permit.charge);
         let body = self.client.unless_gone(body).await?;
@@ -160,14 +157,21 @@ impl<U: Upstream> Exchange<U> {
             Err(error) => return Ok(self.refuse(error.into(), Ending::UpstreamFailed)),
         };
         let dialect = self.dialect();
-        let answer = match dialect.whole(body.clone()) {
+        let answer = dialect.whole(body.clone());
+        let empty = answer.as_ref().map_or(true, |answer| answer.choices() == 0);
+        if (empty || memmem::find(&body, b"\"error\"").is_some())
+            && let Some(said) = ErrorBody::in_place_of_an_answer(&body, &secret)
+        {
+            return Ok(self.refuse(said.into(), Ending::UpstreamFailed));
+        }
+        let answer = match answer {
             Ok(answer) => answer,
             Err(_) if !self.stages.may_change_answer() && dialect.is_whole(&body) => {
                 // Something in the answer is unknown here. No enforcing stage sees the answer, so that does no harm.
                 return Ok(self.answer(status, passed_on, body, Ending::Completed));
             }
             Err(error) => {
-                let error = errors::unreadable(&error.to_string());
+                let error = errors::unreadable(&secret.strike(error.to_string()));
                 return Ok(self.refuse(error, Ending::UpstreamFailed));
             }
         };

@@ -9,6 +9,7 @@ mod clients;
 mod error;
 mod fields;
 mod file;
+mod headers;
 mod journal;
 mod limits;
 mod nearest;
@@ -40,6 +41,7 @@ pub use usable::{NoUsableTarget, Usable, UsableTarget};
 use fields::{Field, Report};
 use std::cell::RefCell;
 use std::path::Path;
+use std::sync::Arc;
 use tree::{Locator, NodePath, TreeError};
 
 /// The text of the built-in default.
@@ -57,6 +59,8 @@ pub struct Config {
     pub stages: Vec<StageConfig>,
     /// The order of the stages for answers, where it differs from the chain's: the ids of all stages.
     pub answers: Option<Vec<String>>,
+    /// The client's headers that policies may read, in small letters.
+    pub headers: Arc<[String]>,
     /// The upstreams, in order. The list may be empty, because a simulated upstream needs none.
     pub targets: Vec<TargetConfig>,
     /// Who may send requests. An empty list admits anyone who can reach the listener.
@@ -224,13 +228,18 @@ fn read(
     let clients = clients::read(&fields, base);
     let journal = journal::read(&fields, base);
     let reload = reload::read(&fields);
-    let (stages, answers) = chain?;
+    let stages::Chain {
+        stages,
+        answers,
+        headers,
+    } = chain?;
     let mut journal = journal?;
     journal::take_over(&mut journal, &fields, &stages)?;
     Some(Config {
         pack: pack?,
         stages,
         answers,
+        headers,
         targets: targets?,
         clients: clients?,
         journal,

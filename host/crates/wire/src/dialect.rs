@@ -127,11 +127,15 @@ impl Dialect {
         }
     }
 
-    /// The data of a stream's first event, if that is an error.
+    /// The data of a stream's first event that has any, if that is an error. A comment says nothing.
     pub fn first_error(self, bytes: &Bytes) -> Option<Bytes> {
         let mut framer = Framer::new(DEFAULT_CAP);
         framer.push(bytes.clone());
-        let data = framer.next().ok()??.data?;
+        let data = loop {
+            if let Some(data) = framer.next().ok()??.data {
+                break data;
+            }
+        };
         let is_error = self.chunk(&data).ok()?.error.is_some();
         is_error.then_some(data)
     }

@@ -54,7 +54,7 @@ type Change = (&'static str, fn(&mut Config));
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Changes one field each. The list follows the fields of the structs.
-const CHANGES: [Change; 47] = [
+const CHANGES: [Change; 49] = [
     ("pack.name", |it| it.pack.name.push('x')),
     ("pack.version", |it| it.pack.version = "1.0.1".into()),
     ("pack.enabled", |it| it.pack.enabled = false),
@@ -110,6 +110,10 @@ const CHANGES: [Change; 47] = [
     }),
     ("answers, other borders", |it| {
         it.answers = Some(vec!["twoo".into(), "ne".into()]);
+    }),
+    ("headers, none", |it| it.headers = [].into()),
+    ("headers, others", |it| {
+        it.headers = ["x-team".into()].into()
     }),
     ("targets, none", |it| it.targets.clear()),
     ("target.id", |it| it.targets[0].id.push('x')),

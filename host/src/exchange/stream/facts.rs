@@ -16,6 +16,8 @@ pub(in crate::exchange) enum StreamError {
     Said,
     /// The upstream sent what can't be read.
     NotAChunk(NotAChunk),
+    /// The upstream sent bytes that are no lines of events.
+    NotEvents,
     /// An event past the cap.
     TooLong(TooLong),
 }

@@ -25,7 +25,9 @@ pub(super) use self::facts::{StreamError, StreamFacts};
 use self::pending::{PendingChunk, Text, TextState, Texts, settle, settle_rest};
 use self::render::{Current, StreamRender};
 use super::assembled::Assembled;
+use super::errors;
 use super::passages::{Aborted, AnswerStages, Delta, Output, Passages, TextRef};
+use crate::upstream::{ErrorBody, OwnSecret};
 use crate::wire::Dialect;
 use crate::wire::choices::chunk::Chunk;
 use crate::wire::choices::envelope::Envelope;
@@ -44,6 +46,8 @@ pub(super) struct AnswerStream<P> {
     chunks: u64,
     outputs: Vec<Output>,
     ready: Vec<Bytes>,
+    /// The target's own, struck out of its errors.
+    secret: OwnSecret,
 }
 
 impl<P: Send> AnswerStream<P> {
@@ -59,7 +63,19 @@ impl<P: Send> AnswerStream<P> {
             chunks: 0,
             outputs: Vec::new(),
             ready: Vec::new(),
+            secret: OwnSecret::default(),
         }
+    }
+
+    /// The same, of a target with this secret.
+    pub(super) fn without(mut self, secret: &OwnSecret) -> Self {
+        self.secret = secret.clone();
+        self
+    }
+
+    /// What is said of the upstream's bytes, without the target's secret.
+    pub(super) fn struck(&self, why: String) -> String {
+        self.secret.strike(why)
     }
 
     /// What came out of the stages so far.
@@ -134,7 +150,9 @@ impl<P: Send> AnswerStream<P> {
         self.framer = Framer::new(DEFAULT_CAP);
         let before = self.ready.len();
         let read = self.read(stages, ended.into()).await;
-        if !stages.may_change_answer() {
+        if !stages.may_change_answer()
+            && !matches!(read, Err(StreamError::NotEvents | StreamError::Said))
+        {
             // The added end was for reading alone: the bytes go as they came.
             self.ready.truncate(before);
             self.ready.push(rest);
@@ -157,6 +175,9 @@ impl<P: Send> AnswerStream<P> {
         event: Event,
     ) -> Result<(), StreamError> {
         let is_end = self.dialect.is_end(&event);
+        if !event.is_of_lines() {
+            return Err(StreamError::NotEvents);
+        }
         let Event { raw, data, .. } = event;
         // An event without data says nothing.
         let Some(data) = data.filter(|data| !data.is_empty()) else {
@@ -207,8 +228,25 @@ impl<P: Send> AnswerStream<P> {
             self.facts.note(&chunk);
             said = chunk.error.is_some();
         }
+        if said {
+            let raw = event.raw.clone();
+            self.said(&event, raw);
+            return Err(StreamError::Said);
+        }
         self.ready.push(event.raw);
-        if said { Err(StreamError::Said) } else { Ok(()) }
+        Ok(())
+    }
+
+    /// What the upstream says in breaking off goes out as it came, unless it repeats the target's secret.
+    fn said(&mut self, event: &ChunkEvent, as_it_came: Bytes) {
+        let secret = &self.secret;
+        let goes = if secret.is_in(&event.data) || secret.is_in(&event.raw) {
+            let error = ErrorBody::parse(200, &event.data, secret).into();
+            self.dialect.error_event(&errors::event(&error))
+        } else {
+            as_it_came
+        };
+        self.ready.push(goes);
     }
 
     async fn chunk<S: AnswerStages<Passage = P>>(
@@ -220,8 +258,8 @@ impl<P: Send> AnswerStream<P> {
         self.facts.note(&chunk);
         if chunk.error.is_some() {
             // No stage has seen what the chunk's choices say, so they don't go.
-            if let Rest::Aside(event) = chunk.aside(&event)? {
-                self.ready.push(event);
+            if let Rest::Aside(aside) = chunk.aside(&event)? {
+                self.said(&event, aside);
             }
             return Err(StreamError::Said);
         }

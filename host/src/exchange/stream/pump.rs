@@ -35,7 +35,7 @@ impl<U: Upstream> Exchange<U> {
         answer: Answer,
     ) -> Result<Ending, ClientGone> {
         self.client.begin(answer.passed_on());
-        let mut stream = AnswerStream::new(self.dialect());
+        let mut stream = AnswerStream::new(self.dialect()).without(answer.secret());
         let ended = self.pump(&mut stream, answer.into_body()).await;
         self.record.streamed(stream.facts(), stream.deltas());
         ended
@@ -109,8 +109,14 @@ impl<U: Upstream> Exchange<U> {
                     return self.cut(error, Ending::Faulted).await;
                 }
                 Err(StreamError::NotAChunk(error)) => {
-                    let error = errors::unreadable(&error.to_string());
+                    let error = errors::unreadable(&stream.struck(error.to_string()));
                     return self.cut(error, Ending::UpstreamFailed).await;
+                }
+                Err(StreamError::NotEvents) => {
+                    let why = "it has bytes that are no lines of server-sent events in UTF-8";
+                    return self
+                        .cut(errors::unreadable(why), Ending::UpstreamFailed)
+                        .await;
                 }
                 Err(StreamError::TooLong(error)) => {
                     let error = errors::unreadable(&error.to_string());
