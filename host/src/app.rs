@@ -12,7 +12,7 @@ use crate::api::{ApiError, Caller, Permit, RequestId, Unauthorized};
 use crate::control::{BuildError, Controller, ReloadError, Reloaded, Trigger};
 use crate::exchange;
 use crate::server::{self, BodyLimits, read_body};
-use crate::upstream::Answer;
+use crate::upstream::{Answer, ErrorBody};
 use crate::wire::{Dialect, Request};
 
 /// The most that is read of a list of models, in bytes, and for how long.
@@ -138,7 +138,11 @@ async fn pass_on(answer: Answer) -> Result<Response, ApiError> {
         return Err(answer.into_error().await);
     }
     let (cap, time) = MODELS;
+    let secret = answer.secret().clone();
     let body = answer.whole(cap, time).await?;
+    if let Some(said) = ErrorBody::in_place_of_an_answer(&body, &secret) {
+        return Err(said.into());
+    }
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     *response.headers_mut() = headers;

@@ -40,7 +40,7 @@ const SCRIPTED: Duration = Duration::from_secs(60);
 /// An answer that has begun.
 #[derive(Debug)]
 pub struct Answer {
-    /// Neither a redirect nor 408, 429 or 5xx.
+    /// One of success, or of an error other than 408, 429 and 5xx.
     pub status: StatusCode,
     /// All headers as they came. [`Answer::passed_on`] picks those that may go on to the client.
     pub headers: HeaderMap,

@@ -126,7 +126,6 @@ fn any_text(json: &Value, found: &mut impl FnMut(&str) -> bool) -> bool {
 
 #[cfg(test)]
 mod tests {
-
     use super::*;
     use base64::engine::general_purpose::STANDARD;
     use http::HeaderValue;
