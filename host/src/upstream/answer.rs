@@ -26,7 +26,7 @@ use tokio::time::{Instant, Sleep, timeout};
 pub const WHOLE_BODY_CAP: usize = 64 << 20;
 
 /// The most that is read of the body of an error, in bytes.
-const ERROR_BODY_CAP: usize = 1 << 20;
+const ERROR_BODY_CAP: usize = 64 << 10;
 
 /// How long to wait for the body of an error, at most.
 const ERROR_BODY_TIME: Duration = Duration::from_secs(60);
