@@ -26,7 +26,7 @@ use tokio::time::{Instant, Sleep, timeout};
 pub const WHOLE_BODY_CAP: usize = 64 << 20;
 
 /// The most that is read of the body of an error, in bytes.
-const ERROR_BODY_CAP: usize = 1 << 20;
+const ERROR_BODY_CAP: usize = 64 << 10;
 
 /// How long to wait for the body of an error, at most.
 const ERROR_BODY_TIME: Duration = Duration::from_secs(60);
@@ -40,7 +40,7 @@ const SCRIPTED: Duration = Duration::from_secs(60);
 /// An answer that has begun.
 #[derive(Debug)]
 pub struct Answer {
-    /// Neither a redirect nor 408, 429 or 5xx.
+    /// One of success, or of an error other than 408, 429 and 5xx.
     pub status: StatusCode,
     /// All headers as they came. [`Answer::passed_on`] picks those that may go on to the client.
     pub headers: HeaderMap,

@@ -3,6 +3,7 @@
 //! Cerebras writes a flat object, OpenAI nests it under `error`, FastAPI writes a list of what is wrong, and proxies in front of them write
 //! HTML or plain text. All of these become the same four texts, none of which is ever null or has the target's own secret in it.
 
+use super::lean_json;
 use super::own_secret::OwnSecret;
 use http::StatusCode;
 use serde_json::{Map, Value};
@@ -36,11 +37,11 @@ const MOST: usize = 20;
 impl ErrorBody {
     /// Reads a body. This never fails: a body of unknown shape gets a message that describes it.
     pub fn parse(status: u16, body: &[u8], secret: &OwnSecret) -> ErrorBody {
-        let error = match serde_json::from_slice::<Value>(body) {
-            Ok(value) => {
+        let error = match lean_json::value(body) {
+            Some(value) => {
                 read(status, &value).unwrap_or_else(|| ErrorBody::plain(status, described(status)))
             }
-            Err(_) => ErrorBody::plain(status, text_of(status, body, secret)),
+            None => ErrorBody::plain(status, text_of(status, body, secret)),
         };
         error.struck(secret)
     }
@@ -50,7 +51,7 @@ impl ErrorBody {
     pub fn in_place_of_an_answer(body: &[u8], secret: &OwnSecret) -> Option<ErrorBody> {
         // No error is that long, and an answer may be.
         let value: Value = match body.len() {
-            0..=LONGEST_BODY => serde_json::from_slice(body).ok()?,
+            0..=LONGEST_BODY => lean_json::value(body)?,
             _ => return None,
         };
         let said = |member: &Value| match member {
@@ -229,6 +230,10 @@ fn text_of(status: u16, body: &[u8], secret: &OwnSecret) -> String {
     // A page of another encoding has a title all the same. Other bytes that aren't text say nothing.
     let is_text = |error: std::str::Utf8Error| error.error_len().is_none();
     if !page && !std::str::from_utf8(start).map_or_else(is_text, |_| true) {
+        return described(status);
+    }
+    // JSON that was cut may be the request that the error repeats.
+    if start.starts_with(b"{") || start.starts_with(b"[") {
         return described(status);
     }
     let start = String::from_utf8_lossy(start);
@@ -438,6 +443,16 @@ mod tests {
                 "{body}: {said}"
             );
         }
+    }
+
+    #[test]
+    fn json_that_is_cut_is_not_repeated() {
+        let body = r#"{"detail":[{"input":{"messages":[{"content":"private"#;
+        assert!(
+            read(422, body)
+                .1
+                .starts_with("the upstream answered 422 and did not say why")
+        );
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod connections;
 mod error_body;
 mod failure;
 mod headers;
+mod lean_json;
 mod own_secret;
 mod retry;
 mod target;

@@ -4,13 +4,13 @@
 //! client's error or a line of the log only through here: its errors ([`ErrorBody`](super::ErrorBody)), its failures, the headers that
 //! are passed on. Answers are the model's words and are left alone.
 
+use super::lean_json;
 use base64::Engine as _;
 use base64::engine::GeneralPurpose;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use http::HeaderMap;
 use memchr::memmem::Finder;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
-use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
@@ -80,9 +80,7 @@ impl OwnSecret {
         }
         let found = |bytes: &[u8]| self.0.iter().any(|form| form.find(bytes).is_some());
         // A letter of it may be written as an escape.
-        found(bytes)
-            || serde_json::from_slice(bytes)
-                .is_ok_and(|json| any_text(&json, &mut |text| found(text.as_bytes())))
+        found(bytes) || lean_json::has_text(bytes, |text| found(text.as_bytes()))
     }
 
     /// The headers without those in which the secret stands.
@@ -113,20 +111,8 @@ fn base64_after(before: usize, secret: &str, alphabet: &GeneralPurpose) -> Strin
     text[first..end].to_owned()
 }
 
-fn any_text(json: &Value, found: &mut impl FnMut(&str) -> bool) -> bool {
-    match json {
-        Value::String(text) => found(text),
-        Value::Array(values) => values.iter().any(|value| any_text(value, found)),
-        Value::Object(members) => members
-            .iter()
-            .any(|(name, value)| found(name) || any_text(value, found)),
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-
     use super::*;
     use base64::engine::general_purpose::STANDARD;
     use http::HeaderValue;

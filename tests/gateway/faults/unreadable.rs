@@ -127,6 +127,13 @@ async fn an_error_object_is_an_error_at_any_status() {
             let message = reply.json()["error"]["message"].clone();
             assert_eq!((reply.status, message.as_str().unwrap()), told);
         }
+        // Asked for its models, it says the same.
+        let upstream = Scripted::serve_as("200 OK", JSON, vec![Step::Cut(used_up.to_vec())]).await;
+        let bench = Bench::to(chain, vec![upstream.address]).await;
+        for path in ["/v1/models", "/v1/models/x"] {
+            let (status, body) = bench.get(path).await.error();
+            assert_eq!(status, 429, "{body}");
+        }
         // As the first event after a comment, too.
         let stream = [b": hello\n\ndata: ", &used_up[..], b"\n\n"].concat();
         let reply = reply(chain, ("200 OK", STREAM), &stream, true).await;

@@ -230,13 +230,13 @@ mod place {
         Ok(folder)
     }
 
-    /// A folder of this user's, to which nobody else may write.
+    /// A folder of this user's, or of root's, to which nobody else may write.
     pub(super) fn safe(folder: &Path) -> io::Result<()> {
         let data = std::fs::symlink_metadata(folder)?;
         if !data.is_dir() {
             return refuse(folder, "isn't a folder");
         }
-        if data.uid() != rustix::process::geteuid().as_raw() {
+        if !is_trusted(data.uid()) {
             return refuse(folder, "belongs to another user");
         }
         if data.mode() & 0o022 != 0 {
@@ -251,7 +251,7 @@ mod place {
     /// A folder in which nobody else can put another in the place of what lies there.
     fn above_is_safe(folder: &Path) -> io::Result<()> {
         let data = std::fs::symlink_metadata(folder)?;
-        if ![0, rustix::process::geteuid().as_raw()].contains(&data.uid()) {
+        if !is_trusted(data.uid()) {
             return refuse(folder, "belongs to another user");
         }
         let sticky = data.mode() & 0o1000 != 0;
@@ -262,6 +262,11 @@ mod place {
             );
         }
         Ok(())
+    }
+
+    /// This user, or root, who may do anything anyway.
+    fn is_trusted(user: u32) -> bool {
+        user == 0 || user == rustix::process::geteuid().as_raw()
     }
 
     fn refuse(folder: &Path, why: &str) -> io::Result<()> {
