@@ -214,7 +214,8 @@ impl<U: Upstream> Exchange<U> {
         if self.stages.wants_completion() {
             self.client.left().await;
             let (accounts, tags) = (self.stages.accounts(), self.stages.tags().to_vec());
-            let outcome = self.record.outcome(ended, total, accounts, tags);
+            let sent = self.client.bytes;
+            let outcome = self.record.outcome(ended, sent, total, accounts, tags);
             self.stages.complete(outcome).await;
         }
     }

@@ -16,7 +16,7 @@ const PIECE: usize = 4 << 10;
 pub(super) struct Filtered {
     pub(super) body: WholeAnswer,
     pub(super) assembled: Assembled,
-    /// Deltas that went through.
+    /// The deltas that it came in; where no stage sees it, its texts.
     pub(super) deltas: u64,
 }
 
@@ -24,9 +24,9 @@ impl Filtered {
     /// An answer that no stage sees.
     pub(super) fn untouched(body: WholeAnswer) -> Self {
         Filtered {
-            body,
+            deltas: body.texts().len() as u64,
             assembled: Assembled::default(),
-            deltas: 0,
+            body,
         }
     }
 }

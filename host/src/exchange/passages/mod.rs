@@ -38,7 +38,7 @@ pub(super) use self::seam::{
 /// The passages of one answer. `P` is what a stage has of a passage.
 pub(super) struct Passages<P> {
     choices: Vec<Choice<P>>,
-    /// Deltas that went in.
+    /// Deltas that went in, those of denied choices left out.
     deltas: u64,
     /// When the text that is held for longest must have gone. `None`: nothing is held.
     expiry: Option<Instant>,
@@ -82,11 +82,11 @@ impl<P: Send> Passages<P> {
         delta: Delta<'_>,
         out: &mut Vec<Output>,
     ) -> Result<(), Aborted> {
-        self.deltas += 1;
         let choice = self.choice(delta.choice);
         if self.choices[choice].denied {
             return Ok(());
         }
+        self.deltas += 1;
         let key = delta.channel.key();
         let open = &self.choices[choice].open;
         if open.iter().any(|open| !stands_beside(open.key, key)) {

@@ -42,6 +42,8 @@ pub(super) struct AnswerStream<P> {
     envelope: Option<Envelope>,
     pending: Vec<PendingChunk>,
     chunks: u64,
+    /// Events that no stage saw.
+    unseen: u64,
     outputs: Vec<Output>,
     ready: Vec<Bytes>,
 }
@@ -57,6 +59,7 @@ impl<P: Send> AnswerStream<P> {
             envelope: None,
             pending: Vec::new(),
             chunks: 0,
+            unseen: 0,
             outputs: Vec::new(),
             ready: Vec::new(),
         }
@@ -72,9 +75,9 @@ impl<P: Send> AnswerStream<P> {
         &self.facts
     }
 
-    /// How many deltas went through the stages.
+    /// How many deltas went through the stages; where no stage sees the answer, how many events came.
     pub(super) fn deltas(&self) -> u64 {
-        self.passages.deltas()
+        self.passages.deltas() + self.unseen
     }
 
     /// When held text expires, if nothing comes to free it.
@@ -180,6 +183,8 @@ impl<P: Send> AnswerStream<P> {
         }
         if stages.count() > 0 {
             self.show(stages, &event).await;
+        } else {
+            self.unseen += 1;
         }
         self.pass(event)
     }
