@@ -3,6 +3,7 @@
 use crate::support::scripted::{DONE, Scripted, Step, delta, event, finish};
 use crate::support::*;
 
+const NONE: &str = "policies: {chain: []}";
 const REDACTS: &str =
     "policies: {chain: [{id: pii-detector}]}\npolicy: {pii-detector: {requests: false}}";
 const DENIES: &str = "policies: {chain: [{id: pii-detector}]}\npolicy: {pii-detector: {requests: false, action: deny}}";
@@ -20,6 +21,7 @@ async fn an_event_that_lacks_its_end_is_judged_like_any_other() {
     let tail = event(&format!("write to {ADDRESS}."));
     let tail = tail.trim_end().to_owned();
     for events in [
+        vec![event("one "), tail.clone()],
         vec![event("one "), finish(0), tail.clone()],
         vec![event("one "), finish(0), DONE.to_owned(), tail.clone()],
     ] {
@@ -99,4 +101,79 @@ async fn a_long_delta_with_a_short_open_end_is_no_fault() {
     let wanted = format!("{} and [EMAIL] and more.", "words ".repeat(5_000));
     assert_eq!(reply.said().content(), wanted);
     bench.settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn text_that_another_channel_interrupts_is_judged_as_one() {
+    let call = serde_json::json!({"tool_calls": [{"index": 0, "id": "1", "type": "function",
+        "function": {"name": "f", "arguments": "{}"}}]});
+    for other in [
+        serde_json::json!({"reasoning": "hm"}),
+        serde_json::json!({"refusal": "no"}),
+        call,
+    ] {
+        let events = vec![
+            event("jane.doe@"),
+            delta(0, other.clone()),
+            event("example.com"),
+            delta(0, other.clone())
+                .replace("\"1\"", "\"2\"")
+                .replace("\"index\":0,\"type\"", "\"index\":1,\"type\""),
+            event(" said"),
+            finish(0),
+            DONE.to_owned(),
+        ];
+        let (bench, reply, _upstream) = streamed(REDACTS, events).await;
+        assert_eq!(reply.said().content(), "[EMAIL] said", "{}", reply.text());
+        assert!(reply.is_done());
+        bench.settled().await;
+    }
+    // Both in one delta, the other text in front of what was cut.
+    let both = serde_json::json!({"content": "example.com", "reasoning": "hm"});
+    let events = vec![
+        event("jane.doe@"),
+        delta(0, both),
+        finish(0),
+        DONE.to_owned(),
+    ];
+    let (bench, reply, _upstream) = streamed(REDACTS, events).await;
+    assert_eq!(reply.said().content(), "[EMAIL]", "{}", reply.text());
+    bench.settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_goes_on_after_its_end_is_the_upstreams_fault() {
+    let late = event(&format!("write to {ADDRESS} now"));
+    for events in [
+        vec![event("one "), finish(0), late.clone(), DONE.to_owned()],
+        vec![event("one "), finish(0), DONE.to_owned(), late.clone()],
+    ] {
+        let (bench, reply, _upstream) = streamed(REDACTS, events).await;
+        assert_eq!(reply.said().content(), "one ");
+        let code = &reply.said().error.expect("an error")["error"]["code"];
+        assert_eq!(code, "upstream_unreadable", "{}", reply.text());
+        bench.settled().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_end_before_a_finish_is_none() {
+    for chain in [NONE, REDACTS] {
+        let (bench, reply, _upstream) = streamed(chain, vec![DONE.to_owned()]).await;
+        assert_eq!(
+            reply.error(),
+            (502, "upstream_broke_off".into()),
+            "{}",
+            reply.text()
+        );
+        bench.settled().await;
+        // What is held is dropped, as where a connection breaks.
+        let events = vec![event("one, "), event("jane"), DONE.to_owned()];
+        let (bench, reply, _upstream) = streamed(chain, events).await;
+        let code = &reply.said().error.expect("an error")["error"]["code"];
+        assert_eq!(code, "upstream_broke_off");
+        assert!(!reply.is_done(), "{}", reply.text());
+        assert_eq!(reply.said().content().contains("jane"), chain == NONE);
+        bench.settled().await;
+    }
 }

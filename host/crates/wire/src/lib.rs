@@ -147,6 +147,14 @@ impl Channel<'_> {
         matches!(self, Channel::ToolArguments(call) if call.id.is_some() || call.name.is_some())
     }
 
+    /// Of a tool call: the tool's name, where this piece says it.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Channel::ToolArguments(call) => call.name.as_deref(),
+            _ => None,
+        }
+    }
+
     /// The same channel, borrowing nothing.
     pub fn into_owned(self) -> Channel<'static> {
         match self {

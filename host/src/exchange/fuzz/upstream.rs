@@ -18,8 +18,6 @@ const CHUNKS: usize = 40;
 pub(super) struct Limits {
     /// Texts of one choice in one chunk.
     texts: u8,
-    /// Channels of a choice follow one another in any order.
-    disorder: bool,
     /// There are tool calls, beside each other.
     tools: bool,
     /// Choices may stay without a finish.
@@ -30,17 +28,15 @@ impl Limits {
     pub(super) fn any() -> Self {
         Limits {
             texts: 3,
-            disorder: true,
             tools: true,
             unfinished: true,
         }
     }
 
-    /// Each channel of a choice is one passage, and each choice finishes.
-    pub(super) fn orderly() -> Self {
+    /// No arguments that must stay JSON, and each choice finishes.
+    pub(super) fn plain() -> Self {
         Limits {
             texts: 3,
-            disorder: false,
             tools: false,
             unfinished: false,
         }
@@ -49,7 +45,6 @@ impl Limits {
     pub(super) fn one_text_a_chunk() -> Self {
         Limits {
             texts: 1,
-            disorder: true,
             tools: false,
             unfinished: false,
         }
@@ -60,7 +55,7 @@ pub(super) struct Upstream {
     events: Vec<Vec<u8>>,
     /// In the order in which they came.
     texts: Vec<(u32, ChannelKey, String)>,
-    choices: u32,
+    pub(super) choices: u32,
     pub(super) finishes: BTreeMap<u32, &'static str>,
     /// The totals of every usage, sorted.
     pub(super) usages: Vec<u64>,
@@ -130,12 +125,7 @@ impl Upstream {
         };
         let mut keys = BTreeSet::new();
         for _ in 0..=next(script, limits.texts) {
-            keys.insert(self.key(script, choice, limits));
-        }
-        if !limits.disorder {
-            // A later text of the same chunk stands in a later channel.
-            let last = self.last(choice);
-            keys.retain(|key| last.is_none_or(|last| last <= *key));
+            keys.insert(key(script, limits));
         }
         let mut delta = Map::new();
         let mut calls = Vec::new();
@@ -177,32 +167,6 @@ impl Upstream {
             _ => {}
         }
         json
-    }
-
-    fn key(&self, script: &mut Unstructured<'_>, choice: u32, limits: Limits) -> ChannelKey {
-        let least = self.last(choice).filter(|_| !limits.disorder);
-        let keys = [
-            ChannelKey::Reasoning,
-            ChannelKey::Content,
-            ChannelKey::Refusal,
-            ChannelKey::ToolArguments(0),
-            ChannelKey::ToolArguments(1),
-        ];
-        let drawn = match next(script, 12) {
-            0..=4 => 1,
-            5 | 6 => 0,
-            7 => 2,
-            8 | 9 if limits.tools => 3,
-            _ if limits.tools => 4,
-            _ => 1,
-        };
-        least.map_or(keys[drawn], |least| least.max(keys[drawn]))
-    }
-
-    /// The channel of the choice's last text.
-    fn last(&self, choice: u32) -> Option<ChannelKey> {
-        let mut mine = self.texts.iter().rev().filter(|(of, ..)| *of == choice);
-        mine.next().map(|(_, key, _)| *key)
     }
 
     /// Writes a chunk as an event, in one of the ways that events are written.
@@ -320,6 +284,17 @@ impl Upstream {
             "object": "chat.completion", "usage": {"total_tokens": 3}, "time_info": {"total_time": 1.50},
         });
         serde_json::to_vec(&body).expect("a JSON value").into()
+    }
+}
+
+fn key(script: &mut Unstructured<'_>, limits: Limits) -> ChannelKey {
+    match next(script, 12) {
+        0..=4 => ChannelKey::Content,
+        5 | 6 => ChannelKey::Reasoning,
+        7 => ChannelKey::Refusal,
+        8 | 9 if limits.tools => ChannelKey::ToolArguments(0),
+        _ if limits.tools => ChannelKey::ToolArguments(1),
+        _ => ChannelKey::Content,
     }
 }
 

@@ -21,7 +21,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
-pub(super) use self::facts::{StreamError, StreamFacts};
+pub(super) use self::facts::{OutOfTurn, StreamError, StreamFacts};
 use self::pending::{PendingChunk, Text, TextState, Texts, settle, settle_rest};
 use self::render::{Current, StreamRender};
 use super::assembled::Assembled;
@@ -80,11 +80,6 @@ impl<P: Send> AnswerStream<P> {
         self.passages.deltas() + self.unseen
     }
 
-    /// When held text expires, if nothing comes to free it.
-    pub(super) fn expiry(&self) -> Option<Instant> {
-        self.passages.expiry()
-    }
-
     /// Takes what was read from the upstream. Afterwards [`take`](Self::take) has what may go out, also after an error.
     pub(super) async fn read<S: AnswerStages<Passage = P>>(
         &mut self,
@@ -113,18 +108,6 @@ impl<P: Send> AnswerStream<P> {
         }
     }
 
-    /// Held text is late: the stages that hold it have failed.
-    pub(super) async fn expire<S: AnswerStages<Passage = P>>(
-        &mut self,
-        stages: &mut S,
-    ) -> Result<(), StreamError> {
-        let passed = self
-            .passages
-            .expire(stages, Instant::now(), &mut self.outputs)
-            .await;
-        self.fold(stages, None, passed)
-    }
-
     /// The upstream's bytes are over. What came without its end goes the way of all events, as if its end had come.
     pub(super) async fn end<S: AnswerStages<Passage = P>>(
         &mut self,
@@ -145,13 +128,22 @@ impl<P: Send> AnswerStream<P> {
         read
     }
 
-    /// Whether the upstream's bytes may end here: it said so, or every one of so many choices has finished or was denied.
+    /// Whether the upstream's bytes may end here: every one of so many choices has finished or was denied; or every one that began, where
+    /// the upstream said that this was all.
     pub(super) fn is_complete(&self, choices: usize) -> bool {
+        if self.facts.done {
+            return self.is_all();
+        }
         let mut ended: SmallVec<[u32; 2]> = SmallVec::from_slice(self.assembled.denied());
         ended.extend(self.facts.finishes.iter().map(|(choice, _)| *choice));
         ended.sort_unstable();
         ended.dedup();
-        self.facts.done || ended.len() >= choices && self.pending.is_empty()
+        ended.len() >= choices && self.is_all()
+    }
+
+    /// Whether each choice that began has ended. What couldn't be read, and needn't, may have been an end.
+    fn is_all(&self) -> bool {
+        self.facts.unread || self.facts.all_finished(self.assembled.denied())
     }
 
     async fn event<S: AnswerStages<Passage = P>>(
@@ -171,9 +163,10 @@ impl<P: Send> AnswerStream<P> {
         };
         if is_end {
             self.facts.done = true;
-            let passed = self.passages.finish_all(stages, &mut self.outputs).await;
-            self.fold(stages, None, passed)?;
-            self.ready.push(raw);
+            // An end before a choice's finish is none: what the pump then finds is that the answer broke off.
+            if self.is_all() {
+                self.ready.push(raw);
+            }
             return Ok(());
         }
         let dialect = self.dialect;
@@ -206,11 +199,14 @@ impl<P: Send> AnswerStream<P> {
     fn pass(&mut self, event: ChunkEvent) -> Result<(), StreamError> {
         self.facts.first_delta.get_or_insert_with(Instant::now);
         let mut said = false;
-        if self.dialect.needs_parse(&event.data)
-            && let Ok(chunk) = event.chunk()
-        {
-            self.facts.note(&chunk);
-            said = chunk.error.is_some();
+        if self.dialect.needs_parse(&event.data) {
+            match event.chunk() {
+                Ok(chunk) => {
+                    self.facts.note(&chunk);
+                    said = chunk.error.is_some();
+                }
+                Err(_) => self.facts.unread = true,
+            }
         }
         self.ready.push(event.raw);
         if said { Err(StreamError::Said) } else { Ok(()) }
@@ -222,6 +218,7 @@ impl<P: Send> AnswerStream<P> {
         event: ChunkEvent,
     ) -> Result<(), StreamError> {
         let chunk = event.chunk()?;
+        self.in_turn(&chunk)?;
         self.facts.note(&chunk);
         if chunk.error.is_some() {
             // No stage has seen what the chunk's choices say, so they don't go.
@@ -246,6 +243,25 @@ impl<P: Send> AnswerStream<P> {
                 if as_it_came {
                     self.ready.push(event.raw);
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the chunk's texts may come here.
+    fn in_turn(&self, chunk: &Chunk<'_>) -> Result<(), OutOfTurn> {
+        for piece in &chunk.pieces {
+            if self.assembled.denied().contains(&piece.choice) {
+                continue;
+            }
+            if self.facts.has_finished(piece.choice) {
+                return Err(OutOfTurn::AfterFinish);
+            }
+            if self.facts.done {
+                return Err(OutOfTurn::AfterEnd);
+            }
+            if !self.passages.fits(piece.choice, &piece.channel) {
+                return Err(OutOfTurn::LateName);
             }
         }
         Ok(())

@@ -66,6 +66,14 @@ impl AnswerStages for Holding {
     fn denied(&mut self, _: StageId, _: u32, _: &Denial) {}
 }
 
+const FINISH: &str =
+    "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+const DONE: &str = "data: [DONE]\n\n";
+
+fn event(delta: &str) -> String {
+    format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{delta}}}]}}\n\n")
+}
+
 /// Events with these arguments of two calls, and a finish.
 fn calls(chunks: &[[&str; 2]]) -> Vec<Bytes> {
     let chunk = |[one, two]: &[&str; 2]| {
@@ -132,10 +140,78 @@ async fn chunks_of_which_every_text_was_held_go_as_they_came() {
             )
         })
         .into_iter()
-        .chain(["data: [DONE]\n\n".to_owned()])
+        .chain([FINISH.to_owned(), DONE.to_owned()])
         .map(Bytes::from)
         .collect();
     let sent = sent(&mut Holding(ChannelKey::Content), &events).await;
     assert_eq!(sent[..2], ["", ""]);
-    assert_eq!(sent[2].as_bytes(), events.concat());
+    assert_eq!(sent.concat().as_bytes(), events.concat());
+}
+
+#[tokio::test]
+async fn text_that_nobody_could_judge_with_the_rest_is_the_upstreams_fault() {
+    let say = event(r#"{"content":"say"}"#);
+    let call = |name: &str| {
+        event(&format!(
+            r#"{{"tool_calls":[{{"index":0,"function":{{"name":"{name}","arguments":""}}}}]}}"#
+        ))
+    };
+    let nameless = event(r#"{"tool_calls":[{"index":0,"id":"1","function":{"arguments":""}}]}"#);
+    for (events, fault) in [
+        ([&say, FINISH, &say].concat(), OutOfTurn::AfterFinish),
+        ([&say, FINISH, DONE, &say].concat(), OutOfTurn::AfterFinish),
+        ([&say, DONE, &say].concat(), OutOfTurn::AfterEnd),
+        ([call("one"), call("other")].concat(), OutOfTurn::LateName),
+        ([nameless, call("late")].concat(), OutOfTurn::LateName),
+    ] {
+        let mut stream = AnswerStream::new(Dialect::Chat);
+        let mut stages = Holding(ChannelKey::Refusal);
+        let read = stream.read(&mut stages, events.clone().into()).await;
+        match read {
+            Err(StreamError::OutOfTurn(found)) => assert_eq!(found, fault, "{events}"),
+            other => panic!("{events}: {other:?}"),
+        }
+    }
+    // The same name again is nothing new, and neither is usage behind the finish.
+    let usage = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1}}\n\n";
+    let events = [
+        call("one"),
+        call("one"),
+        FINISH.into(),
+        usage.into(),
+        DONE.into(),
+    ]
+    .concat();
+    let sent = sent(&mut Holding(ChannelKey::Refusal), &[events.clone().into()]).await;
+    assert_eq!(sent.concat(), events);
+}
+
+#[tokio::test]
+async fn a_stream_is_complete_when_each_choice_has_finished() {
+    let say = event(r#"{"content":"say"}"#);
+    let other = say.replace("\"index\":0", "\"index\":1");
+    let both = FINISH.replace("\"index\":0", "\"index\":1") + FINISH;
+    for (events, choices, complete) in [
+        (DONE.to_owned(), 1, false),
+        ([&say, DONE].concat(), 1, false),
+        (say.clone(), 1, false),
+        ([&say, FINISH].concat(), 1, true),
+        ([&say, FINISH].concat(), 2, false),
+        ([&say, FINISH, DONE].concat(), 1, true),
+        // It was asked for two, and says that one is all.
+        ([&say, FINISH, DONE].concat(), 2, true),
+        ([&say, &other, FINISH, DONE].concat(), 2, false),
+        ([&say, &other, &both, DONE].concat(), 2, true),
+    ] {
+        let mut stream = AnswerStream::new(Dialect::Chat);
+        let mut stages = Holding(ChannelKey::Content);
+        stream
+            .read(&mut stages, events.clone().into())
+            .await
+            .unwrap();
+        assert_eq!(stream.is_complete(choices), complete, "{events}");
+        let sent = stream.take(None).unwrap_or_default();
+        let sent = String::from_utf8(sent.to_vec()).unwrap();
+        assert!(complete || !sent.contains("[DONE]"), "{events}");
+    }
 }
