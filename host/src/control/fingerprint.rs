@@ -138,6 +138,7 @@ impl Hasher {
             base_url,
             secret,
             timeouts,
+            unknown_members,
         } = target;
         self.text(id);
         self.text(provider);
@@ -152,6 +153,7 @@ impl Hasher {
         for time in [connect, first_byte, silence] {
             self.time(*time);
         }
+        self.text(&unknown_members.to_string());
     }
 
     fn client(&mut self, client: &ClientConfig) {

@@ -138,6 +138,7 @@ impl<U: Upstream> Exchange<U> {
     /// A whole answer, through the stages.
     async fn whole(&mut self, answer: Answer) -> Result<Ending, ClientGone> {
         let (status, passed_on) = (answer.status, answer.passed_on());
+        let unknown = answer.unknown_members;
         let waited = Instant::now();
         let body = answer.whole(WHOLE_BODY_CAP, WHOLE_TIME);
         let body = self.client.unless_gone(body).await?;
@@ -146,18 +147,15 @@ impl<U: Upstream> Exchange<U> {
             Ok(body) => body,
             Err(error) => return Ok(self.refuse(error.into(), Ending::UpstreamFailed)),
         };
-        let dialect = self.dialect();
-        let answer = match dialect.whole(body.clone()) {
-            Ok(answer) => answer,
-            Err(_) if !self.stages.may_change_answer() && dialect.is_whole(&body) => {
+        let judged = self.stages.may_change_answer();
+        let answer =
+            match whole::read(self.dialect(), body.clone(), judged.then_some(unknown)).await {
+                Ok(Some(answer)) => answer,
                 // Something in the answer is unknown here. No enforcing stage sees the answer, so that does no harm.
-                return Ok(self.answer(status, passed_on, body, Ending::Completed));
-            }
-            Err(error) => {
-                let error = errors::unreadable(&error.to_string());
-                return Ok(self.refuse(error, Ending::UpstreamFailed));
-            }
-        };
+                Ok(None) => return Ok(self.answer(status, passed_on, body, Ending::Completed)),
+                Err(error) => return Ok(self.refuse(error, Ending::UpstreamFailed)),
+            };
+        drop(body);
         self.record.whole(&answer);
         let choices = answer.choices();
         let filtered = if self.stages.count() > 0 {
@@ -173,7 +171,7 @@ impl<U: Upstream> Exchange<U> {
         if let Some(ended) = self.denied_wholly(&filtered.assembled, choices) {
             return Ok(ended);
         }
-        let body = filtered.body.to_bytes();
+        let body = whole::written(filtered.body).await;
         Ok(self.answer(status, passed_on, body, Ending::Completed))
     }
 

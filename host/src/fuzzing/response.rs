@@ -7,13 +7,13 @@ use serde_json::Value;
 
 use crate::exchange::around;
 
-use crate::wire::Channel;
 use crate::wire::choices::chunk::{Chunk, Piece, needs_parse};
 use crate::wire::choices::compose::Denied;
 use crate::wire::choices::envelope::Envelope;
 use crate::wire::choices::splice::{Slot, set_texts};
 use crate::wire::choices::split::{Rest, only, without, without_any_choice, without_choices};
 use crate::wire::choices::whole::{AnswerText, WholeAnswer};
+use crate::wire::{Beside, Channel, Voice};
 
 /// What stands in the place of a text.
 const OTHER: &str = "another \"text\"\n\u{1f600}";
@@ -62,11 +62,11 @@ fn texts(chunk: &Chunk<'_>) -> Texts {
 }
 
 fn kind(channel: &Channel<'_>) -> &'static str {
-    match channel {
-        Channel::Reasoning => "reasoning",
-        Channel::Content => "content",
-        Channel::Refusal => "refusal",
-        Channel::ToolArguments(_) => "call",
+    match channel.key().voice() {
+        Some(Voice::Reasoning) => "reasoning",
+        Some(Voice::Content) => "content",
+        Some(Voice::Refusal) => "refusal",
+        None => "call",
     }
 }
 
@@ -116,7 +116,7 @@ fn spliced(data: &[u8], chunk: &Chunk<'_>, value: Option<&Value>) {
         let nulled: Vec<_> = chunk
             .logprobs
             .iter()
-            .map(|(_, span)| span.clone())
+            .map(|logprobs| logprobs.span.clone())
             .collect();
         let bytes = set_texts(data, &edits, &nulled);
         let after = read(&bytes);
@@ -128,8 +128,8 @@ fn spliced(data: &[u8], chunk: &Chunk<'_>, value: Option<&Value>) {
                 &before.text
             };
             assert_eq!(
-                (after.choice, &after.channel),
-                (before.choice, &before.channel)
+                (after.choice, kind(&after.channel), after.channel.name()),
+                (before.choice, kind(&before.channel), before.channel.name())
             );
             assert_eq!(after.text, text);
         }
@@ -217,8 +217,12 @@ fn enveloped(data: &[u8], chunk: &Chunk<'_>) {
         let made = read(&bytes);
         assert_eq!((made.choices.len(), made.pieces.len()), (1, 1));
         assert_eq!(
-            (made.pieces[0].choice, &made.pieces[0].channel),
-            (7, &channel)
+            (
+                made.pieces[0].choice,
+                kind(&made.pieces[0].channel),
+                made.pieces[0].channel.name()
+            ),
+            (7, kind(&channel), channel.name())
         );
         assert_eq!(
             (&made.pieces[0].text[..], made.model.as_deref()),
@@ -245,7 +249,9 @@ fn whole(data: &[u8], chunk: &Chunk<'_>) {
         }
     };
     let original = Bytes::copy_from_slice(data);
-    if chunk.choices.is_empty() {
+    let mut indices = chunk.choices.to_vec();
+    indices.sort_unstable();
+    if indices.is_empty() || indices.windows(2).any(|pair| pair[0] == pair[1]) {
         assert!(WholeAnswer::parse(original).is_err());
         return;
     }
@@ -255,6 +261,12 @@ fn whole(data: &[u8], chunk: &Chunk<'_>) {
         let texts = answer.texts().iter().filter(|text| !text.text.is_empty());
         texts.map(|text| (text.choice, text.text.clone())).collect()
     };
+    // A part that says an earlier one again is told by its text, which may be another then.
+    let again =
+        |text: &AnswerText| matches!(text.channel, Channel::Beside(Beside { part: 1.., .. }));
+    if answer.texts().iter().any(again) {
+        return;
+    }
     for index in 0..answer.texts().len().min(PIECES) {
         let mut changed = answer.clone();
         changed.set_text(index, OTHER.to_owned());

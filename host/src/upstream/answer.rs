@@ -7,6 +7,7 @@ use super::error_body::ErrorBody;
 use super::failure::{BodyError, Failure, StatusFailure, sentence};
 use super::headers;
 use super::target::Target;
+use crate::config::UnknownMembers;
 use crate::metrics::TargetMetrics;
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _};
@@ -44,6 +45,8 @@ pub struct Answer {
     pub model: Arc<str>,
     /// The target's counters.
     pub metrics: Arc<TargetMetrics>,
+    /// What becomes of members of the answer that aren't known.
+    pub unknown_members: UnknownMembers,
     body: AnswerBody,
 }
 
@@ -63,6 +66,7 @@ impl Answer {
             target: target.shared_id(),
             model,
             metrics: target.metrics().clone(),
+            unknown_members: target.unknown_members(),
             body: AnswerBody::new(body, first_byte, timeouts.first_byte, timeouts.silence),
         }
     }
@@ -82,6 +86,7 @@ impl Answer {
             target: target.into(),
             model: model.into(),
             metrics: Arc::new(TargetMetrics::unregistered()),
+            unknown_members: UnknownMembers::default(),
             body: AnswerBody::new(body, Instant::now() + SCRIPTED, SCRIPTED, SCRIPTED),
         }
     }

@@ -4,7 +4,7 @@ use super::answer::Answer;
 use super::client::UpstreamError;
 use super::failure::{Failure, failed_status};
 use super::headers;
-use crate::config::{Secret, TargetConfig, Timeouts};
+use crate::config::{Secret, TargetConfig, Timeouts, UnknownMembers};
 use crate::metrics::TargetMetrics;
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE};
@@ -23,6 +23,7 @@ pub struct Target {
     /// The address of nearly every request, put together once.
     chat: Url,
     timeouts: Timeouts,
+    unknown_members: UnknownMembers,
     authorization: Option<HeaderValue>,
     client: reqwest::Client,
     metrics: Arc<TargetMetrics>,
@@ -56,6 +57,7 @@ impl Target {
             chat: below(&config.base_url, CHAT.split('/')),
             base_url: config.base_url.clone(),
             timeouts: config.timeouts,
+            unknown_members: config.unknown_members,
             authorization,
             client,
             metrics,
@@ -159,6 +161,11 @@ impl Target {
             return Err(answer.into_failure().await);
         }
         Ok(answer)
+    }
+
+    /// What becomes of members of its answers that aren't known.
+    pub(super) fn unknown_members(&self) -> UnknownMembers {
+        self.unknown_members
     }
 
     pub(super) fn timeouts(&self) -> Timeouts {

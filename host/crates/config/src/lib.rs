@@ -31,7 +31,7 @@ pub use pack::Pack;
 pub use reload::ReloadConfig;
 pub use secret::{Secret, SecretError, SecretRef};
 pub use stages::{BUNDLED, ComponentSource, Grant, Mode, OnError, StageConfig};
-pub use targets::{TargetConfig, Timeouts};
+pub use targets::{TargetConfig, Timeouts, UnknownMembers};
 pub use usable::{NoUsableTarget, Usable, UsableTarget};
 
 use fields::{Field, Report};
@@ -152,6 +152,7 @@ impl Config {
                 base_url: base_url.clone(),
                 secret: None,
                 timeouts: Timeouts::default(),
+                unknown_members: UnknownMembers::default(),
             });
         }
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::Texts;
+use super::upstream::AGAIN;
 use crate::exchange::passages::ChannelKey;
 
 /// An answer as a client has it in the end.
@@ -71,6 +72,7 @@ impl Read {
             self.texts.entry((index, key)).or_default().push_str(text);
         };
         show(ChannelKey::Reasoning, &choice[delta]["reasoning"]);
+        show(AGAIN, &choice[delta]["reasoning_content"]);
         show(ChannelKey::Content, &choice[delta]["content"]);
         show(ChannelKey::Refusal, &choice[delta]["refusal"]);
         let calls = choice[delta]["tool_calls"].as_array();

@@ -25,16 +25,23 @@ pub(super) use self::facts::{OutOfTurn, StreamError, StreamFacts};
 use self::pending::{PendingChunk, Text, TextState, Texts, settle, settle_rest};
 use self::render::{Current, StreamRender};
 use super::assembled::Assembled;
+use super::errors;
 use super::passages::{Aborted, AnswerStages, Delta, Output, Passages, TextRef};
+use crate::config::UnknownMembers;
 use crate::wire::Dialect;
 use crate::wire::choices::chunk::Chunk;
 use crate::wire::choices::envelope::Envelope;
 use crate::wire::choices::render::{ChunkEvent, Rest};
 use crate::wire::sse::{DEFAULT_CAP, Event, Framer};
 
+/// Chunks that wait may be as large as this together, and each as large as that, in bytes.
+const WAITING: usize = 4 << 20;
+const CHUNK: usize = 4 << 10;
+
 /// One streamed answer on its way to the client. `P` is what a stage has of a passage.
 pub(super) struct AnswerStream<P> {
     dialect: Dialect,
+    unknown: UnknownMembers,
     passages: Passages<P>,
     assembled: Assembled,
     facts: StreamFacts,
@@ -49,9 +56,11 @@ pub(super) struct AnswerStream<P> {
 }
 
 impl<P: Send> AnswerStream<P> {
-    pub(super) fn new(dialect: Dialect) -> Self {
+    /// `unknown`: what becomes of members that no stage can read.
+    pub(super) fn new(dialect: Dialect, unknown: UnknownMembers) -> Self {
         AnswerStream {
             dialect,
+            unknown,
             passages: Passages::new(),
             assembled: Assembled::default(),
             facts: StreamFacts::default(),
@@ -152,7 +161,7 @@ impl<P: Send> AnswerStream<P> {
         event: Event,
     ) -> Result<(), StreamError> {
         let is_end = self.dialect.is_end(&event);
-        let Event { raw, data, .. } = event;
+        let Event { raw, data, name } = event;
         // An event without data says nothing.
         let Some(data) = data.filter(|data| !data.is_empty()) else {
             match self.pending.last_mut() {
@@ -172,7 +181,8 @@ impl<P: Send> AnswerStream<P> {
         let dialect = self.dialect;
         let event = ChunkEvent { dialect, raw, data };
         if stages.may_change_answer() {
-            return self.chunk(stages, event).await;
+            let failed = name.as_deref() == Some(b"error");
+            return self.chunk(stages, event, failed).await;
         }
         if stages.count() > 0 {
             self.show(stages, &event).await;
@@ -216,26 +226,61 @@ impl<P: Send> AnswerStream<P> {
         &mut self,
         stages: &mut S,
         event: ChunkEvent,
+        failed: bool,
     ) -> Result<(), StreamError> {
         let chunk = event.chunk()?;
-        self.in_turn(&chunk)?;
-        self.facts.note(&chunk);
-        if chunk.error.is_some() {
-            // No stage has seen what the chunk's choices say, so they don't go.
-            if let Rest::Aside(event) = chunk.aside(&event)? {
-                self.ready.push(event);
+        if !chunk.is_readable(&event.data) {
+            let refused = chunk
+                .unknown
+                .filter(|_| self.unknown == UnknownMembers::Refuse);
+            if let (Some(place), None) = (refused, &chunk.error) {
+                return Err(OutOfTurn::Unknown(place).into());
             }
-            return Err(StreamError::Said);
-        }
-        if !chunk.mentions(self.assembled.denied()) {
-            let as_it_came = self.live(stages, &chunk, &event).await?;
+            let passes = self.unknown == UnknownMembers::Pass;
+            let data = chunk.readable(&event.data, passes)?;
             drop(chunk);
+            let event = event.with(data);
+            let as_it_came = self.judge(stages, &event.chunk()?, &event, failed).await?;
             if as_it_came {
                 self.ready.push(event.raw);
             }
             return Ok(());
         }
-        match chunk.without(&event, self.assembled.denied())? {
+        let as_it_came = self.judge(stages, &chunk, &event, failed).await?;
+        drop(chunk);
+        if as_it_came {
+            self.ready.push(event.raw);
+        }
+        Ok(())
+    }
+
+    /// Takes a chunk in which a stage can read everything. `failed`: the event's own name says that it is an error. Returns whether the
+    /// event goes as it came, and nothing else is to be done.
+    async fn judge<S: AnswerStages<Passage = P>>(
+        &mut self,
+        stages: &mut S,
+        chunk: &Chunk<'_>,
+        event: &ChunkEvent,
+        failed: bool,
+    ) -> Result<bool, StreamError> {
+        self.in_turn(chunk)?;
+        self.facts.note(chunk);
+        if chunk.error.is_some() {
+            // No stage has seen what the chunk's choices say, so they don't go.
+            if let Rest::Aside(event) = chunk.aside(event)? {
+                self.ready.push(event);
+            }
+            return Err(StreamError::Said);
+        }
+        if failed {
+            let error = self.dialect.error_event(&errors::event(&errors::said()));
+            self.ready.push(error);
+            return Err(StreamError::Said);
+        }
+        if !chunk.mentions(self.assembled.denied()) {
+            return self.live(stages, chunk, event).await;
+        }
+        match chunk.without(event, self.assembled.denied())? {
             Rest::Nothing => {}
             Rest::Aside(event) => self.ready.push(event),
             Rest::Chunk(event) => {
@@ -245,7 +290,7 @@ impl<P: Send> AnswerStream<P> {
                 }
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Whether the chunk's texts may come here.
@@ -289,7 +334,22 @@ impl<P: Send> AnswerStream<P> {
             return Ok(true);
         }
         self.fold(stages, Some((chunk, event)), passed)?;
+        self.is_light()?;
         Ok(false)
+    }
+
+    /// Stages bound the text that they hold, and what stands around it in its chunks is the upstream's: it isn't kept without bound either.
+    /// Looked at now and then, for it is a sum.
+    fn is_light(&self) -> Result<(), OutOfTurn> {
+        let waiting = self.pending.len();
+        if waiting == 0 || !waiting.is_multiple_of(16) {
+            return Ok(());
+        }
+        let bytes: usize = self.pending.iter().map(|it| it.event.raw.len()).sum();
+        if bytes > WAITING + waiting * CHUNK {
+            return Err(OutOfTurn::Heavy);
+        }
+        Ok(())
     }
 
     /// Takes a chunk's texts through the stages, and tells them of the choices that finish.

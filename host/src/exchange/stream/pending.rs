@@ -60,6 +60,13 @@ impl PendingChunk {
         self.waits() && self.texts.iter().any(free)
     }
 
+    /// The channels of its texts that may go.
+    pub(super) fn free(&self) -> SmallVec<[(u32, ChannelKey); 2]> {
+        let free = |text: &&Text| text.state != TextState::Waiting;
+        let free = self.texts.iter().filter(free);
+        free.map(|text| (text.choice, text.channel)).collect()
+    }
+
     /// The chunk with what has become of its texts, as the client gets it.
     pub(super) fn render(&self, out: &mut Vec<Bytes>) -> Result<(), NotAChunk> {
         if self

@@ -33,7 +33,7 @@ impl<U: Upstream> Exchange<U> {
         answer: Answer,
     ) -> Result<Ending, ClientGone> {
         self.client.begin(answer.passed_on());
-        let mut stream = AnswerStream::new(self.dialect());
+        let mut stream = AnswerStream::new(self.dialect(), answer.unknown_members);
         let ended = self.pump(&mut stream, answer.into_body()).await;
         self.record.streamed(stream.facts(), stream.deltas());
         ended
@@ -108,15 +108,15 @@ impl<U: Upstream> Exchange<U> {
                     return self.cut(error, Ending::Faulted).await;
                 }
                 Err(StreamError::NotAChunk(error)) => {
-                    let error = errors::unreadable(&error.to_string());
+                    let error = errors::unreadable(&error);
                     return self.cut(error, Ending::UpstreamFailed).await;
                 }
                 Err(StreamError::OutOfTurn(error)) => {
-                    let error = errors::unreadable(&error.to_string());
+                    let error = errors::unreadable(&error);
                     return self.cut(error, Ending::UpstreamFailed).await;
                 }
                 Err(StreamError::TooLong(error)) => {
-                    let error = errors::unreadable(&error.to_string());
+                    let error = errors::unreadable(&error);
                     return self.cut(error, Ending::UpstreamFailed).await;
                 }
             }
