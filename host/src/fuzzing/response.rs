@@ -39,6 +39,7 @@ pub fn response(data: &[u8]) {
             "a client would read something else"
         );
     }
+    readable(data, &chunk);
     spliced(data, &chunk, value.as_ref());
     split(data, &chunk);
     enveloped(data, &chunk);
@@ -104,6 +105,26 @@ fn shown(value: &Value) -> Texts {
         }
     }
     sorted(texts)
+}
+
+/// Without what a stage can't read it is the same chunk, and can be read; and whatever it says beside its texts is short.
+fn readable(data: &[u8], chunk: &Chunk<'_>) {
+    for passes in [false, true] {
+        let now = chunk.readable(data, passes);
+        let now = now.unwrap_or_else(|error| panic!("a chunk that was read: {error}"));
+        let after = read(&now);
+        let unknown = passes && after.unknown.is_some();
+        assert!(
+            unknown || after.is_readable(&now),
+            "{:?}: {}",
+            after.unknown,
+            String::from_utf8_lossy(&now)
+        );
+        assert_eq!(texts(&after), texts(chunk));
+        assert_eq!(after.choices, chunk.choices);
+        assert_eq!(&after.finishes[..], &chunk.finishes[..]);
+        assert_eq!(after.error.is_some(), chunk.error.is_some());
+    }
 }
 
 fn spliced(data: &[u8], chunk: &Chunk<'_>, value: Option<&Value>) {

@@ -124,7 +124,16 @@ pub(crate) fn around(mut value: Value) -> Value {
     }
     let choices = value.get_mut("choices").and_then(Value::as_array_mut);
     for choice in choices.into_iter().flatten() {
-        take(choice.as_object_mut(), &["logprobs", "reasoning_logprobs"]);
+        take(
+            choice.as_object_mut(),
+            &[
+                "logprobs",
+                "reasoning_logprobs",
+                "tokens",
+                "token_ids",
+                "prompt_logprobs",
+            ],
+        );
         for name in ["delta", "message"] {
             let Some(delta) = choice.get_mut(name) else {
                 continue;

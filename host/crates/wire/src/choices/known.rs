@@ -177,3 +177,6 @@ fn error(error: &RawValue, out: &mut Vec<u8>) -> Written {
         Ok(())
     })
 }
+
+#[cfg(test)]
+mod tests;

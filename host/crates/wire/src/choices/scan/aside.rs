@@ -84,6 +84,10 @@ pub(super) fn error(value: &RawValue) -> (Option<Box<UpstreamError>>, bool) {
         error.message = message.into_owned();
         return (Some(Box::new(error)), plain);
     }
+    if !value.get().starts_with('{') {
+        plain &= !value.get().starts_with('[');
+        return (Some(Box::new(error)), plain);
+    }
     let text = |value: &RawValue| unescape(value.get()).unwrap_or_default().into_owned();
     let read = each_member(value.get(), |key, value| {
         match &*key {

@@ -203,7 +203,8 @@ impl<'a> Visitor<'a> for Choice<'a, '_> {
                 }
                 ChoiceKey::Finish => {
                     let json = word(map.next_value()?).map_err(A::Error::custom)?;
-                    finish = unescape(json);
+                    // Some upstreams say so that there is none yet.
+                    finish = unescape(json).filter(|finish| !finish.is_empty());
                 }
                 key @ (ChoiceKey::Logprobs | ChoiceKey::ReasoningLogprobs) => {
                     let value: &RawValue = map.next_value()?;
