@@ -122,6 +122,10 @@ pub(super) async fn filter<S: AnswerStages>(
             };
             known.starts.push(at);
             start = next;
+            if known.starts.len().is_multiple_of(LONG / PIECE) {
+                // A long answer lets others have their turn.
+                tokio::task::yield_now().await;
+            }
             passages.push(stages, delta, &mut outputs).await?;
             fold(stages, &mut outputs, &mut render);
         }
@@ -224,6 +228,7 @@ fn piece(text: &str, start: usize) -> (&str, Option<usize>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exchange::passages::fuzz::rewriters::Rewriters;
 
     fn pieces(text: &str) -> Vec<&str> {
         let mut pieces = Vec::new();
@@ -248,5 +253,26 @@ mod tests {
     #[test]
     fn an_empty_text_is_one_piece() {
         assert_eq!(pieces(""), [""]);
+    }
+
+    #[tokio::test]
+    async fn a_long_answer_is_read_off_the_workers_and_lets_others_have_their_turn() {
+        let here = std::thread::current().id();
+        for (bytes, elsewhere) in [(LONG, false), (LONG + 1, true)] {
+            let at = aside(bytes, || std::thread::current().id()).await;
+            assert_eq!(at != here, elsewhere, "{bytes}");
+        }
+        let text = "a".repeat(10 * LONG);
+        let body = format!(r#"{{"choices":[{{"message":{{"content":"{text}"}}}}]}}"#);
+        let answer = WholeAnswer::parse(body.into()).expect("an answer");
+        let mut stages = Rewriters::new(arbitrary::Unstructured::new(&[]), &[]);
+        let mut filter = std::pin::pin!(filter(&mut stages, answer));
+        let mut turns = 0;
+        let filtered = std::future::poll_fn(|cx| {
+            turns += 1;
+            filter.as_mut().poll(cx)
+        });
+        assert!(filtered.await.is_ok());
+        assert!(turns >= 10, "{turns}");
     }
 }
