@@ -162,7 +162,7 @@ impl<P: Send> AnswerStream<P> {
         let Event { raw, data, name } = event;
         // An event without data says nothing.
         let Some(data) = data.filter(|data| !data.is_empty()) else {
-            match self.pending.last_mut() {
+            match self.pending.last_mut().filter(|it| it.takes(&raw)) {
                 Some(pending) => pending.after.push(raw),
                 None => self.ready.push(raw),
             }

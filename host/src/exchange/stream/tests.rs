@@ -317,3 +317,20 @@ async fn a_text_that_goes_along_with_another_keeps_its_place() {
     let said = ["reasoning", "content", "refusal"].map(said);
     assert_eq!(said, ["wx!", "012", "ab"], "{sent}");
 }
+
+#[tokio::test]
+async fn comments_do_not_pile_up_behind_a_text_that_waits() {
+    let mut stream = AnswerStream::new(Dialect::Chat, UnknownMembers::Drop);
+    let mut stages = Holding(ChannelKey::Content);
+    let held = event(r#"{"content":"a"}"#);
+    stream.read(&mut stages, held.into()).await.unwrap();
+    let (short, long) = (": ping\n\n", format!(": {}\n\n", "x".repeat(1_000)));
+    let mut sent = 0;
+    for comment in [short, &long].repeat(100) {
+        let read = Bytes::from(comment.to_owned());
+        stream.read(&mut stages, read).await.unwrap();
+        sent += stream.take(None).map_or(0, |bytes| bytes.len());
+    }
+    // All of the long ones went at once, and of the short ones all but a few.
+    assert_eq!(sent, 100 * long.len() + (100 - 16) * short.len());
+}
