@@ -58,6 +58,8 @@ fn outcome() -> Arc<Outcome> {
         tokens: None,
         stages: Vec::new(),
         tags: Vec::new(),
+        deltas: 2,
+        sent_bytes: 400,
         first_delta_us: Some(10_000),
         total_us: 200_000,
     })

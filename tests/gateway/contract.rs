@@ -8,6 +8,7 @@ mod log;
 use case::{Came, Case, cases};
 use log::Log;
 
+use crate::support::scripted::{Scripted, Step, event};
 use crate::support::*;
 
 const KEY: &str = "sesame-team-a";
@@ -141,4 +142,26 @@ impl Failures {
         }
         new
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_went_out_is_known_of_an_exchange_whose_client_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("key");
+    std::fs::write(&key, KEY).unwrap();
+    let events = event("one ") + &event("two ");
+    let upstream = Scripted::serve(vec![Step::Write(events.clone()), Step::Gate]).await;
+    let config = config(&key, &json!({"configure": []}));
+    let bench = Bench::to(&config, vec![upstream.address]).await;
+    let authorization = format!("Bearer {KEY}");
+    let play = json!({"on-complete": [["ended"], ["deltas"], ["sent-bytes"]]}).to_string();
+    let headers = [("authorization", &*authorization), ("x-play", &*play)];
+    let mut stream = bench.open(&ask_stream("hi"), &headers).await;
+    stream.read_until("two ").await;
+    drop(stream);
+    let journal = bench.journal().await;
+    assert_eq!(
+        journal[0]["gave"]["on-complete"],
+        json!(["disconnected", 2, events.len()])
+    );
 }

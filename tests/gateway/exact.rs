@@ -1,5 +1,7 @@
 //! What no policy changed comes out byte for byte.
 
+use std::collections::BTreeMap;
+
 use crate::support::*;
 
 const BUNDLED: &str = "policies: {chain: [prompt-injection, pii-detector, audit-logger]}";
@@ -48,6 +50,22 @@ fn clean() -> Vec<Value> {
     all
 }
 
+/// The events of a stream, or a whole answer, byte for byte, by the lane of their text. The last word of a lane may be held until the choice
+/// finishes, and holds up no other lane. So it is within a lane that the order stays.
+fn lanes(text: &str) -> BTreeMap<&'static str, Vec<String>> {
+    let mut lanes: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let text = text.replace("\r\n", "\n");
+    for event in text.split("\n\n").filter(|event| !event.starts_with(':')) {
+        let mut named = ["reasoning", "content", "tool_calls"].into_iter();
+        let lane = named.find(|lane| event.contains(&format!("{{\"{lane}\":")));
+        lanes
+            .entry(lane.unwrap_or("none"))
+            .or_default()
+            .push(event.to_owned());
+    }
+    lanes
+}
+
 async fn comes_out_as_it_was_sent(config: &str) {
     let bench = Bench::of(config).await;
     for body in clean() {
@@ -62,7 +80,10 @@ async fn comes_out_as_it_was_sent(config: &str) {
             "{sent}: {}",
             through.text()
         );
-        assert_eq!(through.text(), straight.text(), "{sent}");
+        assert_eq!(lanes(through.text()), lanes(straight.text()), "{sent}");
+        if config == NONE || lanes(straight.text()).len() < 3 {
+            assert_eq!(through.text(), straight.text(), "{sent}");
+        }
         assert_eq!(
             through.header("content-type"),
             straight.header("content-type"),
@@ -97,9 +118,13 @@ const ODD: &str = concat!(
 );
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn unknown_members_and_odd_events_come_out_as_they_were_sent() {
+async fn odd_events_come_out_as_they_were_sent_and_unknown_members_where_they_may() {
     use crate::support::scripted::{Scripted, Step};
-    for config in [NONE, BUNDLED] {
+    let passing = format!(
+        "{BUNDLED}\nproviders: {{targets: [{{id: sim, provider: cerebras, base_url: \"http://@0/v1\", unknown_members: pass}}]}}"
+    );
+    let known = ODD.replace("\"x_unknown\":{\"a\":[1,2.50,1e3]},", "");
+    for (config, wanted) in [(NONE, ODD), (&*passing, ODD), (BUNDLED, &*known)] {
         for cut in [1, 7, 64, 4096] {
             let cut: Vec<Step> = ODD
                 .as_bytes()
@@ -110,7 +135,7 @@ async fn unknown_members_and_odd_events_come_out_as_they_were_sent() {
             let bench = Bench::to(config, vec![upstream.address]).await;
             let reply = bench.chat(&ask_stream("hi")).await;
             assert_eq!(reply.status, 200);
-            assert_eq!(reply.text(), ODD);
+            assert_eq!(reply.text(), wanted);
             bench.settled().await;
         }
     }

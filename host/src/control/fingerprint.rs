@@ -140,6 +140,7 @@ impl Hasher {
             base_url,
             secret,
             timeouts,
+            unknown_members,
         } = target;
         self.text(id);
         self.text(provider);
@@ -154,6 +155,7 @@ impl Hasher {
         for time in [connect, first_byte, silence] {
             self.time(*time);
         }
+        self.text(&unknown_members.to_string());
     }
 
     fn client(&mut self, client: &ClientConfig) {

@@ -138,8 +138,10 @@ impl Client {
 
     /// Sends a frame of a stream whose head has left, once the frame before was taken.
     pub(super) async fn frame(&mut self, bytes: Bytes) -> Result<(), ClientGone> {
-        self.bytes += bytes.len() as u64;
-        self.sink.frame(bytes).await
+        let length = bytes.len() as u64;
+        self.sink.frame(bytes).await?;
+        self.bytes += length;
+        Ok(())
     }
 
     /// The stream is over. Nothing may follow.

@@ -148,6 +148,7 @@ impl<U: Upstream> Exchange<U> {
     async fn whole(&mut self, answer: Answer) -> Result<Ending, ClientGone> {
         let (status, passed_on) = (answer.status, answer.passed_on());
         let secret = answer.secret().clone();
+        let unknown = answer.unknown_members;
         let waited = Instant::now();
         let body = answer.whole(WHOLE_BODY_CAP, WHOLE_TIME, &mut self.permit.charge);
         let body = self.client.unless_gone(body).await?;
@@ -156,25 +157,26 @@ impl<U: Upstream> Exchange<U> {
             Ok(body) => body,
             Err(error) => return Ok(self.refuse(error.into(), Ending::UpstreamFailed)),
         };
-        let dialect = self.dialect();
-        let answer = dialect.whole(body.clone());
-        let empty = answer.as_ref().map_or(true, |answer| answer.choices() == 0);
-        if (empty || memmem::find(&body, b"\"error\"").is_some())
-            && let Some(said) = ErrorBody::in_place_of_an_answer(&body, &secret)
+        let said = |body: &Bytes| ErrorBody::in_place_of_an_answer(body, &secret);
+        if memmem::find(&body, b"\"error\"").is_some()
+            && let Some(said) = said(&body)
         {
             return Ok(self.refuse(said.into(), Ending::UpstreamFailed));
         }
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(_) if !self.stages.may_change_answer() && dialect.is_whole(&body) => {
-                // Something in the answer is unknown here. No enforcing stage sees the answer, so that does no harm.
-                return Ok(self.answer(status, passed_on, body, Ending::Completed));
-            }
-            Err(error) => {
-                let error = errors::unreadable(&secret.strike(error.to_string()));
-                return Ok(self.refuse(error, Ending::UpstreamFailed));
-            }
+        let judged = self.stages.may_change_answer();
+        let read = whole::read(self.dialect(), body.clone(), judged.then_some(unknown)).await;
+        let answer = match read {
+            Ok(Some(answer)) if answer.choices() > 0 => answer,
+            // Something in the answer is unknown here. No enforcing stage sees the answer, so that does no harm.
+            Ok(None) => return Ok(self.answer(status, passed_on, body, Ending::Completed)),
+            read => match (said(&body), read) {
+                (Some(said), _) => return Ok(self.refuse(said.into(), Ending::UpstreamFailed)),
+                (None, Err(error)) => return Ok(self.refuse(error, Ending::UpstreamFailed)),
+                (None, Ok(Some(answer))) => answer,
+                (None, Ok(None)) => unreachable!("it was passed on"),
+            },
         };
+        drop(body);
         self.record.whole(&answer);
         let choices = answer.choices();
         let filtered = if self.stages.count() > 0 {
@@ -190,7 +192,7 @@ impl<U: Upstream> Exchange<U> {
         if let Some(ended) = self.denied_wholly(&filtered.assembled, choices) {
             return Ok(ended);
         }
-        let body = filtered.body.to_bytes();
+        let body = whole::written(filtered.body).await;
         Ok(self.answer(status, passed_on, body, Ending::Completed))
     }
 
@@ -231,7 +233,8 @@ impl<U: Upstream> Exchange<U> {
         if self.stages.wants_completion() {
             self.client.left().await;
             let (accounts, tags) = (self.stages.accounts(), self.stages.tags().to_vec());
-            let outcome = self.record.outcome(ended, total, accounts, tags);
+            let sent = self.client.bytes;
+            let outcome = self.record.outcome(ended, sent, total, accounts, tags);
             self.stages.complete(outcome).await;
         }
     }

@@ -57,7 +57,7 @@ impl ExchangeRecord {
         self.target.as_deref()
     }
 
-    /// How many deltas went through the stages.
+    /// How many pieces of text the answer came in; where no stage sees it, events of a stream.
     pub(super) fn deltas(&self) -> u64 {
         self.deltas
     }
@@ -141,6 +141,7 @@ impl ExchangeRecord {
     pub(super) fn outcome(
         &self,
         ended: Ending,
+        sent_bytes: u64,
         total: Duration,
         stages: Vec<Account>,
         tags: Vec<(String, String)>,
@@ -154,6 +155,8 @@ impl ExchangeRecord {
             tokens: self.usage,
             stages,
             tags,
+            deltas: self.deltas,
+            sent_bytes,
             first_delta_us: self.first_delta.map(|at| micros(at - self.began)),
             total_us: micros(total),
         }

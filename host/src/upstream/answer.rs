@@ -10,6 +10,7 @@ use super::headers;
 use super::own_secret::OwnSecret;
 use super::target::Target;
 use crate::api::{ApiError, Charge};
+use crate::config::UnknownMembers;
 use crate::metrics::TargetMetrics;
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _};
@@ -51,6 +52,8 @@ pub struct Answer {
     /// The target's counters.
     pub metrics: Arc<TargetMetrics>,
     secret: OwnSecret,
+    /// What becomes of members of the answer that aren't known.
+    pub unknown_members: UnknownMembers,
     body: AnswerBody,
 }
 
@@ -71,6 +74,7 @@ impl Answer {
             model,
             metrics: target.metrics().clone(),
             secret: target.secret().clone(),
+            unknown_members: target.unknown_members(),
             body: AnswerBody::new(body, first_byte, timeouts.first_byte, timeouts.silence),
         }
     }
@@ -91,6 +95,7 @@ impl Answer {
             model: model.into(),
             metrics: Arc::new(TargetMetrics::unregistered()),
             secret: OwnSecret::default(),
+            unknown_members: UnknownMembers::default(),
             body: AnswerBody::new(body, Instant::now() + SCRIPTED, SCRIPTED, SCRIPTED),
         }
     }

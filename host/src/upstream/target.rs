@@ -8,7 +8,7 @@ use super::failure::{Failure, failed_status, is_an_answers};
 use super::headers;
 use super::own_secret::OwnSecret;
 use super::retry::RetryPolicy;
-use crate::config::{Secret, TargetConfig, Timeouts};
+use crate::config::{Secret, TargetConfig, Timeouts, UnknownMembers};
 use crate::metrics::TargetMetrics;
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE};
@@ -28,6 +28,7 @@ pub struct Target {
     /// The address of nearly every request, put together once.
     chat: Url,
     timeouts: Timeouts,
+    unknown_members: UnknownMembers,
     authorization: Option<HeaderValue>,
     /// The key, to be struck out of what the target says.
     secret: OwnSecret,
@@ -63,6 +64,7 @@ impl Target {
             chat: below(&config.base_url, CHAT.split('/')),
             base_url: config.base_url.clone(),
             timeouts: config.timeouts,
+            unknown_members: config.unknown_members,
             authorization,
             secret: key.map_or_else(OwnSecret::default, |key| OwnSecret::new(key.expose())),
             connections,
@@ -188,6 +190,11 @@ impl Target {
 
     pub(super) fn secret(&self) -> &OwnSecret {
         &self.secret
+    }
+
+    /// What becomes of members of its answers that aren't known.
+    pub(super) fn unknown_members(&self) -> UnknownMembers {
+        self.unknown_members
     }
 
     pub(super) fn timeouts(&self) -> Timeouts {

@@ -44,6 +44,16 @@ pub fn tags() -> Vec<(String, String)> {
     host_side::tags()
 }
 
+/// Pieces of the answer's text that came, however the exchange ended. Where no stage sees the answer: events of a stream.
+pub fn deltas() -> u64 {
+    host_side::deltas()
+}
+
+/// Bytes of the answer that were sent to the client, however the exchange ended.
+pub fn sent_bytes() -> u64 {
+    host_side::sent_bytes()
+}
+
 /// Microseconds from the request's arrival to the first delta.
 pub fn first_delta_us() -> Option<u64> {
     host_side::first_delta_us()

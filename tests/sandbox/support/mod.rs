@@ -190,6 +190,8 @@ pub(crate) fn outcome() -> Arc<Outcome> {
         tokens: None,
         stages: Vec::new(),
         tags: Vec::new(),
+        deltas: 2,
+        sent_bytes: 400,
         first_delta_us: Some(1),
         total_us: 2,
     })

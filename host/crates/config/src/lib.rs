@@ -34,7 +34,7 @@ pub use pack::Pack;
 pub use reload::ReloadConfig;
 pub use secret::{Secret, SecretError, SecretRef};
 pub use stages::{BUNDLED, ComponentSource, Grant, Mode, OnError, StageConfig};
-pub use targets::{TargetConfig, Timeouts};
+pub use targets::{TargetConfig, Timeouts, UnknownMembers};
 pub use units::size as parse_size;
 pub use usable::{NoUsableTarget, Usable, UsableTarget};
 
@@ -162,6 +162,7 @@ impl Config {
                 base_url: base_url.clone(),
                 secret: None,
                 timeouts: Timeouts::default(),
+                unknown_members: UnknownMembers::default(),
             });
         }
     }

@@ -21,6 +21,10 @@ pub struct Outcome {
     pub stages: Vec<Account>,
     /// What stages tagged, in order.
     pub tags: Vec<(String, String)>,
+    /// Pieces of the answer's text that came; where no stage sees the answer, events of a stream.
+    pub deltas: u64,
+    /// Bytes of the answer that were sent to the client.
+    pub sent_bytes: u64,
     /// Microseconds from the request's arrival to the first delta.
     pub first_delta_us: Option<u64>,
     /// Microseconds from the request's arrival to the answer's end.

@@ -54,6 +54,8 @@ fn outcome() -> Outcome {
         tokens: None,
         stages: Vec::new(),
         tags: Vec::new(),
+        deltas: 2,
+        sent_bytes: 400,
         first_delta_us: None,
         total_us: 0,
     }

@@ -99,9 +99,12 @@ impl Dialect {
 
     /// Whether a body is a whole answer at all and not a web page, though something in it may be unknown here.
     pub fn is_whole(self, body: &[u8]) -> bool {
-        let json: Value = serde_json::from_slice(body).unwrap_or_default();
+        let body = std::str::from_utf8(body).unwrap_or_default();
         match self {
-            Dialect::Chat => json["choices"].is_array(),
+            Dialect::Chat => {
+                let choices = crate::raw::member(body, "choices");
+                choices.is_some_and(|choices| choices.get().starts_with('['))
+            }
         }
     }
 

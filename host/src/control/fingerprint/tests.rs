@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::*;
-use crate::config::{Grant, Mode, OnError};
+use crate::config::{Grant, Mode, OnError, UnknownMembers};
 
 const TEXT: &str = "
 pack: {name: test, version: 1.0.0, enabled: true}
@@ -54,7 +54,7 @@ type Change = (&'static str, fn(&mut Config));
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Changes one field each. The list follows the fields of the structs.
-const CHANGES: [Change; 49] = [
+const CHANGES: [Change; 50] = [
     ("pack.name", |it| it.pack.name.push('x')),
     ("pack.version", |it| it.pack.version = "1.0.1".into()),
     ("pack.enabled", |it| it.pack.enabled = false),
@@ -138,6 +138,9 @@ const CHANGES: [Change; 49] = [
     }),
     ("target.timeouts.silence", |it| {
         it.targets[0].timeouts.silence += SECOND;
+    }),
+    ("target.unknown_members", |it| {
+        it.targets[0].unknown_members = UnknownMembers::Pass;
     }),
     ("clients, none", |it| it.clients.clear()),
     ("client.id", |it| it.clients[0].id.push('x')),

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use arbitrary::Unstructured;
 use bytes::Bytes;
 use tokio::runtime::Builder;
-use tokio::time::{Duration, Instant, advance};
+use tokio::time::{Duration, advance};
 
 use self::client::Read;
 pub(crate) use self::client::around;
@@ -27,6 +27,7 @@ use super::passages::fuzz::{anyone, next, rewriters};
 use super::passages::{AnswerStages, ChannelKey};
 use super::stream::{AnswerStream, StreamError};
 use super::whole;
+use crate::config::UnknownMembers;
 use crate::wire::Dialect;
 use crate::wire::choices::whole::WholeAnswer;
 
@@ -57,42 +58,34 @@ enum Ended {
     Well,
     /// A stage failed.
     Aborted,
+    /// The upstream said that it was over, and a choice hadn't finished.
+    Broke,
 }
 
 /// Runs a stream to its end and returns all that went out.
 async fn stream<S: AnswerStages>(
     stages: &mut S,
-    pieces: &[Bytes],
+    (pieces, choices): (&[Bytes], u32),
     mut pause: impl FnMut(&mut S) -> Duration,
 ) -> (Vec<u8>, Ended) {
-    let mut streaming = AnswerStream::new(Dialect::Chat);
+    let mut streaming = AnswerStream::new(Dialect::Chat, UnknownMembers::Drop);
     let mut out = Vec::new();
-    let mut ended = Ended::Well;
     for piece in pieces {
         advance(pause(stages)).await;
-        let mut step = Ok(());
-        if streaming
-            .expiry()
-            .is_some_and(|expiry| expiry <= Instant::now())
-        {
-            step = streaming.expire(stages).await;
-            out.extend(streaming.take(None).into_iter().flatten());
-        }
-        if step.is_ok() {
-            step = streaming.read(stages, piece.clone()).await;
-            out.extend(streaming.take(Some(piece)).into_iter().flatten());
-        }
+        let step = streaming.read(stages, piece.clone()).await;
+        out.extend(streaming.take(Some(piece)).into_iter().flatten());
         match step {
             Ok(()) => {}
             Err(StreamError::Stage(_)) => return (out, Ended::Aborted),
             Err(broken) => panic!("the upstream's events can be read: {broken:?}"),
         }
     }
-    match streaming.end(stages).await {
-        Ok(()) => {}
-        Err(StreamError::Stage(_)) => ended = Ended::Aborted,
+    let ended = match streaming.end(stages).await {
+        Ok(()) if streaming.is_complete(choices as usize) => Ended::Well,
+        Ok(()) => Ended::Broke,
+        Err(StreamError::Stage(_)) => Ended::Aborted,
         Err(broken) => panic!("the upstream's events can be read: {broken:?}"),
-    }
+    };
     out.extend(streaming.take(None).into_iter().flatten());
     (out, ended)
 }
@@ -112,7 +105,7 @@ async fn accounted_for(script: &[u8]) {
         0 => Duration::from_millis(u64::from(next(&mut stages.inner.script, 12))),
         _ => Duration::ZERO,
     };
-    let (out, ended) = stream(&mut stages, &pieces, pause).await;
+    let (out, ended) = stream(&mut stages, (&pieces, upstream.choices), pause).await;
     let read = Read::stream(&out);
     for (key, text) in &read.texts {
         let let_go = stages.texts.get(key).map_or("", String::as_str);
@@ -121,8 +114,16 @@ async fn accounted_for(script: &[u8]) {
             "{key:?}: the client reads {text:?}, and the stages let {let_go:?} go"
         );
     }
-    if matches!(ended, Ended::Aborted) {
-        return;
+    let finished = (0..upstream.choices).all(|choice| {
+        upstream.finishes.contains_key(&choice) || stages.denied.contains_key(&choice)
+    });
+    match ended {
+        Ended::Aborted => return,
+        Ended::Broke => {
+            assert!(!read.done && !finished, "it was complete");
+            return;
+        }
+        Ended::Well => {}
     }
     for (key, let_go) in &stages.texts {
         if !stages.denied.contains_key(&key.0) {
@@ -178,7 +179,7 @@ async fn whole_accounted_for(stages: &mut Recorder<anyone::Anyone<'_>>, upstream
 async fn same_at_every_cut(script: &[u8]) {
     let mut script = Unstructured::new(script);
     let rules = rewriters::draw(&mut script);
-    let upstream = Upstream::draw(&mut script, Limits::orderly());
+    let upstream = Upstream::draw(&mut script, Limits::plain());
     let rest = script.peek_bytes(script.len()).unwrap_or_default().to_vec();
     let stages = || rewriters::Rewriters::new(Unstructured::new(&rest), &rules);
     let mut expected = Texts::new();
@@ -196,7 +197,10 @@ async fn same_at_every_cut(script: &[u8]) {
         rechunked.cut(&mut script),
     ];
     for pieces in ways {
-        let (out, ended) = stream(&mut stages(), &pieces, |_| Duration::ZERO).await;
+        let (out, ended) = stream(&mut stages(), (&pieces, upstream.choices), |_| {
+            Duration::ZERO
+        })
+        .await;
         assert!(matches!(ended, Ended::Well), "{ended:?}");
         assert_eq!(
             Read::stream(&out).texts,
@@ -218,7 +222,7 @@ async fn untouched(script: &[u8]) {
     let upstream = Upstream::draw(&mut script, Limits::one_text_a_chunk());
     let pieces = upstream.cut(&mut script);
     let mut stages = rewriters::Rewriters::new(script, &rules);
-    let (out, _) = stream(&mut stages, &pieces, |_| Duration::ZERO).await;
+    let (out, _) = stream(&mut stages, (&pieces, upstream.choices), |_| Duration::ZERO).await;
     if rules.is_empty() {
         assert_eq!(
             out,

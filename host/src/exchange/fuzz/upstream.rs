@@ -9,49 +9,57 @@ use serde_json::{Map, Value, json};
 use super::Texts;
 use crate::exchange::passages::ChannelKey;
 use crate::exchange::passages::fuzz::next;
+use crate::wire::{Beside, Member, Voice};
 
 /// More chunks than this find nothing new.
 const CHUNKS: usize = 40;
+
+/// The other name under which reasoning is shown.
+pub(super) const AGAIN: ChannelKey = ChannelKey::Beside(Beside {
+    voice: Voice::Reasoning,
+    member: Member::ReasoningContent,
+    part: 0,
+});
 
 /// What an answer may have in it.
 #[derive(Clone, Copy)]
 pub(super) struct Limits {
     /// Texts of one choice in one chunk.
     texts: u8,
-    /// Channels of a choice follow one another in any order.
-    disorder: bool,
     /// There are tool calls, beside each other.
     tools: bool,
     /// Choices may stay without a finish.
     unfinished: bool,
+    /// There are members that nobody knows, and logprobs of other texts.
+    odd: bool,
 }
 
 impl Limits {
     pub(super) fn any() -> Self {
         Limits {
             texts: 3,
-            disorder: true,
             tools: true,
             unfinished: true,
+            odd: true,
         }
     }
 
-    /// Each channel of a choice is one passage, and each choice finishes.
-    pub(super) fn orderly() -> Self {
+    /// No arguments that must stay JSON, and each choice finishes.
+    pub(super) fn plain() -> Self {
         Limits {
             texts: 3,
-            disorder: false,
             tools: false,
             unfinished: false,
+            odd: true,
         }
     }
 
     pub(super) fn one_text_a_chunk() -> Self {
         Limits {
             texts: 1,
-            disorder: true,
             tools: false,
             unfinished: false,
+            odd: false,
         }
     }
 }
@@ -60,7 +68,7 @@ pub(super) struct Upstream {
     events: Vec<Vec<u8>>,
     /// In the order in which they came.
     texts: Vec<(u32, ChannelKey, String)>,
-    choices: u32,
+    pub(super) choices: u32,
     pub(super) finishes: BTreeMap<u32, &'static str>,
     /// The totals of every usage, sorted.
     pub(super) usages: Vec<u64>,
@@ -130,12 +138,7 @@ impl Upstream {
         };
         let mut keys = BTreeSet::new();
         for _ in 0..=next(script, limits.texts) {
-            keys.insert(self.key(script, choice, limits));
-        }
-        if !limits.disorder {
-            // A later text of the same chunk stands in a later channel.
-            let last = self.last(choice);
-            keys.retain(|key| last.is_none_or(|last| last <= *key));
+            keys.insert(key(script, limits));
         }
         let mut delta = Map::new();
         let mut calls = Vec::new();
@@ -145,6 +148,8 @@ impl Upstream {
                 ChannelKey::Content => "content",
                 ChannelKey::Reasoning => "reasoning",
                 ChannelKey::Refusal => "refusal",
+                ChannelKey::Beside(_) => "reasoning_content",
+                ChannelKey::FunctionCall => unreachable!("none is drawn"),
                 ChannelKey::ToolArguments(index) => {
                     let mut call = json!({"function": {"arguments": text}, "index": index});
                     if opened.insert((choice, index)) {
@@ -167,8 +172,16 @@ impl Upstream {
         }
         let mut json = json!({"delta": delta, "index": choice});
         match next(script, 12) {
-            0 => json["logprobs"] = json!({"content": [{"token": "x"}]}),
-            1 => json["unknown"] = json!([1.50, null]),
+            0 if limits.odd => json["logprobs"] = json!({"content": [{"token": "x"}]}),
+            0 => {
+                let content = json["delta"]["content"].as_str().unwrap_or_default();
+                let tokens = content
+                    .chars()
+                    .map(|char| json!({"token": char, "bytes": null}));
+                json["logprobs"] = json!({"content": tokens.collect::<Vec<_>>()});
+            }
+            1 if limits.odd => json["unknown"] = json!([1.50, null]),
+            1 => json["unknown"] = json!([]),
             2 | 3 => {
                 let finish = ["stop", "length"][usize::from(next(script, 2))];
                 json["finish_reason"] = json!(finish);
@@ -177,32 +190,6 @@ impl Upstream {
             _ => {}
         }
         json
-    }
-
-    fn key(&self, script: &mut Unstructured<'_>, choice: u32, limits: Limits) -> ChannelKey {
-        let least = self.last(choice).filter(|_| !limits.disorder);
-        let keys = [
-            ChannelKey::Reasoning,
-            ChannelKey::Content,
-            ChannelKey::Refusal,
-            ChannelKey::ToolArguments(0),
-            ChannelKey::ToolArguments(1),
-        ];
-        let drawn = match next(script, 12) {
-            0..=4 => 1,
-            5 | 6 => 0,
-            7 => 2,
-            8 | 9 if limits.tools => 3,
-            _ if limits.tools => 4,
-            _ => 1,
-        };
-        least.map_or(keys[drawn], |least| least.max(keys[drawn]))
-    }
-
-    /// The channel of the choice's last text.
-    fn last(&self, choice: u32) -> Option<ChannelKey> {
-        let mut mine = self.texts.iter().rev().filter(|(of, ..)| *of == choice);
-        mine.next().map(|(_, key, _)| *key)
     }
 
     /// Writes a chunk as an event, in one of the ways that events are written.
@@ -270,6 +257,7 @@ impl Upstream {
             let name = match key {
                 ChannelKey::Reasoning => "reasoning",
                 ChannelKey::Refusal => "refusal",
+                ChannelKey::Beside(_) => "reasoning_content",
                 _ => "content",
             };
             let mut rest = text.as_str();
@@ -295,6 +283,7 @@ impl Upstream {
             let mut message = json!({"role": "assistant"});
             for (name, key) in [
                 ("reasoning", ChannelKey::Reasoning),
+                ("reasoning_content", AGAIN),
                 ("content", ChannelKey::Content),
                 ("refusal", ChannelKey::Refusal),
             ] {
@@ -302,11 +291,15 @@ impl Upstream {
                     message[name] = json!(text);
                 }
             }
-            let calls: Vec<Value> = (0..2)
-                .filter_map(|index| {
-                    let text = texts.remove(&(choice, ChannelKey::ToolArguments(index)))?;
-                    let function = json!({"name": "f", "arguments": text});
-                    Some(json!({"id": format!("call-{index}"), "function": function, "index": index}))
+            // In a message the place tells a call.
+            let last = (0..2).rfind(|index| {
+                texts.contains_key(&(choice, ChannelKey::ToolArguments(*index)))
+            });
+            let calls: Vec<Value> = (0..last.map_or(0, |last| last + 1))
+                .map(|index| {
+                    let text = texts.remove(&(choice, ChannelKey::ToolArguments(index)));
+                    let function = json!({"name": "f", "arguments": text.unwrap_or_default()});
+                    json!({"id": format!("call-{index}"), "function": function, "index": index})
                 })
                 .collect();
             if !calls.is_empty() {
@@ -320,6 +313,18 @@ impl Upstream {
             "object": "chat.completion", "usage": {"total_tokens": 3}, "time_info": {"total_time": 1.50},
         });
         serde_json::to_vec(&body).expect("a JSON value").into()
+    }
+}
+
+fn key(script: &mut Unstructured<'_>, limits: Limits) -> ChannelKey {
+    match next(script, 12) {
+        0..=4 => ChannelKey::Content,
+        5 => ChannelKey::Reasoning,
+        6 => AGAIN,
+        7 => ChannelKey::Refusal,
+        8 | 9 if limits.tools => ChannelKey::ToolArguments(0),
+        _ if limits.tools => ChannelKey::ToolArguments(1),
+        _ => ChannelKey::Content,
     }
 }
 

@@ -11,6 +11,8 @@ use crate::wire::ChannelKey;
 /// A channel that has begun, and every stage that it passes.
 pub(super) struct OpenChannel<P> {
     pub(super) key: ChannelKey,
+    /// Of a tool call: the name that the stages were told.
+    pub(super) name: Option<Box<str>>,
     pub(super) hops: SmallVec<[Hop<P>; 4]>,
     /// Of a tool call that any stage sees: its arguments, to compare at its end.
     pub(super) arguments: Option<Arguments>,
@@ -27,10 +29,38 @@ pub(super) struct Hop<P> {
 pub(super) struct Delivered<'a> {
     /// What goes on to the next stage.
     pub(super) onward: Items<'a>,
-    /// The stage failed and the exchange goes on without it.
-    pub(super) skipped: bool,
+    /// Why the stage isn't told of more.
+    pub(super) ended: Option<Ended<'a>>,
+}
+
+/// A stage's part in a channel has ended.
+pub(super) enum Ended<'a> {
     /// The stage denied the choice.
-    pub(super) denial: Option<Denial>,
+    Denied(Denial),
+    /// The stage failed and the exchange goes on without it.
+    Skipped,
+    /// It holds more than it may, for that reason; and what is behind that.
+    HeldTooMuch(String, Items<'a>),
+}
+
+/// What a stage said at the end of a channel, done with what it held: what goes on, or why the choice is denied.
+pub(super) fn said_at_end<'a, P>(
+    channel: &mut OpenChannel<P>,
+    at: usize,
+    edit: Edit,
+) -> Result<Items<'a>, Denial> {
+    let mut items = channel.hops[at].hold.release();
+    match edit {
+        Edit::Forward | Edit::Hold | Edit::HoldLast(_) => {}
+        Edit::Replace(text) => {
+            replace(&mut items, text);
+            if let Some(arguments) = &mut channel.arguments {
+                arguments.edited_by(at);
+            }
+        }
+        Edit::Deny(denial) => return Err(denial),
+    }
+    Ok(items)
 }
 
 impl<P: Send> OpenChannel<P> {
@@ -43,8 +73,7 @@ impl<P: Send> OpenChannel<P> {
     ) -> Result<Delivered<'a>, Aborted> {
         let mut delivered = Delivered {
             onward: Items::new(),
-            skipped: false,
-            denial: None,
+            ended: None,
         };
         let Hop { passage, hold } = &mut self.hops[at];
         let Some(passage) = passage else {
@@ -52,17 +81,19 @@ impl<P: Send> OpenChannel<P> {
             return Ok(delivered);
         };
         let onward = &mut delivered.onward;
-        for item in items {
-            if delivered.skipped || (item.text.is_empty() && !item.opens) {
+        let mut items = items.into_iter();
+        while let Some(item) = items.next() {
+            if item.text.is_empty() && !item.opens {
                 // Text that was removed before isn't delivered, and waits for nothing.
                 onward.push(item);
                 continue;
             }
-            let (item, failure) = match stages.on_delta(at, passage, &item.text).await {
+            let limits = stages.hold_limits(at);
+            hold.came(limits);
+            match stages.on_delta(at, passage, &item.text).await {
                 Ok(Edit::Forward | Edit::HoldLast(0)) => {
                     hold.release_into(onward);
                     onward.push(item);
-                    continue;
                 }
                 Ok(edit @ (Edit::Hold | Edit::HoldLast(_))) => {
                     let mut wanted = u64::MAX;
@@ -70,9 +101,9 @@ impl<P: Send> OpenChannel<P> {
                         hold.release_before(item.text.len(), bytes, onward);
                         wanted = bytes.into();
                     }
-                    match hold.keep(item, wanted, stages.hold_limits(at)) {
-                        Ok(()) => continue,
-                        Err((item, why)) => (item, stages.held_too_much(at, why)),
+                    if let Err(why) = hold.keep(item, wanted, limits) {
+                        delivered.ended = Some(Ended::HeldTooMuch(why, items.collect()));
+                        break;
                     }
                 }
                 Ok(Edit::Replace(text)) => {
@@ -83,20 +114,20 @@ impl<P: Send> OpenChannel<P> {
                     if let Some(arguments) = &mut self.arguments {
                         arguments.edited_by(at);
                     }
-                    continue;
                 }
                 Ok(Edit::Deny(denial)) => {
-                    delivered.denial = Some(denial);
+                    delivered.ended = Some(Ended::Denied(denial));
                     break;
                 }
-                Err(failure) => (item, failure),
-            };
-            match failure {
-                StageFailure::Skip => delivered.skipped = true,
-                StageFailure::Abort(aborted) => return Err(aborted),
+                Err(StageFailure::Skip) => {
+                    hold.release_into(onward);
+                    onward.push(item);
+                    onward.extend(items);
+                    delivered.ended = Some(Ended::Skipped);
+                    break;
+                }
+                Err(StageFailure::Abort(aborted)) => return Err(aborted),
             }
-            hold.release_into(onward);
-            onward.push(item);
         }
         Ok(delivered)
     }

@@ -2,9 +2,11 @@
 
 use smallvec::{SmallVec, smallvec};
 
-use super::Passages;
+use super::channel::{Ended, said_at_end};
 use super::hold::Items;
 use super::seam::{Aborted, AnswerStages, Output, StageFailure};
+use super::{Choice, Passages};
+use crate::policy::types::Denial;
 
 /// Items that wait before a stage.
 pub(super) struct Work<'a> {
@@ -14,10 +16,22 @@ pub(super) struct Work<'a> {
 }
 
 /// Where a choice and a channel of it stand in the lists here.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct ChannelAt {
     pub(super) choice: usize,
     pub(super) open: usize,
+}
+
+/// What a stage says of all that it holds, before it is skipped.
+struct LastWords<'a> {
+    /// What goes on of the channel in question.
+    here: Items<'a>,
+    /// Its choice is denied.
+    denial: Option<Denial>,
+    /// What goes on of other channels.
+    elsewhere: SmallVec<[Work<'a>; 1]>,
+    /// It could be asked of everything.
+    asked: bool,
 }
 
 impl<P: Send> Passages<P> {
@@ -41,14 +55,25 @@ impl<P: Send> Passages<P> {
                 let items = std::mem::take(&mut work.items);
                 let channel = self.channel(work.channel);
                 let delivered = channel.deliver(stages, at, items).await?;
-                if delivered.skipped {
-                    // What it held of other channels goes on too.
-                    self.release_all(at, &mut todo);
-                }
-                if let Some(denial) = delivered.denial {
-                    ending = Some((at, denial));
-                }
                 work.items = delivered.onward;
+                match delivered.ended {
+                    None => {}
+                    Some(Ended::Denied(denial)) => ending = Some((at, denial)),
+                    // What it held of other channels goes on too.
+                    Some(Ended::Skipped) => self.release_all(at, &mut todo),
+                    Some(Ended::HeldTooMuch(why, behind)) => {
+                        let said = self.last_words(stages, at, work.channel, out).await?;
+                        if said.asked {
+                            self.no_longer(stages, at, why)?;
+                        }
+                        work.items.extend(said.here);
+                        match said.denial {
+                            Some(denial) => ending = Some((at, denial)),
+                            None => work.items.extend(behind),
+                        }
+                        todo.extend(said.elsewhere);
+                    }
+                }
             }
             if !self.choices[choice].denied {
                 let index = self.choices[choice].index;
@@ -58,7 +83,6 @@ impl<P: Send> Passages<P> {
                 }
             }
         }
-        self.reckon_expiry(stages);
         Ok(())
     }
 
@@ -89,6 +113,76 @@ impl<P: Send> Passages<P> {
             self.flow(stages, work, out).await?;
         }
         Ok(())
+    }
+
+    /// The stage holds more than it may, in that channel. Before the exchange goes on without it, it has the last word on what it holds
+    /// there and in every other channel: nothing of it goes that the stage would have changed.
+    async fn last_words<'a, S: AnswerStages<Passage = P>>(
+        &mut self,
+        stages: &mut S,
+        at: usize,
+        here: ChannelAt,
+        out: &mut Vec<Output>,
+    ) -> Result<LastWords<'a>, Aborted> {
+        let mut said = LastWords {
+            here: Items::new(),
+            denial: None,
+            elsewhere: SmallVec::new(),
+            asked: true,
+        };
+        let open = |(choice, known): (usize, &Choice<P>)| {
+            (0..known.open.len()).map(move |open| ChannelAt { choice, open })
+        };
+        let all = self.choices.iter().enumerate().flat_map(open);
+        let others: Vec<ChannelAt> = all.filter(|it| *it != here).collect();
+        for channel in std::iter::once(here).chain(others) {
+            let gone = self.choices[channel.choice].denied;
+            if gone || said.denial.is_some() && channel.choice == here.choice {
+                continue;
+            }
+            let hop = self.channel(channel).hops.get_mut(at);
+            let Some(passage) = hop.and_then(|hop| hop.passage.take()) else {
+                continue;
+            };
+            let edit = match stages.on_end(at, passage, "").await {
+                Ok(edit) => edit,
+                Err(StageFailure::Abort(aborted)) => return Err(aborted),
+                Err(StageFailure::Skip) => {
+                    // It failed over it, and can't be asked any more.
+                    said.asked = false;
+                    if said.denial.is_none() && !self.choices[here.choice].denied {
+                        said.here.extend(self.channel(here).hops[at].hold.release());
+                    }
+                    self.release_all(at, &mut said.elsewhere);
+                    break;
+                }
+            };
+            match said_at_end(self.channel(channel), at, edit) {
+                Ok(items) if channel == here => said.here = items,
+                Ok(items) if items.is_empty() => {}
+                Ok(items) => said.elsewhere.push(Work {
+                    channel,
+                    from: at + 1,
+                    items,
+                }),
+                Err(denial) if channel == here => said.denial = Some(denial),
+                Err(denial) => self.deny(stages, channel.choice, at, denial, out),
+            }
+        }
+        Ok(said)
+    }
+
+    /// The exchange goes on without the stage, if its failure doesn't end it.
+    fn no_longer<S: AnswerStages<Passage = P>>(
+        &mut self,
+        stages: &mut S,
+        at: usize,
+        why: String,
+    ) -> Result<(), Aborted> {
+        match stages.held_too_much(at, why) {
+            StageFailure::Skip => Ok(()),
+            StageFailure::Abort(aborted) => Err(aborted),
+        }
     }
 
     fn release_all<'a>(&mut self, at: usize, todo: &mut SmallVec<[Work<'a>; 1]>) {

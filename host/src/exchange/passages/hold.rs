@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use smallvec::SmallVec;
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant};
 
 use super::seam::{HoldLimits, TextRef};
 
@@ -18,11 +18,19 @@ pub(super) struct Item<'a> {
 
 pub(super) type Items<'a> = SmallVec<[Item<'a>; 2]>;
 
+/// A pause between two deltas counts up to this part of `held_time`. A longer one is the upstream's silence, which decides nothing and is
+/// nobody's fault: its own limit bounds it.
+const PAUSE: u32 = 16;
+
 /// What a stage keeps back of a channel.
 #[derive(Default)]
 pub(super) struct Hold {
     items: Vec<Held>,
     bytes: u64,
+    /// Time that counted while something was held, up to the last delta.
+    flowed: Duration,
+    /// When the last delta came.
+    last: Option<Instant>,
 }
 
 struct Held {
@@ -30,30 +38,52 @@ struct Held {
     text: String,
     changed: bool,
     opens: bool,
-    since: Instant,
+    /// What had flowed when it came.
+    since: Duration,
 }
 
 impl Hold {
-    /// Keeps an item. What counts is what the stage asked to keep: a delta may be longer than the open end of it.
-    pub(super) fn keep<'a>(
+    /// A delta has come, which may decide what is held.
+    pub(super) fn came(&mut self, limits: HoldLimits) {
+        if let (false, Some(last)) = (self.items.is_empty(), self.last) {
+            let now = Instant::now();
+            self.flowed += (now - last).min(limits.time / PAUSE);
+            self.last = Some(now);
+        }
+    }
+
+    /// Keeps an item. Where the stage then holds more than it may, or for longer, says so. What counts is what the stage asked to keep:
+    /// a delta may be longer than the open end of it.
+    pub(super) fn keep(
         &mut self,
-        item: Item<'a>,
+        item: Item<'_>,
         wanted: u64,
         limits: HoldLimits,
-    ) -> Result<(), (Item<'a>, String)> {
-        let bytes = self.bytes + item.text.len() as u64;
-        if bytes.min(wanted) > limits.bytes {
-            let why = format!("held more than its held_text of {} bytes", limits.bytes);
-            return Err((item, why));
+    ) -> Result<(), String> {
+        if self.items.is_empty() {
+            self.last = Some(Instant::now());
         }
-        self.bytes = bytes;
+        self.bytes += item.text.len() as u64;
         self.items.push(Held {
-            since: Instant::now(),
+            since: self.flowed,
             place: item.place,
             text: item.text.into_owned(),
             changed: item.changed,
             opens: item.opens,
         });
+        if self.bytes.min(wanted) > limits.bytes {
+            return Err(format!(
+                "held more than its held_text of {} bytes",
+                limits.bytes
+            ));
+        }
+        let oldest = self.items.first().map(|held| self.flowed - held.since);
+        if oldest.is_some_and(|held| held >= limits.time) {
+            let limit = limits.time.as_millis();
+            return Err(format!(
+                "held text for longer than its held_time of {limit} ms"
+            ));
+        }
         Ok(())
     }
 
@@ -80,11 +110,6 @@ impl Hold {
             self.bytes -= held.text.len() as u64;
             items.push(held.into_item());
         }
-    }
-
-    /// Since when the oldest text is kept.
-    pub(super) fn since(&self) -> Option<Instant> {
-        self.items.first().map(|held| held.since)
     }
 }
 

@@ -7,6 +7,9 @@
 //! - [`seam`]: what goes in and comes out, and the stages that are asked;
 //! - [`channel`]: one channel, at one stage; [`flow`]: from stage to stage; [`hold`]: what a stage keeps back; [`arguments`]: what edits do to a tool call.
 //!
+//! The channels of a choice stand beside each other, each to the choice's finish: text that another channel interrupts is one text.
+//! What is held of one doesn't hold up the others.
+//!
 //! What must stay true: every place that goes in comes out exactly once, or its choice is denied; within a channel of a choice the
 //! order stays; after a denial nothing of that choice comes out.
 
@@ -20,17 +23,16 @@ mod seam;
 #[cfg(test)]
 mod tests;
 
-use smallvec::{SmallVec, smallvec};
-use tokio::time::Instant;
-
-use crate::policy::types::{Denial, Edit};
+use crate::policy::types::Denial;
 use crate::wire::Channel;
+#[cfg(any(test, fuzzing))]
 pub(super) use crate::wire::ChannelKey;
+use smallvec::{SmallVec, smallvec};
 
 use self::arguments::Arguments;
-use self::channel::{Hop, OpenChannel};
+use self::channel::{Hop, OpenChannel, said_at_end};
 use self::flow::{ChannelAt, Work};
-use self::hold::{Hold, Item, replace};
+use self::hold::{Hold, Item};
 pub(super) use self::seam::{
     Aborted, AnswerStages, Delta, HoldLimits, Output, StageFailure, StageId, TextRef,
 };
@@ -38,10 +40,8 @@ pub(super) use self::seam::{
 /// The passages of one answer. `P` is what a stage has of a passage.
 pub(super) struct Passages<P> {
     choices: Vec<Choice<P>>,
-    /// Deltas that went in.
+    /// Deltas that went in, those of denied choices left out.
     deltas: u64,
-    /// When the text that is held for longest must have gone. `None`: nothing is held.
-    expiry: Option<Instant>,
 }
 
 struct Choice<P> {
@@ -50,18 +50,11 @@ struct Choice<P> {
     open: SmallVec<[OpenChannel<P>; 1]>,
 }
 
-/// Tool calls stand beside each other; any two other channels of a choice follow one another.
-fn stands_beside(one: ChannelKey, other: ChannelKey) -> bool {
-    use ChannelKey::ToolArguments;
-    one == other || matches!((one, other), (ToolArguments(_), ToolArguments(_)))
-}
-
 impl<P: Send> Passages<P> {
     pub(super) fn new() -> Self {
         Passages {
             choices: Vec::new(),
             deltas: 0,
-            expiry: None,
         }
     }
 
@@ -70,9 +63,16 @@ impl<P: Send> Passages<P> {
         self.deltas
     }
 
-    /// When held text expires, if nothing comes to free it.
-    pub(super) fn expiry(&self) -> Option<Instant> {
-        self.expiry
+    /// Whether a piece of that channel may come now. A tool call's name goes out with its first piece, in which the stages are told of it:
+    /// one that comes later, or another one, nobody would have judged.
+    pub(super) fn fits(&self, choice: u32, channel: &Channel<'_>) -> bool {
+        let Some(name) = channel.name() else {
+            return true;
+        };
+        let choice = self.choices.iter().find(|known| known.index == choice);
+        let mut open = choice.iter().flat_map(|choice| &choice.open);
+        let open = open.find(|open| open.key == channel.key());
+        open.is_none_or(|open| open.name.as_deref() == Some(name))
     }
 
     /// Takes a delta through the stages.
@@ -82,20 +82,12 @@ impl<P: Send> Passages<P> {
         delta: Delta<'_>,
         out: &mut Vec<Output>,
     ) -> Result<(), Aborted> {
-        self.deltas += 1;
         let choice = self.choice(delta.choice);
         if self.choices[choice].denied {
             return Ok(());
         }
+        self.deltas += 1;
         let key = delta.channel.key();
-        let open = &self.choices[choice].open;
-        if open.iter().any(|open| !stands_beside(open.key, key)) {
-            // Another channel begins, so the open one ends. How the choice will finish isn't known yet.
-            self.close(stages, choice, "", out).await?;
-            if self.choices[choice].denied {
-                return Ok(());
-            }
-        }
         let known = self.choices[choice]
             .open
             .iter()
@@ -116,7 +108,7 @@ impl<P: Send> Passages<P> {
             place: delta.place,
             text: delta.text,
             changed: false,
-            opens: begins && matches!(key, ChannelKey::ToolArguments(_)),
+            opens: begins && key.is_call(),
         };
         let work = Work {
             channel: ChannelAt { choice, open },
@@ -142,6 +134,7 @@ impl<P: Send> Passages<P> {
     }
 
     /// The answer is over: what is still open ends.
+    #[cfg(any(test, fuzzing))]
     pub(super) async fn finish_all<S: AnswerStages<Passage = P>>(
         &mut self,
         stages: &mut S,
@@ -150,30 +143,6 @@ impl<P: Send> Passages<P> {
         for choice in 0..self.choices.len() {
             self.close(stages, choice, "", out).await?;
         }
-        Ok(())
-    }
-
-    /// Time has passed: stages that held for too long have failed.
-    pub(super) async fn expire<S: AnswerStages<Passage = P>>(
-        &mut self,
-        stages: &mut S,
-        now: Instant,
-        out: &mut Vec<Output>,
-    ) -> Result<(), Aborted> {
-        for at in 0..stages.count() {
-            let limit = stages.hold_limits(at).time;
-            let late = |hop: &Hop<P>| hop.hold.since().is_some_and(|since| since + limit <= now);
-            let mut channels = self.choices.iter().flat_map(|choice| &choice.open);
-            if channels.any(|open| open.hops.get(at).is_some_and(late)) {
-                let why = format!(
-                    "held text for longer than its held_time of {} ms",
-                    limit.as_millis()
-                );
-                let failure = stages.held_too_much(at, why);
-                self.go_on_without(stages, at, failure, out).await?;
-            }
-        }
-        self.reckon_expiry(stages);
         Ok(())
     }
 
@@ -215,9 +184,9 @@ impl<P: Send> Passages<P> {
         let key = channel.key();
         self.choices[choice].open.push(OpenChannel {
             key,
+            name: channel.name().map(Into::into),
             hops,
-            arguments: (seen && matches!(key, ChannelKey::ToolArguments(_)))
-                .then(Arguments::default),
+            arguments: (seen && key.is_call()).then(Arguments::default),
         });
         let open = self.choices[choice].open.len() - 1;
         // The last first: what it held came before, and must not meet it again.
@@ -251,20 +220,13 @@ impl<P: Send> Passages<P> {
                         continue;
                     }
                 };
-                let mut items = self.channel(channel).hops[at].hold.release();
-                match edit {
-                    Edit::Forward | Edit::Hold | Edit::HoldLast(_) => {}
-                    Edit::Replace(text) => {
-                        replace(&mut items, text);
-                        if let Some(arguments) = &mut self.channel(channel).arguments {
-                            arguments.edited_by(at);
-                        }
-                    }
-                    Edit::Deny(denial) => {
+                let items = match said_at_end(self.channel(channel), at, edit) {
+                    Ok(items) => items,
+                    Err(denial) => {
                         self.deny(stages, choice, at, denial, out);
                         return Ok(());
                     }
-                }
+                };
                 if !items.is_empty() {
                     let work = Work {
                         channel,
@@ -284,7 +246,6 @@ impl<P: Send> Passages<P> {
             }
         }
         self.choices[choice].open.clear();
-        self.reckon_expiry(stages);
         Ok(())
     }
 
@@ -304,18 +265,9 @@ impl<P: Send> Passages<P> {
             stage: stages.stage(at),
             denial,
         });
-        self.reckon_expiry(stages);
     }
 
     fn channel(&mut self, at: ChannelAt) -> &mut OpenChannel<P> {
         &mut self.choices[at.choice].open[at.open]
-    }
-
-    fn reckon_expiry<S: AnswerStages<Passage = P>>(&mut self, stages: &S) {
-        let channels = self.choices.iter().flat_map(|choice| &choice.open);
-        let hops = channels.flat_map(|open| open.hops.iter().enumerate());
-        self.expiry = hops
-            .filter_map(|(at, hop)| Some(hop.hold.since()? + stages.hold_limits(at).time))
-            .min();
     }
 }

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use tokio::time::Duration;
 
 use super::*;
+use crate::policy::types::Edit;
 
 /// One scripted stage: what it says to each delta, and at the end.
 type OnDelta = Box<dyn FnMut(&str) -> Result<Edit, StageFailure> + Send>;
@@ -23,6 +24,8 @@ struct Script {
     fails_to_open: Option<u32>,
     /// What each stage saw.
     saw: Vec<Vec<String>>,
+    /// The channels that were opened, as the first stage was told.
+    opened: Vec<ChannelKey>,
     off: Vec<bool>,
 }
 
@@ -30,6 +33,7 @@ impl Script {
     fn new(stages: Vec<(OnDelta, OnEnd)>) -> Self {
         Script {
             saw: vec![Vec::new(); stages.len()],
+            opened: Vec::new(),
             off: vec![false; stages.len()],
             stages,
             limits: HoldLimits {
@@ -87,8 +91,11 @@ impl AnswerStages for Script {
         &mut self,
         at: usize,
         choice: u32,
-        _: &Channel<'_>,
+        channel: &Channel<'_>,
     ) -> Result<Option<()>, StageFailure> {
+        if at == 0 {
+            self.opened.push(channel.key());
+        }
         if self.fails_to_open == Some(choice) {
             self.off[at] = true;
             return Err(StageFailure::Skip);
@@ -372,25 +379,48 @@ async fn what_was_let_out_before_a_denial_still_passes_the_later_stages() {
 }
 
 #[tokio::test]
-async fn another_channel_of_the_choice_ends_the_one_before() {
-    let mut run = Run::new(Script::of(|_| Edit::Hold, forward));
-    run.push(0, ChannelKey::Reasoning, "think").await.unwrap();
-    assert_eq!(run.content("say").await, [came(0)]);
-    assert_eq!(run.finish().await, [came(1)]);
+async fn text_that_another_channel_interrupts_is_one_passage() {
+    for other in [
+        ChannelKey::Reasoning,
+        ChannelKey::Refusal,
+        ChannelKey::ToolArguments(0),
+    ] {
+        // It holds a text until the end and then says what all of it was.
+        let mut run = Run::new(Script::of(
+            |text| {
+                if text == "beside" {
+                    Edit::Forward
+                } else {
+                    Edit::Hold
+                }
+            },
+            |_| Edit::Replace("all".into()),
+        ));
+        assert_eq!(run.content("jane.doe@").await, []);
+        // What is held doesn't hold up the other channel.
+        assert_eq!(run.push(0, other, "beside").await.unwrap(), [came(1)]);
+        assert_eq!(run.content("example.org").await, []);
+        let outs = run.finish().await;
+        assert_eq!(outs[..2], [changed(0, ""), changed(2, "all")], "{other:?}");
+        assert_eq!(run.script.opened, [ChannelKey::Content, other]);
+    }
 }
 
 #[tokio::test]
-async fn tool_calls_stand_beside_each_other() {
-    let mut run = Run::new(Script::of(|_| Edit::Hold, forward));
+async fn every_channel_ends_with_its_choice_and_hears_how_it_finished() {
+    let mut run = Run::new(Script::of(
+        |_| Edit::Hold,
+        |finish| Edit::Replace(format!("\"{finish}\"")),
+    ));
+    run.push(0, ChannelKey::Reasoning, "think").await.unwrap();
     run.push(0, ChannelKey::ToolArguments(0), "").await.unwrap();
-    assert_eq!(
-        run.push(0, ChannelKey::ToolArguments(1), "{}")
-            .await
-            .unwrap(),
-        []
-    );
-    assert_eq!(run.script.saw[0], ["", "{}"]);
-    assert_eq!(run.finish().await, [came(0), came(1)]);
+    run.push(0, ChannelKey::ToolArguments(1), "{}")
+        .await
+        .unwrap();
+    assert_eq!(run.content("say").await, []);
+    assert_eq!(run.script.saw[0], ["think", "", "{}", "say"]);
+    let all = [0, 1, 2, 3].map(|chunk| changed(chunk, "\"stop\""));
+    assert_eq!(run.finish().await, all);
 }
 
 #[tokio::test]
@@ -468,21 +498,101 @@ async fn holding_more_than_it_may_is_a_failure() {
     ));
 }
 
-#[tokio::test(start_paused = true)]
-async fn holding_for_longer_than_it_may_is_a_failure_and_skip_lets_it_go() {
-    let mut script = Script::of(|_| Edit::Hold, forward);
-    script.too_much = || StageFailure::Skip;
+/// Deltas that come so far apart, each held, until one of them is too late.
+async fn held_until(script: Script, apart: Duration) -> Result<(), Aborted> {
     let mut run = Run::new(script);
-    run.content("a").await;
-    let expiry = run.answer.expiry().unwrap();
-    assert_eq!(expiry - Instant::now(), Duration::from_secs(2));
-    tokio::time::advance(Duration::from_secs(2)).await;
-    run.answer
-        .expire(&mut run.script, Instant::now(), &mut run.outs)
-        .await
-        .unwrap();
-    assert_eq!(run.outs, [came(0)]);
-    assert_eq!(run.answer.expiry(), None);
+    for _ in 0..20 {
+        run.push(0, ChannelKey::Content, "a").await?;
+        tokio::time::advance(apart).await;
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn holding_while_text_flows_for_longer_than_it_may_is_a_failure() {
+    for (milliseconds, late) in [(100, false), (110, true), (1_000, true)] {
+        let apart = Duration::from_millis(milliseconds);
+        let held = held_until(Script::of(|_| Edit::Hold, forward), apart).await;
+        assert_eq!(held.is_err(), late, "{apart:?}");
+    }
+    let lets_go = |_: &str| Edit::HoldLast(1);
+    let held = held_until(Script::of(lets_go, forward), Duration::from_secs(1)).await;
+    assert_eq!(held, Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_upstreams_silence_is_no_failure_of_a_stage_that_holds() {
+    let mut run = Run::new(Script::of(
+        |text| {
+            if text.ends_with('!') {
+                Edit::Forward
+            } else {
+                Edit::Hold
+            }
+        },
+        forward,
+    ));
+    let silence = || tokio::time::advance(Duration::from_secs(59));
+    // Between words, within one, while another channel goes on, and before the finish.
+    run.content("jane").await;
+    silence().await;
+    run.content("@example").await;
+    for _ in 0..100 {
+        tokio::time::advance(Duration::from_millis(50)).await;
+        run.push(0, ChannelKey::Reasoning, "think!").await.unwrap();
+    }
+    silence().await;
+    let outs = run.content(".org!").await;
+    assert_eq!(outs, [came(0), came(1), came(102)]);
+    run.content("held").await;
+    silence().await;
+    assert_eq!(run.finish().await, [came(103)]);
+}
+
+/// A stage that holds everything, removes what it is asked of at the end, and is skipped where it fails.
+fn removes() -> Script {
+    let mut script = Script::new(vec![
+        stage(|_| Edit::Hold, |_| Edit::Replace("removed".into())),
+        stage(forward, forward),
+    ]);
+    script.too_much = || StageFailure::Skip;
+    script.limits.bytes = 6;
+    script
+}
+
+#[tokio::test]
+async fn what_must_go_at_a_limit_goes_with_the_stages_last_word() {
+    let mut run = Run::new(removes());
+    assert_eq!(run.content("secret").await, []);
+    let other = run.push(1, ChannelKey::Content, "too").await.unwrap();
+    assert_eq!(other, []);
+    assert_eq!(
+        run.content("s").await,
+        [changed(0, ""), changed(2, "removed"), changed(1, "removed")]
+    );
+    // It is skipped from there on, and asked no more.
+    assert_eq!(run.content("raw").await, [came(3)]);
+    assert_eq!(run.finish().await, []);
+    assert_eq!(run.script.saw[1], ["removed", "removed", "raw"]);
+    assert!(run.script.off[0]);
+}
+
+#[tokio::test]
+async fn a_last_word_may_be_a_denial() {
+    let mut script = removes();
+    script.stages[0].1 = Box::new(|_| Edit::Deny(denial()));
+    let mut run = Run::new(script);
+    run.content("secret").await;
+    run.push(1, ChannelKey::Content, "too").await.unwrap();
+    let outs = run.content("s").await;
+    let denied: Vec<u32> = outs
+        .iter()
+        .map(|out| match out {
+            Output::Denied { choice, .. } => *choice,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(denied, [1, 0]);
 }
 
 /// What a scripted stage does, drawn at random.

@@ -4,11 +4,13 @@
 //! [`PendingChunk`]; nothing else waits for it. Texts that have no chunk of their own get one that looks like the upstream's.
 //!
 //! - [`facts`]: what it says beside its texts, and why it may end early;
+//! - [`judge`]: a chunk on its way through the stages, and what they can't judge;
 //! - [`pending`]: chunks that wait, and how a chunk goes in parts;
 //! - [`render`]: what the stages decided, carried out on chunks;
 //! - [`pump`]: from the upstream to the client.
 
 mod facts;
+mod judge;
 mod pending;
 mod pump;
 mod render;
@@ -21,22 +23,24 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
-pub(super) use self::facts::{StreamError, StreamFacts};
+pub(super) use self::facts::{OutOfTurn, StreamError, StreamFacts};
 use self::pending::{PendingChunk, Text, TextState, Texts, settle, settle_rest};
 use self::render::{Current, StreamRender};
 use super::assembled::Assembled;
 use super::errors;
 use super::passages::{Aborted, AnswerStages, Delta, Output, Passages, TextRef};
+use crate::config::UnknownMembers;
 use crate::upstream::{ErrorBody, OwnSecret};
 use crate::wire::Dialect;
 use crate::wire::choices::chunk::Chunk;
 use crate::wire::choices::envelope::Envelope;
-use crate::wire::choices::render::{ChunkEvent, Rest};
+use crate::wire::choices::render::ChunkEvent;
 use crate::wire::sse::{DEFAULT_CAP, Event, Framer};
 
 /// One streamed answer on its way to the client. `P` is what a stage has of a passage.
 pub(super) struct AnswerStream<P> {
     dialect: Dialect,
+    unknown: UnknownMembers,
     passages: Passages<P>,
     assembled: Assembled,
     facts: StreamFacts,
@@ -44,6 +48,8 @@ pub(super) struct AnswerStream<P> {
     envelope: Option<Envelope>,
     pending: Vec<PendingChunk>,
     chunks: u64,
+    /// Events that no stage saw.
+    unseen: u64,
     outputs: Vec<Output>,
     ready: Vec<Bytes>,
     /// The target's own, struck out of its errors.
@@ -51,9 +57,11 @@ pub(super) struct AnswerStream<P> {
 }
 
 impl<P: Send> AnswerStream<P> {
-    pub(super) fn new(dialect: Dialect) -> Self {
+    /// `unknown`: what becomes of members that no stage can read.
+    pub(super) fn new(dialect: Dialect, unknown: UnknownMembers) -> Self {
         AnswerStream {
             dialect,
+            unknown,
             passages: Passages::new(),
             assembled: Assembled::default(),
             facts: StreamFacts::default(),
@@ -61,6 +69,7 @@ impl<P: Send> AnswerStream<P> {
             envelope: None,
             pending: Vec::new(),
             chunks: 0,
+            unseen: 0,
             outputs: Vec::new(),
             ready: Vec::new(),
             secret: OwnSecret::default(),
@@ -73,11 +82,6 @@ impl<P: Send> AnswerStream<P> {
         self
     }
 
-    /// What is said of the upstream's bytes, without the target's secret.
-    pub(super) fn struck(&self, why: String) -> String {
-        self.secret.strike(why)
-    }
-
     /// What came out of the stages so far.
     pub(super) fn assembled(&self) -> &Assembled {
         &self.assembled
@@ -88,14 +92,9 @@ impl<P: Send> AnswerStream<P> {
         &self.facts
     }
 
-    /// How many deltas went through the stages.
+    /// How many deltas went through the stages; where no stage sees the answer, how many events came.
     pub(super) fn deltas(&self) -> u64 {
-        self.passages.deltas()
-    }
-
-    /// When held text expires, if nothing comes to free it.
-    pub(super) fn expiry(&self) -> Option<Instant> {
-        self.passages.expiry()
+        self.passages.deltas() + self.unseen
     }
 
     /// Takes what was read from the upstream. Afterwards [`take`](Self::take) has what may go out, also after an error.
@@ -126,18 +125,6 @@ impl<P: Send> AnswerStream<P> {
         }
     }
 
-    /// Held text is late: the stages that hold it have failed.
-    pub(super) async fn expire<S: AnswerStages<Passage = P>>(
-        &mut self,
-        stages: &mut S,
-    ) -> Result<(), StreamError> {
-        let passed = self
-            .passages
-            .expire(stages, Instant::now(), &mut self.outputs)
-            .await;
-        self.fold(stages, None, passed)
-    }
-
     /// The upstream's bytes are over. What came without its end goes the way of all events, as if its end had come.
     pub(super) async fn end<S: AnswerStages<Passage = P>>(
         &mut self,
@@ -160,13 +147,22 @@ impl<P: Send> AnswerStream<P> {
         read
     }
 
-    /// Whether the upstream's bytes may end here: it said so, or every one of so many choices has finished or was denied.
+    /// Whether the upstream's bytes may end here: every one of so many choices has finished or was denied; or every one that began, where
+    /// the upstream said that this was all.
     pub(super) fn is_complete(&self, choices: usize) -> bool {
+        if self.facts.done {
+            return self.is_all();
+        }
         let mut ended: SmallVec<[u32; 2]> = SmallVec::from_slice(self.assembled.denied());
         ended.extend(self.facts.finishes.iter().map(|(choice, _)| *choice));
         ended.sort_unstable();
         ended.dedup();
-        self.facts.done || ended.len() >= choices && self.pending.is_empty()
+        ended.len() >= choices && self.is_all()
+    }
+
+    /// Whether each choice that began has ended. What couldn't be read, and needn't, may have been an end.
+    fn is_all(&self) -> bool {
+        self.facts.unread || self.facts.all_finished(self.assembled.denied())
     }
 
     async fn event<S: AnswerStages<Passage = P>>(
@@ -178,10 +174,10 @@ impl<P: Send> AnswerStream<P> {
         if !event.is_of_lines() {
             return Err(StreamError::NotEvents);
         }
-        let Event { raw, data, .. } = event;
+        let Event { raw, data, name } = event;
         // An event without data says nothing.
         let Some(data) = data.filter(|data| !data.is_empty()) else {
-            match self.pending.last_mut() {
+            match self.pending.last_mut().filter(|it| it.takes(&raw)) {
                 Some(pending) => pending.after.push(raw),
                 None => self.ready.push(raw),
             }
@@ -189,18 +185,22 @@ impl<P: Send> AnswerStream<P> {
         };
         if is_end {
             self.facts.done = true;
-            let passed = self.passages.finish_all(stages, &mut self.outputs).await;
-            self.fold(stages, None, passed)?;
-            self.ready.push(raw);
+            // An end before a choice's finish is none: what the pump then finds is that the answer broke off.
+            if self.is_all() {
+                self.ready.push(raw);
+            }
             return Ok(());
         }
         let dialect = self.dialect;
         let event = ChunkEvent { dialect, raw, data };
         if stages.may_change_answer() {
-            return self.chunk(stages, event).await;
+            let failed = name.as_deref() == Some(b"error");
+            return self.chunk(stages, event, failed).await;
         }
         if stages.count() > 0 {
             self.show(stages, &event).await;
+        } else {
+            self.unseen += 1;
         }
         self.pass(event)
     }
@@ -222,11 +222,14 @@ impl<P: Send> AnswerStream<P> {
     fn pass(&mut self, event: ChunkEvent) -> Result<(), StreamError> {
         self.facts.first_delta.get_or_insert_with(Instant::now);
         let mut said = false;
-        if self.dialect.needs_parse(&event.data)
-            && let Ok(chunk) = event.chunk()
-        {
-            self.facts.note(&chunk);
-            said = chunk.error.is_some();
+        if self.dialect.needs_parse(&event.data) {
+            match event.chunk() {
+                Ok(chunk) => {
+                    self.facts.note(&chunk);
+                    said = chunk.error.is_some();
+                }
+                Err(_) => self.facts.unread = true,
+            }
         }
         if said {
             let raw = event.raw.clone();
@@ -249,68 +252,8 @@ impl<P: Send> AnswerStream<P> {
         self.ready.push(goes);
     }
 
-    async fn chunk<S: AnswerStages<Passage = P>>(
-        &mut self,
-        stages: &mut S,
-        event: ChunkEvent,
-    ) -> Result<(), StreamError> {
-        let chunk = event.chunk()?;
-        self.facts.note(&chunk);
-        if chunk.error.is_some() {
-            // No stage has seen what the chunk's choices say, so they don't go.
-            if let Rest::Aside(aside) = chunk.aside(&event)? {
-                self.said(&event, aside);
-            }
-            return Err(StreamError::Said);
-        }
-        if !chunk.mentions(self.assembled.denied()) {
-            let as_it_came = self.live(stages, &chunk, &event).await?;
-            drop(chunk);
-            if as_it_came {
-                self.ready.push(event.raw);
-            }
-            return Ok(());
-        }
-        match chunk.without(&event, self.assembled.denied())? {
-            Rest::Nothing => {}
-            Rest::Aside(event) => self.ready.push(event),
-            Rest::Chunk(event) => {
-                let as_it_came = self.live(stages, &event.chunk()?, &event).await?;
-                if as_it_came {
-                    self.ready.push(event.raw);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes a chunk through the stages. No choice in it was denied before. Returns whether the event goes as it came and nothing else
-    /// is to be done: so it is nearly always, with the chunk's one text.
-    async fn live<S: AnswerStages<Passage = P>>(
-        &mut self,
-        stages: &mut S,
-        chunk: &Chunk<'_>,
-        event: &ChunkEvent,
-    ) -> Result<bool, StreamError> {
-        if self.envelope.is_none() {
-            self.envelope = Some(self.dialect.envelope(&event.data)?);
-        }
-        self.chunks += 1;
-        let passed = self.texts(stages, chunk).await;
-        if let ([Output::AsCame(place)], 1, Ok(())) =
-            (&self.outputs[..], chunk.pieces.len(), &passed)
-            && place.chunk == self.chunks
-            && self.pending.is_empty()
-        {
-            self.outputs.clear();
-            return Ok(true);
-        }
-        self.fold(stages, Some((chunk, event)), passed)?;
-        Ok(false)
-    }
-
     /// Takes a chunk's texts through the stages, and tells them of the choices that finish.
-    async fn texts<S: AnswerStages<Passage = P>>(
+    pub(super) async fn texts<S: AnswerStages<Passage = P>>(
         &mut self,
         stages: &mut S,
         chunk: &Chunk<'_>,

@@ -24,8 +24,6 @@ enum Next {
     Broke(BodyError),
     /// The head has waited for long enough.
     Head,
-    /// Held text is late.
-    Expired,
 }
 
 impl<U: Upstream> Exchange<U> {
@@ -35,7 +33,8 @@ impl<U: Upstream> Exchange<U> {
         answer: Answer,
     ) -> Result<Ending, ClientGone> {
         self.client.begin(answer.passed_on());
-        let mut stream = AnswerStream::new(self.dialect()).without(answer.secret());
+        let mut stream = AnswerStream::new(self.dialect(), answer.unknown_members)
+            .without(answer.secret());
         let ended = self.pump(&mut stream, answer.into_body()).await;
         self.record.streamed(stream.facts(), stream.deltas());
         ended
@@ -49,7 +48,7 @@ impl<U: Upstream> Exchange<U> {
         let choices = self.stages.request().body.n() as usize;
         loop {
             let waited = Instant::now();
-            let next = wait(&self.client, &mut body, stream.expiry()).await?;
+            let next = wait(&self.client, &mut body).await?;
             self.record.waited_since(waited);
             let mut over = false;
             let mut read = None;
@@ -65,7 +64,6 @@ impl<U: Upstream> Exchange<U> {
                     );
                     return self.cut(error.into(), Ending::UpstreamFailed).await;
                 }
-                Next::Expired => stream.expire(&mut self.stages).await,
                 Next::Bytes(bytes) => {
                     read = Some(bytes.clone());
                     stream.read(&mut self.stages, bytes).await
@@ -98,7 +96,9 @@ impl<U: Upstream> Exchange<U> {
                     self.client.end();
                     return Ok(Ending::Denied);
                 }
-                Ok(()) if over => return self.over(stream.is_complete(choices)).await,
+                Ok(()) if over || stream.facts().done && !stream.is_complete(choices) => {
+                    return self.over(stream.is_complete(choices)).await;
+                }
                 Ok(()) => {}
                 Err(StreamError::Said) => {
                     self.client.end();
@@ -109,17 +109,21 @@ impl<U: Upstream> Exchange<U> {
                     return self.cut(error, Ending::Faulted).await;
                 }
                 Err(StreamError::NotAChunk(error)) => {
-                    let error = errors::unreadable(&stream.struck(error.to_string()));
+                    let error = errors::unreadable(&error);
+                    return self.cut(error, Ending::UpstreamFailed).await;
+                }
+                Err(StreamError::OutOfTurn(error)) => {
+                    let error = errors::unreadable(&error);
                     return self.cut(error, Ending::UpstreamFailed).await;
                 }
                 Err(StreamError::NotEvents) => {
                     let why = "it has bytes that are no lines of server-sent events in UTF-8";
                     return self
-                        .cut(errors::unreadable(why), Ending::UpstreamFailed)
+                        .cut(errors::unreadable(&why), Ending::UpstreamFailed)
                         .await;
                 }
                 Err(StreamError::TooLong(error)) => {
-                    let error = errors::unreadable(&error.to_string());
+                    let error = errors::unreadable(&error);
                     return self.cut(error, Ending::UpstreamFailed).await;
                 }
             }
@@ -149,18 +153,8 @@ impl<U: Upstream> Exchange<U> {
     }
 }
 
-/// The next bytes, or whatever comes before them. A timer is armed only where there is something to wait for.
-async fn wait(
-    client: &Client,
-    body: &mut AnswerBody,
-    expiry: Option<Instant>,
-) -> Result<Next, ClientGone> {
-    let until = match (client.head_leaves(), expiry) {
-        (None, None) => None,
-        (Some(head), Some(held)) if held < head => Some((held, Next::Expired)),
-        (Some(head), _) => Some((head, Next::Head)),
-        (None, Some(held)) => Some((held, Next::Expired)),
-    };
+/// The next bytes, or whatever comes before them. A timer is armed only while the head waits.
+async fn wait(client: &Client, body: &mut AnswerBody) -> Result<Next, ClientGone> {
     let next = async {
         match body.next().await {
             Some(Ok(bytes)) => Next::Bytes(bytes),
@@ -169,11 +163,11 @@ async fn wait(
         }
     };
     let mut next = std::pin::pin!(client.unless_gone(next));
-    let Some((until, then)) = until else {
+    let Some(until) = client.head_leaves() else {
         return next.await;
     };
     if let Poll::Ready(ready) = poll!(next.as_mut()) {
         return ready;
     }
-    timeout_at(until, next).await.unwrap_or(Ok(then))
+    timeout_at(until, next).await.unwrap_or(Ok(Next::Head))
 }

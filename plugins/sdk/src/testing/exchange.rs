@@ -42,6 +42,7 @@ pub struct Exchange<P> {
     state: State,
     passages: Vec<OpenPassage<P>>,
     denied: BTreeMap<u32, Denial>,
+    deltas: u64,
 }
 
 struct OpenPassage<P> {
@@ -64,6 +65,7 @@ impl<P: Policy> Exchange<P> {
             },
             passages: Vec::new(),
             denied: BTreeMap::new(),
+            deltas: 0,
         }
     }
 
@@ -170,6 +172,7 @@ impl<P: Policy> Exchange<P> {
         if self.denied.contains_key(&open.choice) || (text.is_empty() && !opens_call) {
             return;
         }
+        self.deltas += 1;
         let policy = &mut self.policy;
         let wanted = self.hooks.contains(Hooks::ON_ANSWER);
         let (choice, channel) = (open.choice, &open.channel);
@@ -261,6 +264,7 @@ impl<P: Policy> Exchange<P> {
     ///
     /// Where the host would find a fault.
     pub fn complete(mut self, mut outcome: Outcome) -> Record {
+        outcome.deltas += self.deltas;
         outcome.tags.extend(self.state.tags.iter().cloned());
         self.state.collect();
         self.state.outcome = Some(outcome);

@@ -236,6 +236,12 @@ pub(crate) mod outcome {
     pub(crate) fn tags() -> Vec<(String, String)> {
         of("outcome::tags", |outcome| outcome.tags.clone())
     }
+    pub(crate) fn deltas() -> u64 {
+        of("outcome::deltas", |outcome| outcome.deltas)
+    }
+    pub(crate) fn sent_bytes() -> u64 {
+        of("outcome::sent_bytes", |outcome| outcome.sent_bytes)
+    }
     pub(crate) fn first_delta_us() -> Option<u64> {
         of("outcome::first_delta_us", |outcome| outcome.first_delta_us)
     }

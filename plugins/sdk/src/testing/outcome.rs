@@ -22,6 +22,10 @@ pub struct Outcome {
     pub stages: Vec<Account>,
     /// Tags besides those that the policy under test has put.
     pub tags: Vec<(String, String)>,
+    /// Deltas besides those that the test has sent.
+    pub deltas: u64,
+    /// Bytes that were sent to the client.
+    pub sent_bytes: u64,
     /// Microseconds to the first delta.
     pub first_delta_us: Option<u64>,
     /// Microseconds in all.
@@ -29,13 +33,14 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// The model answered: target `cerebras`, status 200, finish `stop`, no stages, 2 ms.
+    /// The model answered: target `cerebras`, status 200, finish `stop`, 400 bytes, no stages, 2 ms.
     pub fn completed() -> Self {
         Self {
             model: Some("llama3.1-8b".into()),
             target: Some("cerebras".into()),
             status: Some(200),
             finish_reasons: vec!["stop".into()],
+            sent_bytes: 400,
             first_delta_us: Some(1_000),
             ..Self::ended(Ending::Completed)
         }
@@ -52,6 +57,8 @@ impl Outcome {
             tokens: None,
             stages: Vec::new(),
             tags: Vec::new(),
+            deltas: 0,
+            sent_bytes: 0,
             first_delta_us: None,
             total_us: 2_000,
         }

@@ -210,6 +210,8 @@ fn made(call: &Call) -> Value {
         ("tag", [key, value]) => result(request::tag(&text(key), &text(value))),
         ("ended", []) => word(&outcome::ended()),
         ("status", []) => outcome::status().into(),
+        ("deltas", []) => outcome::deltas().into(),
+        ("sent-bytes", []) => outcome::sent_bytes().into(),
         ("finish-reasons", []) => outcome::finish_reasons().into(),
         ("log", [line]) => {
             host::log(Level::Info, &text(line));

@@ -37,6 +37,14 @@ impl wit::outcome::Host for Guest {
         Ok(self.exchange.outcome()?.tags.clone())
     }
 
+    fn deltas(&mut self) -> wasmtime::Result<u64> {
+        Ok(self.exchange.outcome()?.deltas)
+    }
+
+    fn sent_bytes(&mut self) -> wasmtime::Result<u64> {
+        Ok(self.exchange.outcome()?.sent_bytes)
+    }
+
     fn first_delta_us(&mut self) -> wasmtime::Result<Option<u64>> {
         Ok(self.exchange.outcome()?.first_delta_us)
     }

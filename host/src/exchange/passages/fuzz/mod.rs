@@ -15,6 +15,7 @@ use std::borrow::Cow;
 use tokio::time::Duration;
 
 use super::*;
+use crate::policy::types::Edit;
 
 /// More steps than this find nothing new.
 const STEPS: usize = 400;

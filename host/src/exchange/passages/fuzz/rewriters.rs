@@ -33,13 +33,13 @@ impl Rule {
 pub(in crate::exchange) struct Rewriters<'s> {
     script: Unstructured<'s>,
     rules: Vec<Rule>,
-    /// By stage and choice: what it holds, and what it took back from the end of what it let out.
-    held: BTreeMap<(usize, u32), (String, String)>,
+    /// By stage and channel: what it holds, and what it took back from the end of what it let out.
+    held: BTreeMap<(usize, (u32, ChannelKey)), (String, String)>,
 }
 
 impl AnswerStages for Rewriters<'_> {
-    /// The choice: each has one channel open.
-    type Passage = u32;
+    /// The channel, and its choice.
+    type Passage = (u32, ChannelKey);
 
     fn count(&self) -> usize {
         self.rules.len()
@@ -68,25 +68,23 @@ impl AnswerStages for Rewriters<'_> {
         &mut self,
         at: usize,
         choice: u32,
-        _: &Channel<'_>,
-    ) -> Result<Option<u32>, StageFailure> {
-        let before = self.held.insert((at, choice), Default::default());
-        assert!(
-            before.is_none(),
-            "a channel begins before the last one has ended"
-        );
-        Ok(Some(choice))
+        channel: &Channel<'_>,
+    ) -> Result<Option<Self::Passage>, StageFailure> {
+        let passage = (choice, channel.key());
+        let before = self.held.insert((at, passage), Default::default());
+        assert!(before.is_none(), "a channel begins twice");
+        Ok(Some(passage))
     }
 
     async fn on_delta(
         &mut self,
         at: usize,
-        choice: &u32,
+        passage: &Self::Passage,
         text: &str,
     ) -> Result<Edit, StageFailure> {
         let rule = self.rules[at];
         let draw = next(&mut self.script, 4);
-        let (held, carried) = self.held.get_mut(&(at, *choice)).expect("it was opened");
+        let (held, carried) = self.held.get_mut(&(at, *passage)).expect("it was opened");
         if matches!(rule, Rule::Same) {
             return Ok(match draw {
                 0 => Edit::Forward,
@@ -113,9 +111,14 @@ impl AnswerStages for Rewriters<'_> {
         Ok(Edit::Replace(rule.of(&all)))
     }
 
-    async fn on_end(&mut self, at: usize, choice: u32, _: &str) -> Result<Edit, StageFailure> {
+    async fn on_end(
+        &mut self,
+        at: usize,
+        passage: Self::Passage,
+        _: &str,
+    ) -> Result<Edit, StageFailure> {
         let rule = self.rules[at];
-        let (held, carried) = self.held.remove(&(at, choice)).expect("it was opened");
+        let (held, carried) = self.held.remove(&(at, passage)).expect("it was opened");
         Ok(match rule {
             Rule::Same => Edit::Forward,
             rule => Edit::Replace(rule.of(&(carried + &held))),
@@ -219,22 +222,12 @@ fn rewritten(
     rules: &[Rule],
     pieces: &[(u32, ChannelKey, String)],
 ) -> BTreeMap<(u32, ChannelKey), String> {
-    // The channels of each choice, in order, with their whole texts.
-    let mut channels: BTreeMap<u32, Vec<(ChannelKey, String)>> = BTreeMap::new();
-    for (choice, key, text) in pieces {
-        let known = channels.entry(*choice).or_default();
-        match known.last_mut() {
-            Some((last, all)) if last == key => all.push_str(text),
-            _ => known.push((*key, text.clone())),
-        }
-    }
     let mut said: BTreeMap<(u32, ChannelKey), String> = BTreeMap::new();
-    for (choice, channels) in channels {
-        for (key, text) in channels {
-            let text = applied(rules, text);
-            let all = said.entry((choice, key)).or_default();
-            all.push_str(&text);
-        }
+    for (choice, key, text) in pieces {
+        said.entry((*choice, *key)).or_default().push_str(text);
+    }
+    for text in said.values_mut() {
+        *text = applied(rules, std::mem::take(text));
     }
     said
 }
