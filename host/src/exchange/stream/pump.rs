@@ -33,8 +33,8 @@ impl<U: Upstream> Exchange<U> {
         answer: Answer,
     ) -> Result<Ending, ClientGone> {
         self.client.begin(answer.passed_on());
-        let mut stream = AnswerStream::new(self.dialect(), answer.unknown_members)
-            .without(answer.secret());
+        let mut stream =
+            AnswerStream::new(self.dialect(), answer.unknown_members).without(answer.secret());
         let ended = self.pump(&mut stream, answer.into_body()).await;
         self.record.streamed(stream.facts(), stream.deltas());
         ended
