@@ -249,6 +249,15 @@ fn hex_run(bytes: &[u8], at: usize) -> HexRun {
     loop {
         steps::took(1);
         let rest = &bytes[end..];
+        if pairs > 0
+            && let [b' ', high, low, ..] = rest
+            && high.is_ascii_hexdigit()
+            && low.is_ascii_hexdigit()
+        {
+            // As most dumps are written.
+            (apart, end, pairs) = (Some(end), end + 3, pairs + 1);
+            continue;
+        }
         let skip = match rest {
             [b'\\', b'x' | b'X', ..] => 2,
             [b'0', b'x' | b'X', ..] => 2,

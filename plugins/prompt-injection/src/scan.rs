@@ -7,7 +7,7 @@
 use crate::context::Context;
 use crate::decode;
 use crate::fold::{Folder, hidden};
-use crate::lexicon::Lexicon;
+use crate::lexicon::{Lexicon, class};
 use crate::patterns::Patterns;
 use crate::plain;
 use crate::signals::{self, Kind, Origin};
@@ -26,6 +26,11 @@ const TOLD: f32 = 0.25;
 /// How many hits are counted in a text that is denied or reported anyhow: a flood of attacks needn't be counted to its end.
 const MANY: u32 = 200;
 
+/// How many words that a signal may start from are weighed in a text, and for how many bytes of it one more: what each costs is bounded,
+/// and all of them stay within the time that a policy has for a request. No text but one made for it has as many.
+const WEIGHED: usize = 30_000;
+const BYTES_FOR_ONE_MORE: usize = 64;
+
 /// What was found in a text.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Score {
@@ -33,7 +38,7 @@ pub struct Score {
     pub value: f32,
     /// How many signals of each kind were found, in the order of [`Kind::ALL`]. Signals of little weight aren't counted.
     pub counts: [u32; Kind::COUNT],
-    /// Bytes of the text that were not read, because it is longer than is read of one.
+    /// Bytes of the text that were not read, because it is longer than is read of one, or has too many words to weigh.
     pub unread: usize,
 }
 
@@ -102,10 +107,13 @@ impl Scanner {
             events: Vec::new(),
             origin,
             hits: Hits::default(),
+            weighing: 0,
+            unread: 0,
         };
         let text = &*squeeze(text);
-        let unread = text.len().saturating_sub(self.max_bytes);
-        if unread == 0 {
+        let over = text.len().saturating_sub(self.max_bytes);
+        (scan.weighing, scan.unread) = (WEIGHED + (text.len() - over) / BYTES_FOR_ONE_MORE, over);
+        if over == 0 {
             scan.whole(text, 0, 0);
         } else {
             let half = self.max_bytes / 2;
@@ -114,7 +122,7 @@ impl Scanner {
             scan.whole(&text[tail..], tail, 0);
         }
         Score {
-            unread,
+            unread: scan.unread,
             ..scan.hits.score()
         }
     }
@@ -134,6 +142,9 @@ struct Scan<'a> {
     events: Vec<crate::lexicon::Event>,
     origin: Origin,
     hits: Hits,
+    /// How many words may still be weighed.
+    weighing: usize,
+    unread: usize,
 }
 
 impl Scan<'_> {
@@ -144,6 +155,10 @@ impl Scan<'_> {
             let Some(found) = self.scanner.suspicion(&text[at..]) else {
                 break;
             };
+            if self.weighing == 0 {
+                self.unread += text.len() - at;
+                break;
+            }
             let start = text.floor_char_boundary((at + found).saturating_sub(BEFORE).max(at));
             let end = chunk_end(text, start);
             self.chunk(&text[start..end], base + start);
@@ -172,6 +187,8 @@ impl Scan<'_> {
         let cx = Context::new(folded, &self.events);
         let (mut best, mut best_at) = (0.0, 0);
         for i in 0..self.events.len() {
+            let weighed = class::is_trigger(self.events[i].classes);
+            self.weighing = self.weighing.saturating_sub(usize::from(weighed));
             signals::at(&cx, i, self.origin, &mut |hit| {
                 if hit.weight < 0.05 {
                     return;

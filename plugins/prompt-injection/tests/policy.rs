@@ -285,6 +285,17 @@ fn what_is_not_read_is_told_and_denied_unless_it_may_pass() {
 }
 
 #[test]
+fn a_text_of_nothing_but_anchor_words_is_left_in_time_and_told() {
+    let flood = "instructions ".repeat(200_000);
+    let policy = policy(json!({}));
+    let mut exchange = policy.exchange(Request::user(&flood));
+    let Verdict::Deny(denial) = exchange.on_request() else {
+        panic!("not denied")
+    };
+    assert_eq!(denial.code, "unread-text");
+}
+
+#[test]
 fn spaces_hide_nothing() {
     let nothing = " ".repeat(2 << 20);
     for text in [
