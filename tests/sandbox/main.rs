@@ -17,3 +17,4 @@ mod neighbours;
 mod samples;
 mod snapshot;
 mod support;
+mod texts;

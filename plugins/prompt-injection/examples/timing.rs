@@ -1,4 +1,5 @@
-//! Measures what reading a text costs natively: `cargo run --release --example timing`.
+//! Measures what reading a text costs natively: `cargo run --release --example timing`. Files named after it are read in the
+//! samples' place.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -39,9 +40,21 @@ fn main() -> Result<(), String> {
         ("letters, 1 MiB", big("i g n o r e ")),
         ("leet, 1 MiB", big("1gn0re a1b2 ")),
     ];
-    let only = std::env::args().nth(1).unwrap_or_default();
-    for (name, text) in cases.iter().filter(|(name, _)| name.contains(&only)) {
-        let rounds = (20 << 20) / (text.len() + 1000);
+    let files: Vec<(String, String)> = std::env::args()
+        .skip(1)
+        .map(|path| {
+            let bytes = std::fs::read(&path).map_err(|error| format!("{path}: {error}"))?;
+            Ok((path, String::from_utf8_lossy(&bytes).into_owned()))
+        })
+        .collect::<Result<_, String>>()?;
+    let samples = cases.map(|(name, text)| (name.to_owned(), text));
+    let texts = if files.is_empty() {
+        samples.to_vec()
+    } else {
+        files
+    };
+    for (name, text) in &texts {
+        let rounds = (100 << 20) / (text.len() + 1000);
         let start = cpu();
         for _ in 0..rounds {
             std::hint::black_box(scanner.scan(std::hint::black_box(text), Origin::Person));

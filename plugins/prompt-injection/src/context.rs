@@ -7,6 +7,7 @@ use std::cell::OnceCell;
 
 use crate::fold::Folded;
 use crate::lexicon::{Event, class::*};
+use crate::steps;
 
 /// Longest quotation, in bytes of folded text.
 const LONGEST_QUOTE: usize = 1500;
@@ -75,6 +76,7 @@ impl<'a> Context<'a> {
     /// True if a sentence ends between the two.
     pub(crate) fn ends_sentence(&self, from: u32, to: u32) -> bool {
         let between = self.text.get(from as usize..to as usize).unwrap_or("");
+        steps::took(between.len());
         let marks = between.as_bytes().windows(2);
         marks
             .into_iter()
@@ -143,6 +145,7 @@ struct Quote {
 
 /// The quotations in `text`, by their ends. One pass: an opening mark waits for the next one that can close it.
 fn quotations(text: &str) -> Vec<(u32, u32)> {
+    steps::took(text.len());
     let bytes = text.as_bytes();
     let mut found = Vec::new();
     let (mut double, mut single, mut tick, mut fence) = (None, None, None, None);

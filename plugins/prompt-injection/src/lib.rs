@@ -17,6 +17,8 @@ mod plain;
 mod policy;
 pub mod scan;
 pub mod signals;
+mod squeeze;
+mod steps;
 
 pub use policy::PromptInjection;
 pub use scan::{Scanner, Score};

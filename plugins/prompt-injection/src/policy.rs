@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use serde::Deserialize;
-use witgate_policy::{Hooks, Policy, Role, Verdict, report, request};
+use witgate_policy::{Denial, Hooks, Policy, Role, Text, Verdict, report, request};
 
 use crate::message;
 use crate::patterns::{Patterns, Setting};
@@ -19,6 +19,7 @@ pub struct PromptInjection {
     patterns: Vec<Setting>,
     roles: Vec<Speaker>,
     max_bytes: usize,
+    unread: Unread,
     #[serde(skip)]
     scanner: Option<Rc<Scanner>>,
 }
@@ -30,6 +31,15 @@ enum Action {
     Report,
 }
 
+/// What becomes of a request with a text that is longer than is read.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "lowercase")]
+enum Unread {
+    Deny,
+    Pass,
+}
+
+/// Whose words are read.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
 #[serde(rename_all = "lowercase")]
 enum Speaker {
@@ -38,16 +48,26 @@ enum Speaker {
     User,
     Assistant,
     Tool,
+    /// What stands in no message: tools, formats, stop words, members that nobody knows.
+    Request,
 }
 
-impl From<Role> for Speaker {
-    fn from(role: Role) -> Self {
-        match role {
-            Role::System => Speaker::System,
-            Role::Developer => Speaker::Developer,
-            Role::User => Speaker::User,
-            Role::Assistant => Speaker::Assistant,
-            Role::Tool => Speaker::Tool,
+impl Speaker {
+    fn of(text: &Text) -> Speaker {
+        match text.role {
+            Some(Role::System) => Speaker::System,
+            Some(Role::Developer) => Speaker::Developer,
+            Some(Role::User) => Speaker::User,
+            Some(Role::Assistant) => Speaker::Assistant,
+            Some(Role::Tool) => Speaker::Tool,
+            None => Speaker::Request,
+        }
+    }
+
+    fn origin(self) -> Origin {
+        match self {
+            Speaker::Tool => Origin::Tool,
+            _ => Origin::Person,
         }
     }
 }
@@ -58,8 +78,9 @@ impl Default for PromptInjection {
             action: Action::Deny,
             threshold: 0.6,
             patterns: Vec::new(),
-            roles: vec![Speaker::User, Speaker::Tool],
-            max_bytes: 1 << 20,
+            roles: vec![Speaker::User, Speaker::Tool, Speaker::Request],
+            max_bytes: 16 << 20,
+            unread: Unread::Deny,
             scanner: None,
         }
     }
@@ -88,7 +109,12 @@ impl Policy for PromptInjection {
             Action::Deny => self.threshold,
             Action::Report => f32::INFINITY,
         };
-        self.scanner = Some(Rc::new(Scanner::build(patterns, self.max_bytes, enough)?));
+        self.scanner = Some(Rc::new(Scanner::build(
+            patterns,
+            self.max_bytes,
+            self.threshold,
+            enough,
+        )?));
         Ok(())
     }
 
@@ -100,25 +126,14 @@ impl Policy for PromptInjection {
         let Some(scanner) = &self.scanner else {
             return Verdict::Proceed;
         };
+        let texts = request::texts();
         let mut found = Score::default();
-        let segments = request::segments();
-        for message in segments.chunk_by(|a, b| a.message == b.message && a.role == b.role) {
-            let role = message[0].role;
-            if !self.roles.contains(&role.into()) {
-                continue;
-            }
-            let origin = if role == Role::Tool {
-                Origin::Tool
-            } else {
-                Origin::Person
-            };
-            let texts: Vec<&str> = message
-                .iter()
-                .map(|segment| segment.text.as_str())
-                .collect();
+        let mut unread = 0;
+        let mut read = |speaker: Speaker, pieces: &[&str]| {
             let mut worst = Score::default();
-            message::texts(&texts, |text| {
-                let score = scanner.scan(text, origin);
+            message::texts(pieces, |text| {
+                let score = scanner.scan(text, speaker.origin());
+                unread = unread.max(score.unread);
                 if score.value > worst.value {
                     worst = score;
                 }
@@ -126,9 +141,34 @@ impl Policy for PromptInjection {
             if worst.value >= self.threshold {
                 found.merge(&worst);
             }
+        };
+        // What is said in a message is one text; a name, an id or what a tool is said to be is each a text of its own.
+        let mut said: Vec<&Text> = Vec::new();
+        let heard = texts
+            .iter()
+            .filter(|text| self.roles.contains(&Speaker::of(text)));
+        for text in heard {
+            if text.segment.is_none() {
+                read(Speaker::of(text), &[&text.text]);
+            } else {
+                said.push(text);
+            }
+        }
+        for message in said.chunk_by(|a, b| a.message == b.message && a.role == b.role) {
+            let pieces: Vec<&str> = message.iter().map(|text| text.text.as_str()).collect();
+            read(Speaker::of(message[0]), &pieces);
+        }
+        if unread > 0 {
+            report("unread-text", 1);
         }
         if found.value < self.threshold {
-            return Verdict::Proceed;
+            return match self.unread {
+                Unread::Deny if unread > 0 && self.action == Action::Deny => {
+                    let denial = Denial::new("unread-text", too_long(self.max_bytes));
+                    Verdict::Deny(denial.with_status(413))
+                }
+                _ => Verdict::Proceed,
+            };
         }
         match self.action {
             Action::Deny => Verdict::deny("prompt-injection", sentence(&found)),
@@ -140,6 +180,12 @@ impl Policy for PromptInjection {
             }
         }
     }
+}
+
+fn too_long(max_bytes: usize) -> String {
+    format!(
+        "a text in this request is longer than the {max_bytes} bytes that are looked through for prompt injections; send it in parts"
+    )
 }
 
 /// The message to the client. It names the kinds of signals, and never the text.

@@ -1,28 +1,35 @@
 //! From a text to a score.
 //!
-//! The text is read in chunks that overlap, so that memory stays small and a long document without triggers costs a
-//! quick look. A hit's weight is how sure it is by itself; hits of different kinds that stand close together add up as
+//! A text without triggers costs a quick look. Around each place that asks for more, a chunk is read, so that memory stays small.
+//! A hit's weight is how sure it is by itself; hits of different kinds that stand close together add up as
 //! independent evidence: `1 - (1 - a)(1 - b)`. Hits far apart don't, or every book would be an attack.
 
 use crate::context::Context;
 use crate::decode;
 use crate::fold::{Folder, hidden};
-use crate::lexicon::Lexicon;
+use crate::lexicon::{Lexicon, class};
 use crate::patterns::Patterns;
 use crate::plain;
 use crate::signals::{self, Kind, Origin};
+use crate::squeeze::squeeze;
 
-/// Bytes read at a time, and how many of them again with the next.
-const CHUNK: usize = 16 << 10;
-const OVERLAP: usize = 1 << 10;
+/// Bytes read at a time, how many of them before the place that asked for it, and how many again with the next.
+const CHUNK: usize = 4 << 10;
+const BEFORE: usize = 3 << 9;
+const OVERLAP: usize = 1 << 9;
 /// Hits add up within this many bytes and those of the neighbour.
 const NEIGHBOURHOOD: usize = 2 << 10;
 /// How deep encodings are undone: base64 inside base64.
 const DEPTH: u32 = 2;
 /// The weight from which on a hit is reported and counted.
 const TOLD: f32 = 0.25;
-/// How many hits are counted before the rest of a text is skipped: a flood of attacks needn't be counted to its end.
+/// How many hits are counted in a text that is denied or reported anyhow: a flood of attacks needn't be counted to its end.
 const MANY: u32 = 200;
+
+/// How many words that a signal may start from are weighed in a text, and for how many bytes of it one more: what each costs is bounded,
+/// and all of them stay within the time that a policy has for a request. No text but one made for it has as many.
+const WEIGHED: usize = 30_000;
+const BYTES_FOR_ONE_MORE: usize = 64;
 
 /// What was found in a text.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -31,6 +38,8 @@ pub struct Score {
     pub value: f32,
     /// How many signals of each kind were found, in the order of [`Kind::ALL`]. Signals of little weight aren't counted.
     pub counts: [u32; Kind::COUNT],
+    /// Bytes of the text that were not read, because it is longer than is read of one, or has too many words to weigh.
+    pub unread: usize,
 }
 
 impl Score {
@@ -42,8 +51,9 @@ impl Score {
             .filter(|(_, count)| *count > 0)
     }
 
-    /// Joins the scores of two texts: the higher value, and the signals of both.
+    /// Joins the scores of two texts: the higher value, the signals of both, and what was read of neither.
     pub fn merge(&mut self, other: &Score) {
+        self.unread += other.unread;
         self.value = self.value.max(other.value);
         for (count, more) in self.counts.iter_mut().zip(other.counts) {
             *count += more;
@@ -56,20 +66,26 @@ pub struct Scanner {
     lexicon: Lexicon,
     patterns: Option<Patterns>,
     max_bytes: usize,
+    /// The weight of a hit that the policy acts on.
+    threshold: f32,
+    /// The weight of a hit after which no other matters.
     enough: f32,
 }
 
 impl Scanner {
-    /// A scanner that reads `max_bytes` of a text, and no further once a hit weighs `enough`.
+    /// A scanner that reads `max_bytes` of a text, and no further once a hit weighs `enough`, or many were found and one of them
+    /// weighs `threshold`.
     pub(crate) fn build(
         patterns: Option<Patterns>,
         max_bytes: usize,
+        threshold: f32,
         enough: f32,
     ) -> Result<Self, String> {
         Ok(Scanner {
             lexicon: Lexicon::new()?,
             patterns,
             max_bytes,
+            threshold,
             enough,
         })
     }
@@ -80,10 +96,10 @@ impl Scanner {
     ///
     /// A sentence, if the tables can't be compiled.
     pub fn new() -> Result<Self, String> {
-        Scanner::build(None, usize::MAX, f32::INFINITY)
+        Scanner::build(None, usize::MAX, f32::INFINITY, f32::INFINITY)
     }
 
-    /// Scores a text. Of a very long text, only the head and the tail are read.
+    /// Scores a text. Of a text that is longer than is read, head and tail are read, and the score says how much was not.
     pub fn scan(&self, text: &str, origin: Origin) -> Score {
         let mut scan = Scan {
             scanner: self,
@@ -91,8 +107,13 @@ impl Scanner {
             events: Vec::new(),
             origin,
             hits: Hits::default(),
+            weighing: 0,
+            unread: 0,
         };
-        if text.len() <= self.max_bytes {
+        let text = &*squeeze(text);
+        let over = text.len().saturating_sub(self.max_bytes);
+        (scan.weighing, scan.unread) = (WEIGHED + (text.len() - over) / BYTES_FOR_ONE_MORE, over);
+        if over == 0 {
             scan.whole(text, 0, 0);
         } else {
             let half = self.max_bytes / 2;
@@ -100,7 +121,18 @@ impl Scanner {
             let tail = text.ceil_char_boundary(text.len() - half);
             scan.whole(&text[tail..], tail, 0);
         }
-        scan.hits.score()
+        Score {
+            unread: scan.unread,
+            ..scan.hits.score()
+        }
+    }
+
+    /// The first place in `text` that asks for a closer look.
+    fn suspicion(&self, text: &str) -> Option<usize> {
+        match self.patterns {
+            Some(_) => Some(0),
+            None => plain::suspicion(&self.lexicon, text),
+        }
     }
 }
 
@@ -110,43 +142,53 @@ struct Scan<'a> {
     events: Vec<crate::lexicon::Event>,
     origin: Origin,
     hits: Hits,
+    /// How many words may still be weighed.
+    weighing: usize,
+    unread: usize,
 }
 
 impl Scan<'_> {
     /// Reads `text`, which stands at `base`, and what is hidden or encoded in it.
     fn whole(&mut self, text: &str, base: usize, depth: u32) {
-        let (mut at, mut encoded) = (0, false);
-        loop {
-            let end = chunk_end(text, at);
-            encoded |= self.chunk(&text[at..end], base + at);
-            let enough = self.hits.heaviest >= self.scanner.enough;
-            if end == text.len() || enough || self.hits.counts.iter().sum::<u32>() >= MANY {
+        let mut at = 0;
+        while at < text.len() && !self.is_sure() {
+            let Some(found) = self.scanner.suspicion(&text[at..]) else {
+                break;
+            };
+            if self.weighing == 0 {
+                self.unread += text.len() - at;
+                break;
+            }
+            let start = text.floor_char_boundary((at + found).saturating_sub(BEFORE).max(at));
+            let end = chunk_end(text, start);
+            self.chunk(&text[start..end], base + start);
+            if end == text.len() {
                 break;
             }
             at = text.floor_char_boundary(end - OVERLAP);
         }
         if depth < DEPTH {
             self.hidden(text, base, depth);
-            if encoded {
-                self.encoded(text, base, depth);
-            }
+            self.encoded(text, base, depth);
         }
     }
 
-    /// Reads one chunk. True if it may hold something encoded.
-    fn chunk(&mut self, chunk: &str, base: usize) -> bool {
-        let suspicion = plain::look(chunk);
-        if !suspicion.fold
-            && self.scanner.patterns.is_none()
-            && !self.scanner.lexicon.has_trigger(chunk)
-        {
-            return suspicion.decode;
-        }
+    /// True if what is left of the text changes nothing.
+    fn is_sure(&self) -> bool {
+        let heaviest = self.hits.heaviest;
+        heaviest >= self.scanner.enough
+            || heaviest >= self.scanner.threshold && self.hits.counts.iter().sum::<u32>() >= MANY
+    }
+
+    /// Reads one chunk.
+    fn chunk(&mut self, chunk: &str, base: usize) {
         let folded = self.folder.fold(chunk);
         self.scanner.lexicon.events(&folded.text, &mut self.events);
         let cx = Context::new(folded, &self.events);
         let (mut best, mut best_at) = (0.0, 0);
         for i in 0..self.events.len() {
+            let weighed = class::is_trigger(self.events[i].classes);
+            self.weighing = self.weighing.saturating_sub(usize::from(weighed));
             signals::at(&cx, i, self.origin, &mut |hit| {
                 if hit.weight < 0.05 {
                     return;
@@ -174,7 +216,6 @@ impl Scan<'_> {
                 (0.2 + 0.05 * disguises as f32).min(0.4),
             );
         }
-        suspicion.decode
     }
 
     fn hidden(&mut self, text: &str, base: usize, depth: u32) {
@@ -269,6 +310,7 @@ impl Hits {
         Score {
             value: together(&self.strongest()),
             counts: self.counts,
+            unread: 0,
         }
     }
 }

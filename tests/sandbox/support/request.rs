@@ -27,13 +27,21 @@ pub(crate) fn costing(cost: Duration) -> (Arc<dyn RequestView>, Arc<AtomicUsize>
 
 #[cfg(unix)]
 fn work_for(cost: Duration) {
-    let now = || {
-        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-        Duration::try_from(time).unwrap()
-    };
-    let began = now();
-    while now() - began < cost {}
+    let began = thread_time();
+    while thread_time() - began < cost {}
+}
+
+/// How long this thread has run.
+#[cfg(unix)]
+pub(crate) fn thread_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap()
 }
 
 #[cfg(not(unix))]
 fn work_for(_: Duration) {}
+
+#[cfg(not(unix))]
+pub(crate) fn thread_time() -> Duration {
+    Duration::ZERO
+}

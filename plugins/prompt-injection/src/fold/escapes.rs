@@ -1,7 +1,29 @@
 //! Characters written as escapes, in JSON and HTML.
 
+/// What an escape that text begins with is.
+pub(crate) enum Ahead {
+    /// There is none.
+    None,
+    /// White space or a quotation mark, in two bytes: it separates words.
+    Separator,
+    /// Any character.
+    Character,
+}
+
+/// What escape `bytes` begin with.
+pub(crate) fn ahead(bytes: &[u8]) -> Ahead {
+    match bytes {
+        [b'\\', b'n' | b'r' | b't' | b'"', ..] => Ahead::Separator,
+        _ if json_escape(bytes).is_some() || entity(bytes).is_some() => Ahead::Character,
+        _ => Ahead::None,
+    }
+}
+
 /// The character that an escape in JSON stands for, if it is one that hides text, and the bytes it takes.
 pub(super) fn json_escape(bytes: &[u8]) -> Option<(char, usize)> {
+    if bytes.first() != Some(&b'\\') {
+        return None;
+    }
     match *bytes.get(1)? {
         b'n' | b'r' => Some(('\n', 2)),
         b't' => Some((' ', 2)),
@@ -17,6 +39,9 @@ pub(super) fn json_escape(bytes: &[u8]) -> Option<(char, usize)> {
 
 /// The character that an HTML entity stands for, and the bytes it takes.
 pub(super) fn entity(bytes: &[u8]) -> Option<(char, usize)> {
+    if bytes.first() != Some(&b'&') {
+        return None;
+    }
     if bytes.get(1) != Some(&b'#') {
         let (name, c) = [
             ("&lt;", '<'),

@@ -5,22 +5,26 @@
 //! repaired where the result is an anchor word, and only there: ids and code stay as they are.
 
 mod char_fold;
-mod escapes;
+pub(crate) mod escapes;
 pub(crate) mod hidden;
 pub(crate) mod lookalikes;
 
 pub(crate) use char_fold::plain;
 
 use crate::lexicon::Lexicon;
+use crate::steps;
 use char_fold::fold_char;
 use escapes::{entity, json_escape};
 
 /// A word in disguise is no longer than this, in bytes.
-const LONGEST_DISGUISE: usize = 40;
+pub(crate) const LONGEST_DISGUISE: usize = 40;
 /// Letters standing alone, from which on they are looked at as a word spelt out.
-const SPELT_OUT: u32 = 4;
+pub(crate) const SPELT_OUT: u32 = 4;
 /// Letters in a row, from which on they may be several words.
-const RUN_TOGETHER: usize = 14;
+pub(crate) const RUN_TOGETHER: usize = 14;
+
+/// Letters in a row, up to which they may be.
+pub(crate) const LONGEST_RUN: usize = 400;
 
 /// Folded text.
 #[derive(Debug, Default)]
@@ -80,6 +84,7 @@ impl<'a> Folder<'a> {
 
     /// Folds `raw`. What an earlier call returned is gone.
     pub(crate) fn fold(&mut self, raw: &str) -> &Folded {
+        steps::took(raw.len());
         self.out.text.clear();
         self.out.text.reserve(raw.len() + 16);
         self.out.lines.clear();
@@ -114,8 +119,7 @@ impl<'a> Folder<'a> {
     #[inline]
     fn ascii(&mut self, b: u8, bytes: &[u8], at: usize) -> usize {
         match b {
-            b'a'..=b'z' => self.letter(b),
-            b'A'..=b'Z' => self.letter(b | 0x20),
+            b'a'..=b'z' | b'A'..=b'Z' => return self.letters(&bytes[at..]),
             b'\\' => {
                 if let Some((c, used)) = json_escape(&bytes[at..]) {
                     fold_char(c, &mut |c| self.push(c));
@@ -133,6 +137,18 @@ impl<'a> Folder<'a> {
             _ => self.push(char::from(b)),
         }
         1
+    }
+
+    /// Takes the letters that `bytes` begin with, and returns how many.
+    #[inline]
+    fn letters(&mut self, bytes: &[u8]) -> usize {
+        let letter = |b: &u8| b.is_ascii_alphabetic();
+        let run = bytes.iter().position(|b| !letter(b)).unwrap_or(bytes.len());
+        self.begin_word();
+        self.word.latin += run as u32;
+        let lower = bytes[..run].iter().map(|b| char::from(b | 0x20));
+        self.out.text.extend(lower);
+        run
     }
 
     #[inline]
@@ -264,12 +280,12 @@ impl<'a> Folder<'a> {
         if repaired == bare {
             return;
         }
-        if !self.lexicon.knows(&repaired) && !mixed {
+        if !self.lexicon.knows(repaired.as_bytes()) && !mixed {
             if !bare.contains(['1', '!']) {
                 return;
             }
             repaired = letters('l');
-            if !self.lexicon.knows(&repaired) {
+            if !self.lexicon.knows(repaired.as_bytes()) {
                 return;
             }
         }
@@ -282,7 +298,7 @@ impl<'a> Folder<'a> {
 
     /// Cuts words that were run together.
     fn cut(&mut self) {
-        if self.out.text.len() - self.word.start > 400 {
+        if self.out.text.len() - self.word.start > LONGEST_RUN {
             return;
         }
         if let Some(words) = self.lexicon.segment(&self.out.text[self.word.start..]) {

@@ -1,17 +1,19 @@
 //! Finding the anchor words in folded text.
 //!
 //! The text becomes a list of [`Event`]s, and the signals look at those alone. A text without a trigger (a word that
-//! some signal starts from) can't score; [`Lexicon::has_trigger`] tells that from raw text, by the same table.
+//! some signal starts from) can't score; [`Lexicon::starts_with_trigger`] tells that from raw text, by the same table.
 
 pub(crate) mod class;
 mod fillers;
+mod starts;
 mod trie;
 mod words;
 
 use std::collections::BTreeMap;
 
-use crate::fold;
+use crate::{fold, steps};
 pub(crate) use fillers::is_filler;
+use starts::Starts;
 use trie::Trie;
 
 /// A group's word in the text.
@@ -47,6 +49,9 @@ struct Entry {
 pub(crate) struct Lexicon {
     trie: Trie,
     entries: Vec<Entry>,
+    /// Where any word may start, and where a trigger may.
+    starts: Starts,
+    triggers: Starts,
 }
 
 impl Lexicon {
@@ -77,8 +82,13 @@ impl Lexicon {
         }
         let words: Vec<&str> = table.keys().map(String::as_str).collect();
         let trie = Trie::new(&words)?;
+        let triggers = table
+            .iter()
+            .filter(|(_, entry)| class::is_trigger(entry.classes));
         Ok(Lexicon {
             trie,
+            starts: Starts::of(words.iter().copied()),
+            triggers: Starts::of(triggers.map(|(word, _)| word.as_str())),
             entries: table.into_values().collect(),
         })
     }
@@ -86,18 +96,36 @@ impl Lexicon {
     /// Bytes of memory.
     #[cfg(test)]
     pub(crate) fn memory(&self) -> usize {
-        self.trie.memory() + size_of_val(&self.entries[..])
+        let starts = self.starts.memory() + self.triggers.memory();
+        self.trie.memory() + size_of_val(&self.entries[..]) + starts
     }
 
-    /// False only if no signal can start in this ASCII text as it stands.
-    pub(crate) fn has_trigger(&self, ascii: &str) -> bool {
-        self.walk(ascii, |entry, _, _| class::is_trigger(entry.classes))
+    /// False only if no word that a signal starts from begins the text.
+    pub(crate) fn may_start_trigger(&self, text: &[u8]) -> bool {
+        self.triggers.may(text)
+    }
+
+    /// True if a word that a signal starts from begins the text, whatever stood before it.
+    #[inline]
+    pub(crate) fn starts_with_trigger(&self, text: &[u8]) -> bool {
+        self.triggers.may(text) && {
+            let mut found = false;
+            self.trie.prefixes(text, |word, length| {
+                let entry = &self.entries[usize::from(word)];
+                let ends = !entry.right || !text.get(length).is_some_and(u8::is_ascii_alphanumeric);
+                found |= ends && class::is_trigger(entry.classes);
+            });
+            found
+        }
     }
 
     /// True if `word` is, or begins a longer form of, an anchor word.
-    pub(crate) fn knows(&self, word: &str) -> bool {
+    pub(crate) fn knows(&self, word: &[u8]) -> bool {
         let mut known = false;
-        self.trie.prefixes(word.as_bytes(), |word_id, end| {
+        if !self.starts.may(word) {
+            return false;
+        }
+        self.trie.prefixes(word, |word_id, end| {
             known |= end == word.len() || self.entries[usize::from(word_id)].stem;
         });
         known
@@ -109,8 +137,11 @@ impl Lexicon {
         let (mut rest, mut at, mut known, mut count) = (0, 0, 0, 0);
         while at < letters.len() {
             let mut length = 0;
-            self.trie
-                .prefixes(&letters.as_bytes()[at..], |_, end| length = end);
+            let ahead = &letters.as_bytes()[at..];
+            steps::took(1);
+            if self.starts.may(ahead) {
+                self.trie.prefixes(ahead, |_, end| length = end);
+            }
             // Short words turn up anywhere.
             if length < 3 {
                 at = letters.ceil_char_boundary(at + 1);
@@ -131,28 +162,22 @@ impl Lexicon {
         (enough && (count >= 2 || letters.len() <= 10 && count == 1)).then_some(out)
     }
 
-    /// Lists the words of `text`, in order, none overlapping another. `events` is cleared first.
+    /// Lists the words of `text`, in order, the longest that stands in a place, none overlapping another. `events` is cleared first.
     pub(crate) fn events(&self, text: &str, events: &mut Vec<Event>) {
         events.clear();
-        self.walk(text, |entry, start, end| {
-            events.push(Event {
-                start: start as u32,
-                end: end as u32,
-                classes: entry.classes,
-                weight: entry.weight,
-            });
-            false
-        });
-    }
-
-    /// Passes each word of `text`, the longest that stands in a place, to `stop`, until that says so. True if it did.
-    #[inline]
-    fn walk(&self, text: &str, mut stop: impl FnMut(&Entry, usize, usize) -> bool) -> bool {
         let bytes = text.as_bytes();
         let (mut at, mut in_word) = (0, false);
         while let Some(&b) = bytes.get(at) {
             let (edge, length) = if b.is_ascii() {
-                (b.is_ascii_alphanumeric(), 1)
+                let edge = b.is_ascii_alphanumeric();
+                if edge && in_word {
+                    // Nothing starts within a word: on to its end.
+                    let rest = &bytes[at..];
+                    let word = rest.iter().position(|b| !b.is_ascii_alphanumeric());
+                    at += word.unwrap_or(rest.len());
+                    continue;
+                }
+                (edge, 1)
             } else {
                 text[at..]
                     .chars()
@@ -160,7 +185,8 @@ impl Lexicon {
                     .map_or((false, 1), |c| (needs_edge(c), c.len_utf8()))
             };
             let mut found = None;
-            if !(edge && in_word) {
+            steps::took(1);
+            if !(edge && in_word) && self.starts.may(&bytes[at..]) {
                 self.trie.prefixes(&bytes[at..], |word, length| {
                     let entry = &self.entries[usize::from(word)];
                     if !entry.right || !starts_in_word(&text[at + length..]) {
@@ -182,13 +208,15 @@ impl Lexicon {
                     .map(char::len_utf8)
                     .sum::<usize>();
             }
-            if stop(entry, at, end) {
-                return true;
-            }
+            events.push(Event {
+                start: at as u32,
+                end: end as u32,
+                classes: entry.classes,
+                weight: entry.weight,
+            });
             in_word = text[..end].chars().next_back().is_some_and(needs_edge);
             at = end;
         }
-        false
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::lexicon::Event;
+use crate::steps;
 
 /// How many words to either side a signal may look at.
 const WORDS: usize = 20;
@@ -16,6 +17,7 @@ impl<'a> Context<'a> {
             .enumerate()
             .skip(i + 1)
             .take(WORDS)
+            .inspect(|_| steps::took(1))
             .take_while(move |(_, e)| e.start.saturating_sub(end) <= bytes)
     }
 
@@ -43,6 +45,7 @@ impl<'a> Context<'a> {
     /// The text from the end of word `i` to the start of word `j`.
     pub(crate) fn between(&self, i: usize, j: usize) -> &'a str {
         let range = self.events[i].end as usize..self.events[j].start as usize;
+        steps::took(range.len());
         self.text.get(range).unwrap_or("")
     }
 
