@@ -7,6 +7,7 @@ mod check;
 mod inspect;
 mod log;
 mod rollback;
+mod room;
 mod run;
 mod setup;
 mod simulate;

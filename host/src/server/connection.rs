@@ -17,15 +17,18 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::ServerSettings;
+use super::connections::Seated;
+use super::patience::Patience;
 use super::phase::{Activity, MonitoredIo, Phase, ServingBody};
 
-/// Serves what comes over `io` until it is closed by either side, stays too long in one phase, or `shutdown` is
-/// cancelled and the request at hand is answered.
+/// Serves what comes over `io` until it is closed by either side, stays too long in one phase, must give its `seat` to another, or
+/// `shutdown` is cancelled and the request at hand is answered.
 pub(super) async fn serve<T, H, F>(
     io: T,
     handler: Arc<H>,
     settings: &ServerSettings,
     shutdown: &CancellationToken,
+    seat: &Seated,
 ) where
     T: AsyncRead + AsyncWrite + Unpin,
     H: Fn(Request<Incoming>) -> F,
@@ -54,6 +57,8 @@ pub(super) async fn serve<T, H, F>(
     let mut stopping = false;
     let mut phase = Phase::Head(0);
     let mut timer = pin!(sleep(settings.head_timeout));
+    let mut reader = SlowReader::new(settings);
+    let mut first = true;
     poll_fn(|cx| {
         if !stopping && stop.as_mut().poll(cx).is_ready() {
             stopping = true;
@@ -66,13 +71,28 @@ pub(super) async fn serve<T, H, F>(
             return Poll::Ready(());
         }
         let now = activity.phase();
-        let limit = now.limit(settings);
-        if now != phase {
-            phase = now;
-            if let Some(limit) = limit {
+        if now != phase || first {
+            if now != phase {
+                reader.moves(matches!(now, Phase::Stuck(_)), activity.written());
+            }
+            if now.waits() {
+                seat.waits(cx.waker());
+            } else if phase.waits() {
+                seat.serves();
+            }
+            if let Some(limit) = now.limit(settings, &reader.patience) {
                 timer.as_mut().reset(Instant::now() + limit);
             }
+            (phase, first) = (now, false);
         }
+        if seat.gives_way() {
+            tracing::debug!(
+                ?phase,
+                "a client connection was closed: another needed its room"
+            );
+            return Poll::Ready(());
+        }
+        let limit = now.limit(settings, &reader.patience);
         if limit.is_some() && timer.as_mut().poll(cx).is_ready() {
             tracing::debug!(?phase, "a client connection was closed: it waited too long");
             return Poll::Ready(());
@@ -80,6 +100,41 @@ pub(super) async fn serve<T, H, F>(
         Poll::Pending
     })
     .await;
+}
+
+/// What the client has left of our patience with how it takes answers.
+struct SlowReader {
+    patience: Patience,
+    /// Since when it doesn't take what is there.
+    stuck: Option<Instant>,
+    /// How much it had taken when it was looked at last.
+    taken: u64,
+}
+
+impl SlowReader {
+    fn new(settings: &ServerSettings) -> Self {
+        let most = settings.write_timeout;
+        Self {
+            patience: Patience::new(most, most, settings.read_rate),
+            stuck: None,
+            taken: 0,
+        }
+    }
+
+    /// The client is `stuck` from now on, or isn't any more, having taken so much in all. Time counts only while it is stuck: an
+    /// upstream may be as slow as it likes.
+    fn moves(&mut self, stuck: bool, taken: u64) {
+        if !stuck && self.stuck.is_none() {
+            return;
+        }
+        let now = Instant::now();
+        if let Some(since) = self.stuck.take() {
+            self.patience.waited(now - since);
+        }
+        self.patience.took(taken - self.taken);
+        self.taken = taken;
+        self.stuck = stuck.then_some(now);
+    }
 }
 
 #[cfg(test)]
@@ -97,7 +152,9 @@ mod tests {
     use futures_util::{StreamExt, stream};
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 
+    use super::super::connections::Connections;
     use super::*;
+    use crate::api::Share;
 
     /// A connection that counts its writes and takes vectored ones, as a socket does.
     struct CountingIo(DuplexStream, Arc<AtomicUsize>);
@@ -149,6 +206,7 @@ mod tests {
             head_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
             write_timeout: Duration::from_secs(60),
+            read_rate: 16,
             ..ServerSettings::default()
         }
     }
@@ -165,7 +223,16 @@ mod tests {
         let counted = CountingIo(server, Arc::clone(&writes));
         let handler = Arc::new(move |_| std::future::ready(Response::new(body())));
         let served = tokio::spawn(async move {
-            serve(counted, handler, &settings(), &CancellationToken::new()).await;
+            let connections = Connections::new(1, Share(100));
+            let seat = connections.take(None).await.unwrap();
+            serve(
+                counted,
+                handler,
+                &settings(),
+                &CancellationToken::new(),
+                &seat,
+            )
+            .await;
         });
         (client, writes, served)
     }
@@ -266,7 +333,45 @@ mod tests {
         client.write_all(GET).await.unwrap();
         let mut read = Vec::new();
         while !read.ends_with(&[b'x'; 2048]) {
-            sleep(Duration::from_secs(50)).await;
+            // Sixteen bytes a second, as much as it must.
+            sleep(Duration::from_secs(15)).await;
+            assert!(client.read_buf(&mut read).await.unwrap() > 0, "closed");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_a_byte_now_and_then_is_cut_off() {
+        let (mut client, _, served) = connect(256, || Body::from(vec![b'x'; 1 << 20]));
+        let start = Instant::now();
+        client.write_all(GET).await.unwrap();
+        let reads = tokio::spawn(async move {
+            loop {
+                sleep(Duration::from_secs(50)).await;
+                if client.read_u8().await.is_err() {
+                    break;
+                }
+            }
+        });
+        // A minute, and a sixteenth of a second for the byte.
+        assert_eq!(closed_after(served, start).await, 60);
+        reads.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_upstream_costs_its_client_no_patience() {
+        let body = || {
+            let pieces = stream::iter([(); 8]).then(|()| async move {
+                sleep(Duration::from_secs(50)).await;
+                Ok::<_, Infallible>(Bytes::from(vec![b'x'; 300]))
+            });
+            Body::from_stream(pieces)
+        };
+        let (mut client, _, _served) = connect(256, body);
+        client.write_all(GET).await.unwrap();
+        // It takes each piece ten seconds late, which in all is more than a minute.
+        let mut read = Vec::new();
+        while !read.ends_with(b"0\r\n\r\n") {
+            sleep(Duration::from_secs(10)).await;
             assert!(client.read_buf(&mut read).await.unwrap() > 0, "closed");
         }
     }

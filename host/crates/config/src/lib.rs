@@ -32,6 +32,7 @@ pub use reload::ReloadConfig;
 pub use secret::{Secret, SecretError, SecretRef};
 pub use stages::{BUNDLED, ComponentSource, Grant, Mode, OnError, StageConfig};
 pub use targets::{TargetConfig, Timeouts};
+pub use units::size as parse_size;
 pub use usable::{NoUsableTarget, Usable, UsableTarget};
 
 use fields::{Field, Report};

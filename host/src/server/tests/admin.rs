@@ -71,3 +71,19 @@ async fn an_unknown_path_is_a_404_in_the_usual_shape() {
     let answer = client.ask("GET /v1/models", "").await;
     assert_eq!((answer.status, &*answer.code()), (404, "unknown_route"));
 }
+
+#[tokio::test]
+async fn pages_of_other_ports_and_two_hosts_are_refused() {
+    let (mut client, ..) = start(Fake::default()).await;
+    for from in ["origin: http://localhost:3000", "sec-fetch-site: same-site"] {
+        let answer = client.ask(&format!("POST /reload\n{from}"), "").await;
+        assert_eq!((answer.status, &*answer.code()), (403, "wrong_origin"));
+    }
+    let own = "origin: http://localhost\nsec-fetch-site: same-origin";
+    let answer = client.ask(&format!("POST /reload\n{own}"), "").await;
+    assert_eq!(answer.status, 200);
+    let head = b"GET /status HTTP/1.1\r\nhost: localhost\r\nhost: localhost\r\n\r\n";
+    client.send_raw(head).await.unwrap();
+    let answer = client.answer(false).await;
+    assert_eq!((answer.status, &*answer.code()), (400, "bad_host"));
+}

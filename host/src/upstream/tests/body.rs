@@ -2,6 +2,7 @@
 
 use super::super::answer::AnswerBody;
 use super::super::failure::BodyError;
+use crate::api::Charge;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::unfold;
@@ -110,6 +111,9 @@ async fn a_whole_body_has_a_cap() {
             sender.send(chunk).unwrap();
         }
         drop(sender);
-        assert_eq!(body.whole(cap).await, expected.map(Bytes::from));
+        assert_eq!(
+            body.whole(cap, &mut Charge::unbound()).await,
+            expected.map(Bytes::from)
+        );
     }
 }
