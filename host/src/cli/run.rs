@@ -105,6 +105,8 @@ pub(super) async fn run(args: RunArgs) -> Result<ExitCode, Wrong> {
         tracing::warn!("{warning}");
     }
     announce(&controller, &traffic, &admin)?;
+    // Off to the side: whoever changed the file while nothing ran is found, and nobody waits for it.
+    services.journal.walk();
 
     let app = Arc::new(App(controller.clone()));
     let settings = ServerSettings {
@@ -243,16 +245,17 @@ async fn reload_on_signal(
 
 /// Adds the journal's own counts to the metrics, every second.
 async fn count_journal(journal: Journal, metrics: Arc<Metrics>, stop: CancellationToken) {
-    let (mut entries, mut failures) = (0, 0);
+    let (mut entries, mut failures, mut breaks) = (0, 0, 0);
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     while !stop.is_cancelled() {
         tick.tick().await;
         let stats = journal.stats();
         metrics.journal_entries.inc_by(stats.entries - entries);
         metrics.journal_failures.inc_by(stats.failures - failures);
-        metrics
-            .journal_queue
-            .set(i64::try_from(stats.queued).unwrap_or(i64::MAX));
-        (entries, failures) = (stats.entries, stats.failures);
+        metrics.journal_breaks.inc_by(stats.breaks - breaks);
+        let present = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        metrics.journal_queue.set(present(stats.queued));
+        metrics.journal_owed.set(present(stats.owed));
+        (entries, failures, breaks) = (stats.entries, stats.failures, stats.breaks);
     }
 }

@@ -247,7 +247,8 @@ impl StageRun {
         }
     }
 
-    /// Tells it how the exchange ended, if it wants to hear of it, and drops its instance. A stage whose instance was lost, or that
+    /// Tells it how the exchange ended, if it wants to hear of it, and drops its instance. If it fails, the journal says so in the
+    /// place of the entry that it may have owed. A stage whose instance was lost, or that
     /// was never reached, gets a fresh one.
     pub(super) async fn complete(&mut self, request: &Arc<RequestState>, outcome: &Arc<Outcome>) {
         if self.wants(Hooks::ON_COMPLETE)
@@ -259,6 +260,8 @@ impl StageRun {
                 stage = %self.stage.id(), request = %request.meta.id, class = %failure.class,
                 "on-complete failed and is not tried again: {}", failure.message
             );
+            self.stage
+                .owe_entry(&**request, outcome, (hook, failure.class));
             self.failure.get_or_insert((hook, failure));
         }
         self.instance = None;

@@ -57,6 +57,8 @@ fn a_completed_exchange_is_told_in_full() {
         "stages": [{"policy": "pii-detector", "verdict": "edit", "findings": []}],
         "finish_reasons": ["stop"],
         "usage": {"prompt_tokens": 4, "completion_tokens": 3, "cached_tokens": 2, "reasoning_tokens": 1},
+        "deltas": 0,
+        "sent_bytes": 400,
         "first_delta_us": 1000,
         "total_us": 2000,
         "tags": {"tier": "gold"},
@@ -84,6 +86,8 @@ fn a_denied_exchange_names_the_stage_and_its_reason() {
             {"policy": "audit-logger", "verdict": "unreached", "findings": []},
         ],
         "finish_reasons": [],
+        "deltas": 0,
+        "sent_bytes": 0,
         "total_us": 2000,
         "tags": {},
     });
@@ -175,6 +179,208 @@ fn the_hash_is_of_each_text_after_its_length() {
     // printf '\0\0\0\0\0\0\0\11my secret\0\0\0\0\0\0\0\4word' | sha256sum
     let expected = "931f62704ae40cf70480280a54e89da0d2c3f7b5d7d6c0803f9c09e750a378aa";
     assert_eq!(*captured, json!({"sha256": expected}));
+}
+
+/// What `capture: full` keeps where the stages before said this.
+fn captured(verdicts: &[&str]) -> Value {
+    let outcome = Outcome::ended(Ending::Completed);
+    let outcome = verdicts
+        .iter()
+        .enumerate()
+        .fold(outcome, |outcome, (at, verdict)| {
+            outcome.stage(&format!("stage-{at}"), verdict)
+        });
+    entry(json!({"capture": "full"}), outcome)["capture"].take()
+}
+
+#[test]
+fn a_text_is_kept_only_once_every_stage_has_let_it_pass() {
+    for verdicts in [
+        &["proceed", "edit", "proceed"][..],
+        &["shadow:deny", "proceed"],
+        &["shadow:error:trap", "edit"],
+    ] {
+        let kept = captured(verdicts);
+        assert!(kept["segments"].is_array(), "{verdicts:?}: {kept}");
+    }
+    for (verdicts, stage) in [
+        (&["deny", "unreached", "unreached"][..], "stage-0"),
+        (&["proceed", "deny", "unreached"], "stage-1"),
+        (&["proceed", "unreached"], "stage-1"),
+        (&["proceed", "skip:deadline", "proceed"], "stage-1"),
+        (&["error:trap", "unreached"], "stage-0"),
+        (&["proceed", "respond"], "stage-1"),
+        // A verdict that is new to this policy lets nothing pass.
+        (&["another"], "stage-0"),
+    ] {
+        let sha256 = "931f62704ae40cf70480280a54e89da0d2c3f7b5d7d6c0803f9c09e750a378aa";
+        let expected = json!({"sha256": sha256, "not_passed": stage});
+        assert_eq!(captured(verdicts), expected, "{verdicts:?}");
+    }
+}
+
+#[test]
+fn it_is_known_how_much_went_out_to_a_client_that_left() {
+    let outcome = Outcome {
+        deltas: 17,
+        sent_bytes: 4711,
+        ..Outcome::ended(Ending::Disconnected)
+    };
+    let entry = entry(json!({}), outcome);
+    assert_eq!(
+        (&entry["deltas"], &entry["sent_bytes"]),
+        (&json!(17), &json!(4711))
+    );
+}
+
+/// The most that the journal takes.
+const MEBIBYTE: usize = 1 << 20;
+
+/// Texts of that many bytes that are hard to keep: long, escaped to six times their length, of long letters.
+fn texts(bytes: usize) -> [String; 4] {
+    ["a", "\u{1}", "\"", "\u{1f600}"].map(|letter| letter.repeat(bytes / letter.len()))
+}
+
+fn completed(settings: &Value, request: Request, outcome: Outcome) -> (String, Value) {
+    let policy = testing::configure::<AuditLogger>(settings.clone()).unwrap();
+    let line = policy.exchange(request).complete(outcome).journal.remove(0);
+    let entry = serde_json::from_str(&line).unwrap();
+    (line, entry)
+}
+
+/// A chain whose every stage says as much as the host lets it, and more.
+fn talkative(stages: usize, text: &str) -> Vec<Account> {
+    let account = |at| Account {
+        stage: format!("stage-{at}"),
+        verdict: "proceed".into(),
+        denial: Some(Denial::new("code", text.get(..4096).unwrap_or(text))),
+        findings: (0..64)
+            .map(|_| Finding::new("code", 1).with_detail(text.get(..1024).unwrap_or(text)))
+            .collect(),
+    };
+    (0..stages).map(account).collect()
+}
+
+#[test]
+fn an_entry_fits_whatever_was_in_the_exchange() {
+    let many =
+        |messages: Vec<Value>| Request::from_body(json!({"model": "m", "messages": messages}));
+    let message = |text: &str| json!({"role": "user", "content": text});
+    for text in texts(2 * MEBIBYTE) {
+        let short = text.get(..1200).unwrap();
+        let requests: [&dyn Fn() -> Request; 6] = [
+            &|| Request::user("hello").model(&text),
+            &|| {
+                Request::user(&text)
+                    .principal(&text)
+                    .id(&text)
+                    .endpoint(&text)
+            },
+            &|| many(vec![message(short); 3_000]),
+            &|| many(vec![message(""); 150_000]),
+            &|| many(vec![message("x"); 5_000]).model(&text),
+            &|| {
+                many(vec![
+                    json!({"role": "assistant", "tool_calls": [{"id": "", "type": "function",
+                "function": {"name": text, "arguments": short}}]});
+                    3
+                ])
+            },
+        ];
+        let word = || text.clone();
+        let outcomes: [&dyn Fn() -> Outcome; 4] = [
+            &Outcome::completed,
+            &|| Outcome {
+                finish_reasons: vec![word(); 3],
+                model: Some(word()),
+                target: Some(word()),
+                ..Outcome::completed()
+            },
+            &|| Outcome {
+                finish_reasons: vec![short.into(); 5_000],
+                tags: (0..5_000)
+                    .map(|at| (format!("{at}-{short}"), short.into()))
+                    .collect(),
+                ..Outcome::completed()
+            },
+            &|| Outcome {
+                stages: talkative(1_000, &text),
+                ..Outcome::completed()
+            },
+        ];
+        for capture in ["none", "hash", "full"] {
+            let settings = json!({"capture": capture});
+            // Each with a plain other half, and the worst of both.
+            let plain = || Request::user("hello");
+            let pairs = requests
+                .iter()
+                .map(|request| (request(), Outcome::completed()))
+                .chain(outcomes.iter().map(|outcome| (plain(), outcome())))
+                .chain([
+                    (requests[1](), outcomes[3]()),
+                    (requests[2](), outcomes[2]()),
+                ]);
+            for (at, (request, outcome)) in pairs.enumerate() {
+                let (line, entry) = completed(&settings, request, outcome);
+                let letter = text.chars().next();
+                assert!(
+                    line.len() <= MEBIBYTE,
+                    "{letter:?} {capture} {at}: {}",
+                    line.len()
+                );
+                assert!(!line.contains('\n') && entry["ended"] == "completed");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_cut_is_marked_with_the_length_and_the_hash_of_the_whole() {
+    let text = "x".repeat(MEBIBYTE + 1);
+    let request = Request::user(&text).model(&text);
+    let (_, entry) = completed(&json!({"capture": "full"}), request, Outcome::completed());
+    let model = entry["model"].as_str().unwrap();
+    assert!(
+        model.len() < 600 && model.starts_with("xxx") && model.ends_with('…'),
+        "{model}"
+    );
+    // head -c 1048577 /dev/zero | tr '\0' x | sha256sum
+    let sha256 = "154b8ed3c2383ce429058768595935faf7851b5c38db2b1732594be1d88bc05a";
+    let cut = |at: &str| json!({"at": at, "bytes": MEBIBYTE + 1, "sha256": sha256});
+    let expected = json!([cut("/model"), cut("/capture/segments/0/text")]);
+    assert_eq!(entry["cut"], expected);
+}
+
+#[test]
+fn what_is_left_out_of_an_array_is_counted() {
+    let messages = vec![json!({"role": "user", "content": "x"}); 150_000];
+    let request = Request::from_body(json!({"model": "m", "messages": messages}));
+    let outcome = Outcome {
+        stages: talkative(100, &"\u{1}".repeat(1024)),
+        ..Outcome::completed()
+    };
+    let (_, entry) = completed(&json!({"capture": "full"}), request, outcome);
+    let length = |at: &str| entry.pointer(at).unwrap().as_array().unwrap().len();
+    let more = |at: &str| {
+        let cuts = entry["cut"].as_array().unwrap().iter();
+        let cut = cuts
+            .clone()
+            .find(|cut| cut["at"] == at && cut["more"].is_u64());
+        cut.unwrap_or_else(|| panic!("{at} is not marked")).clone()
+    };
+    let rest = more("/capture/segments");
+    let left_out = 150_000 - length("/capture/segments");
+    assert_eq!(
+        (&rest["more"], &rest["bytes"]),
+        (&json!(left_out), &json!(left_out))
+    );
+    assert_eq!(rest["sha256"].as_str().unwrap().len(), 64);
+    // Each stage's verdict is there, whatever the others have to tell.
+    assert_eq!(length("/stages"), 100);
+    assert_eq!(
+        more("/stages/99/findings")["more"],
+        64 - length("/stages/99/findings")
+    );
 }
 
 #[test]

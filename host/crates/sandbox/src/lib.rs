@@ -31,6 +31,7 @@ mod hooks;
 mod imports;
 mod instance;
 mod labels;
+mod least_entry;
 mod limits;
 mod load;
 mod memory_reader;

@@ -4,6 +4,7 @@ use wasmtime::component::{HasData, Linker};
 
 use super::super::bindings::wit::journal as wit;
 use super::super::failure::Misused;
+use super::super::least_entry::least_entry;
 use super::{GrantCaller, GrantHost};
 use witgate_journal::{Entry, Journal};
 
@@ -23,6 +24,8 @@ pub(super) struct State {
     journal: Option<Journal>,
     /// Entries that the guest wrote or tried to.
     entries: u32,
+    /// One of them wasn't kept, and a least entry says so.
+    owed: bool,
 }
 
 impl State {
@@ -30,6 +33,7 @@ impl State {
         State {
             journal: backend.cloned(),
             entries: 0,
+            owed: false,
         }
     }
 }
@@ -56,17 +60,30 @@ pub(super) fn link<T: GrantHost>(linker: &mut Linker<T>) -> wasmtime::Result<()>
 
 impl wit::Host for Call<'_> {
     async fn append(&mut self, entry: String) -> wasmtime::Result<Result<(), String>> {
-        let GrantCaller { stage, request } = self.caller;
+        let GrantCaller {
+            stage,
+            request,
+            outcome,
+        } = self.caller;
         let Some(request) = request else {
             return Err(Misused("wrote to the journal while being configured".into()).into());
         };
+        let journal = self.state.journal.as_ref();
+        let mut owe = |class| {
+            if let Some(journal) = journal
+                && !std::mem::replace(&mut self.state.owed, true)
+            {
+                journal.owe(least_entry(stage, request, outcome, ("append", class)));
+            }
+        };
         self.state.entries += 1;
         if self.state.entries > ENTRIES {
+            owe("too_many");
             return Ok(Err(format!(
                 "an exchange takes no more than {ENTRIES} journal entries of one stage"
             )));
         }
-        let Some(journal) = &self.state.journal else {
+        let Some(journal) = journal else {
             return Ok(Ok(()));
         };
         let entry = Entry {
@@ -76,7 +93,8 @@ impl wit::Host for Call<'_> {
         };
         let written = journal.append(entry).await;
         Ok(written.map_err(|error| {
-            tracing::error!(target: TARGET, %stage, "a journal entry was not kept: {error}");
+            tracing::error!(target: TARGET, %stage, request = request.id(), "a journal entry was not kept: {error}");
+            owe(error.class());
             // The error names the host's paths; the guest needs to know no more than this.
             "the journal could not take the entry".to_owned()
         }))
