@@ -251,6 +251,59 @@ async fn what_was_tampered_with_is_found_and_what_was_written_can_be_asked_for()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_finds_what_was_changed_while_nothing_ran() {
+    let upstream = Upstream::simulated().await;
+    let mut gateway = Process::run(BUNDLED, &[upstream.address]).await;
+    for _ in 0..3 {
+        gateway.chat(&ask("say: hi")).await;
+    }
+    let journal = gateway.journal();
+    until("all is written", async || {
+        (entries(&journal).len() == 3).then_some(())
+    })
+    .await;
+    gateway.kill();
+    let database = rusqlite::Connection::open(&journal).unwrap();
+    let emptied = database.execute("DELETE FROM entries", []).unwrap();
+    assert_eq!(emptied, 3);
+    drop(database);
+
+    let gateway = Process::again(gateway.folder.clone(), BUNDLED, &[upstream.address]).await;
+    let found = until("the chain has been walked", async || {
+        let status = gateway.ask_admin("/status").await?.json();
+        (status["journal"]["chain"] == "broken").then_some(status["journal"]["broken"].clone())
+    })
+    .await;
+    let found = found.as_str().expect("a sentence").to_owned();
+    assert!(
+        found.starts_with("entries 1 to 3 are missing (cut off)"),
+        "{found}"
+    );
+    until("it is counted", async || {
+        let metrics = gateway.ask_admin("/metrics").await?;
+        metrics
+            .text()
+            .contains("witgate_journal_breaks_total 1")
+            .then_some(())
+    })
+    .await;
+    // It serves all the same, and what it writes doesn't cover the gap up.
+    assert_eq!(gateway.chat(&ask("say: hi")).await.status, 200);
+    until("it is written", async || {
+        (entries(&journal).len() == 1).then_some(())
+    })
+    .await;
+    let store = format!("sqlite:{}", journal.display());
+    let verified = gateway
+        .witgate(&["audit", "verify", "--store", &store])
+        .await;
+    assert!(
+        verified.code == 1 && verified.out.contains("entries 1 to 3"),
+        "{verified:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_journal_that_was_moved_away_closes_the_gateway_until_it_is_back() {
     let bench = Bench::of(BUNDLED).await;
     assert_eq!(bench.chat(&ask("say: hi")).await.status, 200);

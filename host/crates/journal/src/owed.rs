@@ -2,8 +2,8 @@
 //! wait here for as long as the disk fails, so that whoever hands one in needn't.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
@@ -28,12 +28,8 @@ struct Waiting {
 }
 
 impl Owed {
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     pub(super) fn add(&self, entry: Entry) {
-        let mut waiting = self.lock();
+        let mut waiting = self.waiting.lock();
         if waiting.entries.len() < MOST {
             waiting.entries.push_back(entry);
         } else {
@@ -49,14 +45,14 @@ impl Owed {
     }
 
     pub(super) fn len(&self) -> u64 {
-        let waiting = self.lock();
+        let waiting = self.waiting.lock();
         waiting.entries.len() as u64 + waiting.more + waiting.taken
     }
 
     /// Takes the oldest, at most so many. What found no room comes last, as a number. What becomes of them, `written` or `give_back`
     /// must be told.
     pub(super) fn take(&self, most: usize) -> Vec<Entry> {
-        let mut waiting = self.lock();
+        let mut waiting = self.waiting.lock();
         let count = waiting.entries.len().min(most);
         let mut taken: Vec<Entry> = waiting.entries.drain(..count).collect();
         if taken.is_empty() && waiting.more > 0 {
@@ -73,12 +69,12 @@ impl Owed {
 
     /// What was taken is on the disk.
     pub(super) fn written(&self) {
-        self.lock().taken = 0;
+        self.waiting.lock().taken = 0;
     }
 
     /// What was taken could not be written, and comes first again.
     pub(super) fn give_back(&self, taken: Vec<Entry>) {
-        let mut waiting = self.lock();
+        let mut waiting = self.waiting.lock();
         waiting.taken = 0;
         for entry in taken.into_iter().rev() {
             waiting.entries.push_front(entry);

@@ -2,9 +2,11 @@
 //! at the next start. It reads one entry after the other and takes no lock that appending needs.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+
+use parking_lot::Mutex;
 
 use super::{Reader, Shared};
 
@@ -37,21 +39,16 @@ pub(super) struct Walk {
 
 impl Walk {
     pub(super) fn chain(&self) -> Chain {
-        let chain = self.chain.lock().unwrap_or_else(PoisonError::into_inner);
-        chain.clone()
+        self.chain.lock().clone()
     }
 
     fn set(&self, chain: Chain) {
-        *self.chain.lock().unwrap_or_else(PoisonError::into_inner) = chain;
+        *self.chain.lock() = chain;
     }
 
     /// Begins it, if it hasn't begun.
     pub(super) fn begin(shared: &Arc<Shared>) {
-        let mut thread = shared
-            .walk
-            .thread
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut thread = shared.walk.thread.lock();
         if thread.is_some() {
             return;
         }
@@ -75,7 +72,7 @@ impl Walk {
     /// Waits until it doesn't read the file any more.
     pub(super) fn join(&self) {
         self.stop();
-        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut thread = self.thread.lock();
         if let Some(thread) = thread.take() {
             // A panic of it is no reason not to close the file.
             let _ = thread.join();

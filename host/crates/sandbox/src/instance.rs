@@ -30,7 +30,7 @@ use witgate_metrics::Hook;
 const TARGET: &str = "witgate::policy::instance";
 
 /// What a message counts for beside its text, in bytes, where time is given by size: empty ones must be read as well.
-const MESSAGE: u64 = 64;
+const MESSAGE: u64 = 128;
 
 /// One sandbox, serving one exchange.
 pub struct Instance {
