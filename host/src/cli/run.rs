@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 use http::HeaderValue;
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -17,7 +18,7 @@ use crate::api::Share;
 use crate::app::App;
 use crate::config::Config;
 use crate::control::{BuildError, CliOverrides, Controller, Services, Trigger};
-use crate::journal::{self, Journal, Store};
+use crate::journal::{self, Entry, Journal, Store};
 use crate::metrics::Metrics;
 use crate::server::{
     self, ADMIN_ADDRESS, ServerSettings, TRAFFIC_ADDRESS, serve_admin, serve_traffic,
@@ -140,10 +141,11 @@ pub(super) async fn run(args: RunArgs) -> Result<ExitCode, Wrong> {
         .await
         .is_err()
     {
-        tracing::warn!(
-            "{} exchanges had stages that did not hear of their end",
-            controller.tasks().len()
-        );
+        let unheard = controller.tasks().len();
+        tracing::warn!("{unheard} exchanges had stages that did not hear of their end");
+        if unheard > 0 && controller.current().writes_journal() {
+            services.journal.owe(unrecorded(unheard));
+        }
     }
     services.journal.close().await;
     admin_stop.cancel();
@@ -175,6 +177,16 @@ async fn open_journal(config: &Config) -> Result<Journal, Wrong> {
         retention_days: config.journal.retention_days,
     };
     Ok(Journal::open(&path, options).await?)
+}
+
+/// The gateway ends before stages of so many exchanges could write their entries.
+fn unrecorded(exchanges: usize) -> Entry {
+    let unrecorded = json!({"failed": "on-complete", "class": "stopped", "exchanges": exchanges});
+    Entry {
+        stage: "@host".to_owned(),
+        request_id: String::new(),
+        body: json!({"code": "unrecorded", "unrecorded": unrecorded}).to_string(),
+    }
 }
 
 fn announce(
