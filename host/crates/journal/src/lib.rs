@@ -17,6 +17,7 @@ mod clock;
 mod error;
 mod log;
 mod note;
+mod orders;
 mod owed;
 mod own;
 mod reader;
@@ -42,9 +43,10 @@ pub use self::store::Store;
 pub use self::verify::{BrokenLink, Checkpoint, GivenHead, LinkFault, Verification};
 pub use self::walk::Chain;
 
+use self::orders::{Command, Pending};
 use self::owed::Owed;
 use self::walk::Walk;
-use self::writer::{BATCH, Command, Pending, Writer};
+use self::writer::{BATCH, Writer};
 
 /// The most bytes that an entry's body may have: 1 MiB.
 pub const MAX_BODY: usize = 1024 * 1024;

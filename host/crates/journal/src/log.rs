@@ -39,6 +39,8 @@ pub(super) struct Log {
     conn: Connection,
     head: Head,
     file: ClaimedFile,
+    /// A time that had been when the journal was last open.
+    known: Option<i64>,
 }
 
 impl Log {
@@ -51,14 +53,27 @@ impl Log {
             .map_err(|error| JournalError::open(path, &error))?;
         let found = schema::prepare(&mut conn, path)?;
         let mut head = read_head(&conn, path)?;
+        // Before anything is written with the time of now.
+        let known = known_time(&conn).map_err(|error| JournalError::open(path, &error))?;
         if found != schema::VERSION {
             head = upgrade(&mut conn, head).map_err(|error| JournalError::open(path, &error))?;
         }
-        Ok(Log { conn, head, file })
+        Ok(Log {
+            conn,
+            head,
+            file,
+            known,
+        })
     }
 
     pub(super) fn path(&self) -> &Path {
         self.file.path()
+    }
+
+    /// A time that had been when the journal was last open: what its clock said when it was last trusted, else when the newest entry
+    /// was written.
+    pub(super) fn known_time(&self) -> Option<i64> {
+        self.known
     }
 
     /// The end of the chain.
@@ -120,18 +135,6 @@ impl Log {
             }
             Err(error) => Err(self.failed(&error)),
         }
-    }
-
-    /// When the newest entry was written, and what the journal's clock was when it was last trusted.
-    pub(super) fn last_times(&self) -> Result<(Option<i64>, Option<i64>), JournalError> {
-        let times = || {
-            let newest = "SELECT at FROM entries ORDER BY seq DESC LIMIT 1";
-            let trusted =
-                "SELECT value FROM meta WHERE key = 'clock' AND typeof(value) = 'integer'";
-            let get = |sql| self.conn.query_row(sql, [], |row| row.get(0)).optional();
-            rusqlite::Result::Ok((get(newest)?, get(trusted)?))
-        };
-        times().map_err(|error| JournalError::open(self.file.path(), &error))
     }
 
     /// Keeps what the clock says, where it is trusted, for the next start.
@@ -311,6 +314,15 @@ fn remove_before(
     transaction.commit()?;
     let more = count == REMOVED_AT_ONCE;
     Ok((Removed { count, more }, head))
+}
+
+fn known_time(conn: &Connection) -> rusqlite::Result<Option<i64>> {
+    let get = |sql| conn.query_row(sql, [], |row| row.get(0)).optional();
+    let trusted = "SELECT value FROM meta WHERE key = 'clock' AND typeof(value) = 'integer'";
+    match get(trusted)? {
+        Some(trusted) => Ok(Some(trusted)),
+        None => get("SELECT at FROM entries ORDER BY seq DESC LIMIT 1"),
+    }
 }
 
 /// Where the next entry follows. If the journal's note of its end names another entry than the file's last, or a later one, it is the

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::clock::{Clock, Time, now_ms};
 use super::log::{Head, Log};
+use super::orders::{Command, Pending};
 use super::owed::Owed;
 use super::walk::Walk;
 use super::{Entry, JournalError, Options, Shared};
@@ -36,28 +37,6 @@ const PROBE_BYTES: usize = 64 * 1024;
 const HOURLY: Duration = Duration::from_secs(60 * 60);
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
-
-/// An entry that waits for its commit.
-#[derive(Debug)]
-pub(super) struct Pending {
-    pub(super) entry: Entry,
-    pub(super) written: oneshot::Sender<Result<(), JournalError>>,
-    /// The entry's share of the bytes that may be queued, given back when this is dropped.
-    pub(super) _room: OwnedSemaphorePermit,
-}
-
-#[derive(Debug)]
-pub(super) enum Command {
-    Configure(Options),
-    /// Answered when the file is closed and free.
-    Close(oneshot::Sender<()>),
-    /// SQL on the writer's own connection: limits there are the connection's.
-    #[cfg(test)]
-    Sql(String),
-    /// Keeps the writer idle until the test sends something or drops its sender.
-    #[cfg(test)]
-    Wait(std::sync::mpsc::Receiver<()>),
-}
 
 /// The writer's state, owned by its thread.
 #[derive(Debug)]
@@ -142,12 +121,12 @@ impl Writer {
             health: watch::Sender::new(None),
             walk: Walk::default(),
         });
-        let (newest, trusted) = log.last_times()?;
-        if let (Some(newest), None) = (newest, trusted) {
+        let known = log.known_time();
+        if let Some(known) = known {
             // Kept before this clock writes an entry that is the newest then.
-            log.keep_clock(newest)?;
+            log.keep_clock(known)?;
         }
-        let clock = Clock::new(trusted.or(newest), now_ms(), Instant::now());
+        let clock = Clock::new(known, now_ms(), Instant::now());
         let mut writer = Writer {
             log,
             shared,

@@ -73,6 +73,21 @@ async fn opening_an_old_journal_vouches_for_what_was_removed_before() {
     }
 }
 
+/// It may be the clock that is wrong: the old journal's own entries are the time that is known.
+#[tokio::test]
+async fn opening_an_old_journal_after_a_long_time_removes_nothing_at_once() {
+    let scene = old(3, 0);
+    for _ in 0..2 {
+        let options = Options {
+            retention_days: Some(7),
+            ..Options::default()
+        };
+        let journal = Journal::open(&scene.path, options).await.unwrap();
+        assert_eq!(scene.seqs(), [1, 2, 3, 4]);
+        journal.close().await;
+    }
+}
+
 #[tokio::test]
 async fn a_newer_journal_can_not_be_passed_off_as_an_old_one() {
     let scene = Scene::with_entries([1_000, 2_000, 3_000]);

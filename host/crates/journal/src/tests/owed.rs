@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use super::super::orders::Command;
 use super::super::owed::MOST;
-use super::super::writer::Command;
 use super::super::{Chain, MAX_BODY};
 use super::*;
 
