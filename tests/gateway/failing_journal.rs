@@ -58,6 +58,34 @@ async fn where_no_stage_must_write_a_failing_journal_closes_nothing() {
     bench.settled().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_instance_waits_for_the_disk() {
+    let bench = Bench::of("policies: {chain: [audit-logger]}").await;
+    // Another program has the file locked: the commit waits for it.
+    let database = rusqlite::Connection::open(bench.folder.path().join("journal.db")).unwrap();
+    database.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert_eq!(bench.chat(&ask("say: hi")).await.status, 200);
+    until("the policy has written its entry", async || {
+        let metrics = bench.ask_admin("/metrics").await;
+        let done =
+            r#"witgate_hook_duration_seconds_count{stage="audit-logger",hook="on-complete"} 1"#;
+        metrics.text().contains(done).then_some(())
+    })
+    .await;
+    until("no instance is left", async || {
+        let metrics = bench.ask_admin("/metrics").await;
+        metrics
+            .text()
+            .contains("witgate_instances_live 0")
+            .then_some(())
+    })
+    .await;
+    let stats = bench.gateway.services().journal.stats();
+    assert_eq!((stats.entries, stats.failures), (0, 0));
+    database.execute_batch("COMMIT").unwrap();
+    assert_eq!(bench.journal().await.len(), 1);
+}
+
 /// A disk that takes nothing more: a limit on the size of files, which the process outlives.
 fn limit(process: &Process, bytes: &str) {
     let id = process.id().to_string();

@@ -43,6 +43,7 @@ pub use self::store::Store;
 pub use self::verify::{BrokenLink, Checkpoint, GivenHead, LinkFault, Verification};
 pub use self::walk::Chain;
 
+pub use self::orders::Accepted;
 use self::orders::{Command, Pending};
 use self::owed::Owed;
 use self::walk::Walk;
@@ -128,6 +129,13 @@ struct Shared {
     health: watch::Sender<Option<JournalError>>,
 }
 
+impl Shared {
+    fn owe(&self, entry: Entry) {
+        self.failures.fetch_add(1, Relaxed);
+        self.owed.add(entry);
+    }
+}
+
 /// An open journal. Clones are handles of the same one.
 #[derive(Debug, Clone)]
 pub struct Journal {
@@ -173,7 +181,21 @@ impl Journal {
     ///
     /// [`JournalError::NotAnObject`] and [`JournalError::TooLarge`] for the entry's own faults;
     /// [`JournalError::Write`] if its batch failed: then the entry is not in the journal. [`JournalError::Closed`].
-    pub async fn append(&self, mut entry: Entry) -> Result<(), JournalError> {
+    pub async fn append(&self, entry: Entry) -> Result<(), JournalError> {
+        self.accept(entry, None).await?.written().await
+    }
+
+    /// Accepts an entry: returns when it has its place in the order, which is at once but for a full queue. If it can't be written
+    /// later, `instead` is [owed](Journal::owe).
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::NotAnObject`] and [`JournalError::TooLarge`] for the entry's own faults; [`JournalError::Closed`].
+    pub async fn accept(
+        &self,
+        mut entry: Entry,
+        instead: Option<Entry>,
+    ) -> Result<Accepted, JournalError> {
         check(&mut entry)?;
         let size = entry.size().clamp(1, QUEUE_BYTES) as u32;
         let closed = || JournalError::Closed {
@@ -188,17 +210,20 @@ impl Journal {
         }
         place.send(Pending {
             entry,
+            instead,
             written,
             _room: room,
         });
-        done.await.unwrap_or_else(|_| Err(closed()))
+        Ok(Accepted {
+            path: self.shared.path.clone(),
+            written: done,
+        })
     }
 
     /// Takes an entry of the host's own, in the place of one that was not kept. It waits for nothing: the entry is written with the
     /// next commit or, while the disk fails, as soon as it works again. Of very many that wait only the number is written.
     pub fn owe(&self, entry: Entry) {
-        self.shared.failures.fetch_add(1, Relaxed);
-        self.shared.owed.add(entry);
+        self.shared.owe(entry);
     }
 
     /// Walks the chain on a thread of its own, and logs what it finds. Once for each opening.

@@ -217,6 +217,9 @@ impl Writer {
         self.note(bytes, &result);
         self.shared.queued.fetch_sub(count, Relaxed);
         for pending in batch.drain(..) {
+            if let (Err(_), Some(instead)) = (&result, pending.instead) {
+                self.shared.owe(instead);
+            }
             // The appender may have stopped waiting; its entry is committed all the same.
             let _ = pending.written.send(result.clone());
         }

@@ -24,6 +24,7 @@ use super::stage::{Instantiation, Stage};
 use super::store::store;
 use super::text::{cut, is_name, quoted};
 use super::types::{Channel, Delta, Denial, Edit, Finding, Verdict};
+use witgate_journal::Accepted;
 use witgate_metrics::Hook;
 
 /// The target of the line here: operators filter by this name, whatever the module is called.
@@ -274,6 +275,11 @@ impl Instance {
             self.state().undo();
         }
         done
+    }
+
+    /// The journal entries that it wrote since it was last asked, on their way to the disk. Nobody needs the instance for that.
+    pub fn take_entries(&mut self) -> Vec<Accepted> {
+        self.state().grants.journal.take_accepted()
     }
 
     fn valid_edit(&mut self, edit: Edit) -> Answered {

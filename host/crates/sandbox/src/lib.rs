@@ -65,3 +65,4 @@ pub use request::{Draft, RequestView};
 pub use sandbox::Sandbox;
 pub use spec::StageSpec;
 pub use stage::{Instantiation, Loaded, Stage};
+pub use witgate_journal::Accepted;

@@ -59,6 +59,46 @@ async fn what_is_owed_while_the_disk_is_full_is_written_when_it_has_room() {
     assert_eq!(scene.seqs(), [1]);
 }
 
+#[tokio::test]
+async fn an_entry_is_accepted_before_it_is_written_and_keeps_its_place() {
+    let scene = Scene::new();
+    let journal = scene.open().await;
+    let (go, wait) = std::sync::mpsc::channel();
+    journal.commands.send(Command::Wait(wait)).unwrap();
+    let first = journal.accept(entry(1), None).await.unwrap();
+    let second = journal.accept(entry(2), Some(least(2))).await.unwrap();
+    drop(go);
+    second.written().await.unwrap();
+    first.written().await.unwrap();
+    assert_eq!(journal.stats().failures, 0);
+    journal.close().await;
+    assert!(scene.body(1).contains("r-1") && scene.body(2).contains("r-2"));
+    assert_eq!(scene.seqs(), [1, 2]);
+}
+
+#[tokio::test]
+async fn what_the_disk_did_not_take_has_its_least_entry_when_it_has_room() {
+    let scene = Scene::new();
+    let journal = scene.open().await;
+    let mut health = journal.shared.health.subscribe();
+    let limit = |pages: u32| {
+        let sql = format!("PRAGMA max_page_count = {pages}");
+        journal.commands.send(Command::Sql(sql)).unwrap();
+    };
+    limit(1);
+    let big = Entry {
+        body: format!("{{\"a\":\"{}\"}}", "x".repeat(MAX_BODY - 8)),
+        ..entry(1)
+    };
+    let accepted = journal.accept(big, Some(least(1))).await.unwrap();
+    accepted.written().await.unwrap_err();
+    limit(1_000_000);
+    health.wait_for(Option::is_none).await.unwrap();
+    journal.close().await;
+    assert_eq!(scene.seqs(), [1]);
+    assert_eq!(scene.body(1), least(1).body);
+}
+
 /// Room for small entries says nothing about one that didn't fit.
 #[tokio::test]
 async fn a_disk_has_room_again_once_as_much_fits_as_failed() {

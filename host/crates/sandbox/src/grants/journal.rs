@@ -6,7 +6,7 @@ use super::super::bindings::wit::journal as wit;
 use super::super::failure::Misused;
 use super::super::least_entry::least_entry;
 use super::{GrantCaller, GrantHost};
-use witgate_journal::{Entry, Journal};
+use witgate_journal::{Accepted, Entry, Journal};
 
 /// Entries of one stage in one exchange.
 const ENTRIES: u32 = 64;
@@ -19,13 +19,15 @@ pub(super) type Backend = Journal;
 
 /// What is kept for one exchange.
 #[derive(Default)]
-pub(super) struct State {
+pub(crate) struct State {
     /// `None` where nothing is kept: in the self-test and in samples.
     journal: Option<Journal>,
     /// Entries that the guest wrote or tried to.
     entries: u32,
     /// One of them wasn't kept, and a least entry says so.
     owed: bool,
+    /// Those that were accepted, and are on their way to the disk.
+    accepted: Vec<Accepted>,
 }
 
 impl State {
@@ -34,7 +36,15 @@ impl State {
             journal: backend.cloned(),
             entries: 0,
             owed: false,
+            accepted: Vec::new(),
         }
+    }
+}
+
+impl State {
+    /// The entries that were accepted since this was last asked.
+    pub(crate) fn take_accepted(&mut self) -> Vec<Accepted> {
+        std::mem::take(&mut self.accepted)
     }
 }
 
@@ -91,12 +101,19 @@ impl wit::Host for Call<'_> {
             request_id: request.id().into(),
             body: entry,
         };
-        let written = journal.append(entry).await;
-        Ok(written.map_err(|error| {
-            tracing::error!(target: TARGET, %stage, request = request.id(), "a journal entry was not kept: {error}");
-            owe(error.class());
-            // The error names the host's paths; the guest needs to know no more than this.
-            "the journal could not take the entry".to_owned()
-        }))
+        let failed = ("append", "not_written");
+        let instead = least_entry(stage, request, outcome, failed);
+        Ok(match journal.accept(entry, Some(instead)).await {
+            Ok(accepted) => {
+                self.state.accepted.push(accepted);
+                Ok(())
+            }
+            Err(error) => {
+                tracing::error!(target: TARGET, %stage, request = request.id(), "a journal entry was not kept: {error}");
+                owe(error.class());
+                // The error names the host's paths; the guest needs to know no more than this.
+                Err("the journal could not take the entry".to_owned())
+            }
+        })
     }
 }

@@ -69,7 +69,7 @@ macro_rules! grants {
         /// What each grant keeps for one exchange of one stage.
         #[derive(Default)]
         pub(super) struct GrantStates {
-            $($file: $file::State,)+
+            $(pub(super) $file: $file::State,)+
         }
 
         impl GrantStates {
