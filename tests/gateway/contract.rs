@@ -86,7 +86,9 @@ async fn play(bench: &Bench, case: &Case, log: &Log) -> Came {
         log: log.of_policies(),
         ..Came::default()
     };
-    if let Some(entry) = journal.iter().find(|entry| entry["id"] == id) {
+    // The host's own, about what wasn't kept, has no part in the case.
+    let mine = |entry: &&Value| entry["id"] == id && entry["unrecorded"].is_null();
+    if let Some(entry) = journal.iter().find(mine) {
         came.gave = entry["gave"].clone();
         came.tags = entry["tags"].clone();
         came.findings = entry["findings"].clone();

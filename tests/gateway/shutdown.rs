@@ -90,3 +90,35 @@ async fn what_does_not_finish_in_time_is_cut_and_recorded() {
         (1, &json!("disconnected"))
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn exchanges_that_nobody_could_record_in_time_are_counted_in_the_journal() {
+    let upstream = Scripted::serve(vec![Step::Write(event("one ") + &finish(0) + DONE)]).await;
+    let folder = std::sync::Arc::new(tempfile::tempdir().unwrap());
+    // The first stage is never done with the exchange's end, so the second never hears of it.
+    let limits = "limits: {request_cpu: 1m, exchange_cpu: 10m, call_time: 1m}";
+    let config = bench::complete(
+        &format!(
+            "policies: {{chain: [{{id: puppet, component: @puppet, {limits}}}, audit-logger]}}"
+        ),
+        &[upstream.address],
+        folder.path(),
+    );
+    let file = folder.path().join("policy-config.yaml");
+    std::fs::write(&file, config).unwrap();
+    let mut gateway = Process::with(
+        folder,
+        &["--policy-config", file.to_str().unwrap(), "--drain", "1"],
+    )
+    .await;
+    let body = with(ask_stream("hi"), json!({"puppet": {"complete": "spin"}}));
+    let reply = gateway.chat(&body).await;
+    assert_eq!((reply.said().content(), reply.is_done()), ("one ", true));
+    gateway.terminate();
+    assert_eq!(gateway.ended().await.code(), Some(0));
+    let expected = json!({
+        "code": "unrecorded",
+        "unrecorded": {"failed": "on-complete", "class": "stopped", "exchanges": 1},
+    });
+    assert_eq!(entries(&gateway.journal()), [expected]);
+}

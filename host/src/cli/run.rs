@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 use http::HeaderValue;
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -17,7 +18,7 @@ use crate::api::Share;
 use crate::app::App;
 use crate::config::Config;
 use crate::control::{BuildError, CliOverrides, Controller, Services, Trigger};
-use crate::journal::{self, Journal, Store};
+use crate::journal::{self, Entry, Journal, Store};
 use crate::metrics::Metrics;
 use crate::server::{
     self, ADMIN_ADDRESS, ServerSettings, TRAFFIC_ADDRESS, serve_admin, serve_traffic,
@@ -110,6 +111,8 @@ pub(super) async fn run(args: RunArgs) -> Result<ExitCode, Wrong> {
         max_memory >> 20
     );
     announce(&controller, &traffic, &admin)?;
+    // Off to the side: whoever changed the file while nothing ran is found, and nobody waits for it.
+    services.journal.walk();
 
     let app = Arc::new(App(controller.clone()));
     let settings = ServerSettings {
@@ -143,10 +146,11 @@ pub(super) async fn run(args: RunArgs) -> Result<ExitCode, Wrong> {
         .await
         .is_err()
     {
-        tracing::warn!(
-            "{} exchanges had stages that did not hear of their end",
-            controller.tasks().len()
-        );
+        let unheard = controller.tasks().len();
+        tracing::warn!("{unheard} exchanges had stages that did not hear of their end");
+        if unheard > 0 && controller.current().writes_journal() {
+            services.journal.owe(unrecorded(unheard));
+        }
     }
     services.journal.close().await;
     admin_stop.cancel();
@@ -178,6 +182,16 @@ async fn open_journal(config: &Config) -> Result<Journal, Wrong> {
         retention_days: config.journal.retention_days,
     };
     Ok(Journal::open(&path, options).await?)
+}
+
+/// The gateway ends before stages of so many exchanges could write their entries.
+fn unrecorded(exchanges: usize) -> Entry {
+    let unrecorded = json!({"failed": "on-complete", "class": "stopped", "exchanges": exchanges});
+    Entry {
+        stage: "@host".to_owned(),
+        request_id: String::new(),
+        body: json!({"code": "unrecorded", "unrecorded": unrecorded}).to_string(),
+    }
 }
 
 fn announce(
@@ -248,16 +262,17 @@ async fn reload_on_signal(
 
 /// Adds the journal's own counts to the metrics, every second.
 async fn count_journal(journal: Journal, metrics: Arc<Metrics>, stop: CancellationToken) {
-    let (mut entries, mut failures) = (0, 0);
+    let (mut entries, mut failures, mut breaks) = (0, 0, 0);
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     while !stop.is_cancelled() {
         tick.tick().await;
         let stats = journal.stats();
         metrics.journal_entries.inc_by(stats.entries - entries);
         metrics.journal_failures.inc_by(stats.failures - failures);
-        metrics
-            .journal_queue
-            .set(i64::try_from(stats.queued).unwrap_or(i64::MAX));
-        (entries, failures) = (stats.entries, stats.failures);
+        metrics.journal_breaks.inc_by(stats.breaks - breaks);
+        let present = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        metrics.journal_queue.set(present(stats.queued));
+        metrics.journal_owed.set(present(stats.owed));
+        (entries, failures, breaks) = (stats.entries, stats.failures, stats.breaks);
     }
 }

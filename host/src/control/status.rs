@@ -8,6 +8,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::Controller;
 use super::draining::Draining;
+use crate::journal::Chain;
 use crate::policy::{Instantiation, Stage, hook_names};
 
 impl Controller {
@@ -57,16 +58,33 @@ impl Controller {
             "last_reload": last_reload,
             "last_rollback": last_rollback,
             "last_probation": last_probation,
-            "journal": match self.services.journal.health() {
-                Ok(()) => json!({"ok": true}),
-                Err(error) => json!({"ok": false, "error": error.to_string()}),
-            },
+            "journal": self.journal(),
             "tasks": self.tasks.len(),
         })
     }
 }
 
 impl Controller {
+    /// Whether it can be written, what it owes, and what the walk at the start found.
+    fn journal(&self) -> Value {
+        let journal = &self.services.journal;
+        let (chain, broken) = match journal.chain() {
+            Chain::Unwalked => ("unwalked", None),
+            Chain::Walking => ("walking", None),
+            Chain::Unbroken(_) => ("unbroken", None),
+            Chain::Broken(why) => ("broken", Some(why)),
+            Chain::Unread(why) => ("unread", Some(why)),
+        };
+        let error = journal.health().err().map(|error| error.to_string());
+        json!({
+            "ok": error.is_none(),
+            "error": error,
+            "owed": journal.stats().owed,
+            "chain": chain,
+            "broken": broken,
+        })
+    }
+
     /// The generations that have been replaced and are still held by somebody.
     fn draining(&self) -> Vec<Value> {
         let mut draining = self.draining.lock();

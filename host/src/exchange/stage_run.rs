@@ -1,5 +1,6 @@
-//! One stage in one exchange: its instance, where it stands, and what is kept of what it said. The file is long because every hook is
-//! called here.
+//! One stage in one exchange: its instance, where it stands, and what is kept of what it said.
+//!
+//! The file is long because each call of a stage has its method here, beside what a failure of it means.
 
 use std::sync::Arc;
 
@@ -38,6 +39,8 @@ pub(super) struct StageRun {
     ended: Vec<u32>,
     /// The first call that failed.
     failure: Option<(Hook, Failure)>,
+    /// Journal entries that it wrote, on their way to the disk.
+    entries: Vec<policy::Accepted>,
 }
 
 /// What a stage's verdict on the request means for the exchange. A stage in shadow always proceeds.
@@ -69,6 +72,7 @@ impl StageRun {
             findings: Vec::new(),
             ended: Vec::new(),
             failure: None,
+            entries: Vec::new(),
         }
     }
 
@@ -253,7 +257,8 @@ impl StageRun {
         }
     }
 
-    /// Tells it how the exchange ended, if it wants to hear of it, and drops its instance. A stage whose instance was lost, or that
+    /// Tells it how the exchange ended, if it wants to hear of it, and drops its instance. If it fails, the journal says so in the
+    /// place of the entry that it may have owed. A stage whose instance was lost, or that
     /// was never reached, gets a fresh one.
     pub(super) async fn complete(&mut self, request: &Arc<RequestState>, outcome: &Arc<Outcome>) {
         if self.wants(Hooks::ON_COMPLETE)
@@ -265,9 +270,29 @@ impl StageRun {
                 stage = %self.stage.id(), request = %request.meta.id, class = %failure.class,
                 "on-complete failed and is not tried again: {}", failure.message
             );
+            self.stage
+                .owe_entry(&**request, outcome, (hook, failure.class));
             self.failure.get_or_insert((hook, failure));
         }
-        self.instance = None;
+        if let Some(mut instance) = self.instance.take() {
+            self.entries = instance.take_entries();
+        }
+    }
+
+    /// Waits until what it wrote is on the disk. If the disk doesn't take it, the journal itself owes an entry in its place; here it is
+    /// counted as the stage's failure.
+    pub(super) async fn recorded(&mut self, request: &RequestState) {
+        for entry in std::mem::take(&mut self.entries) {
+            if let Err(error) = entry.written().await {
+                let failure = Failure::new(Class::Host, error.to_string());
+                self.count_failure(Hook::OnComplete, &failure);
+                tracing::error!(
+                    target: LOG_COMPLETE,
+                    stage = %self.stage.id(), request = %request.meta.id,
+                    "a journal entry was not kept: {error}"
+                );
+            }
+        }
     }
 
     async fn tell_outcome(

@@ -153,6 +153,10 @@ impl Stages {
         for run in &mut self.runs {
             run.complete(&self.request, &outcome).await;
         }
+        // No instance is left by now: the disk is all that is waited for.
+        for run in &mut self.runs {
+            run.recorded(&self.request).await;
+        }
     }
 
     /// The stage that stands there in the order of answers, with what its calls need.

@@ -1,5 +1,6 @@
 //! The entry about an exchange. Readers of the journal rely on its fields: fields may be added, but not renamed.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -7,20 +8,36 @@ use witgate_policy::{Account, Ending, Role, Usage, outcome, request};
 
 use crate::capture::{Capture, Captured};
 use crate::clock;
+use crate::room::{Cut, MARK, Room};
+
+/// What a name takes in JSON, at most: of a model, a stage, a client.
+pub(crate) const NAME: usize = 512;
+/// What one of the answer's short words takes, at most: a finish reason, a tag.
+const WORD: usize = 256;
+/// What a denial's message takes, at most.
+const MESSAGE: usize = 8 << 10;
+/// What a finding's detail takes, at most.
+const DETAIL: usize = 2 << 10;
+
+// The parts of an entry, each with its room. With what stands around them they make less than the mebibyte that the journal takes.
+const HEAD: usize = 32 << 10;
+const WORDS: usize = 64 << 10;
+const STAGES: usize = 320 << 10;
+const CAPTURE: usize = 512 << 10;
 
 /// One line of the audit log. Fields that aren't known are left out.
 #[derive(Serialize)]
 pub(crate) struct Entry<'a> {
-    id: String,
+    id: Cow<'a, str>,
     /// When the request came.
     at: String,
-    endpoint: String,
+    endpoint: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    principal: Option<String>,
+    principal: Option<Cow<'a, str>>,
     /// The model asked for.
-    model: String,
+    model: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    answered_by: Option<AnsweredBy>,
+    answered_by: Option<AnsweredBy<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
     ended: &'static str,
@@ -28,32 +45,38 @@ pub(crate) struct Entry<'a> {
     verdict: &'static str,
     /// The stage that decided, where one did.
     #[serde(skip_serializing_if = "Option::is_none")]
-    policy: Option<&'a str>,
+    policy: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<&'a str>,
+    code: Option<Cow<'a, str>>,
     stages: Vec<Stage<'a>>,
-    finish_reasons: Vec<String>,
+    finish_reasons: Vec<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     usage: Option<Tokens>,
+    /// Pieces of the answer's text that came, and bytes of it that were sent: known also where the client left.
+    deltas: u64,
+    sent_bytes: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     first_delta_us: Option<u64>,
     total_us: u64,
-    tags: BTreeMap<String, String>,
+    tags: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    capture: Option<Captured>,
+    capture: Option<Captured<'a>>,
+    /// What isn't here as a whole.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    cut: Vec<Cut>,
 }
 
 #[derive(Serialize)]
-struct AnsweredBy {
-    target: String,
+struct AnsweredBy<'a> {
+    target: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    model: Option<String>,
+    model: Option<Cow<'a, str>>,
 }
 
 #[derive(Serialize)]
 struct Stage<'a> {
-    policy: &'a str,
-    verdict: &'a str,
+    policy: Cow<'a, str>,
+    verdict: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     denial: Option<Denial<'a>>,
     findings: Vec<Finding<'a>>,
@@ -61,16 +84,16 @@ struct Stage<'a> {
 
 #[derive(Serialize)]
 struct Denial<'a> {
-    code: &'a str,
-    message: &'a str,
+    code: Cow<'a, str>,
+    message: Cow<'a, str>,
 }
 
 #[derive(Serialize)]
 struct Finding<'a> {
-    code: &'a str,
+    code: Cow<'a, str>,
     count: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<&'a str>,
+    detail: Option<Cow<'a, str>>,
 }
 
 #[derive(Serialize)]
@@ -83,54 +106,132 @@ struct Tokens {
 
 impl<'a> Entry<'a> {
     /// The entry for the exchange that has just ended.
-    pub(crate) fn of(ended: Ending, stages: &'a [Account], capture: Capture) -> Self {
+    pub(crate) fn of(ended: Ending, accounts: &'a [Account], capture: Capture) -> Self {
         let (word, verdict) = words(ended);
-        let decided = decided(ended, stages);
-        Self {
-            id: request::id(),
+        let decided = decided(ended, accounts);
+        let denial = decided.and_then(|account| account.denial.as_ref());
+        let mut cut = Vec::new();
+        let mut head = Room::new(HEAD, &mut cut);
+        let mut entry = Self {
+            id: head.text("/id", request::id(), NAME),
             at: clock::rfc3339(request::received_at()),
-            endpoint: request::endpoint(),
-            principal: request::principal(),
-            model: request::model(),
+            endpoint: head.text("/endpoint", request::endpoint(), NAME),
+            principal: request::principal().map(|id| head.text("/principal", id, NAME)),
+            model: head.text("/model", request::model(), NAME),
             answered_by: outcome::target().map(|target| AnsweredBy {
-                target,
-                model: outcome::model(),
+                target: head.text("/answered_by/target", target, NAME),
+                model: outcome::model().map(|model| head.text("/answered_by/model", model, NAME)),
             }),
             status: outcome::status(),
             ended: word,
             verdict,
-            policy: decided.map(|account| account.stage.as_str()),
-            code: decided
-                .and_then(|account| account.denial.as_ref())
-                .map(|denial| denial.code.as_str()),
-            stages: stages.iter().map(Stage::of).collect(),
-            finish_reasons: outcome::finish_reasons(),
+            policy: decided.map(|account| head.text("/policy", &*account.stage, NAME)),
+            code: denial.map(|denial| head.text("/code", &*denial.code, NAME)),
+            stages: Vec::new(),
+            finish_reasons: Vec::new(),
             usage: outcome::tokens().map(Tokens::of),
+            deltas: outcome::deltas(),
+            sent_bytes: outcome::sent_bytes(),
             first_delta_us: outcome::first_delta_us(),
             total_us: outcome::total_us(),
-            tags: outcome::tags().into_iter().collect(),
-            capture: capture.take(),
-        }
+            tags: BTreeMap::new(),
+            capture: None,
+            cut: Vec::new(),
+        };
+        let mut room = Room::new(WORDS, &mut cut);
+        entry.finish_reasons = finish_reasons(&mut room);
+        entry.tags = tags(&mut room);
+        entry.stages = stages(accounts, &mut Room::new(STAGES, &mut cut));
+        entry.capture = capture.take(accounts, &mut Room::new(CAPTURE, &mut cut));
+        entry.cut = cut;
+        entry
     }
 }
 
-impl<'a> Stage<'a> {
-    fn of(account: &'a Account) -> Self {
-        let findings = account.findings.iter().map(|finding| Finding {
-            code: &finding.code,
-            count: finding.count,
-            detail: finding.detail.as_deref(),
+fn finish_reasons<'a>(room: &mut Room<'_>) -> Vec<Cow<'a, str>> {
+    let all = outcome::finish_reasons();
+    let (count, mut kept) = (all.len(), Vec::new());
+    for reason in all {
+        if !room.item(8) {
+            break;
+        }
+        let at = format_args!("/finish_reasons/{}", kept.len());
+        kept.push(room.text(at, reason, WORD));
+    }
+    room.more("/finish_reasons", count - kept.len(), None);
+    kept
+}
+
+fn tags<'a>(room: &mut Room<'_>) -> BTreeMap<Cow<'a, str>, Cow<'a, str>> {
+    let all = outcome::tags();
+    let (mut left, mut kept) = (all.len(), BTreeMap::new());
+    for (key, value) in all {
+        if !room.item(8) {
+            break;
+        }
+        left -= 1;
+        let key = room.text("/tags", key, WORD);
+        let value = room.text(format_args!("/tags/{key}"), value, WORD);
+        kept.insert(key, value);
+    }
+    room.more("/tags", left, None);
+    kept
+}
+
+/// What each stage did. Every stage's verdict comes before any stage's denial, and that before any finding: what is told at length
+/// doesn't push out what is told in a word.
+fn stages<'a>(accounts: &'a [Account], room: &mut Room<'_>) -> Vec<Stage<'a>> {
+    let mut kept: Vec<Stage<'a>> = Vec::new();
+    for (at, account) in accounts.iter().enumerate() {
+        // With the marks for a denial and for findings that find no room later.
+        if !room.item(64 + 2 * MARK) {
+            break;
+        }
+        kept.push(Stage {
+            policy: room.text(format_args!("/stages/{at}/policy"), &*account.stage, NAME),
+            verdict: room.text(
+                format_args!("/stages/{at}/verdict"),
+                &*account.verdict,
+                WORD,
+            ),
+            denial: None,
+            findings: Vec::new(),
         });
-        Self {
-            policy: &account.stage,
-            verdict: &account.verdict,
-            denial: account.denial.as_ref().map(|denial| Denial {
-                code: &denial.code,
-                message: &denial.message,
-            }),
-            findings: findings.collect(),
+    }
+    room.more("/stages", accounts.len() - kept.len(), None);
+    for ((at, account), stage) in accounts.iter().enumerate().zip(&mut kept) {
+        let Some(denial) = &account.denial else {
+            continue;
+        };
+        if room.item(64) {
+            let path = format!("/stages/{at}/denial");
+            stage.denial = Some(Denial {
+                code: room.text(format_args!("{path}/code"), &*denial.code, WORD),
+                message: room.text(format_args!("{path}/message"), &*denial.message, MESSAGE),
+            });
+        } else {
+            room.more(format_args!("/stages/{at}/denial"), 1, None);
         }
     }
+    for ((at, account), stage) in accounts.iter().enumerate().zip(&mut kept) {
+        for (number, finding) in account.findings.iter().enumerate() {
+            if !room.item(64) {
+                break;
+            }
+            let path = format_args!("/stages/{at}/findings/{number}");
+            stage.findings.push(Finding {
+                code: room.text(format_args!("{path}/code"), &*finding.code, WORD),
+                count: finding.count,
+                detail: finding
+                    .detail
+                    .as_deref()
+                    .map(|detail| room.text(format_args!("{path}/detail"), detail, DETAIL)),
+            });
+        }
+        let more = account.findings.len() - stage.findings.len();
+        room.more(format_args!("/stages/{at}/findings"), more, None);
+    }
+    kept
 }
 
 impl Tokens {

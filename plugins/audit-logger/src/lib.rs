@@ -1,15 +1,18 @@
 //! The audit log: one journal entry for every exchange, in one line of JSON.
 //!
 //! What must stay true: no text of an exchange gets into an entry unless `capture: full` asks for it, and an exchange
-//! that should be logged is logged however it ended, also when it was denied before this stage was reached.
+//! that should be logged is logged however it ended, also when it was denied before this stage was reached, and whatever was in
+//! it: an entry always fits into the journal.
 //!
 //! - `entry` is what an entry says, and in which order.
 //! - `capture` is what it may say of the request's text.
+//! - `room` cuts what is too long.
 //! - `clock` writes the time.
 
 mod capture;
 mod clock;
 mod entry;
+mod room;
 
 pub use capture::Capture;
 
@@ -63,7 +66,7 @@ impl Policy for AuditLogger {
         let entry = entry::Entry::of(ended, &stages, self.capture);
         let line = serde_json::to_string(&entry).map_err(|error| error.to_string());
         if let Err(error) = line.and_then(|line| journal::append(&line)) {
-            // The host counts the failure. The log line tells an operator the reason.
+            // The host counts it, and puts a least entry in its place.
             log::error!("the journal has no entry for {}: {error}", request::id());
         }
     }

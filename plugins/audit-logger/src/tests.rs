@@ -5,6 +5,8 @@ use witgate_policy::testing::{self, Outcome, Record, Request};
 
 use super::*;
 
+mod fits;
+
 fn complete(settings: Value, outcome: Outcome) -> Record {
     let request = Request::user("my secret").part("word").principal("team-a");
     let policy = testing::configure::<AuditLogger>(settings).unwrap();
@@ -57,6 +59,8 @@ fn a_completed_exchange_is_told_in_full() {
         "stages": [{"policy": "pii-detector", "verdict": "edit", "findings": []}],
         "finish_reasons": ["stop"],
         "usage": {"prompt_tokens": 4, "completion_tokens": 3, "cached_tokens": 2, "reasoning_tokens": 1},
+        "deltas": 0,
+        "sent_bytes": 400,
         "first_delta_us": 1000,
         "total_us": 2000,
         "tags": {"tier": "gold"},
@@ -84,6 +88,8 @@ fn a_denied_exchange_names_the_stage_and_its_reason() {
             {"policy": "audit-logger", "verdict": "unreached", "findings": []},
         ],
         "finish_reasons": [],
+        "deltas": 0,
+        "sent_bytes": 0,
         "total_us": 2000,
         "tags": {},
     });
@@ -175,6 +181,58 @@ fn the_hash_is_of_each_text_after_its_length() {
     // printf '\0\0\0\0\0\0\0\11my secret\0\0\0\0\0\0\0\4word' | sha256sum
     let expected = "931f62704ae40cf70480280a54e89da0d2c3f7b5d7d6c0803f9c09e750a378aa";
     assert_eq!(*captured, json!({"sha256": expected}));
+}
+
+/// What `capture: full` keeps where the stages before said this.
+fn captured(verdicts: &[&str]) -> Value {
+    let outcome = Outcome::ended(Ending::Completed);
+    let outcome = verdicts
+        .iter()
+        .enumerate()
+        .fold(outcome, |outcome, (at, verdict)| {
+            outcome.stage(&format!("stage-{at}"), verdict)
+        });
+    entry(json!({"capture": "full"}), outcome)["capture"].take()
+}
+
+#[test]
+fn a_text_is_kept_only_once_every_stage_has_let_it_pass() {
+    for verdicts in [
+        &["proceed", "edit", "proceed"][..],
+        &["shadow:deny", "proceed"],
+        &["shadow:error:trap", "edit"],
+    ] {
+        let kept = captured(verdicts);
+        assert!(kept["segments"].is_array(), "{verdicts:?}: {kept}");
+    }
+    for (verdicts, stage) in [
+        (&["deny", "unreached", "unreached"][..], "stage-0"),
+        (&["proceed", "deny", "unreached"], "stage-1"),
+        (&["proceed", "unreached"], "stage-1"),
+        (&["proceed", "skip:deadline", "proceed"], "stage-1"),
+        (&["error:trap", "unreached"], "stage-0"),
+        (&["proceed", "respond"], "stage-1"),
+        // A verdict that is new to this policy lets nothing pass.
+        (&["another"], "stage-0"),
+    ] {
+        let sha256 = "931f62704ae40cf70480280a54e89da0d2c3f7b5d7d6c0803f9c09e750a378aa";
+        let expected = json!({"sha256": sha256, "not_passed": stage});
+        assert_eq!(captured(verdicts), expected, "{verdicts:?}");
+    }
+}
+
+#[test]
+fn it_is_known_how_much_went_out_to_a_client_that_left() {
+    let outcome = Outcome {
+        deltas: 17,
+        sent_bytes: 4711,
+        ..Outcome::ended(Ending::Disconnected)
+    };
+    let entry = entry(json!({}), outcome);
+    assert_eq!(
+        (&entry["deltas"], &entry["sent_bytes"]),
+        (&json!(17), &json!(4711))
+    );
 }
 
 #[test]

@@ -2,11 +2,12 @@
 
 use crate::imports::journal as host_side;
 
-/// Appends one entry, a JSON object, to the journal. Returns when it is kept.
+/// Appends one entry, a JSON object, to the journal. Returns when it has its place; the host takes it to the
+/// disk.
 ///
 /// # Errors
 ///
-/// The journal's own sentence when it could not keep the entry. The host counts such failures, too.
+/// The journal's own sentence when it can't take the entry. The host counts such failures, too.
 pub fn append(entry: &str) -> Result<(), String> {
     host_side::append(entry)
 }

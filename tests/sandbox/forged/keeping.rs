@@ -1,8 +1,9 @@
 //! Wanting to keep more than there is room for: tables, memory, journal entries.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use witgate::journal::{Journal, Options};
+use witgate::journal::{Journal, Options, Order, Reader, Span};
 use witgate::metrics::Metrics;
 use witgate::policy::{self, Class, GrantBackends, Stage};
 
@@ -34,18 +35,18 @@ async fn journal_in_configure() {
 /// A granted journal isn't one to fill a disk with.
 #[tokio::test]
 async fn flood_of_journal_entries() {
-    assert_eq!(entries("flood-of-journal-entries").await, [64]);
+    assert_eq!(entries("flood-of-journal-entries").await, [(64, 1)]);
 }
 
-/// Nor one to put just anything into: what is no JSON object, too long or too deep isn't kept, and the policy is told.
+/// Nor one to put just anything into: what is no JSON object, too long or too deep isn't kept, and the policy is told. The host writes that there was one.
 #[tokio::test]
 async fn odd_journal_entries() {
     ends_well("odd-journal-entries").await;
-    assert_eq!(entries("odd-journal-entries").await, [0, 0, 0]);
+    assert_eq!(entries("odd-journal-entries").await, [(0, 1); 3]);
 }
 
-/// How many entries an exchange of each of its policies leaves.
-async fn entries(misdeed: &str) -> Vec<u64> {
+/// How many entries an exchange of each of its policies leaves, and how many the host in their place.
+async fn entries(misdeed: &str) -> Vec<(usize, usize)> {
     let folder = tempfile::tempdir().unwrap();
     let mut left = Vec::new();
     for (number, forged) in listed(misdeed).2().iter().enumerate() {
@@ -66,8 +67,18 @@ async fn entries(misdeed: &str) -> Vec<u64> {
             "the self-test's entries are not kept"
         );
         exchange(&Served { stage, metrics }).await.unwrap();
-        left.push(journal.stats().entries);
         journal.close().await;
+        let (mut own, mut least) = (0, 0);
+        let reader = Reader::open(&file).unwrap();
+        let _ = reader.records(Span::default(), Order::OldestFirst, |record| {
+            *if record.stage == "@host" {
+                &mut least
+            } else {
+                &mut own
+            } += 1;
+            ControlFlow::<()>::Continue(())
+        });
+        left.push((own, least));
     }
     left
 }

@@ -8,8 +8,25 @@ use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
-/// The first field of the canonical form. Another form would have another name.
-const FORM: &[u8] = b"witgate-journal/1";
+/// Which canonical form an entry was hashed in. An entry of the newer form can't be passed off as one of the older: what only
+/// journals of the older form may lack is told by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Form {
+    /// Of schema version 1, in which a checkpoint had no entry.
+    One,
+    /// Of schema version 2.
+    Two,
+}
+
+impl Form {
+    /// The first field of the canonical form, and all in which the forms differ.
+    fn name(self) -> &'static [u8] {
+        match self {
+            Form::One => b"witgate-journal/1",
+            Form::Two => b"witgate-journal/2",
+        }
+    }
+}
 
 /// A SHA-256 hash; 64 lower-case hexadecimal digits as text.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -65,6 +82,7 @@ impl FromStr for Hash {
 /// Everything that an entry's hash covers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Link<'a> {
+    pub(crate) form: Form,
     pub(crate) seq: i64,
     pub(crate) at: i64,
     pub(crate) stage: &'a str,
@@ -78,7 +96,7 @@ impl Link<'_> {
     pub(crate) fn hash(&self) -> Hash {
         let mut sha = Sha256::new();
         for field in [
-            FORM,
+            self.form.name(),
             &self.seq.to_be_bytes(),
             &self.at.to_be_bytes(),
             self.stage.as_bytes(),
@@ -100,6 +118,7 @@ mod tests {
     use super::*;
 
     const LINK: Link<'_> = Link {
+        form: Form::One,
         seq: 1,
         at: 1_700_000_000_000,
         stage: "audit-logger",
@@ -114,6 +133,14 @@ mod tests {
         assert_eq!(
             LINK.hash().to_string(),
             "2d51297542fa392438dd89d0b8a54ee5ea794a18eec7f4bb8b20f25d4621e14f"
+        );
+        let newer = Link {
+            form: Form::Two,
+            ..LINK
+        };
+        assert_eq!(
+            newer.hash().to_string(),
+            "ac563811448b321990514eb91ca499be3a510d8eda3d2d88bd62e23a2e95aa78"
         );
     }
 

@@ -115,6 +115,16 @@ pub enum JournalError {
 }
 
 impl JournalError {
+    /// A word for what became of an entry that wasn't kept.
+    pub fn class(&self) -> &'static str {
+        match self {
+            JournalError::TooLarge { .. } => "too_large",
+            JournalError::NotAnObject { .. } => "not_an_object",
+            JournalError::Closed { .. } => "closed",
+            _ => "not_written",
+        }
+    }
+
     pub(crate) fn open(path: &Path, error: &rusqlite::Error) -> JournalError {
         if code(error) == Some(ErrorCode::NotADatabase) {
             return JournalError::NotAJournal {

@@ -3,22 +3,30 @@
 //! One thread owns the file and commits what has been appended in batches. What must stay true:
 //!
 //! - an acknowledged append is on the disk, whatever becomes of the process;
-//! - nothing is dropped: a full queue makes [`Journal::append`] wait, a failing disk makes it fail;
-//! - the chain has no gap but the prefix that retention removed, and that one has a checkpoint.
+//! - nothing is dropped: a full queue makes [`Journal::append`] wait, a failing disk makes it fail, and what the host owes in its
+//!   place waits until the disk works;
+//! - the chain has no gap but the prefix that retention removed, and that one has a checkpoint, and an
+//!   entry after it that says so.
 //!
 //! [`Journal`] writes; [`Reader`] reads and verifies beside it, also from another process. `docs/journal.md` has the
 //! canonical form of an entry and says what the chain proves and what it doesn't.
 
 mod chain;
 mod claimed_file;
+mod clock;
 mod error;
 mod log;
+mod note;
+mod orders;
+mod owed;
+mod own;
 mod reader;
 mod schema;
 mod store;
 #[cfg(test)]
 mod tests;
 mod verify;
+mod walk;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -33,8 +41,13 @@ pub use self::error::JournalError;
 pub use self::reader::{Order, Reader, Record, Span};
 pub use self::store::Store;
 pub use self::verify::{BrokenLink, Checkpoint, GivenHead, LinkFault, Verification};
+pub use self::walk::Chain;
 
-use self::writer::{BATCH, Command, Pending, Writer};
+pub use self::orders::Accepted;
+use self::orders::{Command, Pending};
+use self::owed::Owed;
+use self::walk::Walk;
+use self::writer::{BATCH, Writer};
 
 /// The most bytes that an entry's body may have: 1 MiB.
 pub const MAX_BODY: usize = 1024 * 1024;
@@ -56,6 +69,13 @@ pub struct Entry {
     pub body: String,
 }
 
+impl Entry {
+    /// What it takes, in bytes.
+    fn size(&self) -> usize {
+        self.body.len() + self.stage.len() + self.request_id.len()
+    }
+}
+
 /// The settings that can change while the journal is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
@@ -75,7 +95,7 @@ impl Default for Options {
     }
 }
 
-/// Totals since the journal was opened, except for `queued`, which is the present number.
+/// Totals since the journal was opened, except for `queued` and `owed`, which are present numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stats {
     /// Entries committed.
@@ -84,8 +104,12 @@ pub struct Stats {
     pub batches: u64,
     /// Entries that wait for their commit at the moment.
     pub queued: u64,
-    /// Batches, probes and steps of retention that failed.
+    /// Entries that were not kept as they were to be, and batches, probes and steps of retention that failed.
     pub failures: u64,
+    /// Entries in their place that wait for the disk; the present number, too.
+    pub owed: u64,
+    /// Walks along the chain that found it broken.
+    pub breaks: u64,
 }
 
 /// What the handles and the writer share.
@@ -96,10 +120,20 @@ struct Shared {
     batches: AtomicU64,
     queued: AtomicU64,
     failures: AtomicU64,
+    breaks: AtomicU64,
+    owed: Owed,
+    walk: Walk,
     /// Notified when a whole batch is queued, so that the writer needn't wake for every entry.
     full: Notify,
     /// The last failure; `None` while the journal is healthy.
     health: watch::Sender<Option<JournalError>>,
+}
+
+impl Shared {
+    fn owe(&self, entry: Entry) {
+        self.failures.fetch_add(1, Relaxed);
+        self.owed.add(entry);
+    }
 }
 
 /// An open journal. Clones are handles of the same one.
@@ -147,10 +181,23 @@ impl Journal {
     ///
     /// [`JournalError::NotAnObject`] and [`JournalError::TooLarge`] for the entry's own faults;
     /// [`JournalError::Write`] if its batch failed: then the entry is not in the journal. [`JournalError::Closed`].
-    pub async fn append(&self, mut entry: Entry) -> Result<(), JournalError> {
+    pub async fn append(&self, entry: Entry) -> Result<(), JournalError> {
+        self.accept(entry, None).await?.written().await
+    }
+
+    /// Accepts an entry: returns when it has its place in the order, which is at once but for a full queue. If it can't be written
+    /// later, `instead` is [owed](Journal::owe).
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::NotAnObject`] and [`JournalError::TooLarge`] for the entry's own faults; [`JournalError::Closed`].
+    pub async fn accept(
+        &self,
+        mut entry: Entry,
+        instead: Option<Entry>,
+    ) -> Result<Accepted, JournalError> {
         check(&mut entry)?;
-        let size = entry.body.len() + entry.stage.len() + entry.request_id.len();
-        let size = size.clamp(1, QUEUE_BYTES) as u32;
+        let size = entry.size().clamp(1, QUEUE_BYTES) as u32;
         let closed = || JournalError::Closed {
             path: self.shared.path.clone(),
         };
@@ -163,10 +210,30 @@ impl Journal {
         }
         place.send(Pending {
             entry,
+            instead,
             written,
             _room: room,
         });
-        done.await.unwrap_or_else(|_| Err(closed()))
+        Ok(Accepted {
+            path: self.shared.path.clone(),
+            written: done,
+        })
+    }
+
+    /// Takes an entry of the host's own, in the place of one that was not kept. It waits for nothing: the entry is written with the
+    /// next commit or, while the disk fails, as soon as it works again. Of very many that wait only the number is written.
+    pub fn owe(&self, entry: Entry) {
+        self.shared.owe(entry);
+    }
+
+    /// Walks the chain on a thread of its own, and logs what it finds. Once for each opening.
+    pub fn walk(&self) {
+        Walk::begin(&self.shared);
+    }
+
+    /// What that has found.
+    pub fn chain(&self) -> Chain {
+        self.shared.walk.chain()
     }
 
     /// `Ok` while the journal works, else why the last write failed. The writer then tries again with every batch and every
@@ -193,12 +260,15 @@ impl Journal {
             batches: self.shared.batches.load(Relaxed),
             queued: self.shared.queued.load(Relaxed),
             failures: self.shared.failures.load(Relaxed),
+            owed: self.shared.owed.len(),
+            breaks: self.shared.breaks.load(Relaxed),
         }
     }
 
     /// Writes what is queued, closes the file and releases its lock. This closes the journal for every handle: later
     /// appends fail.
     pub async fn close(&self) {
+        self.shared.walk.stop();
         let (done, closed) = oneshot::channel();
         if self.commands.send(Command::Close(done)).is_ok() {
             // An error means that the writer is gone already.

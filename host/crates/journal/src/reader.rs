@@ -15,6 +15,8 @@ use super::{JournalError, error, schema};
 /// A journal, open for reading.
 #[derive(Debug)]
 pub struct Reader {
+    /// Of the schema version before, to which no gateway of this release has written yet.
+    pub(super) old: bool,
     pub(super) conn: Connection,
     pub(super) path: PathBuf,
 }
@@ -82,13 +84,14 @@ impl Reader {
             let flags = flags | OpenFlags::SQLITE_OPEN_URI;
             conn = connect(&as_immutable(path), path, flags)?;
         }
-        if !schema::recognise(&conn, path)? {
+        let Some(version) = schema::recognise(&conn, path)? else {
             return Err(JournalError::NotAJournal {
                 path: path.to_owned(),
                 reason: "it is empty",
             });
-        }
+        };
         Ok(Reader {
+            old: version == schema::BEFORE,
             conn,
             path: path.to_owned(),
         })

@@ -6,10 +6,14 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
-use super::JournalError;
+use super::chain::Hash;
+use super::{JournalError, note};
 
 /// The schema version that this release writes.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
+
+/// The one before, in which retention left no entry and nothing noted the end. Opening such a journal brings it up to date.
+pub(super) const BEFORE: i64 = 1;
 
 /// "witj", in SQLite's header: a journal is told from any other database by it.
 const APPLICATION_ID: i64 = 0x7769_746a;
@@ -34,8 +38,9 @@ CREATE TABLE checkpoint(
 ) STRICT;
 ";
 
-/// A checkpoint can be laid on an entry that is there, with its hash, and only what lies at or before a checkpoint can be
-/// deleted. So retention needs no way around the triggers: it lays the checkpoint first, and both commit together.
+/// A checkpoint can be laid on an entry that is there, with its hash, right after the journal's own entry about it, and only what
+/// lies at or before a checkpoint can be deleted. So retention needs no way around the triggers: it writes that entry and lays the
+/// checkpoint first, and all commit together.
 /// `append_only` also stops `INSERT OR REPLACE`, which deletes without asking the delete trigger.
 const TRIGGERS: &[(&str, &str)] = &[
     (
@@ -74,20 +79,23 @@ const TRIGGERS: &[(&str, &str)] = &[
     (
         "checkpoint_on_an_entry",
         "BEFORE INSERT ON checkpoint
-         WHEN NEW.hash IS NOT (SELECT hash FROM entries WHERE seq = NEW.seq) BEGIN
+         WHEN NEW.hash IS NOT (SELECT hash FROM entries WHERE seq = NEW.seq)
+           OR NOT EXISTS (SELECT 1 FROM entries WHERE seq = (SELECT max(seq) FROM entries)
+             AND stage = '@journal' AND json_extract(body, '$.to_seq') = NEW.seq) BEGIN
            SELECT raise(ABORT, 'the journal is immutable: a checkpoint needs its entry');
          END",
     ),
 ];
 
-/// Refuses what isn't a journal, or is one of a later version. `false`: the file is empty, a journal to be.
-pub(super) fn recognise(conn: &Connection, path: &Path) -> Result<bool, JournalError> {
+/// The schema version of a journal. `None`: the file is empty, a journal to be. What isn't a journal is refused, and one of a
+/// later version.
+pub(super) fn recognise(conn: &Connection, path: &Path) -> Result<Option<i64>, JournalError> {
     let failed = |error: rusqlite::Error| JournalError::open(path, &error);
     let tables: i64 = conn
         .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
         .map_err(failed)?;
     if tables == 0 {
-        return Ok(false);
+        return Ok(None);
     }
     let application: i64 = conn
         .query_row("PRAGMA application_id", [], |row| row.get(0))
@@ -106,7 +114,7 @@ pub(super) fn recognise(conn: &Connection, path: &Path) -> Result<bool, JournalE
         .optional()
         .map_err(failed)?;
     match found {
-        Some(VERSION) => Ok(true),
+        Some(BEFORE | VERSION) => Ok(found),
         Some(found) if found > VERSION => Err(JournalError::NewerSchema {
             path: path.to_owned(),
             found,
@@ -116,13 +124,13 @@ pub(super) fn recognise(conn: &Connection, path: &Path) -> Result<bool, JournalE
     }
 }
 
-/// Readies the connection of the one writer, and makes the tables in an empty file.
-pub(super) fn prepare(conn: &mut Connection, path: &Path) -> Result<(), JournalError> {
+/// Readies the connection of the one writer, and makes the tables in an empty file. Returns the schema version that was found.
+pub(super) fn prepare(conn: &mut Connection, path: &Path) -> Result<i64, JournalError> {
     let failed = |error: rusqlite::Error| JournalError::open(path, &error);
     conn.busy_timeout(std::time::Duration::from_secs(2))
         .map_err(failed)?;
-    let made = recognise(conn, path)?;
-    if !made {
+    let found = recognise(conn, path)?;
+    if found.is_none() {
         // SQLite heeds this before the first table is made, and never after.
         conn.pragma_update(None, "auto_vacuum", "INCREMENTAL")
             .map_err(failed)?;
@@ -143,7 +151,7 @@ pub(super) fn prepare(conn: &mut Connection, path: &Path) -> Result<(), JournalE
          PRAGMA journal_size_limit = 67108864; PRAGMA trusted_schema = OFF;",
     )
     .map_err(failed)?;
-    if !made {
+    if found.is_none() {
         let transaction = conn
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(failed)?;
@@ -154,9 +162,10 @@ pub(super) fn prepare(conn: &mut Connection, path: &Path) -> Result<(), JournalE
         transaction
             .execute("INSERT INTO meta VALUES ('schema', ?1)", [VERSION])
             .map_err(failed)?;
+        note::write(&transaction, 0, &Hash::GENESIS).map_err(failed)?;
         transaction.commit().map_err(failed)?;
     }
-    Ok(())
+    Ok(found.unwrap_or(VERSION))
 }
 
 /// Puts the triggers in place, or takes them away, in one transaction. Afterwards the triggers have the text of this

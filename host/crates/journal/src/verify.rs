@@ -1,14 +1,16 @@
 //! Walking the chain from the last checkpoint, or the beginning, to its end.
 //!
-//! What it proves: nothing between the checkpoint and the head was changed, put in or taken out since it was written. What
-//! it can't: that the end wasn't cut off or the whole rewritten. For that an operator keeps a head elsewhere and gives it.
+//! What it proves: nothing between the checkpoint and the head was changed, put in or taken out since it was written, and the chain
+//! itself says that what lay before the checkpoint was removed. The end is compared with the journal's note of it. What it can't
+//! prove: that nobody changed the end and the note, or rewrote the whole. For that an operator keeps a head elsewhere and gives it.
 
 use std::fmt;
 
 use rusqlite::Row;
 
-use super::chain::{Hash, Link};
-use super::{JournalError, Reader};
+use super::chain::{Form, Hash, Link};
+use super::own::{self, OwnEntry};
+use super::{JournalError, Reader, note};
 
 /// What a walk found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub struct Verification {
     pub head: Hash,
     /// What retention removed, as of its last step.
     pub checkpoint: Option<Checkpoint>,
+    /// An older release wrote all of it. Nothing vouches for its checkpoint, and nothing notes its end.
+    pub old: bool,
     /// The first broken link.
     pub broken: Option<BrokenLink>,
     /// What became of the head that was given.
@@ -47,6 +51,8 @@ pub struct Checkpoint {
     pub at: i64,
     /// Entries removed in all steps together.
     pub removed: i64,
+    /// The entry of the chain that says so; in an old journal there is none.
+    pub entry: Option<i64>,
 }
 
 /// A broken link.
@@ -72,6 +78,13 @@ pub enum LinkFault {
     Hash,
     /// The checkpoint and the entries don't fit.
     Checkpoint(&'static str),
+    /// The entries from this seq to `to` were the newest ones, and are not there.
+    CutOff {
+        /// The newest entry, as it was noted.
+        to: i64,
+    },
+    /// The end of the chain and the journal's note of it don't fit.
+    End(&'static str),
     /// A field can't be what a journal writes.
     Unreadable(&'static str),
 }
@@ -84,6 +97,8 @@ impl LinkFault {
             LinkFault::Prev => "prev_mismatch",
             LinkFault::Hash => "hash_mismatch",
             LinkFault::Checkpoint(_) => "checkpoint_mismatch",
+            LinkFault::CutOff { .. } => "cut_off",
+            LinkFault::End(_) => "end_mismatch",
             LinkFault::Unreadable(_) => "unreadable",
         }
     }
@@ -116,6 +131,17 @@ impl fmt::Display for BrokenLink {
                     "the checkpoint at {seq} does not fit (checkpoint mismatch): {what}"
                 )
             }
+            LinkFault::CutOff { to } if *to == seq => write!(
+                f,
+                "entry {seq} is missing (cut off): it was the newest, and was removed"
+            ),
+            LinkFault::CutOff { to } => write!(
+                f,
+                "entries {seq} to {to} are missing (cut off): they were the newest, and were removed"
+            ),
+            LinkFault::End(what) => {
+                write!(f, "the end at {seq} does not fit (end mismatch): {what}")
+            }
             LinkFault::Unreadable(what) => write!(f, "entry {seq} can't be read: {what}"),
         }
     }
@@ -137,6 +163,8 @@ struct Walk {
     found: Verification,
     given: Option<Hash>,
     seq: i64,
+    /// The form of the last entry: one of the older form can't follow one of the newer.
+    form: Form,
 }
 
 impl Reader {
@@ -146,11 +174,25 @@ impl Reader {
     ///
     /// Where the file can't be read to the end. A broken chain is no error: it is in the answer.
     pub fn verify(&self, head: Option<Hash>) -> Result<Verification, JournalError> {
-        self.walk(head)
+        let found = self.walk(head, || false);
+        let found = found.map_err(|error| JournalError::read(&self.path, &error))?;
+        Ok(found.expect("nothing stops it"))
+    }
+
+    /// The same, until `stop`: then `None`.
+    pub(super) fn verify_until(
+        &self,
+        stop: impl Fn() -> bool,
+    ) -> Result<Option<Verification>, JournalError> {
+        self.walk(None, stop)
             .map_err(|error| JournalError::read(&self.path, &error))
     }
 
-    fn walk(&self, given: Option<Hash>) -> rusqlite::Result<Verification> {
+    fn walk(
+        &self,
+        given: Option<Hash>,
+        stop: impl Fn() -> bool,
+    ) -> rusqlite::Result<Option<Verification>> {
         let snapshot = self.conn.unchecked_transaction()?;
         let mut walk = Walk {
             found: Verification {
@@ -159,11 +201,13 @@ impl Reader {
                 last: None,
                 head: Hash::GENESIS,
                 checkpoint: None,
+                old: false,
                 broken: None,
                 given: given.map(|_| GivenHead::NotFound),
             },
             given,
             seq: 0,
+            form: Form::One,
         };
         let mut checkpoints =
             snapshot.prepare("SELECT seq, hash, at, count FROM checkpoint ORDER BY seq")?;
@@ -171,7 +215,7 @@ impl Reader {
         while let Some(row) = rows.next()? {
             if let Err(broken) = walk.checkpoint(row)? {
                 walk.found.broken = Some(broken);
-                return Ok(walk.found);
+                return Ok(Some(walk.found));
             }
         }
         walk.recognise_start();
@@ -180,16 +224,46 @@ impl Reader {
         )?;
         let mut rows = entries.query([])?;
         while let Some(row) = rows.next()? {
+            if stop() {
+                return Ok(None);
+            }
             if let Err(broken) = walk.entry(row)? {
                 walk.found.broken = Some(broken);
-                return Ok(walk.found);
+                return Ok(Some(walk.found));
             }
         }
-        Ok(walk.found)
+        walk.found.old = self.old && walk.form == Form::One;
+        if !walk.found.old {
+            walk.found.broken = walk.end(note::read(&snapshot)?).err();
+        }
+        Ok(Some(walk.found))
     }
 }
 
 impl Walk {
+    /// Whether the chain says where its checkpoint comes from, and ends where the journal noted it.
+    fn end(&self, noted: Option<(i64, Hash)>) -> Result<(), BrokenLink> {
+        let broken = |seq, fault| Err(BrokenLink { seq, fault });
+        if let Some(checkpoint) = self.found.checkpoint
+            && checkpoint.entry.is_none()
+        {
+            let what = "no entry of the chain says that retention removed what lay before it";
+            return broken(checkpoint.seq, LinkFault::Checkpoint(what));
+        }
+        match noted {
+            None => broken(self.seq, LinkFault::End("its note is gone")),
+            Some((to, _)) if to > self.seq => broken(self.seq + 1, LinkFault::CutOff { to }),
+            Some((seq, _)) if seq < self.seq => {
+                let what = "it was the newest entry that the journal wrote, and others follow";
+                broken(seq, LinkFault::End(what))
+            }
+            Some((seq, hash)) if hash != self.found.head => {
+                broken(seq, LinkFault::End("it is not the entry that was noted"))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
     /// Each checkpoint's count leads from the one before: together they removed the entries from 1 on.
     fn checkpoint(&mut self, row: &Row<'_>) -> rusqlite::Result<Result<(), BrokenLink>> {
         let (seq, at, count): (i64, i64, i64) = (row.get(0)?, row.get(2)?, row.get(3)?);
@@ -212,6 +286,7 @@ impl Walk {
             hash,
             at,
             removed: seq,
+            entry: None,
         });
         Ok(Ok(()))
     }
@@ -268,7 +343,8 @@ impl Walk {
                 _ => broken(seq, LinkFault::Prev),
             };
         }
-        let link = Link {
+        let mut link = Link {
+            form: Form::Two,
             seq,
             at,
             stage,
@@ -277,7 +353,19 @@ impl Walk {
             prev: &prev,
         };
         if link.hash() != hash {
-            return broken(seq, LinkFault::Hash);
+            link.form = Form::One;
+            if self.form > link.form || link.hash() != hash {
+                return broken(seq, LinkFault::Hash);
+            }
+        }
+        self.form = link.form;
+        if stage == own::STAGE
+            && link.form == Form::Two
+            && let Some(checkpoint) = &mut self.found.checkpoint
+            && serde_json::from_str::<OwnEntry>(body)
+                .is_ok_and(|own| own.vouches_for(checkpoint.seq, &checkpoint.hash))
+        {
+            checkpoint.entry = Some(seq);
         }
         self.seq = seq;
         self.found.entries += 1;

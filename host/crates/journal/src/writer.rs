@@ -6,12 +6,16 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
-use super::log::Log;
+use super::clock::{Clock, Time, now_ms};
+use super::log::{Head, Log};
+use super::orders::{Command, Pending};
+use super::owed::Owed;
+use super::walk::Walk;
 use super::{Entry, JournalError, Options, Shared};
 
 /// Operators filter by this name: it stays, wherever the code lies.
@@ -26,31 +30,13 @@ const PACE: Duration = Duration::from_millis(10);
 /// How often a journal that failed is tried while nothing is appended.
 const PROBE: Duration = Duration::from_secs(1);
 
-const RETENTION: Duration = Duration::from_secs(60 * 60);
+/// What a probe writes at least: enough that a disk with a few bytes left isn't taken for one with room.
+const PROBE_BYTES: usize = 64 * 1024;
+
+/// How often retention does its work and the head is logged.
+const HOURLY: Duration = Duration::from_secs(60 * 60);
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
-
-/// An entry that waits for its commit.
-#[derive(Debug)]
-pub(super) struct Pending {
-    pub(super) entry: Entry,
-    pub(super) written: oneshot::Sender<Result<(), JournalError>>,
-    /// The entry's share of the bytes that may be queued, given back when this is dropped.
-    pub(super) _room: OwnedSemaphorePermit,
-}
-
-#[derive(Debug)]
-pub(super) enum Command {
-    Configure(Options),
-    /// Answered when the file is closed and free.
-    Close(oneshot::Sender<()>),
-    /// SQL on the writer's own connection: limits there are the connection's.
-    #[cfg(test)]
-    Sql(String),
-    /// Keeps the writer idle until the test sends something or drops its sender.
-    #[cfg(test)]
-    Wait(std::sync::mpsc::Receiver<()>),
-}
 
 /// The writer's state, owned by its thread.
 #[derive(Debug)]
@@ -63,7 +49,12 @@ pub(super) struct Writer {
     last_commit: Option<Instant>,
     /// `Some` while the journal fails.
     probe: Option<Instant>,
-    retention: Option<Instant>,
+    /// The bytes of the largest batch that failed since then. Only as much, written, says that the disk has room again.
+    failed: usize,
+    hourly: Instant,
+    clock: Clock,
+    /// The head that the log has.
+    logged: i64,
 }
 
 /// Marks the journal as closed when the thread ends, by a panic too.
@@ -106,6 +97,7 @@ impl Writer {
             return;
         }
         let closing = runtime.block_on(writer.serve(&mut queue, &mut orders));
+        writer.end();
         writer.log.close();
         drop(epitaph);
         if let Some(done) = closing {
@@ -123,9 +115,18 @@ impl Writer {
             batches: AtomicU64::new(0),
             queued: AtomicU64::new(0),
             failures: AtomicU64::new(0),
+            breaks: AtomicU64::new(0),
             full: Notify::new(),
+            owed: Owed::default(),
             health: watch::Sender::new(None),
+            walk: Walk::default(),
         });
+        let known = log.known_time();
+        if let Some(known) = known {
+            // Kept before this clock writes an entry that is the newest then.
+            log.keep_clock(known)?;
+        }
+        let clock = Clock::new(known, now_ms(), Instant::now());
         let mut writer = Writer {
             log,
             shared,
@@ -133,9 +134,13 @@ impl Writer {
             immutable: Some(options.immutable),
             last_commit: None,
             probe: None,
-            retention: None,
+            failed: 0,
+            hourly: Instant::now() + HOURLY,
+            clock,
+            logged: -1,
         };
-        writer.retain();
+        writer.log_head("the journal goes on after its newest entry");
+        writer.keep();
         Ok(writer)
     }
 
@@ -171,7 +176,10 @@ impl Writer {
                     self.fill(queue, &mut batch).await;
                     self.commit(&mut batch);
                 }
-                () = wait_for(due) => {}
+                () = self.shared.owed.notified(), if self.probe.is_none() => {
+                    self.pay();
+                }
+                () = sleep_until(due) => {}
             }
         }
     }
@@ -199,18 +207,71 @@ impl Writer {
     fn commit(&mut self, batch: &mut Vec<Pending>) {
         self.last_commit = Some(Instant::now());
         let entries = batch.iter().map(|pending| &pending.entry);
+        let bytes = entries.clone().map(Entry::size).sum();
         let result = self.log.append(now_ms(), entries);
         let count = batch.len() as u64;
         if result.is_ok() {
             self.shared.entries.fetch_add(count, Relaxed);
             self.shared.batches.fetch_add(1, Relaxed);
         }
-        self.note(&result);
+        self.note(bytes, &result);
         self.shared.queued.fetch_sub(count, Relaxed);
         for pending in batch.drain(..) {
+            if let (Err(_), Some(instead)) = (&result, pending.instead) {
+                self.shared.owe(instead);
+            }
             // The appender may have stopped waiting; its entry is committed all the same.
             let _ = pending.written.send(result.clone());
         }
+    }
+
+    /// Writes what is owed. Whether nothing is owed any more.
+    fn pay(&mut self) -> bool {
+        loop {
+            let owed = self.shared.owed.take(BATCH);
+            if owed.is_empty() {
+                return true;
+            }
+            let (count, bytes) = (owed.len() as u64, owed.iter().map(Entry::size).sum());
+            let result = self.log.append(now_ms(), owed.iter());
+            // Told before the health, so that a healthy journal owes nothing that has been tried.
+            match &result {
+                Ok(()) => {
+                    self.shared.owed.written();
+                    self.shared.entries.fetch_add(count, Relaxed);
+                    self.shared.batches.fetch_add(1, Relaxed);
+                }
+                Err(_) => self.shared.owed.give_back(owed),
+            }
+            self.note(bytes, &result);
+            if result.is_err() {
+                return false;
+            }
+        }
+    }
+
+    /// The last that is done before the file is closed.
+    fn end(&mut self) {
+        if !self.pay() {
+            let owed = self.shared.owed.len();
+            tracing::error!(target: LOG, owed, "the journal is closed without entries that it owed");
+        }
+        let trusted = self.clock.judge(now_ms(), Instant::now());
+        if let Time::Trusted(now) = trusted {
+            // It only saves the next start a day of waiting.
+            let _ = self.log.keep_clock(now);
+        }
+        self.log_head("the journal is closed after its newest entry");
+        self.shared.walk.join();
+    }
+
+    /// Puts seq and hash of the newest entry into the log, where nobody who can write to the file reaches them.
+    fn log_head(&mut self, what: &str) {
+        let Head { seq, hash } = self.log.head();
+        if seq > 0 {
+            tracing::info!(target: LOG, seq, head = %hash, "{what}");
+        }
+        self.logged = seq;
     }
 
     fn configure(&mut self, options: Options) {
@@ -218,7 +279,7 @@ impl Writer {
         self.options = options;
         self.apply();
         if retention {
-            self.retain();
+            self.keep();
         }
     }
 
@@ -233,66 +294,89 @@ impl Writer {
         if result.is_ok() {
             self.immutable = Some(immutable);
         }
-        self.note(&result);
+        self.note(0, &result);
         result.is_ok()
     }
 
     /// Does one step of retention. If there is more to remove, the next step is due at once, so that batches come between
     /// the steps.
-    fn retain(&mut self) {
+    fn keep(&mut self) {
+        let due = Instant::now();
+        self.hourly = due + HOURLY;
+        let now = match self.clock.judge(now_ms(), due) {
+            Time::Trusted(now) => now,
+            Time::Ahead { by, new } => {
+                if new && self.options.retention_days.is_some() {
+                    tracing::warn!(
+                        target: LOG,
+                        days_ahead = by / DAY_MS,
+                        "the clock is further on than the time that the journal knows of: retention removes nothing until it has \
+                         been so for a day"
+                    );
+                }
+                return;
+            }
+        };
+        if let Err(error) = self.log.keep_clock(now) {
+            self.note(0, &Err(error));
+            return;
+        }
         let Some(days) = self.options.retention_days else {
-            self.retention = None;
             return;
         };
-        let now = now_ms();
         let result = self.log.remove_before(now - i64::from(days) * DAY_MS, now);
-        let more = matches!(&result, Ok(removed) if removed.more);
-        if let Ok(removed) = &result
-            && removed.count > 0
-        {
-            tracing::info!(
-                target: LOG,
-                removed = removed.count,
-                days,
-                "the journal's retention removed entries"
-            );
-        }
-        self.retention = Some(Instant::now() + if more { Duration::ZERO } else { RETENTION });
-        if let Err(error) = result {
-            self.note(&Err(error));
+        match result {
+            Ok(removed) => {
+                if removed.count > 0 {
+                    tracing::info!(
+                        target: LOG,
+                        removed = removed.count,
+                        days,
+                        "the journal's retention removed entries"
+                    );
+                }
+                if removed.more {
+                    self.hourly = due;
+                }
+            }
+            Err(error) => self.note(0, &Err(error)),
         }
     }
 
     fn do_what_is_due(&mut self) {
         let now = Instant::now();
-        if self.probe.is_some_and(|due| due <= now) && self.apply() {
-            let result = self.log.probe();
-            self.note(&result);
+        if self.probe.is_some_and(|due| due <= now) && self.apply() && self.pay() {
+            let bytes = self.failed.max(PROBE_BYTES);
+            let result = self.log.probe(bytes);
+            self.note(bytes, &result);
         }
-        if self.retention.is_some_and(|due| due <= now) {
-            self.retain();
-        }
-    }
-
-    fn due(&self) -> Option<Instant> {
-        match (self.probe, self.retention) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
+        if self.hourly <= now {
+            self.keep();
+            if self.log.head().seq != self.logged {
+                self.log_head("the journal's newest entry");
+            }
         }
     }
 
-    /// Records the health, and logs when it changes rather than at every failure.
-    fn note(&mut self, result: &Result<(), JournalError>) {
+    fn due(&self) -> Instant {
+        self.probe
+            .map_or(self.hourly, |probe| probe.min(self.hourly))
+    }
+
+    /// Records the health, and logs when it changes rather than at every failure. `bytes`: what was written, or was to be.
+    fn note(&mut self, bytes: usize, result: &Result<(), JournalError>) {
         match result {
             // The triggers are part of what was asked for.
-            Ok(()) if self.immutable.is_some() => {
+            Ok(()) if self.immutable.is_some() && bytes >= self.failed => {
                 if self.probe.take().is_some() {
+                    self.failed = 0;
                     tracing::info!(target: LOG, "the journal can be written again");
                     self.shared.health.send_replace(None);
                 }
             }
             Ok(()) => {}
             Err(error) => {
+                self.failed = self.failed.max(bytes);
                 self.shared.failures.fetch_add(1, Relaxed);
                 if self.probe.is_none() {
                     tracing::error!(target: LOG, %error, "the journal fails; it is tried again every second");
@@ -302,19 +386,4 @@ impl Writer {
             }
         }
     }
-}
-
-async fn wait_for(due: Option<Instant>) {
-    match due {
-        Some(due) => sleep_until(due).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Milliseconds since 1970, by the system's clock.
-fn now_ms() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

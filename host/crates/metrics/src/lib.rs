@@ -81,8 +81,12 @@ pub struct Metrics {
 
     /// Entries that the journal committed.
     pub journal_entries: Counter,
-    /// Entries that the journal could not commit.
+    /// Entries that were not kept as they were to be, and batches, probes and steps of retention that failed.
     pub journal_failures: Counter,
+    /// Walks at the start that found the chain broken.
+    pub journal_breaks: Counter,
+    /// Least entries that wait for the disk.
+    pub journal_owed: Gauge,
     /// Entries that wait for the journal.
     pub journal_queue: Gauge,
 }
@@ -137,7 +141,18 @@ impl Metrics {
             instances_live: all.gauge("instances_live", "Policy instances that are alive"),
             instances_created: all.counter("instances_created", "Policy instances made"),
             journal_entries: all.counter("journal_entries", "Journal entries committed"),
-            journal_failures: all.counter("journal_failures", "Journal entries not committed"),
+            journal_failures: all.counter(
+                "journal_failures",
+                "Journal entries not kept as they were to be, and batches and probes of the journal that failed",
+            ),
+            journal_breaks: all.counter(
+                "journal_breaks",
+                "Walks along the journal's chain at a start that found it broken",
+            ),
+            journal_owed: all.gauge(
+                "journal_owed",
+                "Least entries, in the place of entries not kept, that wait for the disk",
+            ),
             journal_queue: all.gauge("journal_queue", "Entries that wait for the journal"),
             registry: all.0,
         }

@@ -86,7 +86,7 @@ impl GrantHost for Guest {
         let exchange = &mut self.exchange;
         let configured = exchange.phase != HookPhase::Configure;
         let request = exchange.request.as_deref().filter(|_| configured);
-        let caller = GrantCaller::new(&self.stage, request);
+        let caller = GrantCaller::new(&self.stage, request, exchange.outcome.as_deref());
         (caller, &mut exchange.grants)
     }
 }

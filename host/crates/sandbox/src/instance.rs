@@ -24,10 +24,14 @@ use super::stage::{Instantiation, Stage};
 use super::store::store;
 use super::text::{cut, is_name, quoted};
 use super::types::{Channel, Delta, Denial, Edit, Finding, Verdict};
+use witgate_journal::Accepted;
 use witgate_metrics::Hook;
 
 /// The target of the line here: operators filter by this name, whatever the module is called.
 const TARGET: &str = "witgate::policy::instance";
+
+/// What a message counts for beside its text, in bytes, where time is given by size: empty ones must be read as well.
+const MESSAGE: u64 = 128;
 
 /// One sandbox, serving one exchange.
 pub struct Instance {
@@ -116,9 +120,7 @@ impl Instance {
     /// # Errors
     /// Where the call fails, or what it comes to can't be used.
     pub async fn on_request(&mut self) -> Result<Requested, Failure> {
-        let size = self.state().request.as_ref();
-        let size = size.map_or(0, |request| request.size());
-        let cpu = self.stage.limits().request_cpu + per_mebibyte(size);
+        let (cpu, size) = self.reading_time();
         let output = OUTPUT + 2 * usize::try_from(size).unwrap_or(usize::MAX / 4);
         let exchange = self.exchange;
         let call = async |exports: &Exports, store: &mut Store<Guest>| {
@@ -217,13 +219,24 @@ impl Instance {
     /// Where the call fails.
     pub async fn on_complete(&mut self, outcome: Arc<Outcome>) -> Result<(), Failure> {
         self.state().outcome = Some(outcome);
-        let cpu = self.stage.limits().request_cpu;
+        let (cpu, _) = self.reading_time();
         let exchange = self.exchange;
         let call = async |exports: &Exports, store: &mut Store<Guest>| {
             exports.exchange().call_on_complete(store, exchange).await
         };
         self.call(Hook::OnComplete, HookPhase::Complete, cpu, OUTPUT, call)
             .await
+    }
+
+    /// How long a call may run in which all of the request may be read, and the bytes of its text.
+    fn reading_time(&mut self) -> (Duration, u64) {
+        let request = self.state().request.as_ref();
+        let (size, messages) = request.map_or((0, 0), |request| {
+            (request.size(), request.messages().len() as u64)
+        });
+        let read = size.saturating_add(messages.saturating_mul(MESSAGE));
+        let cpu = self.stage.limits().request_cpu + per_mebibyte(read);
+        (cpu, size)
     }
 
     fn state(&mut self) -> &mut ExchangeState {
@@ -262,6 +275,11 @@ impl Instance {
             self.state().undo();
         }
         done
+    }
+
+    /// The journal entries that it wrote since it was last asked, on their way to the disk. Nobody needs the instance for that.
+    pub fn take_entries(&mut self) -> Vec<Accepted> {
+        self.state().grants.journal.take_accepted()
     }
 
     fn valid_edit(&mut self, edit: Edit) -> Answered {

@@ -6,12 +6,16 @@ use std::sync::Arc;
 use super::bindings::BindingsPre;
 use super::breaker::Breaker;
 use super::component::digest;
+use super::failure::Class;
 use super::grants::GrantBackends;
 use super::guest::Guest;
+use super::least_entry::least_entry;
+use super::outcome::Outcome;
+use super::request::RequestView;
 use super::spec::StageSpec;
 use super::types::Hooks;
 use witgate_config::{Limits, Mode, OnError};
-use witgate_metrics::{Decisions, Metrics, StageMetrics};
+use witgate_metrics::{Decisions, Hook, Metrics, StageMetrics};
 
 /// How an instance comes to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,6 +164,19 @@ impl Stage {
     /// What stands behind its grants.
     pub(super) fn backends(&self) -> &GrantBackends {
         &self.backends
+    }
+
+    /// It owed the journal an entry and failed: the host says so there in its place.
+    pub fn owe_entry(
+        &self,
+        request: &dyn RequestView,
+        outcome: &Outcome,
+        (hook, class): (Hook, Class),
+    ) {
+        if let Some(journal) = &self.backends.journal {
+            let failed = (hook.as_str(), class.as_str());
+            journal.owe(least_entry(self.id(), request, Some(outcome), failed));
+        }
     }
 
     /// Its counters.

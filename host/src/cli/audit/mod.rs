@@ -17,6 +17,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use crate::config::{Config, ConfigError};
 use crate::journal::{JournalError, Reader, Span, Store};
 
 use self::when::{When, now_ms};
@@ -41,24 +42,29 @@ enum Command {
 /// Which journal.
 #[derive(Debug, Args)]
 struct From {
-    /// The journal's store; by default journal.db in the state folder
-    #[arg(long, value_name = "sqlite:PATH", value_parser = Store::parse)]
+    /// The journal's store; by default the one that --policy-config names, else journal.db in the state folder
+    #[arg(long, value_name = "sqlite:PATH", value_parser = Store::parse, conflicts_with = "policy_config")]
     store: Option<Store>,
+    /// The configuration that names the store
+    #[arg(long, value_name = "FILE")]
+    policy_config: Option<PathBuf>,
 }
 
 impl From {
-    fn open(&self) -> Result<Reader, JournalError> {
-        match &self.store {
-            Some(store) => Reader::open(store.path()),
-            None => Reader::open(&Store::default_path()?),
-        }
+    fn open(&self) -> Result<Reader, AuditError> {
+        Ok(Reader::open(&self.path()?)?)
     }
 
-    fn path(&self) -> Result<PathBuf, JournalError> {
-        match &self.store {
-            Some(store) => Ok(store.path().to_owned()),
-            None => Store::default_path(),
+    fn path(&self) -> Result<PathBuf, AuditError> {
+        if let Some(store) = &self.store {
+            return Ok(store.path().to_owned());
         }
+        if let Some(file) = &self.policy_config
+            && let Some(path) = Config::load(file)?.journal.path()
+        {
+            return Ok(path.to_owned());
+        }
+        Ok(Store::default_path()?)
     }
 }
 
@@ -117,6 +123,8 @@ enum Found {
 enum AuditError {
     #[error(transparent)]
     Journal(#[from] JournalError),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     #[error("--since is not before --until: no time lies between them")]
     EmptySpan,
     #[error("--output names {0}, which belongs to the journal itself: give another file")]
@@ -141,6 +149,7 @@ impl AuditError {
     fn code(&self) -> u8 {
         match self {
             AuditError::EmptySpan
+            | AuditError::Config(_)
             | AuditError::OntoJournal(_)
             | AuditError::Journal(
                 JournalError::Missing { .. }

@@ -121,13 +121,106 @@ async fn verify_prints_a_head_that_it_finds_again() {
     assert_eq!(code, 0);
     assert!(out.contains("is unbroken") && out.contains(&head), "{out}");
 
-    scene.tamper("DELETE FROM entries WHERE seq = 4");
+    let note = "UPDATE meta SET value = (SELECT seq || ' ' || lower(hex(hash)) FROM entries WHERE seq = 3) WHERE key = 'head'";
+    scene.tamper(&format!("DELETE FROM entries WHERE seq = 4; {note}"));
     assert_eq!(verified(&scene, "").0, 0);
     let (code, found) = verified(&scene, &format!("--head {head}"));
     assert_eq!((code, &found["given_head"]), (1, &json!({"found": false})));
     let (code, out, _) = audit(&scene, &format!("verify --head {head}"));
     assert_eq!(code, 1);
     assert!(out.contains("NOT FOUND"), "{out}");
+}
+
+#[tokio::test]
+async fn verify_says_what_it_can_not_know_without_a_head() {
+    let scene = Scene::new().await;
+    let (_, out, _) = audit(&scene, "verify");
+    assert!(out.contains("It can't know"), "{out}");
+    let head = verified(&scene, "").1["head"].as_str().unwrap().to_owned();
+    let (_, out, _) = audit(&scene, &format!("verify --head {head}"));
+    assert!(!out.contains("It can't know"), "{out}");
+}
+
+#[tokio::test]
+async fn a_cut_end_and_an_emptied_journal_are_something_wrong() {
+    for (sql, message) in [
+        (
+            "DELETE FROM entries WHERE seq >= 3",
+            "entries 3 to 4 are missing (cut off)",
+        ),
+        (
+            "DELETE FROM entries",
+            "entries 1 to 4 are missing (cut off)",
+        ),
+    ] {
+        let scene = Scene::new().await;
+        scene.tamper(sql);
+        let (code, found) = verified(&scene, "");
+        assert_eq!(
+            (code, &found["broken"]["what"]),
+            (1, &json!("cut_off")),
+            "{sql}"
+        );
+        let (code, out, _) = audit(&scene, "verify");
+        assert!(code == 1 && out.contains(message), "{out}");
+    }
+}
+
+#[tokio::test]
+async fn a_prefix_that_no_retention_removed_is_something_wrong_with_a_head_too() {
+    let scene = Scene::new().await;
+    let head = verified(&scene, "").1["head"].as_str().unwrap().to_owned();
+    let checkpoint = "INSERT INTO checkpoint SELECT seq, hash, at, seq FROM entries WHERE seq = 2";
+    // While the journal is immutable the statement is refused.
+    let conn = rusqlite::Connection::open(scene.path()).unwrap();
+    let error = conn.execute_batch(checkpoint).unwrap_err().to_string();
+    assert!(error.contains("the journal is immutable"), "{error}");
+    scene.tamper(&format!(
+        "DROP TRIGGER checkpoint_on_an_entry; {checkpoint}; DELETE FROM entries WHERE seq <= 2"
+    ));
+    for line in [String::new(), format!("--head {head}")] {
+        let (code, found) = verified(&scene, &line);
+        assert_eq!(
+            (code, &found["broken"]["what"]),
+            (1, &json!("checkpoint_mismatch")),
+            "{line}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_configuration_names_the_store() {
+    let scene = Scene::new().await;
+    let config = scene.0.path().join("policy-config.yaml");
+    let file = |text: &str| std::fs::write(&config, text).unwrap();
+    let run = |line: &str| {
+        let mut words = vec!["audit"];
+        words.extend(line.split_whitespace());
+        words.extend(["--policy-config", config.to_str().unwrap()]);
+        let args = Cli::try_parse_from(words).unwrap().audit;
+        let mut out = Vec::new();
+        let (code, complaint) = execute(&args, &mut out);
+        let complaint = complaint.map(|it| it.to_string()).unwrap_or_default();
+        (code, String::from_utf8(out).unwrap(), complaint)
+    };
+    let pack =
+        "pack: {name: test, version: 1.0.0, enabled: true}\npolicies: {chain: [audit-logger]}";
+    file(&format!(
+        "{pack}\njournal: {{store: \"sqlite:journal.db\"}}\n"
+    ));
+    for line in ["verify", "query", "export"] {
+        let (code, out, complaint) = run(line);
+        assert_eq!((code, complaint.as_str()), (0, ""), "{line}");
+        assert!(out.contains("r-1") || line == "verify", "{out}");
+    }
+    file("journal: {stoer: x}\n");
+    let (code, _, complaint) = run("verify");
+    assert!(
+        code == 2 && complaint.contains("stoer"),
+        "{code} {complaint}"
+    );
+    let both = format!("--store sqlite:x --policy-config {}", config.display());
+    assert_eq!(audit(&scene, &format!("verify {both}")).0, 2);
 }
 
 #[tokio::test]

@@ -53,14 +53,29 @@ fn sentences(path: &str, found: &Verification, out: &mut impl Write) -> io::Resu
     }
     if let Some(checkpoint) = found.checkpoint {
         let (seq, at) = (checkpoint.seq, rfc3339(checkpoint.at));
-        writeln!(out, "removed  1 to {seq} by retention, the last at {at}")?;
+        match checkpoint.entry {
+            Some(entry) => writeln!(
+                out,
+                "removed  1 to {seq} by retention, the last at {at}; entry {entry} says so"
+            )?,
+            None => writeln!(
+                out,
+                "removed  1 to {seq}, the last at {at}; no entry says by what"
+            )?,
+        }
     }
     writeln!(out, "head     {}", found.head)?;
     match found.given {
+        None if found.old => writeln!(
+            out,
+            "An older release wrote this journal. It can't know whether the end was cut off, and whether retention removed what\n\
+             is gone from the beginning: give a head with --head for that. The next gateway that opens it brings it up to date."
+        ),
         None if found.broken.is_none() => writeln!(
             out,
-            "Keep the head where whoever can write to this file can't. Given with --head later, it shows whether the end\n\
-             was cut off or the whole rewritten; the chain alone can't."
+            "It can't know whether somebody who can write to this file cut off the end together with the journal's note of it,\n\
+             or wrote the whole anew. Keep the head where such a person can't reach it, and give it with --head later. The\n\
+             gateway's log has heads, too."
         ),
         None => Ok(()),
         Some(given) => writeln!(out, "{}", about_given(given, found)),
@@ -115,7 +130,9 @@ fn document(found: &Verification, out: &mut impl Write) -> io::Result<()> {
             "hash": checkpoint.hash.to_string(),
             "at": rfc3339(checkpoint.at),
             "removed": checkpoint.removed,
+            "entry": checkpoint.entry,
         })),
+        "old": found.old,
         "broken": found.broken.as_ref().map(|broken| json!({
             "seq": broken.seq,
             "what": broken.fault.name(),

@@ -1,6 +1,6 @@
 //! A disk that fails, and one that works again.
 
-use super::super::writer::Command;
+use super::super::orders::Command;
 use super::super::{JournalError, MAX_BODY};
 use super::*;
 

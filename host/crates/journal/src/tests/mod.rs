@@ -4,7 +4,9 @@
 
 mod disk;
 mod kill;
+mod old;
 mod opening;
+mod owed;
 mod retention;
 mod tamper;
 mod writing;
@@ -54,6 +56,12 @@ impl Scene {
 
     pub(super) fn reader(&self) -> Reader {
         Reader::open(&self.path).unwrap()
+    }
+
+    pub(super) fn body(&self, seq: i64) -> String {
+        let conn = Connection::open(&self.path).unwrap();
+        let sql = "SELECT body FROM entries WHERE seq = ?1";
+        conn.query_row(sql, [seq], |row| row.get(0)).unwrap()
     }
 
     pub(super) fn seqs(&self) -> Vec<i64> {

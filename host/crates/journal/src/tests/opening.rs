@@ -71,7 +71,7 @@ async fn a_newer_schema_is_refused_by_its_number() {
                 error,
                 JournalError::NewerSchema {
                     found: 7,
-                    known: 1,
+                    known: 2,
                     ..
                 }
             ),

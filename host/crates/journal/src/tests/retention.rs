@@ -27,13 +27,21 @@ fn old_and_new() -> Scene {
 async fn retention_at_the_start_removes_the_old_prefix_of_an_immutable_journal() {
     let scene = old_and_new();
     let journal = opened(&scene, true, Some(7)).await;
-    assert_eq!(scene.seqs(), [3, 4, 5]);
-    journal.append(entry(6)).await.unwrap();
+    // The sixth says so.
+    assert_eq!(scene.seqs(), [3, 4, 5, 6]);
+    journal.append(entry(7)).await.unwrap();
     journal.close().await;
     let found = scene.reader().verify(None).unwrap();
     assert!(found.is_sound(), "{found:?}");
-    assert_eq!(found.checkpoint.unwrap().removed, 2);
-    assert_eq!(found.entries, 4);
+    let checkpoint = found.checkpoint.unwrap();
+    assert_eq!((checkpoint.removed, checkpoint.entry), (2, Some(6)));
+    assert_eq!(found.entries, 5);
+    let body = scene.body(6);
+    let expected = format!(
+        r#"{{"journal":"retention","to_seq":2,"to_hash":"{}","removed":2}}"#,
+        checkpoint.hash
+    );
+    assert_eq!(body, expected);
 }
 
 #[tokio::test]
@@ -46,8 +54,8 @@ async fn retention_can_be_turned_on_while_open() {
         retention_days: Some(7),
     });
     // What is configured holds before what is appended after it.
-    journal.append(entry(6)).await.unwrap();
-    assert_eq!(scene.seqs(), [3, 4, 5, 6]);
+    journal.append(entry(7)).await.unwrap();
+    assert_eq!(scene.seqs(), [3, 4, 5, 6, 7]);
     journal.close().await;
 }
 
@@ -62,12 +70,12 @@ fn a_journal_whose_entries_are_all_removed_goes_on_where_it_was() {
     let found = scene.reader().verify(Some(head)).unwrap();
     assert_eq!(
         (found.entries, found.given),
-        (0, Some(GivenHead::Removed(3)))
+        (1, Some(GivenHead::Removed(3)))
     );
     let mut log = Log::open(&scene.path).unwrap();
-    log.append(200, [entry(4)].iter()).unwrap();
+    log.append(200, [entry(5)].iter()).unwrap();
     log.close();
-    assert_eq!(scene.seqs(), [4]);
+    assert_eq!(scene.seqs(), [4, 5]);
     let found = scene.reader().verify(Some(head)).unwrap();
     assert!(found.is_sound(), "{found:?}");
 }
@@ -112,6 +120,21 @@ fn what_was_removed_is_gone_from_the_file() {
     log.close();
 }
 
+/// What the clock says is nothing that a journal of yesterday knew of.
+#[tokio::test]
+async fn a_clock_far_ahead_of_the_newest_entry_removes_nothing() {
+    let long_ago = now_ms() - 400 * DAY_MS;
+    let scene = Scene::with_entries([long_ago, long_ago + 300 * DAY_MS]);
+    let journal = opened(&scene, true, Some(7)).await;
+    journal.append(entry(3)).await.unwrap();
+    assert_eq!(scene.seqs(), [1, 2, 3]);
+    journal.close().await;
+    // Nor at the next start, though there is an entry of that time now.
+    let journal = opened(&scene, true, Some(7)).await;
+    assert_eq!(scene.seqs(), [1, 2, 3]);
+    journal.close().await;
+}
+
 #[tokio::test]
 async fn an_immutable_journal_refuses_changes_by_any_program() {
     let scene = old_and_new();
@@ -129,6 +152,7 @@ async fn an_immutable_journal_refuses_changes_by_any_program() {
         "DELETE FROM checkpoint",
         "INSERT OR REPLACE INTO checkpoint VALUES (2, zeroblob(32), 0, 2)",
         "INSERT INTO checkpoint VALUES (99, zeroblob(32), 0, 97)",
+        "INSERT INTO checkpoint SELECT seq, hash, at, seq FROM entries WHERE seq = 4",
     ] {
         let error = scene.sql(sql).unwrap_err().to_string();
         assert!(

@@ -21,6 +21,7 @@ fn broken(seq: i64, fault: LinkFault) -> Option<BrokenLink> {
 fn forge(seq: i64, prev: Hash) -> (String, Hash) {
     let body = r#"{"forged":true}"#;
     let hash = super::super::chain::Link {
+        form: super::super::chain::Form::Two,
         seq,
         at: 9_000,
         stage: "s",
@@ -118,6 +119,9 @@ fn a_prefix_deleted_without_a_checkpoint_is_missed() {
 fn an_inserted_row_does_not_fit() {
     let (sql, _) = forge(6, Hash::GENESIS);
     assert_eq!(after(&sql).broken, broken(6, LinkFault::Prev));
+    let (sql, _) = forge(6, five().reader().verify(None).unwrap().head);
+    let found = after(&sql).broken.unwrap();
+    assert!(matches!(found.fault, LinkFault::End(_)), "{found:?}");
     let (sql, _) = forge(0, Hash::GENESIS);
     let found = after(&sql).broken.unwrap().fault;
     assert!(matches!(found, LinkFault::Unreadable(_)), "{found:?}");
@@ -130,10 +134,36 @@ fn an_inserted_row_does_not_fit() {
 }
 
 #[test]
-fn a_cut_end_shows_only_to_whoever_kept_a_head() {
+fn a_cut_end_and_an_emptied_journal_do_not_fit_the_note_of_the_end() {
+    let found = after("DELETE FROM entries WHERE seq >= 4");
+    assert_eq!(found.broken, broken(4, LinkFault::CutOff { to: 5 }));
+    assert_eq!((found.entries, found.is_sound()), (3, false));
+    let found = after("DELETE FROM entries");
+    assert_eq!(found.broken, broken(1, LinkFault::CutOff { to: 5 }));
+    let found = after("DELETE FROM meta WHERE key = 'head'").broken.unwrap();
+    assert_eq!(found.fault, LinkFault::End("its note is gone"));
+    let found = after("UPDATE meta SET value = '5 ' || hex(zeroblob(32)) WHERE key = 'head'");
+    assert!(!found.is_sound(), "{found:?}");
+    let emptied = "DELETE FROM entries; DELETE FROM meta WHERE key = 'head'";
+    assert!(!after(emptied).is_sound());
+}
+
+/// Cuts the end off, and changes the note of it as well.
+fn cut_with_its_note() -> Scene {
     let scene = five();
-    let head = scene.reader().verify(None).unwrap().head;
-    scene.sql("DELETE FROM entries WHERE seq >= 4").unwrap();
+    scene
+        .sql(
+            "DELETE FROM entries WHERE seq >= 4; UPDATE meta SET value =
+             (SELECT seq || ' ' || lower(hex(hash)) FROM entries WHERE seq = 3) WHERE key = 'head'",
+        )
+        .unwrap();
+    scene
+}
+
+#[test]
+fn an_end_cut_off_with_its_note_shows_only_to_whoever_kept_a_head() {
+    let head = five().reader().verify(None).unwrap().head;
+    let scene = cut_with_its_note();
     let unknowing = scene.reader().verify(None).unwrap();
     assert!(unknowing.is_sound(), "{unknowing:?}");
     assert_ne!(unknowing.head, head);
@@ -146,14 +176,51 @@ fn a_cut_end_shows_only_to_whoever_kept_a_head() {
 fn a_head_is_found_where_it_was() {
     let scene = five();
     let head = scene.reader().verify(None).unwrap().head;
-    let (sql, newer) = forge(6, head);
-    scene.sql(&sql).unwrap();
+    let mut log = Log::open(&scene.path).unwrap();
+    log.append(9_000, [entry(6)].iter()).unwrap();
+    log.close();
     let found = scene.reader().verify(Some(head)).unwrap();
     assert!(found.is_sound(), "{found:?}");
     assert_eq!(
-        (found.given, found.head),
-        (Some(GivenHead::Entry(5)), newer)
+        (found.given, found.last),
+        (Some(GivenHead::Entry(5)), Some((6, 9_000)))
     );
+}
+
+#[test]
+fn a_prefix_that_retention_did_not_remove_is_missed_whatever_a_checkpoint_says() {
+    let scene = five();
+    let head = scene.reader().verify(None).unwrap().head;
+    scene
+        .sql(
+            "INSERT INTO checkpoint SELECT seq, hash, at, seq FROM entries WHERE seq = 3;
+             DELETE FROM entries WHERE seq <= 3",
+        )
+        .unwrap();
+    for given in [None, Some(head)] {
+        let found = scene.reader().verify(given).unwrap();
+        let fault = found.broken.clone().unwrap();
+        assert_eq!(fault.seq, 3, "{fault}");
+        assert!(matches!(fault.fault, LinkFault::Checkpoint(_)), "{fault}");
+        assert!(!found.is_sound());
+    }
+}
+
+#[test]
+fn an_entry_about_one_checkpoint_vouches_for_no_other() {
+    let scene = five();
+    let mut log = Log::open(&scene.path).unwrap();
+    assert_eq!(log.remove_before(2_500, 9_000).unwrap().count, 2);
+    log.close();
+    assert!(scene.reader().verify(None).unwrap().is_sound());
+    scene
+        .sql(
+            "INSERT INTO checkpoint SELECT seq, hash, at, 2 FROM entries WHERE seq = 4;
+             DELETE FROM entries WHERE seq <= 4",
+        )
+        .unwrap();
+    let found = scene.reader().verify(None).unwrap();
+    assert_eq!(found.broken.unwrap().seq, 4);
 }
 
 #[test]

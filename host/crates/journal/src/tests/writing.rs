@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Waker};
 
-use super::super::writer::Command;
+use super::super::orders::Command;
 use super::super::{JournalError, MAX_BODY, QUEUE};
 use super::*;
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use wasmtime::component::Linker;
 
+use super::outcome::Outcome;
 use super::request::RequestView;
 use witgate_config::Grant;
 
@@ -19,11 +20,21 @@ pub(super) struct GrantCaller<'a> {
     stage: &'a Arc<str>,
     /// The request of the exchange. `None` while the component is being configured.
     request: Option<&'a dyn RequestView>,
+    /// What came of the exchange, in `on-complete`.
+    outcome: Option<&'a Outcome>,
 }
 
 impl<'a> GrantCaller<'a> {
-    pub(super) fn new(stage: &'a Arc<str>, request: Option<&'a dyn RequestView>) -> Self {
-        GrantCaller { stage, request }
+    pub(super) fn new(
+        stage: &'a Arc<str>,
+        request: Option<&'a dyn RequestView>,
+        outcome: Option<&'a Outcome>,
+    ) -> Self {
+        GrantCaller {
+            stage,
+            request,
+            outcome,
+        }
     }
 }
 
@@ -58,7 +69,7 @@ macro_rules! grants {
         /// What each grant keeps for one exchange of one stage.
         #[derive(Default)]
         pub(super) struct GrantStates {
-            $($file: $file::State,)+
+            $(pub(super) $file: $file::State,)+
         }
 
         impl GrantStates {
