@@ -22,7 +22,7 @@ fn pieces<'a>(text: &'a str, lengths: &'a [usize]) -> impl Iterator<Item = &'a s
     })
 }
 
-fn check(form: Form, text: &str, lengths: &[usize]) -> Result<(), TestCaseError> {
+pub(super) fn check(form: Form, text: &str, lengths: &[usize]) -> Result<(), TestCaseError> {
     let whole = redact_all(detector(), form, text);
     let expected = whole.as_deref().unwrap_or(text);
     let answer = testing::redact(passage(form), pieces(text, lengths));
@@ -107,7 +107,7 @@ const NOISE: &[&str] = &[
     "[",
 ];
 
-fn text() -> impl Strategy<Value = String> {
+pub(super) fn text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         prop::sample::select(ENTITIES).prop_map(String::from),
         prop::sample::select(NOISE).prop_map(String::from),

@@ -2,6 +2,7 @@
 
 mod chunking;
 mod entities;
+mod json;
 mod policy;
 mod streams;
 

@@ -23,6 +23,7 @@
 //! assert!(matches!(passage.finish(), Edit::Forward));
 //! ```
 
+mod doc;
 mod json;
 mod raw;
 mod redactor;
@@ -118,13 +119,16 @@ pub struct Found {
     pub kind: usize,
 }
 
-/// How a text is written.
+/// What a text is.
+///
+/// JSON is read in both, also JSON in strings of JSON: a replacement keeps it valid, which means that it is escaped inside a
+/// string, and becomes a string in place of a bare value. Escapes (`\u0040`, `\n`) are undone before the finder sees a text,
+/// after any number of backslashes. Other backslashes it sees as they stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// Plain text.
+    /// Text, in which JSON may stand anywhere: an answer, what a tool gave back.
     Text,
-    /// JSON, such as the arguments of a tool call. The finder sees the strings without their escapes. A replacement keeps
-    /// the JSON valid: it is escaped inside a string, and becomes a string in place of a bare value.
+    /// JSON from its first byte, such as the arguments of a tool call: a text that is a bare value is JSON, too.
     Json,
 }
 

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 
+use super::json::Json;
 use super::tape::{MatchPlace, Tape};
 use super::{Finder, Form, Preceding, Scan, View};
 use crate::Edit;
@@ -26,6 +27,8 @@ pub struct Redactor<F> {
     finder: F,
     /// The undecided text, and the decided part of the delta in which it starts.
     tape: Tape,
+    /// Where in JSON the tape's text stands.
+    json: Json,
     /// The lengths of the deltas that the host keeps. Empty while the redactor owes text.
     kept: VecDeque<usize>,
     /// The characters before the undecided part.
@@ -41,7 +44,11 @@ impl<F: Finder> Redactor<F> {
     pub fn new(finder: F, form: Form) -> Redactor<F> {
         Redactor {
             finder,
-            tape: Tape::new(form),
+            tape: Tape::default(),
+            json: match form {
+                Form::Text => Json::text(),
+                Form::Json => Json::document(),
+            },
             kept: VecDeque::new(),
             before: Preceding::default(),
             owed: false,
@@ -73,9 +80,7 @@ impl<F: Finder> Redactor<F> {
     /// Takes the next delta of the passage.
     pub fn push(&mut self, delta: &str) -> Edit {
         let mut clear = 0;
-        if let Tape::Text(kept) = &self.tape
-            && kept.open().is_empty()
-        {
+        if self.tape.raw().is_empty() && !delta.contains('\\') {
             // Nothing is copied where nothing is kept and nothing is found.
             let view = View {
                 text: delta,
@@ -85,6 +90,8 @@ impl<F: Finder> Redactor<F> {
             clear = match self.finder.scan(&view, 0) {
                 Scan::Clear(to) if to == delta.len() => {
                     self.before = self.before.then(delta);
+                    self.json.walk(delta.as_bytes(), delta.len());
+                    self.json.decide(delta.len());
                     return Edit::Forward;
                 }
                 Scan::Clear(to) => to,
@@ -101,9 +108,32 @@ impl<F: Finder> Redactor<F> {
 
     /// Redacts a whole text at once, by a redactor that has seen no text before. `None` if nothing was found.
     pub fn whole(&mut self, text: &str) -> Option<String> {
-        match self.step(text, 0, true) {
-            Edit::Replace(text) => Some(text),
-            _ => None,
+        // In pieces, so that of a text of many MiB only a little is kept twice.
+        let mut out: Option<String> = None;
+        let (mut rest, mut same) = (text, 0);
+        loop {
+            let (piece, more) = rest.split_at(rest.floor_char_boundary(PIECE));
+            rest = more;
+            // Whoever owes text gives what is decided of it at every step.
+            self.owed = true;
+            let edit = match rest.is_empty() {
+                true => self.step(piece, 0, true),
+                false => self.push(piece),
+            };
+            let part = match &edit {
+                Edit::Replace(part) => part,
+                _ => piece,
+            };
+            if out.is_none() && !self.watching && !self.counts.is_empty() {
+                out = Some(text[..same].to_owned());
+            }
+            match &mut out {
+                Some(out) => out.push_str(part),
+                None => same += part.len(),
+            }
+            if rest.is_empty() {
+                return out;
+            }
         }
     }
 
@@ -139,7 +169,7 @@ impl<F: Finder> Redactor<F> {
                     clear = to;
                     break;
                 }
-                Scan::Found(found) => match self.tape.place(&view, found) {
+                Scan::Found(found) => match self.json.place(&self.tape, end, found) {
                     MatchPlace::Undecided => {
                         clear = found.start;
                         break;
@@ -186,11 +216,16 @@ impl<F: Finder> Redactor<F> {
             (Edit::hold_last(undecided), gone)
         };
         self.before = self.before.then(&view.text[..clear]);
+        self.json.walk(raw.as_bytes(), to);
+        self.json.decide(to);
         self.tape.decide(clear, to);
         self.tape.let_go(gone);
         edit
     }
 }
+
+/// How much of a whole text is looked at together.
+const PIECE: usize = 16 * 1024;
 
 /// Removes the deltas that lie in the first `decided` bytes, which the host lets go, and returns their length together.
 fn gone(kept: &mut VecDeque<usize>, decided: usize) -> usize {
