@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 
-use super::translate::{role_for_policy, role_from_policy, segment_for_policy, tool_for_policy};
-use crate::policy::types::{self, Segment, Target, Tool};
-use crate::policy::{Draft, RequestView};
+use super::translate::{
+    role_for_policy, role_from_policy, segment_for_policy, text_for_policy, tool_for_policy,
+};
+use crate::policy::types::{self, Segment, Target, Text, Tool};
+use crate::policy::{Draft, NotReplaced, RequestView};
 use crate::upstream::Targets;
 use crate::wire;
 
@@ -88,6 +90,10 @@ impl RequestView for RequestState {
         segments.iter().map(segment_for_policy).collect()
     }
 
+    fn texts(&self) -> Vec<Text> {
+        self.body.texts().into_iter().map(text_for_policy).collect()
+    }
+
     fn tools(&self) -> Vec<Tool> {
         self.body.tools().into_iter().map(tool_for_policy).collect()
     }
@@ -159,6 +165,15 @@ impl Draft for RequestDraft {
         self.body
             .replace_segment(index, &text)
             .map_err(|error| error.to_string())
+    }
+
+    fn replace_text(&mut self, index: u32, text: String) -> Result<(), NotReplaced> {
+        use wire::draft::TextError;
+        let replaced = self.body.replace_text(index, &text);
+        replaced.map_err(|why| match why {
+            TextError::OutOfRange { .. } => NotReplaced::OutOfRange(why.to_string()),
+            TextError::Refused(sentence) => NotReplaced::Refused(sentence),
+        })
     }
 
     fn insert_message(

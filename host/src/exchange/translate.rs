@@ -1,7 +1,7 @@
 //! Between the wire's types and the contract's: all of it is here.
 
 use crate::policy::types;
-use crate::wire::{Channel, Role, Segment, Tool, ToolCall, Usage};
+use crate::wire::{Channel, Role, Segment, Text, Tool, ToolCall, Usage};
 
 pub(super) fn channel_for_policy(channel: &Channel<'_>) -> types::Channel {
     match channel {
@@ -55,6 +55,17 @@ pub(super) fn segment_for_policy(segment: &Segment<'_>) -> types::Segment {
         role: role_for_policy(segment.role),
         channel: channel_for_policy(&segment.channel),
         text: segment.text.to_owned(),
+    }
+}
+
+pub(super) fn text_for_policy(text: Text<'_>) -> types::Text {
+    types::Text {
+        pointer: text.pointer,
+        is_key: text.is_key,
+        message: text.message,
+        role: text.role.map(role_for_policy),
+        segment: text.segment,
+        text: text.text.into_owned(),
     }
 }
 

@@ -7,6 +7,6 @@
 pub use crate::print::{dbg, eprint, eprintln, print, println};
 pub use crate::{
     Account, Channel, Delta, Denial, Edit, Ending, Finding, Hooks, Level, Passage, Policy, Role,
-    Segment, Target, Tool, ToolCall, Usage, Verdict, host, log, outcome, report, request,
+    Segment, Target, Text, Tool, ToolCall, Usage, Verdict, host, log, outcome, report, request,
 };
 pub use serde::Deserialize;

@@ -5,7 +5,7 @@
 //! and indices are those of the start of the call. Elsewhere the host refuses: a fault of the stage.
 
 use crate::imports::request as host_side;
-use crate::{Role, Segment, Target, Tool};
+use crate::{Role, Segment, Target, Text, Tool};
 
 /// The exchange's id: unique and not guessable.
 pub fn id() -> String {
@@ -61,6 +61,25 @@ pub fn segments_from(first_message: u32) -> Vec<Segment> {
 /// is a fault.
 pub fn replace_segment(index: u32, text: &str) {
     host_side::replace_segment(index, text);
+}
+
+/// Every string of the request that an upstream may show the model, each once, in the order of the body: the segments and all that isn't
+/// one, such as what a tool is said to be, a schema's property names, a stop word, or what stands in members that nobody knows.
+///
+/// Not among them: the model's name, words of the protocol itself, and the data of images, sounds and files.
+pub fn texts() -> Vec<Text> {
+    host_side::texts()
+}
+
+/// Puts a string in the place of one of [`texts`], by its index among them; out of range is a fault. It works beside
+/// [`replace_segment`]: of two changes of one string the later counts. A key that was replaced keeps its old name for the pointers of this
+/// call.
+///
+/// # Errors
+///
+/// A sentence when it can't be: another member has that key, or the value would be no valid one in its place.
+pub fn replace_text(index: u32, text: &str) -> Result<(), String> {
+    host_side::replace_text(index, text)
 }
 
 /// Puts a message of its own before that one; at the end when there is none such.

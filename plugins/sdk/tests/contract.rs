@@ -37,6 +37,14 @@ fn the_double_does_what_the_host_does() {
     assert!(differs.is_empty(), "{}", differs.join("\n"));
 }
 
+#[test]
+fn the_double_has_the_hosts_own_table_of_shapes() {
+    assert_eq!(
+        include_str!("../src/testing/shape.rs"),
+        include_str!("../../../host/crates/wire/src/chat/shape.rs")
+    );
+}
+
 fn play(case: &Case) -> Came {
     let policy: Configured<Player> =
         testing::configure(case.settings()).expect("it takes its settings");

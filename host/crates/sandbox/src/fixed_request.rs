@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::request::{Draft, RequestView};
-use super::types::{Channel, Role, Segment, Target, Tool};
+use super::request::{Draft, NotReplaced, RequestView};
+use super::types::{Channel, Role, Segment, Target, Text, Tool};
 
 /// One message of a user's. As a draft of itself it takes every change, and keeps the text alone.
 #[derive(Clone)]
@@ -102,6 +102,20 @@ impl RequestView for FixedRequest {
         }]
     }
 
+    fn texts(&self) -> Vec<Text> {
+        if let Some(on_read) = &self.on_read {
+            on_read();
+        }
+        vec![Text {
+            pointer: "/messages/0/content".into(),
+            is_key: false,
+            message: Some(0),
+            role: Some(Role::User),
+            segment: Some(0),
+            text: self.text.clone(),
+        }]
+    }
+
     fn tools(&self) -> Vec<Tool> {
         Vec::new()
     }
@@ -130,6 +144,11 @@ impl Draft for FixedRequest {
         }
         self.text = text;
         Ok(())
+    }
+
+    fn replace_text(&mut self, index: u32, text: String) -> Result<(), NotReplaced> {
+        self.replace_segment(index, text)
+            .map_err(NotReplaced::OutOfRange)
     }
 
     fn insert_message(&mut self, _: u32, _: Role, _: String) -> Result<(), String> {

@@ -60,7 +60,7 @@ pub use instance::{Answered, Instance, Passage, Requested};
 pub use limits::MAX_SIZE;
 pub use load::{ask, load};
 pub use outcome::Outcome;
-pub use request::{Draft, RequestView};
+pub use request::{Draft, NotReplaced, RequestView};
 pub use sandbox::Sandbox;
 pub use spec::StageSpec;
 pub use stage::{Instantiation, Loaded, Stage};

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use super::types::{Role, Segment, Target, Tool};
+use super::types::{Role, Segment, Target, Text, Tool};
 
 /// A request as the stages before made it. Indices and pointers are those of the JSON body in chat shape.
 pub trait RequestView: Any + Send + Sync {
@@ -25,6 +25,8 @@ pub trait RequestView: Any + Send + Sync {
     fn size(&self) -> u64;
     /// The segments of the messages from that one on.
     fn segments(&self, first_message: u32) -> Vec<Segment>;
+    /// Every string that an upstream may show the model, in the order of the body.
+    fn texts(&self) -> Vec<Text>;
     /// The tools that the model may call.
     fn tools(&self) -> Vec<Tool>;
     /// JSON at a pointer.
@@ -35,10 +37,21 @@ pub trait RequestView: Any + Send + Sync {
     fn draft(&self) -> Box<dyn Draft>;
 }
 
+/// Why a text wasn't replaced, in a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotReplaced {
+    /// There is no such text: the policy counted wrong.
+    OutOfRange(String),
+    /// The string can't stand in that place.
+    Refused(String),
+}
+
 /// Changes of one `on-request`, which take effect together or not at all.
 pub trait Draft: Send {
     /// Puts a text in that segment's place. `Err`: there is no such segment.
     fn replace_segment(&mut self, index: u32, text: String) -> Result<(), String>;
+    /// Puts a string in that text's place. `Err` says why not.
+    fn replace_text(&mut self, index: u32, text: String) -> Result<(), NotReplaced>;
     /// Puts a message before that one. `Err` says why not.
     fn insert_message(&mut self, before: u32, role: Role, text: String) -> Result<(), String>;
     /// Puts JSON at a pointer, or removes it. `Err` says why not.

@@ -12,6 +12,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::Role;
+use crate::chat::shape::Shape;
+use crate::chat::texts;
 use crate::chat::walk::Place;
 use crate::dialect::Dialect;
 use crate::json::{MAX_DEPTH, depth, parse};
@@ -31,12 +33,30 @@ pub struct OutOfRange {
     pub segments: usize,
 }
 
+/// Why a text wasn't replaced.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TextError {
+    /// There is no such text.
+    #[error("there is no text {index}; the request has {texts}")]
+    OutOfRange {
+        /// The text that was asked for.
+        index: u32,
+        /// How many there are.
+        texts: usize,
+    },
+    /// The string can't stand in that place.
+    #[error("{0}")]
+    Refused(String),
+}
+
 /// Edits, not yet in effect.
 #[derive(Debug)]
 pub struct Draft {
     request: Request,
     body: Arc<Value>,
     places: Option<Vec<(usize, Place)>>,
+    texts: Option<Vec<texts::Place>>,
+    keys: Vec<(String, String)>,
     inserted: Vec<(u32, Value)>,
     /// Array elements that are to be removed. They stand where they stood until the end, so that what was valid stays valid.
     removed: BTreeSet<Vec<Step>>,
@@ -60,6 +80,8 @@ impl Draft {
             request,
             body,
             places: None,
+            texts: None,
+            keys: Vec::new(),
             inserted: Vec::new(),
             removed: BTreeSet::new(),
             edited: false,
@@ -93,6 +115,45 @@ impl Draft {
         };
         let body = Arc::make_mut(&mut self.body);
         if let Some(value) = self.request.dialect().at_mut(body, message, place) {
+            *value = Value::String(text.to_owned());
+            self.edited = true;
+        }
+        Ok(())
+    }
+
+    /// Puts another string in the place of one of the [`texts`](Request::texts), by its index. A key that is replaced keeps its old name
+    /// for the pointers of these edits.
+    ///
+    /// # Errors
+    /// [`TextError`].
+    pub fn replace_text(&mut self, index: u32, text: &str) -> Result<(), TextError> {
+        let places = self.texts.get_or_insert_with(|| {
+            let texts = texts::texts(self.request.body());
+            texts.into_iter().map(|(place, _)| place).collect()
+        });
+        let Some(place) = places.get(index as usize).cloned() else {
+            return Err(TextError::OutOfRange {
+                index,
+                texts: places.len(),
+            });
+        };
+        let at = place.pointer;
+        if place.is_key {
+            let others = texts::siblings(&self.body, &at, &self.keys);
+            if !texts::may_be_key(place.shape, text, &others) {
+                let sentence = format!("another member has the key that `{at}` would get");
+                return Err(TextError::Refused(sentence));
+            }
+            self.keys.retain(|(pointer, _)| *pointer != at);
+            self.keys.push((at, text.to_owned()));
+            self.edited = true;
+            return Ok(());
+        }
+        if place.shape == Shape::Name && text.chars().count() > 64 {
+            let sentence = format!("`{at}` may have at most 64 characters");
+            return Err(TextError::Refused(sentence));
+        }
+        if let Some(value) = Arc::make_mut(&mut self.body).pointer_mut(&at) {
             *value = Value::String(text.to_owned());
             self.edited = true;
         }
@@ -320,6 +381,7 @@ impl Draft {
             return self.request;
         }
         let body = Arc::make_mut(&mut self.body);
+        texts::rename(body, self.keys);
         let mut messages = BTreeSet::new();
         let mut others = Vec::new();
         for path in self.removed {

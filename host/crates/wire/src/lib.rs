@@ -201,6 +201,23 @@ pub struct Segment<'a> {
     pub text: &'a str,
 }
 
+/// One string that an upstream may show the model, wherever it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text<'a> {
+    /// Its JSON pointer, of the member itself where it is a key. A long one is cut, and ends in `…`.
+    pub pointer: String,
+    /// Whether it is the key of a member.
+    pub is_key: bool,
+    /// The message that it stands in.
+    pub message: Option<u32>,
+    /// Who speaks in that message.
+    pub role: Option<Role>,
+    /// Which segment it is, if it is one.
+    pub segment: Option<u32>,
+    /// The string, without JSON escapes.
+    pub text: Cow<'a, str>,
+}
+
 /// One tool that the model may call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tool {

@@ -12,7 +12,7 @@ use crate::dialect::Dialect;
 use crate::draft::Draft;
 use crate::json::{BadRequest, parse_object, write_str};
 use crate::raw::{RawObject, span_in};
-use crate::{Role, Segment, Tool};
+use crate::{Role, Segment, Text, Tool};
 
 /// A request. A clone shares everything.
 #[derive(Clone, Debug)]
@@ -116,6 +116,12 @@ impl Request {
         self.dialect
             .walk(&self.body, 0, |site| size += site.text.len() as u64);
         size
+    }
+
+    /// Every string that an upstream may show the model, each once, in the order of the body.
+    pub fn texts(&self) -> Vec<Text<'_>> {
+        let texts = crate::chat::texts::texts(&self.body);
+        texts.into_iter().map(|(_, text)| text).collect()
     }
 
     /// The tools that the model may call.

@@ -164,7 +164,7 @@ fn call(index: usize, call: &Value, called: &Value) -> Channel {
     })
 }
 
-fn role(message: &Value) -> Role {
+pub(super) fn role(message: &Value) -> Role {
     match message["role"].as_str() {
         Some("system") => Role::System,
         Some("developer") => Role::Developer,

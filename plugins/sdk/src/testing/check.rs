@@ -9,7 +9,7 @@ use super::draft::{is_mark, purge};
 type Checked = Result<(), String>;
 
 /// The longest `name` of a message, in characters.
-const MAX_NAME: usize = 64;
+pub(super) const MAX_NAME: usize = 64;
 
 /// A whole body.
 pub(super) fn all(body: &Value) -> Checked {

@@ -7,6 +7,8 @@
 use serde_json::Value;
 
 use super::body::{Body, message};
+use super::shape::Shape;
+use super::texts::{Place, may_be_key, rename, siblings, texts};
 use super::{check, json};
 use crate::Role;
 
@@ -18,6 +20,10 @@ pub(super) struct Draft {
     body: Value,
     /// The pointers of the segments at the start.
     places: Vec<String>,
+    /// The places of the texts at the start.
+    texts: Vec<Place>,
+    /// Members that get another key in the end, by their pointers: until then they are found by the old one.
+    keys: Vec<(String, String)>,
     inserted: Vec<(usize, Value)>,
 }
 
@@ -26,6 +32,8 @@ impl Draft {
         Self {
             body: body.0.clone(),
             places: body.segments().into_iter().map(|(at, _)| at).collect(),
+            texts: texts(body).into_iter().map(|(place, _)| place).collect(),
+            keys: Vec::new(),
             inserted: Vec::new(),
         }
     }
@@ -40,6 +48,40 @@ impl Draft {
         if let Some(value) = self.body.pointer_mut(place) {
             *value = text.into();
         }
+        Ok(())
+    }
+
+    /// `None`: there is no such text. The error says why it can't be.
+    pub(super) fn replace_text(&mut self, index: u32, text: &str) -> Option<Result<(), String>> {
+        let place = self.texts.get(index as usize)?.clone();
+        Some(if place.is_key {
+            self.replace_key(place, text)
+        } else {
+            self.replace_value(&place, text)
+        })
+    }
+
+    fn replace_value(&mut self, place: &Place, text: &str) -> Result<(), String> {
+        if place.shape == Shape::Name && text.chars().count() > check::MAX_NAME {
+            let at = &place.pointer;
+            return Err(format!("`{at}` may have at most 64 characters"));
+        }
+        if let Some(value) = self.body.pointer_mut(&place.pointer) {
+            *value = text.into();
+        }
+        Ok(())
+    }
+
+    fn replace_key(&mut self, place: Place, text: &str) -> Result<(), String> {
+        let Place { pointer, shape, .. } = place;
+        let others = siblings(&self.body, &pointer, &self.keys);
+        if !may_be_key(shape, text, &others) {
+            return Err(format!(
+                "another member has the key that `{pointer}` would get"
+            ));
+        }
+        self.keys.retain(|(at, _)| *at != pointer);
+        self.keys.push((pointer, text.into()));
         Ok(())
     }
 
@@ -106,6 +148,7 @@ impl Draft {
 
     /// The body with all changes in effect.
     pub(super) fn commit(mut self) -> Body {
+        rename(&mut self.body, self.keys);
         if let Some(Value::Array(messages)) = self.body.get_mut("messages") {
             self.inserted.sort_by_key(|(before, _)| *before);
             // From the back, so that no insertion moves the place of another; of several before one message the first said comes first.

@@ -254,7 +254,7 @@ pub(crate) mod request {
     use super::limits::TAGS;
     use super::{Draft, Phase, Phase::*, check_code, with};
     use crate::testing;
-    use crate::{Role, Segment, Target, Tool};
+    use crate::{Role, Segment, Target, Text, Tool};
 
     const READ: &[Phase] = &[Request, Answer, Complete];
     const WRITE: &[Phase] = &[Request];
@@ -308,6 +308,9 @@ pub(crate) mod request {
             segments
         })
     }
+    pub(crate) fn texts() -> Vec<Text> {
+        of("request::texts", testing::Request::texts)
+    }
     pub(crate) fn tools() -> Vec<Tool> {
         of("request::tools", |request| request.body.tools())
     }
@@ -334,6 +337,12 @@ pub(crate) mod request {
         if let Err(why) = replaced {
             panic!("request::replace_segment: {why}");
         }
+    }
+    pub(crate) fn replace_text(index: u32, text: &str) -> Result<(), String> {
+        draft("request::replace_text", |draft| {
+            draft.replace_text(index, text)
+        })
+        .unwrap_or_else(|| panic!("request::replace_text: there is no text {index}"))
     }
     pub(crate) fn insert_message(before: u32, role: Role, text: &str) -> Result<(), String> {
         draft("request::insert_message", |draft| {

@@ -46,6 +46,8 @@ pub(crate) mod imports;
 mod json;
 mod outcome;
 mod request;
+mod shape;
+mod texts;
 
 pub use answer::{Answer, redact};
 pub use exchange::{Exchange, Record};

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::body::Body;
-use crate::{Role, Segment, Target};
+use crate::{Role, Segment, Target, Text};
 
 /// What the name of a header has in it that may carry a credential.
 const CREDENTIALS: [&str; 8] = [
@@ -141,6 +141,12 @@ impl Request {
             .into_iter()
             .map(|(_, segment)| segment)
             .collect()
+    }
+
+    /// Every string of it that an upstream may show the model. The members of an object come in the order in which the `Value` has them.
+    pub fn texts(&self) -> Vec<Text> {
+        let texts = super::texts::texts(&self.body).into_iter();
+        texts.map(|(_, text)| text).collect()
     }
 
     /// Its body.

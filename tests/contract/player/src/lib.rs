@@ -182,6 +182,26 @@ fn made(call: &Call) -> Value {
             request::replace_segment(number(index), &text(with));
             Value::Null
         }
+        ("texts", []) => {
+            let texts = request::texts().into_iter();
+            texts
+                .map(|text| {
+                    let role = text.role.as_ref().map(word);
+                    let key = if text.is_key { "key" } else { "value" };
+                    json!([
+                        text.pointer,
+                        key,
+                        text.message,
+                        role,
+                        text.segment,
+                        text.text
+                    ])
+                })
+                .collect()
+        }
+        ("replace-text", [index, with]) => {
+            result(request::replace_text(number(index), &text(with)))
+        }
         ("insert-message", [before, role, with]) => {
             let role = role_named(&text(role));
             result(request::insert_message(number(before), role, &text(with)))

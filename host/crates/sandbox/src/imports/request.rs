@@ -4,8 +4,9 @@ use super::super::bindings::wit;
 use super::super::failure::{BadOutput, Misused};
 use super::super::guest::Guest;
 use super::super::limits::TAGS;
+use super::super::request::NotReplaced;
 use super::super::text::is_name;
-use super::super::types::{Role, Segment, Target, Tool};
+use super::super::types::{Role, Segment, Target, Text, Tool};
 
 impl wit::request::Host for Guest {
     fn id(&mut self) -> wasmtime::Result<String> {
@@ -49,6 +50,19 @@ impl wit::request::Host for Guest {
         draft
             .replace_segment(index, text)
             .map_err(|why| Misused(why).into())
+    }
+
+    fn texts(&mut self) -> wasmtime::Result<Vec<Text>> {
+        Ok(self.exchange.request()?.texts())
+    }
+
+    fn replace_text(&mut self, index: u32, text: String) -> wasmtime::Result<Result<(), String>> {
+        let draft = self.exchange.draft(text.len())?;
+        match draft.replace_text(index, text) {
+            Ok(()) => Ok(Ok(())),
+            Err(NotReplaced::Refused(why)) => Ok(Err(why)),
+            Err(NotReplaced::OutOfRange(why)) => Err(Misused(why).into()),
+        }
     }
 
     fn insert_message(

@@ -3,6 +3,8 @@
 //! - [`check`]: what makes a chat request; [`walk`]: every text of one.
 
 pub(crate) mod check;
+pub(crate) mod shape;
+pub(crate) mod texts;
 pub(crate) mod walk;
 
 use serde_json::{Value, json};

@@ -27,6 +27,24 @@ pub(crate) enum Place {
     Prediction(Option<(usize, &'static str)>),
 }
 
+impl Place {
+    pub(crate) fn pointer(&self, message: usize) -> String {
+        let m = format!("/messages/{message}");
+        match self {
+            Place::Field(field) => format!("{m}/{field}"),
+            Place::Part(field, index, name) => format!("{m}/{field}/{index}/{name}"),
+            Place::Call(index, function, argument) => {
+                format!("{m}/tool_calls/{index}/{function}/{argument}")
+            }
+            Place::FunctionCall => format!("{m}/function_call/arguments"),
+            Place::Prediction(None) => "/prediction/content".to_owned(),
+            Place::Prediction(Some((index, name))) => {
+                format!("/prediction/content/{index}/{name}")
+            }
+        }
+    }
+}
+
 enum Kind<'v> {
     Content,
     Reasoning,
