@@ -1,12 +1,12 @@
 //! The view of a recogniser: the bytes from its start on, of which the last ones may not have arrived yet.
 
-use witgate_policy::redact::View;
+use witgate_policy::redact::{View, Wait};
 
-use super::{WORD, class};
+use super::{WORD, class, count_step};
 
 /// The recogniser can't decide before more of the text has arrived.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct More;
+#[derive(Clone, Copy, Debug)]
+pub(super) struct More(pub(super) Option<Wait>);
 
 pub(super) struct Cursor<'a> {
     view: &'a View<'a>,
@@ -36,11 +36,24 @@ impl<'a> Cursor<'a> {
 
     /// The byte at this offset; 0 after the end of the text.
     pub(super) fn get(&self, at: usize) -> Result<u8, More> {
+        count_step();
         match self.bytes.get(at) {
             Some(byte) => Ok(*byte),
             None if self.view.end => Ok(0),
-            None => Err(More),
+            None => Err(More(None)),
         }
+    }
+
+    /// The same of an entity that may be long. It stays undecided while such bytes follow, up to so many in all.
+    pub(super) fn get_while(
+        &self,
+        at: usize,
+        goes_on: fn(u8) -> bool,
+        longest: usize,
+    ) -> Result<u8, More> {
+        let until = self.start + longest;
+        self.get(at)
+            .map_err(|_| More(Some(Wait { goes_on, until })))
     }
 
     pub(super) fn is_digit(&self, at: usize) -> Result<bool, More> {

@@ -28,6 +28,10 @@ fn dashed(b: u8) -> bool {
 fn url(b: u8) -> bool {
     class(b) & URL != 0
 }
+fn pem(b: u8) -> bool {
+    super::count_step();
+    class(b) & PEM != 0
+}
 
 const fn kind(
     prefix: &'static str,
@@ -106,7 +110,7 @@ fn token(cursor: &Cursor<'_>) -> Answer {
         if part < 2 && !cursor.has(at, "eyJ")? {
             return Ok(None);
         }
-        while url(cursor.get(at)?) {
+        while url(cursor.get_while(at, url, LONGEST_TOKEN)?) {
             at += 1;
             if at - cursor.start > LONGEST_TOKEN {
                 return Ok(None);
@@ -127,6 +131,8 @@ fn token(cursor: &Cursor<'_>) -> Answer {
 
 /// The longest key that is found whole. Of a longer key, this much is found.
 const LONGEST_BLOCK: usize = 8 * 1024;
+/// How many dashes a key may have before its `END` line: its headers have some.
+const MOST_DASHES: usize = 24;
 /// The longest name between the dashes, as `OPENSSH PRIVATE KEY`.
 const LONGEST_NAME: usize = 40;
 const DASHES: &str = "-----";
@@ -146,16 +152,14 @@ pub(super) fn block(cursor: &Cursor<'_>) -> Answer {
     if !looks_like_a_key(cursor, at)? {
         return Ok(None);
     }
+    let mut dashes = 0;
     loop {
         let bytes = cursor.bytes();
-        at += bytes[at..]
-            .iter()
-            .take_while(|b| class(**b) & PEM != 0)
-            .count();
+        at += bytes[at..].iter().take_while(|b| pem(**b)).count();
         if at - cursor.start >= LONGEST_BLOCK {
             return Ok(Some(cursor.start + LONGEST_BLOCK));
         }
-        if cursor.get(at)? != b'-' {
+        if cursor.get_while(at, pem, LONGEST_BLOCK)? != b'-' || dashes == MOST_DASHES {
             return Ok(Some(at));
         }
         if cursor.has(at, "-----END ")?
@@ -164,6 +168,7 @@ pub(super) fn block(cursor: &Cursor<'_>) -> Answer {
             return Ok(Some(end));
         }
         at += 1;
+        dashes += 1;
     }
 }
 

@@ -78,6 +78,19 @@ fn width(byte: u8) -> usize {
     if byte < 0x80 { 1 } else { 2 }
 }
 
+#[cfg(test)]
+thread_local! {
+    /// How many bytes were looked at, each as often as it was.
+    pub(crate) static STEPS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// Tests count steps where time would tell nothing.
+#[inline(always)]
+fn count_step() {
+    #[cfg(test)]
+    STEPS.with(|steps| steps.set(steps.get() + 1));
+}
+
 /// `Ok(Some(end))` where the entity was found, `Ok(None)` where it isn't there, or [`More`] of the text is needed.
 type Answer = Result<Option<usize>, More>;
 
@@ -88,6 +101,7 @@ pub(crate) fn scan(entities: Set, view: &View<'_>, from: usize) -> Scan {
     let mut in_word = view.before(from).0.is_some_and(is_word);
     let mut locals = email::Runs::default();
     while at < bytes.len() {
+        count_step();
         let class = class(bytes[at]);
         let starts = class & MARK != 0 || class & WORD != 0 && !in_word;
         if starts {
@@ -100,7 +114,8 @@ pub(crate) fn scan(entities: Set, view: &View<'_>, from: usize) -> Scan {
                         kind: entity as usize,
                     });
                 }
-                Err(More) => return Scan::Clear(at),
+                Err(More(None)) => return Scan::Clear(at),
+                Err(More(Some(wait))) => return Scan::Waits(at, wait),
             }
         }
         in_word = class & WORD != 0;
@@ -115,6 +130,7 @@ pub(crate) fn scan(entities: Set, view: &View<'_>, from: usize) -> Scan {
 /// Where the word around these bytes ends.
 fn word_end(bytes: &[u8], mut at: usize) -> usize {
     while at < bytes.len() && class(bytes[at]) & WORD != 0 {
+        count_step();
         at += width(bytes[at]);
     }
     at

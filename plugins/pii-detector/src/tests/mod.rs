@@ -3,6 +3,7 @@
 mod chunking;
 mod entities;
 mod json;
+mod linear;
 mod policy;
 mod streams;
 

@@ -99,13 +99,25 @@ impl<'a> View<'a> {
 }
 
 /// The result of [`Finder::scan`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Scan {
     /// The first match. The search goes on at its end.
     Found(Found),
     /// No match starts before this offset, whatever follows. From this offset on the text is undecided; the length of the
     /// text means that nothing is. When nothing follows, it must be the length of the text.
     Clear(usize),
+    /// The same for a match that may be long: from this offset on the text is undecided, and stays so while such bytes follow. It
+    /// spares a text that comes byte by byte from being searched as often.
+    Waits(usize, Wait),
+}
+
+/// What keeps a text undecided.
+#[derive(Clone, Copy, Debug)]
+pub struct Wait {
+    /// Whether it stays so when this byte follows.
+    pub goes_on: fn(u8) -> bool,
+    /// It is decided once the text is as long.
+    pub until: usize,
 }
 
 /// A match: where it is, in bytes, and which kind, as the finder counts its kinds from 0.

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use super::json::Json;
 use super::tape::{MatchPlace, Tape};
-use super::{Finder, Form, Preceding, Scan, View};
+use super::{Finder, Form, Preceding, Scan, View, Wait};
 use crate::Edit;
 
 /// Applies a [`Finder`] to one passage.
@@ -34,6 +34,8 @@ pub struct Redactor<F> {
     /// The characters before the undecided part.
     before: Preceding,
     owed: bool,
+    /// What keeps the open text undecided, where that is known.
+    wait: Option<Wait>,
     watching: bool,
     held_text_limit: usize,
     counts: Vec<u32>,
@@ -52,6 +54,7 @@ impl<F: Finder> Redactor<F> {
             kept: VecDeque::new(),
             before: Preceding::default(),
             owed: false,
+            wait: None,
             watching: false,
             held_text_limit: 16 * 1024,
             counts: Vec::new(),
@@ -94,7 +97,7 @@ impl<F: Finder> Redactor<F> {
                     self.json.decide(delta.len());
                     return Edit::Forward;
                 }
-                Scan::Clear(to) => to,
+                Scan::Clear(to) | Scan::Waits(to, _) => to,
                 Scan::Found(found) => found.start,
             };
         }
@@ -151,7 +154,14 @@ impl<F: Finder> Redactor<F> {
     /// Takes a delta and decides its edit. The text of the tape and this delta is known to be clear up to `clear`, in bytes
     /// as the finder sees them.
     fn step(&mut self, delta: &str, mut clear: usize, end: bool) -> Edit {
+        let known = self.tape.text().len();
         self.tape.push(delta, end);
+        let waits = self.wait.take().filter(|wait| {
+            let text = self.tape.text().as_bytes();
+            let goes_on = |byte: &u8| (wait.goes_on)(*byte);
+            !end && text.len() < wait.until && text[known..].iter().all(goes_on)
+        });
+        self.wait = waits;
         let raw = self.tape.raw();
         let view = View {
             text: self.tape.text(),
@@ -163,11 +173,16 @@ impl<F: Finder> Redactor<F> {
         let mut copied = 0;
         let mut value = String::new();
         let mut changed = false;
-        loop {
+        while self.wait.is_none() {
             match self.finder.scan(&view, clear) {
                 Scan::Clear(to) => {
                     clear = to;
                     break;
+                }
+                Scan::Waits(from, wait) => {
+                    clear = from;
+                    let until = wait.until - from;
+                    self.wait = Some(Wait { until, ..wait });
                 }
                 Scan::Found(found) => match self.json.place(&self.tape, end, found) {
                     MatchPlace::Undecided => {
