@@ -104,8 +104,17 @@ pub(crate) fn scan(entities: Set, view: &View<'_>, from: usize) -> Scan {
         count_step();
         let class = class(bytes[at]);
         let starts = class & MARK != 0 || class & WORD != 0 && !in_word;
+        let end = match class & WORD {
+            0 => at + 1,
+            _ => word_end(bytes, at),
+        };
         if starts {
-            match entity_at(entities, view, at, class, &mut locals) {
+            let word = Word {
+                class,
+                length: end - at,
+                next: bytes.get(end).copied(),
+            };
+            match entity_at(entities, view, at, word, &mut locals) {
                 Ok(None) => {}
                 Ok(Some((end, entity))) => {
                     return Scan::Found(Found {
@@ -119,10 +128,7 @@ pub(crate) fn scan(entities: Set, view: &View<'_>, from: usize) -> Scan {
             }
         }
         in_word = class & WORD != 0;
-        at += 1;
-        if in_word {
-            at = word_end(bytes, at - 1);
-        }
+        at = end;
     }
     Scan::Clear(bytes.len())
 }
@@ -136,51 +142,106 @@ fn word_end(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
+/// The word, or the mark, that an entity would begin with. Most words are followed by what no entity has there, and that is cheaper to
+/// ask first than each recogniser.
+struct Word {
+    /// What its first byte may be.
+    class: u8,
+    length: usize,
+    /// The byte after it, where that has come.
+    next: Option<u8>,
+}
+
+impl Word {
+    fn begins(&self, class: u8) -> bool {
+        self.class & class != 0
+    }
+
+    /// Whether a byte of these may follow.
+    fn before(&self, bytes: &[u8]) -> bool {
+        self.next.is_none_or(|next| bytes.contains(&next))
+    }
+
+    fn may_be_key(&self) -> bool {
+        self.begins(KEY) && (self.length >= 8 || self.before(b"-"))
+    }
+
+    fn may_be_email(&self) -> bool {
+        let goes_on = |byte| class(byte) & LOCAL != 0 || byte == b'@';
+        self.begins(WORD) && self.next.is_none_or(goes_on)
+    }
+
+    fn may_be_v6(&self) -> bool {
+        self.begins(HEX) && self.length <= 4 && self.before(b":")
+    }
+
+    fn may_be_v4(&self) -> bool {
+        self.begins(DIGIT) && self.length <= 3 && self.before(b".")
+    }
+
+    fn may_be_iban(&self) -> bool {
+        let grouped = self.length == 4 && self.before(b" ");
+        self.begins(WORD)
+            && !self.begins(DIGIT)
+            && (grouped || self.length >= 15 || self.next.is_none())
+    }
+
+    fn may_be_number(&self) -> bool {
+        let grouped = self.length >= 3 && self.before(b" -");
+        self.begins(DIGIT) && (grouped || self.length >= 13 || self.next.is_none())
+    }
+
+    fn may_be_phone(&self) -> bool {
+        self.begins(DIGIT) && self.length <= 6 && self.before(b" -./")
+    }
+}
+
 /// The entity that starts right here. The first recogniser that finds something, or needs more of the text, decides.
 fn entity_at(
     entities: Set,
     view: &View<'_>,
     at: usize,
-    class: u8,
+    word: Word,
     locals: &mut email::Runs,
 ) -> Result<Option<(usize, Entity)>, More> {
     let cursor = Cursor::new(view, at);
     let wanted = |entity| entities.has(entity);
     let found = |end: Option<usize>, entity| end.map(|end| (end, entity));
-    if wanted(Entity::ApiKey) && (class & KEY != 0 || class & MARK != 0) {
-        let end = match class & MARK {
-            0 => keys::prefixed(&cursor)?,
-            _ => keys::block(&cursor)?,
+    let mark = word.begins(MARK);
+    if (mark || word.may_be_key()) && wanted(Entity::ApiKey) {
+        let end = match mark {
+            false => keys::prefixed(&cursor)?,
+            true => keys::block(&cursor)?,
         };
         if end.is_some() {
             return Ok(found(end, Entity::ApiKey));
         }
     }
-    if wanted(Entity::Email)
-        && class & WORD != 0
+    if word.may_be_email()
+        && wanted(Entity::Email)
         && let Some(end) = email::address(&cursor, locals)?
     {
         return Ok(Some((end, Entity::Email)));
     }
-    if wanted(Entity::Ip) {
-        if (class & HEX != 0 || view.text.as_bytes()[at] == b':')
-            && let Some(end) = ip::v6(&cursor)?
-        {
-            return Ok(Some((end, Entity::Ip)));
-        }
-        if class & DIGIT != 0
-            && let Some(end) = ip::v4(&cursor)?
-        {
-            return Ok(Some((end, Entity::Ip)));
-        }
+    if (mark && view.text.as_bytes()[at] == b':' || word.may_be_v6())
+        && wanted(Entity::Ip)
+        && let Some(end) = ip::v6(&cursor)?
+    {
+        return Ok(Some((end, Entity::Ip)));
     }
-    if wanted(Entity::Iban)
-        && class & (WORD | DIGIT) == WORD
+    if word.may_be_v4()
+        && wanted(Entity::Ip)
+        && let Some(end) = ip::v4(&cursor)?
+    {
+        return Ok(Some((end, Entity::Ip)));
+    }
+    if word.may_be_iban()
+        && wanted(Entity::Iban)
         && let Some(end) = iban::iban(&cursor)?
     {
         return Ok(Some((end, Entity::Iban)));
     }
-    if class & DIGIT != 0 {
+    if word.may_be_number() {
         if wanted(Entity::Card)
             && let Some(end) = number::card(&cursor)?
         {
@@ -192,7 +253,7 @@ fn entity_at(
             return Ok(Some((end, Entity::Ssn)));
         }
     }
-    if wanted(Entity::Phone) && class & (DIGIT | MARK) != 0 {
+    if (mark || word.may_be_phone()) && wanted(Entity::Phone) {
         return Ok(found(phone::phone(&cursor)?, Entity::Phone));
     }
     Ok(None)
