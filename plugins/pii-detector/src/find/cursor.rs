@@ -24,6 +24,11 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// The same of an entity that would start there.
+    pub(super) fn from(&self, start: usize) -> Cursor<'a> {
+        Cursor { start, ..*self }
+    }
+
     /// The bytes that have arrived.
     pub(super) fn bytes(&self) -> &'a [u8] {
         self.bytes
@@ -72,6 +77,22 @@ impl<'a> Cursor<'a> {
             }
         }
         Ok(true)
+    }
+
+    /// Whether the word from the start to this offset is one of these, in any case.
+    pub(super) fn is_one_of(&self, end: usize, words: &[&str]) -> Result<bool, More> {
+        let word = self.text_to(end);
+        if end == self.bytes.len() && !self.view.end {
+            let may_become = |one: &&str| {
+                let begun = one.get(..word.len());
+                begun.is_some_and(|begun| begun.eq_ignore_ascii_case(word))
+            };
+            return match words.iter().any(may_become) {
+                true => Err(More(None)),
+                false => Ok(false),
+            };
+        }
+        Ok(words.iter().any(|one| one.eq_ignore_ascii_case(word)))
     }
 
     /// The two characters before the start, the nearer one first.

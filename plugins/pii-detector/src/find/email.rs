@@ -2,10 +2,14 @@
 //!
 //! A local part is up to 64 bytes of letters, digits and `._%+-`; a domain has at least one dot and ends in a label of
 //! letters. Not found: quoted local parts, local parts with other marks (the part after the mark is), domains that are a
-//! number or a single name, and `git@host`, which names a repository.
+//! number or a single name, and `git@host`, which names a
+//! repository, as the other names of that kind do before `:`, and `who@host:/path`, which names a file.
 
 use super::cursor::Cursor;
 use super::{Answer, LOCAL, class, count_step, width};
+
+/// Who has repositories: `gitea@host.example.com:team/repo`.
+const REPOSITORIES: &[&[u8]] = &[b"gitea", b"gogs", b"forgejo", b"gitlab", b"hg", b"svn"];
 
 const LONGEST_LOCAL: usize = 64;
 const LONGEST_DOMAIN: usize = 253;
@@ -50,8 +54,17 @@ pub(super) fn address(cursor: &Cursor<'_>, runs: &mut Runs) -> Answer {
     }
     let domain = domain(cursor, end + 1)?;
     runs.clear = domain.is_none();
+    let Some(domain_end) = domain else {
+        return Ok(None);
+    };
     if &bytes[start..end] == b"git" {
         return Ok(None);
+    }
+    if cursor.get(domain_end)? == b':' {
+        let path = cursor.get(domain_end + 1)? == b'/';
+        if path || REPOSITORIES.contains(&&bytes[start..end]) {
+            return Ok(None);
+        }
     }
     Ok(domain)
 }

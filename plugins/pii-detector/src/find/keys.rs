@@ -96,7 +96,53 @@ fn rest(cursor: &Cursor<'_>, kind: &Kind) -> Answer {
         at += 1;
     }
     let long = (kind.least..=kind.most).contains(&(at - from));
-    Ok((long && digits >= kind.digits && !cursor.is_word(at)?).then_some(at))
+    let found = long && digits >= kind.digits && !cursor.is_word(at)?;
+    Ok((found && is_varied(&cursor.bytes()[from..at])).then_some(at))
+}
+
+/// Whether a text isn't one that stands for a key, as `xxxx..` does.
+fn is_varied(key: &[u8]) -> bool {
+    let seen = key
+        .iter()
+        .fold(0u128, |seen, byte| seen | 1 << (byte & 127));
+    seen.count_ones() >= 5
+}
+
+/// The longest name and the longest password in an address.
+const LONGEST_NAME_OF_USER: usize = 64;
+const LONGEST_PASSWORD: usize = 128;
+
+/// The password in `scheme://user:password@host`, by its place. A word that stands for one doesn't count.
+pub(super) fn password(cursor: &Cursor<'_>) -> Result<Option<(usize, usize)>, super::More> {
+    if !cursor.has(cursor.start, "://")? {
+        return Ok(None);
+    }
+    let part = |from: usize, longest: usize| {
+        let mut at = from;
+        while at - from <= longest && is_of_password(cursor.get(at)?) {
+            at += 1;
+        }
+        Ok(at)
+    };
+    let user = part(cursor.start + 3, LONGEST_NAME_OF_USER)?;
+    if cursor.get(user)? != b':' {
+        return Ok(None);
+    }
+    let from = user + 1;
+    let end = part(from, LONGEST_PASSWORD)?;
+    if end == from || cursor.get(end)? != b'@' {
+        return Ok(None);
+    }
+    let password = &cursor.bytes()[from..end];
+    let stands_for_one = ["password", "passwd", "pass", "pwd"]
+        .iter()
+        .any(|word| password.eq_ignore_ascii_case(word.as_bytes()));
+    Ok((!stands_for_one).then_some((from, end)))
+}
+
+fn is_of_password(byte: u8) -> bool {
+    let border = b"/@: \t\r\n\"'`<>{}[]()\\$";
+    byte > b' ' && !border.contains(&byte)
 }
 
 /// The longest token that is found.

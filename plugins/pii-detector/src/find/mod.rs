@@ -110,15 +110,21 @@ pub(crate) fn scan(entities: Set, view: &View<'_>, from: usize) -> Scan {
         };
         if starts {
             let word = Word {
+                first: bytes[at],
                 class,
                 length: end - at,
                 next: bytes.get(end).copied(),
             };
             match entity_at(entities, view, at, word, &mut locals) {
                 Ok(None) => {}
-                Ok(Some((end, entity))) => {
+                Ok(Some(At::Version(end))) => {
+                    at = end;
+                    in_word = true;
+                    continue;
+                }
+                Ok(Some(At::Found(start, end, entity))) => {
                     return Scan::Found(Found {
-                        start: at,
+                        start,
                         end,
                         kind: entity as usize,
                     });
@@ -145,6 +151,7 @@ fn word_end(bytes: &[u8], mut at: usize) -> usize {
 /// The word, or the mark, that an entity would begin with. Most words are followed by what no entity has there, and that is cheaper to
 /// ask first than each recogniser.
 struct Word {
+    first: u8,
     /// What its first byte may be.
     class: u8,
     length: usize,
@@ -160,6 +167,11 @@ impl Word {
     /// Whether a byte of these may follow.
     fn before(&self, bytes: &[u8]) -> bool {
         self.next.is_none_or(|next| bytes.contains(&next))
+    }
+
+    /// Whether it may be a word with this first letter that says what follows.
+    fn announces(&self, letter: u8) -> bool {
+        self.first.eq_ignore_ascii_case(&letter) && (self.length >= 3 || self.next.is_none())
     }
 
     fn may_be_key(&self) -> bool {
@@ -196,17 +208,25 @@ impl Word {
     }
 }
 
-/// The entity that starts right here. The first recogniser that finds something, or needs more of the text, decides.
+/// What is here.
+enum At {
+    /// An entity, from there to there.
+    Found(usize, usize, Entity),
+    /// What looks like an address and is a version, up to there.
+    Version(usize),
+}
+
+/// The entity that starts right here, or that the word here says will follow. The first recogniser that finds something, or needs more of the text, decides.
 fn entity_at(
     entities: Set,
     view: &View<'_>,
     at: usize,
     word: Word,
     locals: &mut email::Runs,
-) -> Result<Option<(usize, Entity)>, More> {
+) -> Result<Option<At>, More> {
     let cursor = Cursor::new(view, at);
     let wanted = |entity| entities.has(entity);
-    let found = |end: Option<usize>, entity| end.map(|end| (end, entity));
+    let found = |end: Option<usize>, entity| end.map(|end| At::Found(at, end, entity));
     let mark = word.begins(MARK);
     if (mark || word.may_be_key()) && wanted(Entity::ApiKey) {
         let end = match mark {
@@ -216,45 +236,60 @@ fn entity_at(
         if end.is_some() {
             return Ok(found(end, Entity::ApiKey));
         }
+        if mark && let Some((start, end)) = keys::password(&cursor)? {
+            return Ok(Some(At::Found(start, end, Entity::ApiKey)));
+        }
     }
     if word.may_be_email()
         && wanted(Entity::Email)
         && let Some(end) = email::address(&cursor, locals)?
     {
-        return Ok(Some((end, Entity::Email)));
+        return Ok(found(Some(end), Entity::Email));
     }
     if (mark && view.text.as_bytes()[at] == b':' || word.may_be_v6())
         && wanted(Entity::Ip)
         && let Some(end) = ip::v6(&cursor)?
     {
-        return Ok(Some((end, Entity::Ip)));
+        return Ok(found(Some(end), Entity::Ip));
     }
     if word.may_be_v4()
         && wanted(Entity::Ip)
         && let Some(end) = ip::v4(&cursor)?
     {
-        return Ok(Some((end, Entity::Ip)));
+        return Ok(found(Some(end), Entity::Ip));
     }
     if word.may_be_iban()
         && wanted(Entity::Iban)
         && let Some(end) = iban::iban(&cursor)?
     {
-        return Ok(Some((end, Entity::Iban)));
+        return Ok(found(Some(end), Entity::Iban));
     }
     if word.may_be_number() {
         if wanted(Entity::Card)
             && let Some(end) = number::card(&cursor)?
         {
-            return Ok(Some((end, Entity::Card)));
+            return Ok(found(Some(end), Entity::Card));
         }
         if wanted(Entity::Ssn)
             && let Some(end) = number::ssn(&cursor)?
         {
-            return Ok(Some((end, Entity::Ssn)));
+            return Ok(found(Some(end), Entity::Ssn));
         }
     }
     if (mark || word.may_be_phone()) && wanted(Entity::Phone) {
         return Ok(found(phone::phone(&cursor)?, Entity::Phone));
+    }
+    if word.announces(b's')
+        && wanted(Entity::Ssn)
+        && let Some((start, end)) = number::announced_ssn(&cursor, at + word.length)?
+    {
+        return Ok(Some(At::Found(start, end, Entity::Ssn)));
+    }
+    if (word.announces(b'v') || word.announces(b'r') || word.announces(b'b'))
+        && wanted(Entity::Ip)
+        && let Some(end) = ip::version(&cursor, at + word.length)?
+    {
+        return Ok(Some(At::Version(end)));
     }
     Ok(None)
 }

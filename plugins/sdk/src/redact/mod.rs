@@ -41,7 +41,8 @@ use crate::Channel;
 /// Knows what to look for, and what to replace it by.
 ///
 /// Its answers must hold whatever follows the text that it has seen, and must depend on nothing before `from` but the two
-/// characters that [`View::before`] shows. Then the same matches are found wherever a text is cut.
+/// characters that [`View::before`] shows, `from` being the start of a text or where an earlier answer ended. Then the same matches
+/// are found wherever a text is cut.
 pub trait Finder {
     /// The first match that starts at `from` or later, or how far the text is clear.
     fn scan(&self, view: &View<'_>, from: usize) -> Scan;

@@ -98,7 +98,8 @@ impl<F: Finder> Redactor<F> {
                     return Edit::Forward;
                 }
                 Scan::Clear(to) | Scan::Waits(to, _) => to,
-                Scan::Found(found) => found.start,
+                // Found again, because what came before the match may have announced it.
+                Scan::Found(_) => 0,
             };
         }
         self.step(delta, clear, false)
