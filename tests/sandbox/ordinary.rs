@@ -150,6 +150,13 @@ fn ordinary() -> Vec<(&'static str, String)> {
                 write!(text, "{{\"id\": {n}, \"{word}\": [1.5, true, null], \"text\": \"It was\\nthe {word}.\", \"more\": {{\"n\": \"{n:x}\"}}}}").unwrap();
             }),
         ),
+        (
+            "a list of people",
+            fill(|numbers, text| {
+                let n = numbers.next() % 1000;
+                write!(text, "{n}, {}.{n}@mail{n}.example.org, +1 415-555-2671, 10.1.2.3, 4111 1111 1111 1111", numbers.of(WORDS)).unwrap();
+            }),
+        ),
     ]
 }
 
