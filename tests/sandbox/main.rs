@@ -14,6 +14,7 @@ mod limits;
 mod loading;
 mod misdeeds;
 mod neighbours;
+mod ordinary;
 mod samples;
 mod snapshot;
 mod support;

@@ -7,6 +7,7 @@ mod detector;
 mod entity;
 mod find;
 mod policy;
+mod request;
 mod settings;
 
 #[cfg(test)]

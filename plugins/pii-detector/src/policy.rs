@@ -21,7 +21,7 @@ pub struct PiiDetector {
 
 /// How often each entity was found, by number.
 #[derive(Clone, Copy, Default)]
-struct Counts([u32; Entity::ALL.len()]);
+pub(crate) struct Counts([u32; Entity::ALL.len()]);
 
 impl From<Settings> for PiiDetector {
     fn from(settings: Settings) -> PiiDetector {
@@ -58,17 +58,15 @@ impl Policy for PiiDetector {
 
     fn on_request(&mut self) -> Verdict {
         let mut found = Counts::default();
-        for (index, segment) in (0..).zip(request::segments()) {
-            let mut redactor = self.redactor(&segment.channel);
-            let redacted = redactor.whole(&segment.text);
-            found.add(&redactor.take_counts());
-            if let (Action::Redact, Some(text)) = (self.settings.action, redacted) {
-                request::replace_segment(index, &text);
-            }
-        }
+        let change = self.settings.action == Action::Redact;
+        let changed = crate::request::redact(&self.detector, change, &mut found);
         found.report("in the request");
         match self.settings.action {
-            Action::Deny if found.any() => found.denial("request").into(),
+            Action::Deny if found.any() => found.denial("the request contains").into(),
+            Action::Redact if changed.is_err() => {
+                let place = "in a place where nothing else can be put, the request contains";
+                found.denial(place).into()
+            }
             _ => Verdict::Proceed,
         }
     }
@@ -120,17 +118,21 @@ impl Redacting {
         now.report("in the answer");
         policy.found.add(&counts);
         match policy.settings.action {
-            Action::Deny => policy.found.denial("answer").into(),
+            Action::Deny => policy.found.denial("the answer contains").into(),
             Action::Redact | Action::Report => edit,
         }
     }
 }
 
 impl Counts {
-    fn add(&mut self, counts: &[u32]) {
+    pub(crate) fn add(&mut self, counts: &[u32]) {
         for (sum, count) in self.0.iter_mut().zip(counts) {
             *sum = sum.saturating_add(*count);
         }
+    }
+
+    pub(crate) fn add_one(&mut self, kind: usize) {
+        self.0[kind] = self.0[kind].saturating_add(1);
     }
 
     fn any(&self) -> bool {
@@ -146,10 +148,7 @@ impl Counts {
     fn denial(&self, place: &str) -> Denial {
         let names: Vec<_> = self.found().map(|(entity, _)| entity.name()).collect();
         let names = names.join(", ");
-        Denial::new(
-            "pii",
-            format!("the {place} contains personal data or secrets: {names}"),
-        )
+        Denial::new("pii", format!("{place} personal data or secrets: {names}"))
     }
 
     fn report(&self, place: &str) {

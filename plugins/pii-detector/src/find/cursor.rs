@@ -1,12 +1,12 @@
 //! The view of a recogniser: the bytes from its start on, of which the last ones may not have arrived yet.
 
-use witgate_policy::redact::View;
+use witgate_policy::redact::{View, Wait};
 
-use super::{WORD, class};
+use super::{WORD, class, count_step};
 
 /// The recogniser can't decide before more of the text has arrived.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct More;
+#[derive(Clone, Copy, Debug)]
+pub(super) struct More(pub(super) Option<Wait>);
 
 pub(super) struct Cursor<'a> {
     view: &'a View<'a>,
@@ -24,6 +24,11 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// The same of an entity that would start there.
+    pub(super) fn from(&self, start: usize) -> Cursor<'a> {
+        Cursor { start, ..*self }
+    }
+
     /// The bytes that have arrived.
     pub(super) fn bytes(&self) -> &'a [u8] {
         self.bytes
@@ -36,11 +41,24 @@ impl<'a> Cursor<'a> {
 
     /// The byte at this offset; 0 after the end of the text.
     pub(super) fn get(&self, at: usize) -> Result<u8, More> {
+        count_step();
         match self.bytes.get(at) {
             Some(byte) => Ok(*byte),
             None if self.view.end => Ok(0),
-            None => Err(More),
+            None => Err(More(None)),
         }
+    }
+
+    /// The same of an entity that may be long. It stays undecided while such bytes follow, up to so many in all.
+    pub(super) fn get_while(
+        &self,
+        at: usize,
+        goes_on: fn(u8) -> bool,
+        longest: usize,
+    ) -> Result<u8, More> {
+        let until = self.start + longest;
+        self.get(at)
+            .map_err(|_| More(Some(Wait { goes_on, until })))
     }
 
     pub(super) fn is_digit(&self, at: usize) -> Result<bool, More> {
@@ -59,6 +77,22 @@ impl<'a> Cursor<'a> {
             }
         }
         Ok(true)
+    }
+
+    /// Whether the word from the start to this offset is one of these, in any case.
+    pub(super) fn is_one_of(&self, end: usize, words: &[&str]) -> Result<bool, More> {
+        let word = self.text_to(end);
+        if end == self.bytes.len() && !self.view.end {
+            let may_become = |one: &&str| {
+                let begun = one.get(..word.len());
+                begun.is_some_and(|begun| begun.eq_ignore_ascii_case(word))
+            };
+            return match words.iter().any(may_become) {
+                true => Err(More(None)),
+                false => Ok(false),
+            };
+        }
+        Ok(words.iter().any(|one| one.eq_ignore_ascii_case(word)))
     }
 
     /// The two characters before the start, the nearer one first.

@@ -2,37 +2,50 @@
 //!
 //! A local part is up to 64 bytes of letters, digits and `._%+-`; a domain has at least one dot and ends in a label of
 //! letters. Not found: quoted local parts, local parts with other marks (the part after the mark is), domains that are a
-//! number or a single name, and `git@host`, which names a repository.
+//! number or a single name, and `git@host`, which names a
+//! repository, as the other names of that kind do before `:`, and `who@host:/path`, which names a file.
 
 use super::cursor::Cursor;
-use super::{Answer, LOCAL, class, width};
+use super::{Answer, LOCAL, class, count_step, width};
+
+/// Who has repositories: `gitea@host.example.com:team/repo`.
+const REPOSITORIES: &[&[u8]] = &[b"gitea", b"gogs", b"forgejo", b"gitlab", b"hg", b"svn"];
 
 const LONGEST_LOCAL: usize = 64;
 const LONGEST_DOMAIN: usize = 253;
 
-/// Where the run of local bytes that was looked at last ends, so that the run is walked once and not from every word in it.
+/// The run of local bytes that was looked at last. It is walked once and not from every word in it, and no further than an address
+/// could reach, because the next search begins anew.
 #[derive(Default)]
 pub(super) struct Runs {
-    end: usize,
-    /// No address starts before the run's end.
+    /// How far the run was walked.
+    to: usize,
+    /// Whether it ends there.
+    ended: bool,
+    /// No address starts before its end.
     clear: bool,
 }
 
 pub(super) fn address(cursor: &Cursor<'_>, runs: &mut Runs) -> Answer {
     let bytes = cursor.bytes();
-    if cursor.start < runs.end {
-        if runs.clear {
-            return Ok(None);
-        }
-    } else {
-        let mut end = cursor.start;
-        while end < bytes.len() && class(bytes[end]) & LOCAL != 0 {
-            end += width(bytes[end]);
-        }
-        *runs = Runs { end, clear: false };
+    let start = cursor.start;
+    if start >= runs.to {
+        *runs = Runs {
+            to: start,
+            ..Runs::default()
+        };
+    } else if runs.clear {
+        return Ok(None);
     }
-    let end = runs.end;
-    if end - cursor.start > LONGEST_LOCAL {
+    while !runs.ended && runs.to - start <= LONGEST_LOCAL {
+        count_step();
+        match bytes.get(runs.to) {
+            Some(byte) if class(*byte) & LOCAL != 0 => runs.to += width(*byte),
+            _ => runs.ended = true,
+        }
+    }
+    let end = runs.to;
+    if end - start > LONGEST_LOCAL {
         return Ok(None);
     }
     if cursor.get(end)? != b'@' || bytes[end - 1] == b'.' {
@@ -41,8 +54,17 @@ pub(super) fn address(cursor: &Cursor<'_>, runs: &mut Runs) -> Answer {
     }
     let domain = domain(cursor, end + 1)?;
     runs.clear = domain.is_none();
-    if &bytes[cursor.start..end] == b"git" {
+    let Some(domain_end) = domain else {
         return Ok(None);
+    };
+    if &bytes[start..end] == b"git" {
+        return Ok(None);
+    }
+    if cursor.get(domain_end)? == b':' {
+        let path = cursor.get(domain_end + 1)? == b'/';
+        if path || REPOSITORIES.contains(&&bytes[start..end]) {
+            return Ok(None);
+        }
     }
     Ok(domain)
 }

@@ -38,6 +38,24 @@ pub(super) fn v4(cursor: &Cursor<'_>) -> Answer {
     Ok(ends.then_some(at))
 }
 
+/// The four numbers of a version that comes after a word for it: `version 2.4.1.7`. Where they end.
+pub(super) fn version(cursor: &Cursor<'_>, word_end: usize) -> Answer {
+    if !cursor.is_one_of(
+        word_end,
+        &["version", "versions", "ver", "release", "build"],
+    )? {
+        return Ok(None);
+    }
+    let mut at = word_end;
+    while at - word_end < 4 && matches!(cursor.get(at)?, b' ' | b':' | b'=' | b'"') {
+        at += 1;
+    }
+    if at == word_end || !cursor.is_digit(at)? {
+        return Ok(None);
+    }
+    v4(&cursor.from(at))
+}
+
 /// The longest form has 45 bytes.
 const LONGEST: usize = 45;
 

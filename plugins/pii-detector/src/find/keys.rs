@@ -28,6 +28,10 @@ fn dashed(b: u8) -> bool {
 fn url(b: u8) -> bool {
     class(b) & URL != 0
 }
+fn pem(b: u8) -> bool {
+    super::count_step();
+    class(b) & PEM != 0
+}
 
 const fn kind(
     prefix: &'static str,
@@ -92,7 +96,53 @@ fn rest(cursor: &Cursor<'_>, kind: &Kind) -> Answer {
         at += 1;
     }
     let long = (kind.least..=kind.most).contains(&(at - from));
-    Ok((long && digits >= kind.digits && !cursor.is_word(at)?).then_some(at))
+    let found = long && digits >= kind.digits && !cursor.is_word(at)?;
+    Ok((found && is_varied(&cursor.bytes()[from..at])).then_some(at))
+}
+
+/// Whether a text isn't one that stands for a key, as `xxxx..` does.
+fn is_varied(key: &[u8]) -> bool {
+    let seen = key
+        .iter()
+        .fold(0u128, |seen, byte| seen | 1 << (byte & 127));
+    seen.count_ones() >= 5
+}
+
+/// The longest name and the longest password in an address.
+const LONGEST_NAME_OF_USER: usize = 64;
+const LONGEST_PASSWORD: usize = 128;
+
+/// The password in `scheme://user:password@host`, by its place. A word that stands for one doesn't count.
+pub(super) fn password(cursor: &Cursor<'_>) -> Result<Option<(usize, usize)>, super::More> {
+    if !cursor.has(cursor.start, "://")? {
+        return Ok(None);
+    }
+    let part = |from: usize, longest: usize| {
+        let mut at = from;
+        while at - from <= longest && is_of_password(cursor.get(at)?) {
+            at += 1;
+        }
+        Ok(at)
+    };
+    let user = part(cursor.start + 3, LONGEST_NAME_OF_USER)?;
+    if cursor.get(user)? != b':' {
+        return Ok(None);
+    }
+    let from = user + 1;
+    let end = part(from, LONGEST_PASSWORD)?;
+    if end == from || cursor.get(end)? != b'@' {
+        return Ok(None);
+    }
+    let password = &cursor.bytes()[from..end];
+    let stands_for_one = ["password", "passwd", "pass", "pwd"]
+        .iter()
+        .any(|word| password.eq_ignore_ascii_case(word.as_bytes()));
+    Ok((!stands_for_one).then_some((from, end)))
+}
+
+fn is_of_password(byte: u8) -> bool {
+    let border = b"/@: \t\r\n\"'`<>{}[]()\\$";
+    byte > b' ' && !border.contains(&byte)
 }
 
 /// The longest token that is found.
@@ -106,7 +156,7 @@ fn token(cursor: &Cursor<'_>) -> Answer {
         if part < 2 && !cursor.has(at, "eyJ")? {
             return Ok(None);
         }
-        while url(cursor.get(at)?) {
+        while url(cursor.get_while(at, url, LONGEST_TOKEN)?) {
             at += 1;
             if at - cursor.start > LONGEST_TOKEN {
                 return Ok(None);
@@ -127,6 +177,8 @@ fn token(cursor: &Cursor<'_>) -> Answer {
 
 /// The longest key that is found whole. Of a longer key, this much is found.
 const LONGEST_BLOCK: usize = 8 * 1024;
+/// How many dashes a key may have before its `END` line: its headers have some.
+const MOST_DASHES: usize = 24;
 /// The longest name between the dashes, as `OPENSSH PRIVATE KEY`.
 const LONGEST_NAME: usize = 40;
 const DASHES: &str = "-----";
@@ -146,16 +198,14 @@ pub(super) fn block(cursor: &Cursor<'_>) -> Answer {
     if !looks_like_a_key(cursor, at)? {
         return Ok(None);
     }
+    let mut dashes = 0;
     loop {
         let bytes = cursor.bytes();
-        at += bytes[at..]
-            .iter()
-            .take_while(|b| class(**b) & PEM != 0)
-            .count();
+        at += bytes[at..].iter().take_while(|b| pem(**b)).count();
         if at - cursor.start >= LONGEST_BLOCK {
             return Ok(Some(cursor.start + LONGEST_BLOCK));
         }
-        if cursor.get(at)? != b'-' {
+        if cursor.get_while(at, pem, LONGEST_BLOCK)? != b'-' || dashes == MOST_DASHES {
             return Ok(Some(at));
         }
         if cursor.has(at, "-----END ")?
@@ -164,6 +214,7 @@ pub(super) fn block(cursor: &Cursor<'_>) -> Answer {
             return Ok(Some(end));
         }
         at += 1;
+        dashes += 1;
     }
 }
 

@@ -78,6 +78,19 @@ fn width(byte: u8) -> usize {
     if byte < 0x80 { 1 } else { 2 }
 }
 
+#[cfg(test)]
+thread_local! {
+    /// How many bytes were looked at, each as often as it was.
+    pub(crate) static STEPS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// Tests count steps where time would tell nothing.
+#[inline(always)]
+fn count_step() {
+    #[cfg(test)]
+    STEPS.with(|steps| steps.set(steps.get() + 1));
+}
+
 /// `Ok(Some(end))` where the entity was found, `Ok(None)` where it isn't there, or [`More`] of the text is needed.
 type Answer = Result<Option<usize>, More>;
 
@@ -88,26 +101,40 @@ pub(crate) fn scan(entities: Set, view: &View<'_>, from: usize) -> Scan {
     let mut in_word = view.before(from).0.is_some_and(is_word);
     let mut locals = email::Runs::default();
     while at < bytes.len() {
+        count_step();
         let class = class(bytes[at]);
         let starts = class & MARK != 0 || class & WORD != 0 && !in_word;
+        let end = match class & WORD {
+            0 => at + 1,
+            _ => word_end(bytes, at),
+        };
         if starts {
-            match entity_at(entities, view, at, class, &mut locals) {
+            let word = Word {
+                first: bytes[at],
+                class,
+                length: end - at,
+                next: bytes.get(end).copied(),
+            };
+            match entity_at(entities, view, at, word, &mut locals) {
                 Ok(None) => {}
-                Ok(Some((end, entity))) => {
+                Ok(Some(At::Version(end))) => {
+                    at = end;
+                    in_word = true;
+                    continue;
+                }
+                Ok(Some(At::Found(start, end, entity))) => {
                     return Scan::Found(Found {
-                        start: at,
+                        start,
                         end,
                         kind: entity as usize,
                     });
                 }
-                Err(More) => return Scan::Clear(at),
+                Err(More(None)) => return Scan::Clear(at),
+                Err(More(Some(wait))) => return Scan::Waits(at, wait),
             }
         }
         in_word = class & WORD != 0;
-        at += 1;
-        if in_word {
-            at = word_end(bytes, at - 1);
-        }
+        at = end;
     }
     Scan::Clear(bytes.len())
 }
@@ -115,69 +142,154 @@ pub(crate) fn scan(entities: Set, view: &View<'_>, from: usize) -> Scan {
 /// Where the word around these bytes ends.
 fn word_end(bytes: &[u8], mut at: usize) -> usize {
     while at < bytes.len() && class(bytes[at]) & WORD != 0 {
+        count_step();
         at += width(bytes[at]);
     }
     at
 }
 
-/// The entity that starts right here. The first recogniser that finds something, or needs more of the text, decides.
+/// The word, or the mark, that an entity would begin with. Most words are followed by what no entity has there, and that is cheaper to
+/// ask first than each recogniser.
+struct Word {
+    first: u8,
+    /// What its first byte may be.
+    class: u8,
+    length: usize,
+    /// The byte after it, where that has come.
+    next: Option<u8>,
+}
+
+impl Word {
+    fn begins(&self, class: u8) -> bool {
+        self.class & class != 0
+    }
+
+    /// Whether a byte of these may follow.
+    fn before(&self, bytes: &[u8]) -> bool {
+        self.next.is_none_or(|next| bytes.contains(&next))
+    }
+
+    /// Whether it may be a word with this first letter that says what follows.
+    fn announces(&self, letter: u8) -> bool {
+        self.first.eq_ignore_ascii_case(&letter) && (self.length >= 3 || self.next.is_none())
+    }
+
+    fn may_be_key(&self) -> bool {
+        self.begins(KEY) && (self.length >= 8 || self.before(b"-"))
+    }
+
+    fn may_be_email(&self) -> bool {
+        let goes_on = |byte| class(byte) & LOCAL != 0 || byte == b'@';
+        self.begins(WORD) && self.next.is_none_or(goes_on)
+    }
+
+    fn may_be_v6(&self) -> bool {
+        self.begins(HEX) && self.length <= 4 && self.before(b":")
+    }
+
+    fn may_be_v4(&self) -> bool {
+        self.begins(DIGIT) && self.length <= 3 && self.before(b".")
+    }
+
+    fn may_be_iban(&self) -> bool {
+        let grouped = self.length == 4 && self.before(b" ");
+        self.begins(WORD)
+            && !self.begins(DIGIT)
+            && (grouped || self.length >= 15 || self.next.is_none())
+    }
+
+    fn may_be_number(&self) -> bool {
+        let grouped = self.length >= 3 && self.before(b" -");
+        self.begins(DIGIT) && (grouped || self.length >= 13 || self.next.is_none())
+    }
+
+    fn may_be_phone(&self) -> bool {
+        self.begins(DIGIT) && self.length <= 6 && self.before(b" -./")
+    }
+}
+
+/// What is here.
+enum At {
+    /// An entity, from there to there.
+    Found(usize, usize, Entity),
+    /// What looks like an address and is a version, up to there.
+    Version(usize),
+}
+
+/// The entity that starts right here, or that the word here says will follow. The first recogniser that finds something, or needs more of the text, decides.
 fn entity_at(
     entities: Set,
     view: &View<'_>,
     at: usize,
-    class: u8,
+    word: Word,
     locals: &mut email::Runs,
-) -> Result<Option<(usize, Entity)>, More> {
+) -> Result<Option<At>, More> {
     let cursor = Cursor::new(view, at);
     let wanted = |entity| entities.has(entity);
-    let found = |end: Option<usize>, entity| end.map(|end| (end, entity));
-    if wanted(Entity::ApiKey) && (class & KEY != 0 || class & MARK != 0) {
-        let end = match class & MARK {
-            0 => keys::prefixed(&cursor)?,
-            _ => keys::block(&cursor)?,
+    let found = |end: Option<usize>, entity| end.map(|end| At::Found(at, end, entity));
+    let mark = word.begins(MARK);
+    if (mark || word.may_be_key()) && wanted(Entity::ApiKey) {
+        let end = match mark {
+            false => keys::prefixed(&cursor)?,
+            true => keys::block(&cursor)?,
         };
         if end.is_some() {
             return Ok(found(end, Entity::ApiKey));
         }
+        if mark && let Some((start, end)) = keys::password(&cursor)? {
+            return Ok(Some(At::Found(start, end, Entity::ApiKey)));
+        }
     }
-    if wanted(Entity::Email)
-        && class & WORD != 0
+    if word.may_be_email()
+        && wanted(Entity::Email)
         && let Some(end) = email::address(&cursor, locals)?
     {
-        return Ok(Some((end, Entity::Email)));
+        return Ok(found(Some(end), Entity::Email));
     }
-    if wanted(Entity::Ip) {
-        if (class & HEX != 0 || view.text.as_bytes()[at] == b':')
-            && let Some(end) = ip::v6(&cursor)?
-        {
-            return Ok(Some((end, Entity::Ip)));
-        }
-        if class & DIGIT != 0
-            && let Some(end) = ip::v4(&cursor)?
-        {
-            return Ok(Some((end, Entity::Ip)));
-        }
+    if (mark && view.text.as_bytes()[at] == b':' || word.may_be_v6())
+        && wanted(Entity::Ip)
+        && let Some(end) = ip::v6(&cursor)?
+    {
+        return Ok(found(Some(end), Entity::Ip));
     }
-    if wanted(Entity::Iban)
-        && class & (WORD | DIGIT) == WORD
+    if word.may_be_v4()
+        && wanted(Entity::Ip)
+        && let Some(end) = ip::v4(&cursor)?
+    {
+        return Ok(found(Some(end), Entity::Ip));
+    }
+    if word.may_be_iban()
+        && wanted(Entity::Iban)
         && let Some(end) = iban::iban(&cursor)?
     {
-        return Ok(Some((end, Entity::Iban)));
+        return Ok(found(Some(end), Entity::Iban));
     }
-    if class & DIGIT != 0 {
+    if word.may_be_number() {
         if wanted(Entity::Card)
             && let Some(end) = number::card(&cursor)?
         {
-            return Ok(Some((end, Entity::Card)));
+            return Ok(found(Some(end), Entity::Card));
         }
         if wanted(Entity::Ssn)
             && let Some(end) = number::ssn(&cursor)?
         {
-            return Ok(Some((end, Entity::Ssn)));
+            return Ok(found(Some(end), Entity::Ssn));
         }
     }
-    if wanted(Entity::Phone) && class & (DIGIT | MARK) != 0 {
+    if (mark || word.may_be_phone()) && wanted(Entity::Phone) {
         return Ok(found(phone::phone(&cursor)?, Entity::Phone));
+    }
+    if word.announces(b's')
+        && wanted(Entity::Ssn)
+        && let Some((start, end)) = number::announced_ssn(&cursor, at + word.length)?
+    {
+        return Ok(Some(At::Found(start, end, Entity::Ssn)));
+    }
+    if (word.announces(b'v') || word.announces(b'r') || word.announces(b'b'))
+        && wanted(Entity::Ip)
+        && let Some(end) = ip::version(&cursor, at + word.length)?
+    {
+        return Ok(Some(At::Version(end)));
     }
     Ok(None)
 }

@@ -102,8 +102,37 @@ fn luhn(digits: &[u8]) -> bool {
     sum.is_multiple_of(10)
 }
 
-/// `123-45-6789` or `123 45 6789`, where each part has a value that is given out.
+/// `123-45-6789`, where each part has a value that is given out.
 pub(super) fn ssn(cursor: &Cursor<'_>) -> Answer {
+    parts(cursor, b'-')
+}
+
+/// `123 45 6789` after a word for it. Three numbers alone may be anything.
+pub(super) fn announced_ssn(
+    cursor: &Cursor<'_>,
+    word_end: usize,
+) -> Result<Option<(usize, usize)>, super::More> {
+    let words = ["ssn", "security", "social_security_number"];
+    if !cursor.is_one_of(word_end, &words)? {
+        return Ok(None);
+    }
+    let mut at = word_end;
+    for word in [" number", " no.", " is"] {
+        if cursor.has(at, word)? {
+            at += word.len();
+        }
+    }
+    let marks = at;
+    while at - marks < 6 && matches!(cursor.get(at)?, b' ' | b':' | b'=' | b'#' | b'"') {
+        at += 1;
+    }
+    if at == word_end || !cursor.is_digit(at)? {
+        return Ok(None);
+    }
+    Ok(parts(&cursor.from(at), b' ')?.map(|end| (at, end)))
+}
+
+fn parts(cursor: &Cursor<'_>, between: u8) -> Answer {
     if !cursor.number_may_start() {
         return Ok(None);
     }
@@ -114,8 +143,7 @@ pub(super) fn ssn(cursor: &Cursor<'_>) -> Answer {
     if matches!(area, 0 | 666 | 900..) {
         return Ok(None);
     }
-    let between = cursor.get(at + 3)?;
-    if !matches!(between, b'-' | b' ') || !matches!(number(cursor, at + 4, 2)?, Some(1..)) {
+    if cursor.get(at + 3)? != between || !matches!(number(cursor, at + 4, 2)?, Some(1..)) {
         return Ok(None);
     }
     if cursor.get(at + 6)? != between || !matches!(number(cursor, at + 7, 4)?, Some(1..)) {

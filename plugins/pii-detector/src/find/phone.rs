@@ -100,59 +100,56 @@ fn area(digits: &[u8]) -> bool {
     digits[0] >= 2 && digits[1..3] != [1, 1]
 }
 
-/// How numbers are written within a country. `A`: an American area or exchange. `P`: 1 to 9. `D`: a digit. `*`: six to
-/// eight digits. `!`: not in a longer row of numbers. Every other character stands for itself.
-const WRITTEN: &[&str] = &[
-    // US, Canada
-    "A-A-DDDD",
-    "A.A.DDDD",
-    "1-A-A-DDDD",
-    "1.A.A.DDDD",
-    "(A) A-DDDD",
-    "(A)A-DDDD",
-    "(A) A DDDD",
-    "(A) A.DDDD",
-    "1 (A) A-DDDD",
-    // France
-    "0P DD DD DD DD!",
-    "0P.DD.DD.DD.DD",
-    "0P-DD-DD-DD-DD",
-    // United Kingdom
-    "02D DDDD DDDD",
-    "(02D) DDDD DDDD",
-    "01DD DDD DDDD",
-    "(01DD) DDD DDDD",
-    "03DD DDD DDDD",
-    "08DD DDD DDDD",
-    "(01DDD) DDDDDD",
-    "07DDD DDD DDD",
-    "07DDD DDDDDD",
-    // Germany
-    "0PD *",
-    "0PD/*",
-    "0PD-*",
-    "0PDD *",
-    "0PDD/*",
-    "0PDD-*",
-    "0PDDD *",
-    "0PDDD/*",
-    "0PDDD-*",
-];
+/// How numbers are written within a country, by what they begin with. `A`: an American area or exchange. `P`: 1 to 9. `D`: a digit.
+/// `*`: six to eight digits. `!`: not in a longer row of numbers. Every other character stands for itself.
+fn forms(first: u8) -> &'static [&'static str] {
+    match first {
+        b'0' => &[
+            // France
+            "0P DD DD DD DD!",
+            "0P.DD.DD.DD.DD",
+            "0P-DD-DD-DD-DD",
+            // United Kingdom
+            "02D DDDD DDDD",
+            "01DD DDD DDDD",
+            "03DD DDD DDDD",
+            "08DD DDD DDDD",
+            "07DDD DDD DDD",
+            "07DDD DDDDDD",
+            // Germany
+            "0PD *",
+            "0PD/*",
+            "0PD-*",
+            "0PDD *",
+            "0PDD/*",
+            "0PDD-*",
+            "0PDDD *",
+            "0PDDD/*",
+            "0PDDD-*",
+        ],
+        // US, Canada
+        b'1' => &["1-A-A-DDDD", "1.A.A.DDDD", "1 (A) A-DDDD"],
+        b'2'..=b'9' => &["A-A-DDDD", "A.A.DDDD"],
+        _ => &[
+            "(A) A-DDDD",
+            "(A)A-DDDD",
+            "(A) A DDDD",
+            "(A) A.DDDD",
+            // United Kingdom
+            "(02D) DDDD DDDD",
+            "(01DD) DDD DDDD",
+            "(01DDD) DDDDDD",
+        ],
+    }
+}
 
 fn national(cursor: &Cursor<'_>) -> Answer {
     if !cursor.number_may_start() {
         return Ok(None);
     }
-    let first = cursor.bytes()[cursor.start];
     let mut best = None;
-    for form in WRITTEN {
-        let fits = match form.as_bytes()[0] {
-            b'A' => first >= b'2',
-            mark => first == mark,
-        };
-        if fits {
-            best = best.max(written(cursor, form)?);
-        }
+    for form in forms(cursor.bytes()[cursor.start]) {
+        best = best.max(written(cursor, form)?);
     }
     Ok(best)
 }

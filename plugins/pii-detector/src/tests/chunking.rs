@@ -22,7 +22,7 @@ fn pieces<'a>(text: &'a str, lengths: &'a [usize]) -> impl Iterator<Item = &'a s
     })
 }
 
-fn check(form: Form, text: &str, lengths: &[usize]) -> Result<(), TestCaseError> {
+pub(super) fn check(form: Form, text: &str, lengths: &[usize]) -> Result<(), TestCaseError> {
     let whole = redact_all(detector(), form, text);
     let expected = whole.as_deref().unwrap_or(text);
     let answer = testing::redact(passage(form), pieces(text, lengths));
@@ -47,6 +47,11 @@ const ENTITIES: &[&str] = &[
     "GB82WEST12345698765432",
     "123-45-6789",
     "10.0.0.1",
+    "version 2.4.1.7",
+    "SSN: 123 45 6789",
+    "my social security number is 123 45 6789",
+    "postgres://app:hunter2@localhost/db",
+    "gitea@git.example.com:team/repo",
     "2001:db8::ff00:42:8329",
     "::1",
     "+44 (0)20 7946 0958",
@@ -107,7 +112,7 @@ const NOISE: &[&str] = &[
     "[",
 ];
 
-fn text() -> impl Strategy<Value = String> {
+pub(super) fn text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         prop::sample::select(ENTITIES).prop_map(String::from),
         prop::sample::select(NOISE).prop_map(String::from),
@@ -189,7 +194,7 @@ fn each_entity_at_each_two_cuts() {
     for entity in ENTITIES {
         let text = format!("é {entity}, {entity}.\n");
         let ends: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
-        let expected = redact_all(detector(), Form::Text, &text).unwrap();
+        let expected = redact_all(detector(), Form::Text, &text).unwrap_or(text.clone());
         for (n, &a) in ends.iter().enumerate() {
             for &b in &ends[n..] {
                 let chunks = [&text[..a], &text[a..b], &text[b..]];

@@ -42,6 +42,8 @@ fn email_addresses() {
         ("x@y.com...", "[EMAIL]..."),
         ("...x@y.com", "...[EMAIL]"),
         ("user@10.example.com", "[EMAIL]"),
+        ("jane@x.org:team gitea@x.org.", "[EMAIL]:team [EMAIL]."),
+        ("version@x.org version 1", "[EMAIL] version 1"),
         ("https://john@example.com/x", "https://[EMAIL]/x"),
         (&long, "[EMAIL]"),
         (&format!("b{long}"), &format!("b{long}")),
@@ -52,6 +54,7 @@ fn email_addresses() {
         "root@localhost, a@b, a@b.c",
         "npm i react@18.2.0 left-pad@1",
         "git@github.com:org/repo.git",
+        "gitea@git.example.com:team/repo deploy@host.example.com:/srv/app",
         "a.@b.com",
         "user@",
         "@example.com",
@@ -74,7 +77,10 @@ fn payment_cards() {
         ("4222222222222", "[CARD]"),
         ("6304 0000 0000 0000", "[CARD]"),
         ("卡号4111111111111111。", "卡号[CARD]。"),
-        ("[4111111111111111,5555555555554444]", "[[CARD],[CARD]]"),
+        (
+            "[4111111111111111,5555555555554444]",
+            "[\"[CARD]\",\"[CARD]\"]",
+        ),
     ]);
     clean(&[
         "4111111111111112",
@@ -119,10 +125,17 @@ fn social_security_numbers() {
     table(&[
         ("123-45-6789", "[SSN]"),
         ("SSN 123 45 6789, 899-99-9999.", "SSN [SSN], [SSN]."),
+        (
+            "My social security number is 123 45 6789.",
+            "My social security number is [SSN].",
+        ),
+        (r#"{"ssn": "123 45 6789"}"#, r#"{"ssn": "[SSN]"}"#),
         ("id-123-45-6789", "id-[SSN]"),
     ]);
     clean(&[
         "123456789",
+        "packs of 120 24 2400 pieces, rows 555 50 5000",
+        "ssn of 123 45 6789",
         "000-12-3456 666-12-3456 900-12-3456",
         "123-00-6789 123-45-0000",
         "123-45 6789 123.45.6789",
@@ -150,6 +163,7 @@ fn ip_addresses() {
     ]);
     clean(&[
         "1.2.3 1.2.3.4.5 256.1.1.1 01.2.3.4 1.2.3.1000",
+        "Update to version 2.4.1.7, release 1.2.3.4, build: 10.0.19.45",
         "v1.2.3.4 1.2.3.4-rc1 Chrome/120.0.0.0 1.2.3.4a",
         "12:30 12:30:45 12:30:45.123 2024-01-15T10:30:00Z",
         "aa:bb:cc:dd:ee:ff 00:1a:2b:3c:4d:5e",
@@ -234,6 +248,10 @@ fn keys_and_tokens() {
         "task-force disk-usage ask-me-anything-about-this-1234",
         "AKIAIOSFODNN7EXAMPL AKIAIOSFODNN7EXAMPLES AKIAIOSFODNN7example",
         "key-AKIAIOSFODNN7EXAMPLE",
+        &format!("ghp_{}", "x".repeat(36)),
+        "AKIAXXXXXXXXXXXXXXXX",
+        "postgres://app:password@db/x http://host:8080/a@b https://x.org/a:b@c",
+        "ftp://app:${PASSWORD}@db and a://b:@c",
         "ghp_short gh_pages github_pat_x",
         "AIzaShort xoxb-short eyJhbGciOiJIUzI1NiJ9 eyJ.eyJ.x",
     ]);
@@ -309,8 +327,6 @@ fn known_misses() {
         ("section 1.2.3.4 of it", "section [IP] of it"),
         // A row of numbers that looks as numbers are written in Germany.
         ("item 030 1234567 of it", "item [PHONE] of it"),
-        // Any three numbers of the right lengths.
-        ("area 123 45 6789 m", "area [SSN] m"),
     ]);
     clean(&[
         "john (at) example.com",
@@ -324,6 +340,26 @@ fn known_misses() {
         "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
         "glpat-aB3dE6gH9jK2mN5pQ8sT hf_aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF3h",
         "sk_live_aB3dE6gH9jK2mN5pQ8sT1vW4",
+        // Three numbers without a word for them.
+        "it is 123 45 6789",
         "password: hunter2",
+    ]);
+}
+
+#[test]
+fn passwords_in_addresses() {
+    table(&[
+        (
+            "postgres://app:hunter2@localhost/db",
+            "postgres://app:[API_KEY]@localhost/db",
+        ),
+        (
+            "redis://:s3cret!@db:6379, amqp://a:b.c@x.org",
+            "redis://:[API_KEY]@db:6379, amqp://a:[API_KEY]@x.org",
+        ),
+        (
+            r#"{"url":"postgres:\/\/app:hunter2@db\/x"}"#,
+            r#"{"url":"postgres:\/\/app:[API_KEY]@db\/x"}"#,
+        ),
     ]);
 }

@@ -2,6 +2,8 @@
 
 mod chunking;
 mod entities;
+mod json;
+mod linear;
 mod policy;
 mod streams;
 

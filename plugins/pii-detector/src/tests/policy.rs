@@ -199,3 +199,143 @@ fn the_schema_has_every_setting() {
         ]
     );
 }
+
+/// The body as the policy leaves it.
+fn after(settings: Value, body: Value) -> Value {
+    let mut exchange = configured(settings).exchange(Request::from_body(body));
+    assert_eq!(exchange.on_request(), Verdict::Proceed);
+    exchange.request().body().clone()
+}
+
+#[test]
+fn every_string_of_the_request_is_read() {
+    let body = json!({
+        "messages": [
+            {"role": "user", "name": "jane@x.org", "content": [
+                {"type": "text", "text": "hello"},
+                {"type": "document", "source": {"by": "jane@x.org"}},
+            ]},
+            {"role": "assistant", "tool_calls": [{"id": "call-10.0.0.1", "type": "function", "function": {
+                "name": "ask-4111111111111111", "arguments": "4111111111111111",
+            }}]},
+            {"role": "tool", "tool_call_id": "call-10.0.0.1", "content": "{\"to\": 4111111111111111}"},
+        ],
+        "tools": [{"type": "function", "function": {
+            "name": "ask-4111111111111111",
+            "description": "Asks jane@x.org",
+            "parameters": {
+                "properties": {
+                    "jane@x.org": {"type": "string", "description": "See 10.0.0.2", "enum": ["a@x.org", "b@x.org"]},
+                },
+                "required": ["jane@x.org"],
+            },
+        }}],
+        "response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {"title": "Of jane@x.org"}}},
+        "stop": ["jane@x.org"],
+        "user": "jane@x.org",
+        "metadata": {"jane@x.org": "10.0.0.1"},
+        "unheard_of": {"of": ["jane@x.org"]},
+    });
+    let after = after(json!({}), body);
+    let at = |pointer: &str| after.pointer(pointer).unwrap().clone();
+    for (pointer, expected) in [
+        ("/messages/0/content/1/source/by", "[EMAIL]"),
+        ("/messages/1/tool_calls/0/function/arguments", "\"[CARD]\""),
+        ("/messages/2/content", "{\"to\": \"[CARD]\"}"),
+        ("/tools/0/function/description", "Asks [EMAIL]"),
+        ("/response_format/json_schema/schema/title", "Of [EMAIL]"),
+        ("/stop/0", "[EMAIL]"),
+        ("/user", "[EMAIL]"),
+        ("/unheard_of/of/0", "[EMAIL]"),
+    ] {
+        assert_eq!(at(pointer), expected, "at {pointer}");
+    }
+    // What refers to a name still does, and a name stays one.
+    let name = at("/messages/0/name");
+    assert!(name.as_str().unwrap().starts_with("EMAIL_"), "{name}");
+    let tool = at("/tools/0/function/name");
+    assert!(tool.as_str().unwrap().starts_with("ask-CARD_"), "{tool}");
+    assert_eq!(at("/messages/1/tool_calls/0/function/name"), tool);
+    let id = at("/messages/2/tool_call_id");
+    assert!(id.as_str().unwrap().starts_with("call-IP_"), "{id}");
+    assert_eq!(at("/messages/1/tool_calls/0/id"), id);
+    let schema = at("/tools/0/function/parameters");
+    let key = name.as_str().unwrap();
+    assert_eq!(schema["required"][0], key);
+    assert_eq!(schema["properties"][key]["description"], "See [IP]");
+    let choices = schema["properties"][key]["enum"].as_array().unwrap();
+    assert_ne!(choices[0], choices[1]);
+    assert_eq!(after["metadata"][key], "[IP]");
+    let text = after.to_string();
+    for value in ["jane@", "10.0.0", "4111", "a@x"] {
+        assert!(!text.contains(value), "{value} in {text}");
+    }
+}
+
+#[test]
+fn what_is_only_reported_stays_wherever_it_stands() {
+    let body = json!({"messages": [{"role": "user", "content": "hi"}], "user": "jane@x.org"});
+    assert_eq!(
+        after(json!({"action": "report"}), body.clone())["user"],
+        "jane@x.org"
+    );
+    let policy = configured(json!({"action": "deny"}));
+    let mut exchange = policy.exchange(Request::from_body(body));
+    assert!(matches!(exchange.on_request(), Verdict::Deny(_)));
+}
+
+#[test]
+fn values_cut_over_parts_of_a_message_are_found() {
+    let parts = |texts: &[&str]| {
+        let parts = texts
+            .iter()
+            .map(|text| json!({"type": "text", "text": text}));
+        let content = Value::Array(parts.collect());
+        let after = after(
+            json!({}),
+            json!({"messages": [{"role": "user", "content": content}]}),
+        );
+        let parts = after
+            .pointer("/messages/0/content")
+            .unwrap()
+            .as_array()
+            .unwrap()
+            .clone();
+        parts
+            .iter()
+            .map(|part| part["text"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        parts(&["Ask jane@exam", "ple.org, or"]),
+        ["Ask [EMAIL]", ", or"]
+    );
+    assert_eq!(
+        parts(&["4111 1111 ", "1111", " 1111 and", " a@b.com"]),
+        ["[CARD]", "", " and", " [EMAIL]"]
+    );
+    assert_eq!(
+        parts(&["a@b.com", " c@d.com e@", "f.com g@h", ".com"]),
+        ["[EMAIL]", " [EMAIL] [EMAIL]", " [EMAIL]", ""]
+    );
+    // Each part is read alone, too.
+    assert_eq!(parts(&["4111111111111111", "5"]), ["[CARD]", "5"]);
+    assert_eq!(parts(&["one", "two"]), ["one", "two"]);
+}
+
+#[test]
+fn what_cannot_be_replaced_is_denied() {
+    // The name would have more than 64 characters.
+    let name = format!("{}-::1", "n".repeat(60));
+    let body = json!({"messages": [{"role": "user", "name": name, "content": "hi"}]});
+    let mut exchange = configured(json!({})).exchange(Request::from_body(body));
+    let Verdict::Deny(denial) = exchange.on_request() else {
+        panic!("not denied");
+    };
+    assert_eq!(denial.code, "pii");
+    assert!(
+        denial.message.ends_with("personal data or secrets: ip"),
+        "{}",
+        denial.message
+    );
+}

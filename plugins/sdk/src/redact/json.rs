@@ -1,218 +1,184 @@
-//! JSON text, kept beside its plain form, in which the escapes are undone.
+//! Where in a text JSON stands, and how a replacement is written there.
 //!
-//! Broken JSON does no harm: an invalid escape is taken as it stands.
+//! The walker reads a text byte by byte. A document may begin at any `{` or `[`; as soon as what follows can't be JSON, the
+//! text is text again. JSON in a string of a document is read as well, and JSON in a string of that. So the answer for a place
+//! depends on the bytes before it alone, however the text is cut, and a text that is no JSON is never changed for it.
 
-use std::cell::Cell;
+use super::Found;
+use super::doc::{Doc, Next};
+use super::tape::{MatchPlace, Quoting, Tape};
 
-use super::raw::Raw;
-use super::tape::{MatchPlace, Quoting};
-use super::{Found, View};
+/// How deep strings within strings are read.
+const LEVELS: u32 = 5;
 
-/// A stretch of JSON text.
+/// Where in JSON a place of a text is.
 #[derive(Debug, Default)]
 pub(super) struct Json {
-    raw: Raw,
-    /// The open part, with the escapes inside strings undone. It has the quotes, and the text outside of strings, too.
-    text: String,
-    /// The undone escapes, in order: where each of them ends in `text` and in `raw`.
-    escapes: Vec<(usize, usize)>,
-    /// How much of `raw` is in `text`. The rest is the beginning of an escape.
-    read: usize,
-    /// Whether `raw[read..]` starts inside a string.
-    inside: bool,
-    /// The last offset of `text` that was asked about, and whether it is inside a string. So a text is walked once, however
-    /// many matches it has.
-    last: Cell<(usize, bool)>,
+    /// The documents around the place, outermost first. In all but the last a string is open.
+    docs: Vec<Doc>,
+    /// How many backslashes come right before.
+    run: u32,
+    /// Nothing but space has come.
+    fresh: bool,
+    /// The place, in bytes of the tape's open part.
+    at: usize,
 }
 
 impl Json {
-    pub(super) fn decided(&self) -> &str {
-        self.raw.decided()
+    /// A text that may hold documents, or be one.
+    pub(super) fn text() -> Json {
+        Json {
+            fresh: true,
+            ..Json::default()
+        }
     }
 
-    pub(super) fn raw(&self) -> &str {
-        self.raw.open()
+    /// A text that is a document, even where it is a bare value.
+    pub(super) fn document() -> Json {
+        Json {
+            docs: vec![Doc::value(0)],
+            ..Json::default()
+        }
     }
 
-    pub(super) fn text(&self) -> &str {
-        &self.text
-    }
-
-    pub(super) fn push(&mut self, delta: &str, end: bool) {
-        self.raw.push(delta);
-        let raw = self.raw.open();
-        while self.read < raw.len() {
-            let rest = &raw[self.read..];
-            if !self.inside {
-                let plain = rest.find('"').map_or(rest.len(), |at| at + 1);
-                self.inside = rest[..plain].ends_with('"');
-                self.text.push_str(&rest[..plain]);
-                self.read += plain;
-                continue;
-            }
-            let plain = rest.find(['"', '\\']).unwrap_or(rest.len());
-            self.text.push_str(&rest[..plain]);
-            let rest = &rest[plain..];
-            self.read += plain;
-            if rest.starts_with('"') {
-                self.inside = false;
-                self.text.push('"');
-                self.read += 1;
-            } else if !rest.is_empty() {
-                match unescape(rest) {
-                    Escape::Char(c, len) => {
-                        self.text.push(c);
-                        self.read += len;
-                        self.escapes.push((self.text.len(), self.read));
-                    }
-                    Escape::Partial if !end => return,
-                    Escape::Partial | Escape::None => {
-                        self.text.push('\\');
-                        self.read += 1;
-                    }
-                }
+    /// Goes on to this offset of the open part.
+    pub(super) fn walk(&mut self, raw: &[u8], to: usize) {
+        while self.at < to {
+            self.skip(raw, to);
+            if self.at < to {
+                self.step(raw[self.at]);
+                self.at += 1;
             }
         }
     }
 
-    pub(super) fn raw_at(&self, at: usize) -> usize {
-        let past = self.escapes.partition_point(|(text, _)| *text <= at);
-        match past.checked_sub(1).map(|last| self.escapes[last]) {
-            Some((text, raw)) => raw + (at - text),
-            None => at,
+    /// The first bytes of the open part, to which the walk must have come, are gone.
+    pub(super) fn decide(&mut self, bytes: usize) {
+        self.at -= bytes;
+    }
+
+    /// Passes what stands in a text or a string and has no meaning there.
+    fn skip(&mut self, raw: &[u8], to: usize) {
+        if self.run > 0 || self.fresh || self.is_bare() {
+            return;
+        }
+        let rest = &raw[self.at..to];
+        let means = |b: &u8| matches!(b, b'{' | b'[' | b'\\' | b'"');
+        self.at += rest.iter().position(means).unwrap_or(rest.len());
+    }
+
+    /// Whether the place is in a document and outside of its strings.
+    fn is_bare(&self) -> bool {
+        self.docs.last().is_some_and(|doc| !doc.in_string())
+    }
+
+    /// How many strings are around the place: so often is escaped what is written there.
+    fn depth(&self) -> u32 {
+        match self.docs.last() {
+            None => 0,
+            Some(doc) => doc.level + u32::from(doc.in_string()),
         }
     }
 
-    /// The quotes in this stretch of `text` that open or close a string.
-    fn quotes(&self, from: usize, to: usize) -> impl Iterator<Item = usize> {
-        let found = self.text[from..to].match_indices('"');
-        found.map(move |(at, _)| from + at).filter(|at| {
-            self.escapes
-                .binary_search_by_key(&(at + 1), |(text, _)| *text)
-                .is_err()
-        })
-    }
-
-    /// Whether this offset of `text` is inside a string. Offsets come in order.
-    fn inside_at(&self, at: usize) -> bool {
-        let (from, inside) = self.last.get();
-        let inside = inside ^ (self.quotes(from, at).count() % 2 == 1);
-        self.last.set((at, inside));
-        inside
-    }
-
-    /// Inside a string a match ends with the string. Outside, it is replaced where it is a whole value.
-    pub(super) fn place(&self, view: &View<'_>, found: Found) -> MatchPlace {
-        let inside = self.inside_at(found.start);
-        let quote = self.quotes(found.start, found.end).next();
-        if inside {
-            return match quote {
-                None => MatchPlace::At(found, Quoting::Inside),
-                Some(end) if end > found.start => {
-                    MatchPlace::At(Found { end, ..found }, Quoting::Inside)
-                }
-                Some(_) => MatchPlace::Nowhere,
+    fn step(&mut self, byte: u8) {
+        if byte == b'\\' {
+            self.fresh = false;
+            self.run = self.run.saturating_add(1);
+            return;
+        }
+        let run = std::mem::take(&mut self.run);
+        if byte == b'"' {
+            // Each string around a quote doubles the backslashes before it and adds one for the quote.
+            self.quote(run.trailing_ones());
+            return;
+        }
+        if self.fresh && !byte.is_ascii_whitespace() {
+            self.fresh = false;
+        }
+        if let Some(doc) = self.docs.last_mut().filter(|doc| !doc.in_string()) {
+            // Within a string, the space between values may be escaped.
+            let byte = match (run, byte) {
+                (0, byte) => byte,
+                (_, b'n' | b'r' | b't') if doc.level > 0 => b' ',
+                _ => 0,
             };
-        }
-        let beside =
-            |c: Option<char>| c.is_none_or(|c| c.is_ascii_whitespace() || ",:[]{}".contains(c));
-        let next = self.text[found.end..].chars().next();
-        if quote.is_some() || !beside(view.before(found.start).0) {
-            MatchPlace::Nowhere
-        } else if next.is_none() && !view.end {
-            MatchPlace::Undecided
-        } else if beside(next) {
-            MatchPlace::At(found, Quoting::Whole)
-        } else {
-            MatchPlace::Nowhere
-        }
-    }
-
-    pub(super) fn decide(&mut self, to: usize, raw_to: usize) {
-        self.last.set((0, self.inside_at(to)));
-        self.text.drain(..to);
-        self.raw.decide(raw_to);
-        self.read = self.read.saturating_sub(raw_to);
-        self.escapes.retain_mut(|(text, raw)| {
-            let stays = *text > to;
-            if stays {
-                *text -= to;
-                *raw -= raw_to;
+            match doc.step(byte) {
+                Next::Goes => return,
+                Next::Ends => {
+                    self.docs.pop();
+                    return;
+                }
+                Next::Breaks => {
+                    self.docs.pop();
+                }
             }
-            stays
-        });
-    }
-
-    pub(super) fn let_go(&mut self, bytes: usize) {
-        self.raw.let_go(bytes);
-    }
-}
-
-enum Escape {
-    /// This character, written in this many bytes.
-    Char(char, usize),
-    /// More must follow.
-    Partial,
-    None,
-}
-
-/// The escape that this text starts with. A surrogate without its other half counts as U+FFFD.
-fn unescape(text: &str) -> Escape {
-    let bytes = text.as_bytes();
-    let short = match bytes.get(1) {
-        None => return Escape::Partial,
-        Some(b'u') => None,
-        Some(b'n') => Some('\n'),
-        Some(b'r') => Some('\r'),
-        Some(b't') => Some('\t'),
-        Some(b'b') => Some('\u{8}'),
-        Some(b'f') => Some('\u{c}'),
-        Some(c @ (b'"' | b'\\' | b'/')) => Some(char::from(*c)),
-        Some(_) => return Escape::None,
-    };
-    if let Some(c) = short {
-        return Escape::Char(c, 2);
-    }
-    let first = match unit(&bytes[2..]) {
-        Unit::Is(unit) => unit,
-        Unit::Partial => return Escape::Partial,
-        Unit::Not => return Escape::None,
-    };
-    if let Some(c) = char::from_u32(first) {
-        return Escape::Char(c, 6);
-    }
-    const LONE: Escape = Escape::Char(char::REPLACEMENT_CHARACTER, 6);
-    if first >= 0xdc00 {
-        return LONE;
-    }
-    let second = match &bytes[6..] {
-        [] | [b'\\'] => return Escape::Partial,
-        [b'\\', b'u', rest @ ..] => match unit(rest) {
-            Unit::Is(unit @ 0xdc00..=0xdfff) => unit,
-            Unit::Partial => return Escape::Partial,
-            Unit::Is(_) | Unit::Not => return LONE,
-        },
-        _ => return LONE,
-    };
-    let c = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
-    Escape::Char(char::from_u32(c).unwrap_or(char::REPLACEMENT_CHARACTER), 12)
-}
-
-enum Unit {
-    Is(u32),
-    Partial,
-    Not,
-}
-
-/// Four hexadecimal digits.
-fn unit(bytes: &[u8]) -> Unit {
-    let mut value = 0;
-    for at in 0..4 {
-        match bytes.get(at).map(|b| char::from(*b).to_digit(16)) {
-            Some(Some(digit)) => value = value * 16 + digit,
-            Some(None) => return Unit::Not,
-            None => return Unit::Partial,
+        }
+        let level = self.depth();
+        if run == 0 && level < LEVELS && matches!(byte, b'{' | b'[') {
+            self.docs.push(Doc::open(level, byte));
         }
     }
-    Unit::Is(value)
+
+    fn quote(&mut self, level: u32) {
+        // A quote of an outer string ends all that was begun in it.
+        while self.docs.last().is_some_and(|doc| doc.level > level) {
+            self.docs.pop();
+        }
+        if std::mem::take(&mut self.fresh) && level == 0 {
+            self.docs.push(Doc::value(0));
+        }
+        let Some(doc) = self.docs.last_mut() else {
+            return;
+        };
+        if doc.in_string() && doc.level != level {
+            return;
+        }
+        if level > LEVELS || doc.quote(level) != Next::Goes {
+            self.docs.pop();
+        }
+    }
+
+    /// Where this match may be replaced: inside a string, up to the string's end; outside of strings, where it is a whole value,
+    /// which becomes a string; in a text anywhere.
+    pub(super) fn place(&mut self, tape: &Tape, end: bool, found: Found) -> MatchPlace {
+        let raw = tape.raw().as_bytes();
+        let (from, to) = (tape.raw_at(found.start), tape.raw_at(found.end));
+        self.walk(raw, from);
+        let mut bare = self.is_bare();
+        let value = bare && self.docs.last().is_some_and(Doc::awaits_value);
+        // The walk can't go back, so what follows must be there before it goes through the match.
+        let goes_on = match (raw.get(to), raw.get(to + 1)) {
+            (None, _) | (Some(b'.'), None) if bare && !end => return MatchPlace::Undecided,
+            (Some(b'.'), next) => next.is_some_and(u8::is_ascii_digit),
+            (next, _) => next.is_some_and(u8::is_ascii_alphanumeric),
+        };
+        let (mut around, mut depth) = (self.docs.len(), self.depth());
+        while self.at < to {
+            self.step(raw[self.at]);
+            self.at += 1;
+            let (now, now_bare) = (self.docs.len(), self.is_bare());
+            if bare {
+                if now < around && !now_bare {
+                    // It was no JSON.
+                    (bare, around, depth) = (false, now, self.depth());
+                } else if now != around || !now_bare {
+                    return MatchPlace::Nowhere;
+                }
+            } else if now < around || now == around && around > 0 && now_bare {
+                let end = tape.text_at(self.at - 1);
+                return if end > found.start {
+                    MatchPlace::At(Found { end, ..found }, Quoting::Inside(depth))
+                } else {
+                    MatchPlace::Nowhere
+                };
+            }
+        }
+        if !bare {
+            MatchPlace::At(found, Quoting::Inside(depth))
+        } else if !value || goes_on {
+            MatchPlace::Nowhere
+        } else {
+            MatchPlace::At(found, Quoting::Whole(depth))
+        }
+    }
 }

@@ -23,6 +23,7 @@
 //! assert!(matches!(passage.finish(), Edit::Forward));
 //! ```
 
+mod doc;
 mod json;
 mod raw;
 mod redactor;
@@ -40,7 +41,8 @@ use crate::Channel;
 /// Knows what to look for, and what to replace it by.
 ///
 /// Its answers must hold whatever follows the text that it has seen, and must depend on nothing before `from` but the two
-/// characters that [`View::before`] shows. Then the same matches are found wherever a text is cut.
+/// characters that [`View::before`] shows, `from` being the start of a text or where an earlier answer ended. Then the same matches
+/// are found wherever a text is cut.
 pub trait Finder {
     /// The first match that starts at `from` or later, or how far the text is clear.
     fn scan(&self, view: &View<'_>, from: usize) -> Scan;
@@ -98,13 +100,25 @@ impl<'a> View<'a> {
 }
 
 /// The result of [`Finder::scan`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Scan {
     /// The first match. The search goes on at its end.
     Found(Found),
     /// No match starts before this offset, whatever follows. From this offset on the text is undecided; the length of the
     /// text means that nothing is. When nothing follows, it must be the length of the text.
     Clear(usize),
+    /// The same for a match that may be long: from this offset on the text is undecided, and stays so while such bytes follow. It
+    /// spares a text that comes byte by byte from being searched as often.
+    Waits(usize, Wait),
+}
+
+/// What keeps a text undecided.
+#[derive(Clone, Copy, Debug)]
+pub struct Wait {
+    /// Whether it stays so when this byte follows.
+    pub goes_on: fn(u8) -> bool,
+    /// It is decided once the text is as long.
+    pub until: usize,
 }
 
 /// A match: where it is, in bytes, and which kind, as the finder counts its kinds from 0.
@@ -118,13 +132,16 @@ pub struct Found {
     pub kind: usize,
 }
 
-/// How a text is written.
+/// What a text is.
+///
+/// JSON is read in both, also JSON in strings of JSON: a replacement keeps it valid, which means that it is escaped inside a
+/// string, and becomes a string in place of a bare value. Escapes (`\u0040`, `\n`) are undone before the finder sees a text,
+/// after any number of backslashes. Other backslashes it sees as they stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// Plain text.
+    /// Text, in which JSON may stand anywhere: an answer, what a tool gave back.
     Text,
-    /// JSON, such as the arguments of a tool call. The finder sees the strings without their escapes. A replacement keeps
-    /// the JSON valid: it is escaped inside a string, and becomes a string in place of a bare value.
+    /// JSON from its first byte, such as the arguments of a tool call: a text that is a bare value is JSON, too.
     Json,
 }
 

@@ -5,8 +5,9 @@
 
 use std::collections::VecDeque;
 
+use super::json::Json;
 use super::tape::{MatchPlace, Tape};
-use super::{Finder, Form, Preceding, Scan, View};
+use super::{Finder, Form, Preceding, Scan, View, Wait};
 use crate::Edit;
 
 /// Applies a [`Finder`] to one passage.
@@ -26,11 +27,15 @@ pub struct Redactor<F> {
     finder: F,
     /// The undecided text, and the decided part of the delta in which it starts.
     tape: Tape,
+    /// Where in JSON the tape's text stands.
+    json: Json,
     /// The lengths of the deltas that the host keeps. Empty while the redactor owes text.
     kept: VecDeque<usize>,
     /// The characters before the undecided part.
     before: Preceding,
     owed: bool,
+    /// What keeps the open text undecided, where that is known.
+    wait: Option<Wait>,
     watching: bool,
     held_text_limit: usize,
     counts: Vec<u32>,
@@ -41,10 +46,15 @@ impl<F: Finder> Redactor<F> {
     pub fn new(finder: F, form: Form) -> Redactor<F> {
         Redactor {
             finder,
-            tape: Tape::new(form),
+            tape: Tape::default(),
+            json: match form {
+                Form::Text => Json::text(),
+                Form::Json => Json::document(),
+            },
             kept: VecDeque::new(),
             before: Preceding::default(),
             owed: false,
+            wait: None,
             watching: false,
             held_text_limit: 16 * 1024,
             counts: Vec::new(),
@@ -73,9 +83,7 @@ impl<F: Finder> Redactor<F> {
     /// Takes the next delta of the passage.
     pub fn push(&mut self, delta: &str) -> Edit {
         let mut clear = 0;
-        if let Tape::Text(kept) = &self.tape
-            && kept.open().is_empty()
-        {
+        if self.tape.raw().is_empty() && !delta.contains('\\') {
             // Nothing is copied where nothing is kept and nothing is found.
             let view = View {
                 text: delta,
@@ -85,10 +93,13 @@ impl<F: Finder> Redactor<F> {
             clear = match self.finder.scan(&view, 0) {
                 Scan::Clear(to) if to == delta.len() => {
                     self.before = self.before.then(delta);
+                    self.json.walk(delta.as_bytes(), delta.len());
+                    self.json.decide(delta.len());
                     return Edit::Forward;
                 }
-                Scan::Clear(to) => to,
-                Scan::Found(found) => found.start,
+                Scan::Clear(to) | Scan::Waits(to, _) => to,
+                // Found again, because what came before the match may have announced it.
+                Scan::Found(_) => 0,
             };
         }
         self.step(delta, clear, false)
@@ -101,9 +112,32 @@ impl<F: Finder> Redactor<F> {
 
     /// Redacts a whole text at once, by a redactor that has seen no text before. `None` if nothing was found.
     pub fn whole(&mut self, text: &str) -> Option<String> {
-        match self.step(text, 0, true) {
-            Edit::Replace(text) => Some(text),
-            _ => None,
+        // In pieces, so that of a text of many MiB only a little is kept twice.
+        let mut out: Option<String> = None;
+        let (mut rest, mut same) = (text, 0);
+        loop {
+            let (piece, more) = rest.split_at(rest.floor_char_boundary(PIECE));
+            rest = more;
+            // Whoever owes text gives what is decided of it at every step.
+            self.owed = true;
+            let edit = match rest.is_empty() {
+                true => self.step(piece, 0, true),
+                false => self.push(piece),
+            };
+            let part = match &edit {
+                Edit::Replace(part) => part,
+                _ => piece,
+            };
+            if out.is_none() && !self.watching && !self.counts.is_empty() {
+                out = Some(text[..same].to_owned());
+            }
+            match &mut out {
+                Some(out) => out.push_str(part),
+                None => same += part.len(),
+            }
+            if rest.is_empty() {
+                return out;
+            }
         }
     }
 
@@ -121,7 +155,14 @@ impl<F: Finder> Redactor<F> {
     /// Takes a delta and decides its edit. The text of the tape and this delta is known to be clear up to `clear`, in bytes
     /// as the finder sees them.
     fn step(&mut self, delta: &str, mut clear: usize, end: bool) -> Edit {
+        let known = self.tape.text().len();
         self.tape.push(delta, end);
+        let waits = self.wait.take().filter(|wait| {
+            let text = self.tape.text().as_bytes();
+            let goes_on = |byte: &u8| (wait.goes_on)(*byte);
+            !end && text.len() < wait.until && text[known..].iter().all(goes_on)
+        });
+        self.wait = waits;
         let raw = self.tape.raw();
         let view = View {
             text: self.tape.text(),
@@ -133,13 +174,18 @@ impl<F: Finder> Redactor<F> {
         let mut copied = 0;
         let mut value = String::new();
         let mut changed = false;
-        loop {
+        while self.wait.is_none() {
             match self.finder.scan(&view, clear) {
                 Scan::Clear(to) => {
                     clear = to;
                     break;
                 }
-                Scan::Found(found) => match self.tape.place(&view, found) {
+                Scan::Waits(from, wait) => {
+                    clear = from;
+                    let until = wait.until - from;
+                    self.wait = Some(Wait { until, ..wait });
+                }
+                Scan::Found(found) => match self.json.place(&self.tape, end, found) {
                     MatchPlace::Undecided => {
                         clear = found.start;
                         break;
@@ -186,11 +232,16 @@ impl<F: Finder> Redactor<F> {
             (Edit::hold_last(undecided), gone)
         };
         self.before = self.before.then(&view.text[..clear]);
+        self.json.walk(raw.as_bytes(), to);
+        self.json.decide(to);
         self.tape.decide(clear, to);
         self.tape.let_go(gone);
         edit
     }
 }
+
+/// How much of a whole text is looked at together.
+const PIECE: usize = 16 * 1024;
 
 /// Removes the deltas that lie in the first `decided` bytes, which the host lets go, and returns their length together.
 fn gone(kept: &mut VecDeque<usize>, decided: usize) -> usize {
