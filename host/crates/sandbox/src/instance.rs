@@ -117,7 +117,7 @@ impl Instance {
     /// Where the call fails, or what it comes to can't be used.
     pub async fn on_request(&mut self) -> Result<Requested, Failure> {
         let size = self.state().request.as_ref();
-        let size = size.map_or(0, |request| request.size());
+        let size = size.map_or(0, |request| request.texts_size());
         let cpu = self.stage.limits().request_cpu + per_mebibyte(size);
         let output = OUTPUT + 2 * usize::try_from(size).unwrap_or(usize::MAX / 4);
         let exchange = self.exchange;
@@ -129,18 +129,22 @@ impl Instance {
             .await?;
         let draft = self.state().draft.take();
         let request = match &verdict {
-            Verdict::Proceed => draft.map(|draft| draft.commit()),
-            Verdict::Deny(_) | Verdict::Respond(_) => None,
+            Verdict::Proceed => draft.map(|draft| draft.commit()).transpose(),
+            Verdict::Deny(_) | Verdict::Respond(_) => Ok(None),
         };
+        let request = request.map_err(|why| {
+            let what = format!("its changes of the request don't go together: {why}");
+            Failure::new(Class::Output, what)
+        });
         let verdict = match verdict {
             Verdict::Deny(denial) => self.valid(denial).map(Verdict::Deny),
             Verdict::Respond(deltas) => valid_deltas(deltas).map(Verdict::Respond),
             Verdict::Proceed => Ok(Verdict::Proceed),
         };
-        self.lost = verdict.is_err();
+        self.lost = verdict.is_err() || request.is_err();
         Ok(Requested {
             verdict: verdict?,
-            request,
+            request: request?,
         })
     }
 
