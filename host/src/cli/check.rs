@@ -8,6 +8,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{Format, Wrong, setup};
+use crate::api::Charge;
 use crate::config::{Config, StageConfig};
 use crate::control::{BuildError, VerifiedStage};
 use crate::generation::BuildInputs;
@@ -173,7 +174,7 @@ async fn models(target: &Target) -> Result<Vec<String>, String> {
             .map_err(|failure| failure.to_string())?;
         let status = answer.status;
         let body = answer
-            .whole(4 << 20, MODELS_TIMEOUT)
+            .whole(4 << 20, MODELS_TIMEOUT, &mut Charge::unbound())
             .await
             .map_err(|error| error.to_string())?;
         if !status.is_success() {

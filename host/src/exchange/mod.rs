@@ -46,7 +46,7 @@ use self::record::ExchangeRecord;
 use self::stages::{RequestDecision, Stages};
 use self::upstream::{NoAnswer, Upstream};
 use self::whole::Filtered;
-use crate::api::ApiError;
+use crate::api::{ApiError, Permit};
 use crate::metrics::Metrics;
 use crate::policy::types::{Delta, Ending};
 use crate::upstream::{Answer, ErrorBody, WHOLE_BODY_CAP, error_answer};
@@ -69,17 +69,30 @@ struct Exchange<U> {
     client: Client,
     record: ExchangeRecord,
     metrics: Arc<Metrics>,
+    permit: Permit,
+}
+
+/// What is left of an exchange at its very end.
+struct Ended {
+    ended: Ending,
+    stages: Stages,
+    permit: Permit,
 }
 
 impl<U: Upstream> Exchange<U> {
     /// Runs it to its very end, and returns how it ended.
-    async fn run(mut self) -> (Ending, Stages) {
+    async fn run(mut self) -> Ended {
         let ended = match self.exchange().await {
             Ok(ended) => ended,
             Err(ClientGone) => Ending::Disconnected,
         };
         self.complete(ended).await;
-        (ended, self.stages)
+        let Exchange { stages, permit, .. } = self;
+        Ended {
+            ended,
+            stages,
+            permit,
+        }
     }
 
     async fn exchange(&mut self) -> Result<Ending, ClientGone> {
@@ -128,7 +141,7 @@ impl<U: Upstream> Exchange<U> {
     /// The target answered, and what it says is no.
     async fn upstream_refused(&mut self, answer: Answer) -> Result<Ending, ClientGone> {
         let (status, passed_on) = (answer.status, answer.passed_on());
-        let body = answer.whole(ERROR_BODY, WHOLE_TIME);
+        let body = answer.whole(ERROR_BODY, WHOLE_TIME, &mut self.permit.charge);
         let body = self.client.unless_gone(body).await?;
         let error = ErrorBody::parse(status.as_u16(), &body.unwrap_or_default());
         let error = error_answer(status, passed_on, error);
@@ -139,7 +152,7 @@ impl<U: Upstream> Exchange<U> {
     async fn whole(&mut self, answer: Answer) -> Result<Ending, ClientGone> {
         let (status, passed_on) = (answer.status, answer.passed_on());
         let waited = Instant::now();
-        let body = answer.whole(WHOLE_BODY_CAP, WHOLE_TIME);
+        let body = answer.whole(WHOLE_BODY_CAP, WHOLE_TIME, &mut self.permit.charge);
         let body = self.client.unless_gone(body).await?;
         self.record.waited_since(waited);
         let body = match body {
@@ -254,6 +267,8 @@ impl<U: Upstream> Exchange<U> {
         body: Bytes,
         ended: Ending,
     ) -> Ending {
+        // A slow client may take longer for it than the exchange lasts.
+        let body = self.permit.charge.ride_with(body);
         let told = told(&self.stages, &self.record);
         self.client.answer(status, passed_on, body, &told);
         ended

@@ -7,6 +7,7 @@ use super::error_body::ErrorBody;
 use super::failure::{BodyError, Failure, StatusFailure, sentence};
 use super::headers;
 use super::target::Target;
+use crate::api::Charge;
 use crate::metrics::TargetMetrics;
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _};
@@ -115,17 +116,22 @@ impl Answer {
         self.body
     }
 
-    /// Reads the whole body, of at most `cap` bytes, within this time from now.
+    /// Reads the whole body, of at most `cap` bytes, within this time from now. Each byte is charged before it is kept.
     ///
     /// # Errors
-    /// When it is larger, doesn't end in time, or breaks off.
-    pub async fn whole(self, cap: usize, within: Duration) -> Result<Bytes, BodyError> {
+    /// When it is larger, doesn't end in time, or breaks off; or there is no memory for it.
+    pub async fn whole(
+        self,
+        cap: usize,
+        within: Duration,
+        charge: &mut Charge,
+    ) -> Result<Bytes, BodyError> {
         let declared = self.headers.get(header::CONTENT_LENGTH);
         let declared = declared.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         if declared.is_some_and(|length| length > cap) {
             return Err(BodyError::TooLarge(cap));
         }
-        timeout(within, self.body.whole(cap))
+        timeout(within, self.body.whole(cap, charge))
             .await
             .map_err(|_| BodyError::Deadline(within))?
     }
@@ -203,22 +209,29 @@ impl AnswerBody {
         Ok(self.peeked.as_ref())
     }
 
-    pub(super) async fn whole(mut self, cap: usize) -> Result<Bytes, BodyError> {
+    pub(super) async fn whole(
+        mut self,
+        cap: usize,
+        charge: &mut Charge,
+    ) -> Result<Bytes, BodyError> {
+        let mut charged = |chunk: &Bytes, room: usize| {
+            if chunk.len() > room {
+                return Err(BodyError::TooLarge(cap));
+            }
+            let grown = charge.grow(chunk.len());
+            grown.map_err(|error| BodyError::NoMemory(Box::new(error)))
+        };
         let Some(first) = self.next().await.transpose()? else {
             return Ok(Bytes::new());
         };
-        if first.len() > cap {
-            return Err(BodyError::TooLarge(cap));
-        }
+        charged(&first, cap)?;
         let Some(second) = self.next().await.transpose()? else {
             return Ok(first);
         };
         let mut all = BytesMut::from(first);
         let mut next = Some(second);
         while let Some(chunk) = next {
-            if chunk.len() > cap - all.len() {
-                return Err(BodyError::TooLarge(cap));
-            }
+            charged(&chunk, cap - all.len())?;
             all.extend_from_slice(&chunk);
             next = self.next().await.transpose()?;
         }

@@ -38,6 +38,7 @@ impl From<Failure> for ApiError {
 impl From<BodyError> for ApiError {
     fn from(error: BodyError) -> Self {
         let status = match error {
+            BodyError::NoMemory(error) => return *error,
             BodyError::FirstByteTimeout(_) | BodyError::Silence(_) | BodyError::Deadline(_) => {
                 StatusCode::GATEWAY_TIMEOUT
             }

@@ -4,6 +4,7 @@
 //! [`BodyError`] happens later.
 
 use super::error_body::ErrorBody;
+use crate::api::ApiError;
 use crate::metrics::Failover;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
@@ -109,6 +110,9 @@ pub enum BodyError {
     /// The body is larger than will be read, in bytes.
     #[error("the answer is larger than {0} bytes")]
     TooLarge(usize),
+    /// There is no memory for it.
+    #[error("{}", .0.message)]
+    NoMemory(Box<ApiError>),
     /// The body took longer than it was given.
     #[error("the answer was not complete within {0:?}")]
     Deadline(Duration),

@@ -139,6 +139,9 @@ impl fmt::Display for Grant {
 
 const BUNDLED_PREFIX: &str = "bundled:";
 
+/// The most stages that a chain may have.
+const MOST: usize = 64;
+
 /// Reads `policies.chain` and `policy` out of the document. `position` finds a place in the text.
 pub(super) fn read(
     document: &Fields<'_>,
@@ -148,7 +151,7 @@ pub(super) fn read(
     let policies = document
         .required("policies")?
         .fields(&["chain", "answers"])?;
-    let items = policies.required("chain")?.items()?;
+    let items = policies.required("chain")?.items_up_to(MOST)?;
     let mut stages: Vec<StageConfig> = Vec::with_capacity(items.len());
     let mut complete = true;
     for item in &items {

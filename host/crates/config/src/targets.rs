@@ -65,6 +65,9 @@ const KNOWN: [Known; 2] = [
     },
 ];
 
+/// The most targets that there may be.
+const MOST: usize = 256;
+
 /// Reads `providers.targets` out of the document. Without `providers` there are no targets.
 pub(super) fn read(document: &Fields<'_>, base: &Path) -> Option<Vec<TargetConfig>> {
     let Some(providers) = document.get("providers") else {
@@ -74,7 +77,7 @@ pub(super) fn read(document: &Fields<'_>, base: &Path) -> Option<Vec<TargetConfi
         .fields(&["targets"])?
         .required("targets")
         .cloned()?;
-    let items = list.items()?;
+    let items = list.items_up_to(MOST)?;
     if items.is_empty() {
         list.problem("there is no target in it to send a request to; name one, such as `{id: cerebras, provider: cerebras}`");
         return None;

@@ -365,7 +365,7 @@ fn files_that_cannot_be_read_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     std::fs::write(at("latin1.yaml"), b"pack:\n  name: caf\xe9\n").unwrap();
-    std::fs::write(at("large.yaml"), vec![b'#'; LARGEST as usize + 1]).unwrap();
+    std::fs::write(at("large.yaml"), vec![b'#'; LARGEST + 1]).unwrap();
     std::fs::write(at("good.yaml"), EMBEDDED).unwrap();
     let said = |name: &str| {
         let error = Config::load(&at(name)).unwrap_err().to_string();
@@ -484,4 +484,32 @@ fn no_more_problems_are_told_than_anyone_reads() {
     let error = parse(&with(&keys)).unwrap_err();
     assert_eq!(error.problems().len(), fields::MOST_PROBLEMS);
     assert_eq!(error.problems()[0].at, Position { line: 3, column: 1 });
+    // Of so large a text only some are looked for; the others are told without a position.
+    let located = |problem: &&Problem| problem.at != Position::default();
+    let found = error.problems().iter().filter(located).count();
+    assert_eq!(found, LARGEST / with(&keys).len());
+    let last = error.to_string();
+    let last = last.lines().next_back().unwrap();
+    assert!(
+        last.starts_with("policy-config.yaml: unknown key"),
+        "{last}"
+    );
+}
+
+#[test]
+fn lists_have_a_bound() {
+    let clients: String = (0..4097)
+        .map(|client| format!("{{id: c{client}, secret_ref: {{env: C{client}}}}}, "))
+        .collect();
+    let targets = "{id: a, provider: cerebras}, ".repeat(257);
+    let stages = "pii-detector, ".repeat(65);
+    for (text, most) in [
+        (with(&format!("clients: {{keys: [{clients}]}}\n")), 4096),
+        (with(&format!("providers: {{targets: [{targets}]}}\n")), 256),
+        (with(&format!("policies: {{chain: [{stages}]}}\n")), 64),
+    ] {
+        let error = parse(&text).unwrap_err().to_string();
+        let said = format!("expected at most {most} entries, found {}", most + 1);
+        assert!(error.contains(&said), "{error:.300}");
+    }
 }

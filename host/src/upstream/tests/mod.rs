@@ -8,6 +8,7 @@ mod candidates;
 mod server;
 
 use super::*;
+use crate::api::Charge;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -84,7 +85,11 @@ async fn a_request_has_the_targets_key_and_only_what_may_go_on() {
     assert_eq!(answer.passed_on().len(), 1);
     assert_eq!(
         answer
-            .whole(WHOLE_BODY_CAP, Duration::from_secs(60))
+            .whole(
+                WHOLE_BODY_CAP,
+                Duration::from_secs(60),
+                &mut Charge::unbound()
+            )
             .await
             .unwrap(),
         "{}"
@@ -159,7 +164,10 @@ async fn a_compressed_answer_stays_as_it_came() {
     let answer = chat(&one(&server.base), &HeaderMap::new()).await.unwrap();
     assert_eq!(answer.headers["content-encoding"], "gzip");
     assert_eq!(
-        answer.whole(100, Duration::from_secs(60)).await.unwrap(),
+        answer
+            .whole(100, Duration::from_secs(60), &mut Charge::unbound())
+            .await
+            .unwrap(),
         "not gzip at all"
     );
 }
@@ -284,7 +292,12 @@ async fn connections_are_kept_across_configurations() {
     let mut server = Server::start(&[&ok, &ok]).await;
     let target = format!("{{id: a, provider: x, base_url: \"{}\"}}", server.base);
     let old = targets(&target);
-    let read = |answer: Answer| answer.whole(100, Duration::from_secs(60));
+    let read = async |answer: Answer| {
+        let mut charge = Charge::unbound();
+        answer
+            .whole(100, Duration::from_secs(60), &mut charge)
+            .await
+    };
     read(chat(&old, &HeaderMap::new()).await.unwrap())
         .await
         .unwrap();
