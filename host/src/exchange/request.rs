@@ -73,9 +73,13 @@ impl RequestView for RequestState {
         self.body.size()
     }
 
+    fn texts_size(&self) -> u64 {
+        self.body.texts_size()
+    }
+
     fn segments(&self, first_message: u32) -> Vec<Segment> {
         let segments = self.body.segments(first_message);
-        segments.iter().map(segment_for_policy).collect()
+        segments.into_iter().map(segment_for_policy).collect()
     }
 
     fn texts(&self) -> Vec<Text> {
@@ -188,12 +192,12 @@ impl Draft for RequestDraft {
         Ok(())
     }
 
-    fn commit(self: Box<Self>) -> Arc<dyn RequestView> {
-        Arc::new(RequestState {
+    fn commit(self: Box<Self>) -> Result<Arc<dyn RequestView>, String> {
+        Ok(Arc::new(RequestState {
             meta: self.meta,
-            body: self.body.commit(),
+            body: self.body.commit()?,
             allowed: self.allowed,
-        })
+        }))
     }
 }
 

@@ -60,12 +60,12 @@ pub(super) fn role_from_policy(role: types::Role) -> Role {
     }
 }
 
-pub(super) fn segment_for_policy(segment: &Segment<'_>) -> types::Segment {
+pub(super) fn segment_for_policy(segment: Segment<'_>) -> types::Segment {
     types::Segment {
         message: segment.message,
         role: role_for_policy(segment.role),
         channel: channel_for_policy(&segment.channel),
-        text: segment.text.to_owned(),
+        text: segment.text.into_owned(),
     }
 }
 

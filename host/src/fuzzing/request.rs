@@ -25,8 +25,12 @@ pub fn request(data: &[u8]) {
     reads(&request, &value);
     goes_on_as_it_came(&request, &original, &value);
     for index in 0..request.segments(0).len().min(16) {
+        one_segment_changes(&request, index);
+    }
+    for index in 0..request.texts().len().min(32) {
         one_text_changes(&request, index);
     }
+    nothing_is_kept_back(&request, &value);
     edited(&request, Unstructured::new(script));
 }
 
@@ -63,7 +67,14 @@ fn reads(request: &Request, value: &Value) {
 fn goes_on_as_it_came(request: &Request, original: &Bytes, value: &Value) {
     assert_eq!(request.to_bytes(None), original);
     assert_eq!(request.to_bytes(Some(request.model())), original);
-    assert_eq!(request.draft().commit().to_bytes(None), original);
+    assert_eq!(
+        request
+            .draft()
+            .commit()
+            .expect("nothing to refuse")
+            .to_bytes(None),
+        original
+    );
     let mut renamed = value.clone();
     renamed["model"] = "another".into();
     let bytes = request.to_bytes(Some("another"));
@@ -73,14 +84,88 @@ fn goes_on_as_it_came(request: &Request, original: &Bytes, value: &Value) {
     );
 }
 
+/// Every string of the body is among the texts, and every key that isn't the protocol's, but for what may not be shown.
+fn nothing_is_kept_back(request: &Request, value: &Value) {
+    let texts = request.texts();
+    let shown: std::collections::HashSet<&str> = texts.iter().map(|text| &*text.text).collect();
+    let mut left = vec![("", value)];
+    while let Some((key, value)) = left.pop() {
+        let data = [
+            "url",
+            "data",
+            "file_data",
+            "image",
+            "image_url",
+            "input_audio",
+            "audio_url",
+            "video_url",
+            "file",
+            "model",
+        ];
+        match value {
+            Value::String(text) if data.contains(&key) || text.len() <= 24 => {}
+            Value::String(text) => assert!(shown.contains(&**text), "{text:?} isn't shown"),
+            Value::Array(items) => left.extend(items.iter().map(|item| (key, item))),
+            Value::Object(members) => {
+                for (key, value) in members {
+                    assert!(
+                        key.len() <= 24 || shown.contains(&**key),
+                        "{key:?} isn't shown"
+                    );
+                    left.push((key, value));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// An edit of one text changes just that, and of the bytes what stands between its quotation marks.
 fn one_text_changes(request: &Request, index: usize) {
+    let before = request.texts();
+    let mut draft = request.draft();
+    let text = "another \"text\"\u{1f600}";
+    if draft.replace_text(index as u32, text).is_err() {
+        return;
+    }
+    let edited = sent(draft, request);
+    let after = edited.texts();
+    assert_eq!(after.len(), before.len());
+    for (at, (before, after)) in before.iter().zip(&after).enumerate() {
+        let expected = if at == index { text } else { &before.text };
+        assert_eq!(after.text, expected);
+        assert_eq!(
+            (after.is_key, after.segment),
+            (before.is_key, before.segment)
+        );
+    }
+    let (old, new) = (request.to_bytes(None), edited.to_bytes(None));
+    let same = old
+        .iter()
+        .zip(&new)
+        .take_while(|(old, new)| old == new)
+        .count();
+    let same_end = old
+        .iter()
+        .rev()
+        .zip(new.iter().rev())
+        .take_while(|(old, new)| old == new)
+        .count();
+    let literal = serde_json::to_string(text).expect("a string makes JSON");
+    assert!(
+        new.len() <= same + same_end + literal.len(),
+        "more than one string was changed"
+    );
+}
+
+fn one_segment_changes(request: &Request, index: usize) {
     let mut draft = request.draft();
     let text = "another \"text\"\n\u{1f600}";
     let replaced = draft.replace_segment(index as u32, text);
     replaced.expect("there is such a segment");
     let edited = sent(draft, request);
     let mut expected = request.segments(0);
-    expected[index].text = text;
+    expected[index].text = text.into();
     assert_eq!(edited.segments(0), expected);
     assert_eq!(edited.model(), request.model());
     assert_eq!(edited.roles(), request.roles());
@@ -88,7 +173,10 @@ fn one_text_changes(request: &Request, index: usize) {
 
 /// The request as the upstream reads it.
 fn sent(draft: Draft, before: &Request) -> Request {
-    let edited = draft.commit();
+    as_sent(draft.commit().expect("one edit goes with itself"), before)
+}
+
+fn as_sent(edited: Request, before: &Request) -> Request {
     let sent = Request::parse(Dialect::Chat, edited.to_bytes(None)).expect("it is still a request");
     assert_eq!(
         sent.segments(0),
@@ -109,7 +197,8 @@ fn edited(request: &Request, mut script: Unstructured<'_>) {
             break;
         }
         let number = u32::from(script.arbitrary::<u8>().unwrap_or(0));
-        changed |= match number % 4 {
+        changed |= match number % 5 {
+            4 => draft.replace_text(number / 5, word(&mut script)).is_ok(),
             0 => draft.replace_segment(number / 4, word(&mut script)).is_ok(),
             1 => {
                 let roles = [
@@ -133,7 +222,11 @@ fn edited(request: &Request, mut script: Unstructured<'_>) {
             }
         };
     }
-    let sent = sent(draft, request);
+    let before = request;
+    let Ok(edited) = draft.commit() else {
+        return;
+    };
+    let sent = as_sent(edited, before);
     if !changed {
         assert_eq!(
             sent.get(""),

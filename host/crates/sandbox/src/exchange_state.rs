@@ -105,7 +105,7 @@ impl ExchangeState {
             return Err(Misused("changed the request outside of on-request".into()).into());
         }
         let request = self.request()?;
-        let allowed = 2 * usize::try_from(request.size()).unwrap_or(usize::MAX / 4) + OUTPUT;
+        let allowed = 2 * usize::try_from(request.texts_size()).unwrap_or(usize::MAX / 4) + OUTPUT;
         if self.edited.saturating_add(bytes) > allowed {
             let what = format!("its changes of the request bring more than {allowed} bytes");
             return Err(BadOutput(what).into());

@@ -87,6 +87,10 @@ impl RequestView for FixedRequest {
         self.text.len() as u64
     }
 
+    fn texts_size(&self) -> u64 {
+        self.size()
+    }
+
     fn segments(&self, first_message: u32) -> Vec<Segment> {
         if let Some(on_read) = &self.on_read {
             on_read();
@@ -163,7 +167,7 @@ impl Draft for FixedRequest {
         Err("there are no targets".into())
     }
 
-    fn commit(self: Box<Self>) -> Arc<dyn RequestView> {
-        Arc::new(*self)
+    fn commit(self: Box<Self>) -> Result<Arc<dyn RequestView>, String> {
+        Ok(Arc::new(*self))
     }
 }

@@ -131,18 +131,22 @@ impl Instance {
             .await?;
         let draft = self.state().draft.take();
         let request = match &verdict {
-            Verdict::Proceed => draft.map(|draft| draft.commit()),
-            Verdict::Deny(_) | Verdict::Respond(_) => None,
+            Verdict::Proceed => draft.map(|draft| draft.commit()).transpose(),
+            Verdict::Deny(_) | Verdict::Respond(_) => Ok(None),
         };
+        let request = request.map_err(|why| {
+            let what = format!("its changes of the request don't go together: {why}");
+            Failure::new(Class::Output, what)
+        });
         let verdict = match verdict {
             Verdict::Deny(denial) => self.valid(denial).map(Verdict::Deny),
             Verdict::Respond(deltas) => valid_deltas(deltas).map(Verdict::Respond),
             Verdict::Proceed => Ok(Verdict::Proceed),
         };
-        self.lost = verdict.is_err();
+        self.lost = verdict.is_err() || request.is_err();
         Ok(Requested {
             verdict: verdict?,
-            request,
+            request: request?,
         })
     }
 
@@ -232,7 +236,7 @@ impl Instance {
     fn reading_time(&mut self) -> (Duration, u64) {
         let request = self.state().request.as_ref();
         let (size, messages) = request.map_or((0, 0), |request| {
-            (request.size(), request.messages().len() as u64)
+            (request.texts_size(), request.messages().len() as u64)
         });
         let read = size.saturating_add(messages.saturating_mul(MESSAGE));
         let cpu = self.stage.limits().request_cpu + per_mebibyte(read);

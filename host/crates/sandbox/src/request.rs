@@ -23,6 +23,8 @@ pub trait RequestView: Any + Send + Sync {
     fn messages(&self) -> Vec<Role>;
     /// Bytes of text in all segments.
     fn size(&self) -> u64;
+    /// Bytes of everything that a policy may be shown of it: what a call about it may cost goes by that.
+    fn texts_size(&self) -> u64;
     /// The segments of the messages from that one on.
     fn segments(&self, first_message: u32) -> Vec<Segment>;
     /// Every string that an upstream may show the model, in the order of the body.
@@ -58,6 +60,6 @@ pub trait Draft: Send {
     fn set(&mut self, pointer: &str, json: Option<&str>) -> Result<(), String>;
     /// Allows these targets alone, in this order. `Err`: none of them is left.
     fn restrict_targets(&mut self, ids: &[String]) -> Result<(), String>;
-    /// The request with the changes.
-    fn commit(self: Box<Self>) -> Arc<dyn RequestView>;
+    /// The request with the changes. `Err`: they can't be made together.
+    fn commit(self: Box<Self>) -> Result<Arc<dyn RequestView>, String>;
 }

@@ -4,15 +4,15 @@
 //! takes a request through the gateway names no member of its JSON: the functions here do, each for all dialects.
 
 use bytes::Bytes;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::Role;
 use crate::chat;
-use crate::chat::walk::{Place, Site};
 use crate::choices::chunk::{Chunk, NotAChunk, needs_parse};
 use crate::choices::compose::Composition;
 use crate::choices::envelope::Envelope;
 use crate::choices::whole::WholeAnswer;
+use crate::index::Index;
 use crate::json::BadRequest;
 use crate::sse::{self, DEFAULT_CAP, Event, Framer};
 
@@ -160,55 +160,16 @@ impl Dialect {
         sse::event(body.to_string().as_bytes())
     }
 
-    /// Whether a body is a request of this dialect, so far that every text in it is where it is looked for.
-    pub(crate) fn check(self, body: &Map<String, Value>) -> Result<(), BadRequest> {
-        match self {
-            Dialect::Chat => chat::check::body(body),
-        }
+    /// Reads a request of this dialect: whether it is one, so far that every text in it is where it is looked for.
+    pub(crate) fn read(self, body: &[u8]) -> Result<Index, BadRequest> {
+        let read = match self {
+            Dialect::Chat => chat::read::body(body),
+        };
+        read.map_err(|bad| *bad)
     }
 
-    /// The same of one member of the body.
-    pub(crate) fn check_field(self, name: &str, value: &Value) -> Result<(), BadRequest> {
-        match self {
-            Dialect::Chat => chat::check::field(name, value),
-        }
-    }
-
-    /// The same of one message.
-    pub(crate) fn check_message(self, index: usize, value: &Value) -> Result<(), BadRequest> {
-        match self {
-            Dialect::Chat => chat::check::message(index, value),
-        }
-    }
-
-    /// Shows every text of a request, from that message on, in document order.
-    pub(crate) fn walk<'v>(self, body: &'v Value, first: usize, see: impl FnMut(Site<'v>)) {
-        match self {
-            Dialect::Chat => chat::walk::walk(body, first, see),
-        }
-    }
-
-    /// The text that a walk found at that place, to be written; `None` where something has taken the place away.
-    pub(crate) fn at_mut(
-        self,
-        body: &mut Value,
-        message: usize,
-        place: Place,
-    ) -> Option<&mut Value> {
-        match self {
-            Dialect::Chat => chat::walk::at_mut(body, message, place),
-        }
-    }
-
-    /// The role of each message.
-    pub(crate) fn roles(self, body: &Value) -> Vec<Role> {
-        match self {
-            Dialect::Chat => chat::roles(body),
-        }
-    }
-
-    /// A message with one text.
-    pub(crate) fn message(self, role: Role, text: &str) -> Value {
+    /// A message with one text, as JSON.
+    pub(crate) fn message(self, role: Role, text: &str) -> String {
         match self {
             Dialect::Chat => chat::message(role, text),
         }

@@ -1,26 +1,28 @@
 //! Edits to a request that take effect together.
 //!
 //! Indices are those at the start: until [`Draft::commit`] no message or array element moves. So an inserted message waits in
-//! a list, and a removed element is only marked and goes at the end. Pointers walk the request as the edits so far made it. Of two edits to one place the later wins.
+//! a list, and a removed element is only marked and goes at the end. Pointers walk the request as the edits so far made it, but for
+//! keys that [`Draft::replace_text`] replaced: those keep their old names till the end. Of two edits to one place the later wins.
 //!
-//! What must stay true: whatever was set, the result is a chat request with the same `stream` and `n`.
+//! What must stay true: whatever was set, the result is a chat request with the same `stream` and `n`; and what no edit touched is in it
+//! as it came. An edit costs what it brings and what it goes through, however large the request is.
+//!
+//! The file is long for all edits are in it: they share the tree, its marks and its splices.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Bound;
-use std::sync::Arc;
-
-use serde_json::Value;
 
 use crate::Role;
+use crate::chat::read;
 use crate::chat::shape::Shape;
-use crate::chat::texts;
-use crate::chat::walk::Place;
-use crate::dialect::Dialect;
-use crate::json::{MAX_DEPTH, depth, parse};
+use crate::index::{Entry, Span, key_at};
+use crate::json::{MAX_DEPTH, cut, depth, literal, members, string_at};
 use crate::request::Request;
 
-mod pointer;
+mod node;
+pub(crate) mod pointer;
 
+use self::node::{Key, Node, Splices};
 use self::pointer::{Step, at, index, purge, tokens};
 
 /// There is no such segment.
@@ -53,21 +55,31 @@ pub enum TextError {
 #[derive(Debug)]
 pub struct Draft {
     request: Request,
-    body: Arc<Value>,
-    places: Option<Vec<(usize, Place)>>,
-    texts: Option<Vec<texts::Place>>,
-    keys: Vec<(String, String)>,
-    inserted: Vec<(u32, Value)>,
+    tree: Node,
+    /// Strings of the original body that are replaced, wherever the tree still has them.
+    splices: Splices,
+    /// The segments, each by its number among the texts.
+    segments: Option<Vec<u32>>,
+    keys: Option<Keys>,
+    inserted: Vec<(u32, Box<str>)>,
     /// Array elements that are to be removed. They stand where they stood until the end, so that what was valid stays valid.
     removed: BTreeSet<Vec<Step>>,
     edited: bool,
 }
 
+/// The keys that objects have, as far as texts show them: each by its object and hash.
+#[derive(Debug)]
+struct Keys {
+    all: HashSet<(u32, u64)>,
+    /// The hash of a key that was replaced, by its number among the texts.
+    replaced: HashMap<u32, u64>,
+}
+
 /// How to take one `set` back.
 enum Undo {
     Nothing,
-    Put(Value),
-    Reinsert(usize, Value),
+    Put(Node),
+    Reinsert(usize, (Key, Node)),
     Remove,
     /// The element was only marked as removed.
     Unmark,
@@ -75,21 +87,17 @@ enum Undo {
 
 impl Draft {
     pub(super) fn new(request: Request) -> Draft {
-        let body = request.body().clone();
+        let tree = Node::Raw(Span::of(0, request.body().len()));
         Draft {
             request,
-            body,
-            places: None,
-            texts: None,
-            keys: Vec::new(),
+            tree,
+            splices: Splices::new(),
+            segments: None,
+            keys: None,
             inserted: Vec::new(),
             removed: BTreeSet::new(),
             edited: false,
         }
-    }
-
-    fn dialect(&self) -> Dialect {
-        self.request.dialect()
     }
 
     /// Puts another text in the place of a segment, counted from the first segment of the first message.
@@ -99,25 +107,22 @@ impl Draft {
     /// # Errors
     /// [`OutOfRange`].
     pub fn replace_segment(&mut self, index: u32, text: &str) -> Result<(), OutOfRange> {
-        let places = self.places.get_or_insert_with(|| {
-            let mut places = Vec::new();
-            let dialect = self.request.dialect();
-            dialect.walk(self.request.body(), 0, |site| {
-                places.push((site.message, site.place))
-            });
-            places
+        let request = &self.request;
+        let segments = self.segments.get_or_insert_with(|| {
+            request
+                .index()
+                .segments()
+                .map(|(number, _)| number)
+                .collect()
         });
-        let Some(&(message, place)) = places.get(index as usize) else {
+        let Some(number) = segments.get(index as usize) else {
             return Err(OutOfRange {
                 index,
-                segments: places.len(),
+                segments: segments.len(),
             });
         };
-        let body = Arc::make_mut(&mut self.body);
-        if let Some(value) = self.request.dialect().at_mut(body, message, place) {
-            *value = Value::String(text.to_owned());
-            self.edited = true;
-        }
+        let entry = request.index().texts[*number as usize];
+        self.replace(&entry, text);
         Ok(())
     }
 
@@ -127,36 +132,80 @@ impl Draft {
     /// # Errors
     /// [`TextError`].
     pub fn replace_text(&mut self, index: u32, text: &str) -> Result<(), TextError> {
-        let places = self.texts.get_or_insert_with(|| {
-            let texts = texts::texts(self.request.body());
-            texts.into_iter().map(|(place, _)| place).collect()
-        });
-        let Some(place) = places.get(index as usize).cloned() else {
+        let texts = &self.request.index().texts;
+        let Some(entry) = texts.get(index as usize).copied() else {
             return Err(TextError::OutOfRange {
                 index,
-                texts: places.len(),
+                texts: texts.len(),
             });
         };
-        let at = place.pointer;
-        if place.is_key {
-            let others = texts::siblings(&self.body, &at, &self.keys);
-            if !texts::may_be_key(place.shape, text, &others) {
-                let sentence = format!("another member has the key that `{at}` would get");
-                return Err(TextError::Refused(sentence));
-            }
-            self.keys.retain(|(pointer, _)| *pointer != at);
-            self.keys.push((at, text.to_owned()));
+        if entry.is_key {
+            self.may_be_key(index, &entry, text)
+                .map_err(TextError::Refused)?;
+            let splice = (entry.end, literal(text).into());
+            self.splices.insert(entry.start, splice);
             self.edited = true;
             return Ok(());
         }
-        if place.shape == Shape::Name && text.chars().count() > 64 {
-            let sentence = format!("`{at}` may have at most 64 characters");
+        if entry.shape == Shape::Name && text.chars().count() > read::MAX_NAME {
+            let sentence = format!(
+                "a message's name may have at most {} characters",
+                read::MAX_NAME
+            );
             return Err(TextError::Refused(sentence));
         }
-        if let Some(value) = Arc::make_mut(&mut self.body).pointer_mut(&at) {
-            *value = Value::String(text.to_owned());
-            self.edited = true;
+        self.replace(&entry, text);
+        Ok(())
+    }
+
+    /// Puts a text in a value's place, if that is still there.
+    fn replace(&mut self, entry: &Entry, text: &str) {
+        let body = self.request.body();
+        let json: Box<str> = literal(text).into();
+        let steps = self.request.index().steps(entry);
+        match still_there(&mut self.tree, body, steps) {
+            None => return,
+            Some(Node::Raw(span)) if span.range().contains(&(entry.start as usize)) => {
+                self.splices.insert(entry.start, (entry.end, json));
+            }
+            Some(node) => *node = Node::New(json),
         }
+        self.edited = true;
+    }
+
+    /// Whether that key may get another, and takes it down.
+    fn may_be_key(&mut self, number: u32, entry: &Entry, key: &str) -> Result<(), String> {
+        let shape = entry.shape;
+        if let Some(meant) = read::taken_for(shape, key) {
+            return Err(format!(
+                "a key that differs from `{meant}` in case alone would be taken for it"
+            ));
+        }
+        if shape.members().iter().any(|(name, _)| *name == key) {
+            return Err(format!(
+                "`{}` would be a member that has a meaning",
+                cut(key)
+            ));
+        }
+        let (body, texts) = (self.request.body(), &self.request.index().texts);
+        let hash = |entry: &Entry| read::key_hash(entry.shape, &string_at(body, entry.range()));
+        let keys = self.keys.get_or_insert_with(|| {
+            let keys = texts.iter().filter(|entry| entry.is_key);
+            Keys {
+                all: keys.map(|entry| (entry.parent, hash(entry))).collect(),
+                replaced: HashMap::new(),
+            }
+        });
+        let new = read::key_hash(shape, key);
+        let old = keys.replaced.get(&number).copied();
+        let old = old.unwrap_or_else(|| hash(entry));
+        if new != old && !keys.all.insert((entry.parent, new)) {
+            return Err("another member of that object has this key".to_owned());
+        }
+        if new != old {
+            keys.all.remove(&(entry.parent, old));
+        }
+        keys.replaced.insert(number, new);
         Ok(())
     }
 
@@ -169,8 +218,8 @@ impl Draft {
         if role == Role::Tool {
             return Err("a tool message needs a tool_call_id; put it in with `set`".to_owned());
         }
-        let message = self.dialect().message(role, text);
-        self.inserted.push((before, message));
+        let message = self.request.dialect().message(role, text);
+        self.inserted.push((before, message.into()));
         self.edited = true;
         Ok(())
     }
@@ -181,28 +230,28 @@ impl Draft {
     /// A sentence, and nothing is changed: where the pointer leads nowhere, the JSON can't be read, `stream` or `n` would
     /// change, or the request would no longer be a chat request.
     pub fn set(&mut self, pointer: &str, json: Option<&str>) -> Result<(), String> {
-        let value = json
-            .map(|json| parse(json.as_bytes(), "the value"))
-            .transpose()
-            .map_err(|error| error.message)?;
         let tokens = tokens(pointer)?;
-        if value.as_ref().map_or(0, depth) + tokens.len() > MAX_DEPTH {
+        let pointer = &*cut(pointer);
+        let Some(first) = tokens.first() else {
+            return self.set_all(json);
+        };
+        if json.map_or(0, |json| depth(json.as_bytes())) + tokens.len() > MAX_DEPTH {
             return Err(format!("`{pointer}` would nest deeper than {MAX_DEPTH}"));
         }
-        let Some(first) = tokens.first() else {
-            return self.set_all(value);
-        };
         if first == "stream" || first == "n" {
-            return Err(format!(
-                "`{first}` can't be changed: the answer has already been promised in that form"
-            ));
+            return Err(promised(first));
         }
         let path = self.resolve(pointer, &tokens)?;
+        let (shape, outer) = shapes(&path);
+        if let Some(json) = json {
+            read::value(json, shape, &dotted(&path)).map_err(|bad| bad.message)?;
+            self.may_be_new(&path, outer)?;
+        }
         let revived: Vec<_> = self.removed_under(&path).cloned().collect();
         for path in &revived {
             self.removed.remove(path);
         }
-        let undo = self.put(&path, value);
+        let undo = self.put(&path, json.map(|json| Node::New(json.trim().into())));
         if let Err(sentence) = self.check(&path) {
             self.undo(&path, undo);
             self.removed.remove(&path);
@@ -213,53 +262,60 @@ impl Draft {
         Ok(())
     }
 
-    fn set_all(&mut self, value: Option<Value>) -> Result<(), String> {
-        let Some(Value::Object(body)) = value else {
+    fn set_all(&mut self, json: Option<&str>) -> Result<(), String> {
+        let json = json.filter(|json| json.trim_start().starts_with('{'));
+        let Some(json) = json else {
             return Err("the whole request can only be replaced by an object".to_owned());
         };
-        self.dialect().check(&body).map_err(|error| error.message)?;
+        let read = self.request.dialect().read(json.as_bytes());
+        read.map_err(|bad| bad.message)?;
         for name in ["stream", "n"] {
-            if body.get(name) != self.body.get(name) {
-                return Err(format!(
-                    "`{name}` can't be changed: the answer has already been promised in that form"
-                ));
+            if member(json.as_bytes(), name) != member(self.request.body(), name) {
+                return Err(promised(name));
             }
         }
-        self.body = Arc::new(Value::Object(body));
+        self.tree = Node::New(json.into());
         self.removed.clear();
         self.edited = true;
         Ok(())
     }
 
     /// The pointer as steps that lead to a place where something is or may be put.
-    fn resolve(&self, pointer: &str, tokens: &[String]) -> Result<Vec<Step>, String> {
+    fn resolve(&mut self, pointer: &str, tokens: &[String]) -> Result<Vec<Step>, String> {
         let nowhere = || format!("`{pointer}` leads nowhere in this request");
+        let body = self.request.body();
         let mut path = Vec::with_capacity(tokens.len());
-        let mut value = &*self.body;
+        let mut node = &mut self.tree;
         for (at, token) in tokens.iter().enumerate() {
             let last = at + 1 == tokens.len();
-            match value {
-                Value::Object(members) => {
+            match node.open(body) {
+                Node::Object(members) => {
                     path.push(Step::Key(token.clone()));
-                    match members.get(token) {
-                        Some(member) => value = member,
+                    match members.iter_mut().find(|(key, _)| key.is(body, token)) {
+                        Some((_, member)) => node = member,
                         None if last => break,
                         None => return Err(nowhere()),
                     }
                 }
-                Value::Array(items) if last && token == "-" => path.push(Step::Index(items.len())),
-                Value::Array(items) => {
+                Node::Array(items) if last && token == "-" => {
+                    path.push(Step::Index(items.len()));
+                    break;
+                }
+                Node::Array(items) => {
                     let index = index(token).ok_or_else(nowhere)?;
                     path.push(Step::Index(index));
-                    match items.get(index) {
+                    match items.get_mut(index) {
                         Some(_) if !last && self.removed.contains(&path) => return Err(nowhere()),
-                        Some(item) => value = item,
+                        Some(item) => node = item,
                         None if last => {
                             return Err(format!(
                                 "`{pointer}`: there is no such element; `-` in its place appends one"
                             ));
                         }
                         None => return Err(nowhere()),
+                    }
+                    if last {
+                        break;
                     }
                 }
                 _ => return Err(nowhere()),
@@ -268,61 +324,95 @@ impl Draft {
         Ok(path)
     }
 
-    fn put(&mut self, path: &[Step], value: Option<Value>) -> Undo {
+    /// Whether a member may come into an object, or a value there: its key must be no other's.
+    fn may_be_new(&mut self, path: &[Step], shape: Shape) -> Result<(), String> {
+        let body = self.request.body();
+        let Some((Step::Key(name), up)) = path.split_last() else {
+            return Ok(());
+        };
+        let Some(Node::Object(members)) = at(&mut self.tree, body, up).map(|node| node.open(body))
+        else {
+            return Ok(());
+        };
+        if let Some(meant) = read::taken_for(shape, name) {
+            return Err(format!(
+                "`{}` differs from `{meant}` in case alone, and some readers take one for the other",
+                cut(name)
+            ));
+        }
+        let hash = read::key_hash(shape, name);
+        for (key, _) in members {
+            let other = key.name(body);
+            if other != *name && read::key_hash(shape, &other) == hash {
+                let (name, other) = (cut(name), cut(&other));
+                return Err(format!(
+                    "`{name}` differs from `{other}` in case alone, and some readers take one for the other"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, path: &[Step], value: Option<Node>) -> Undo {
+        let body = self.request.body();
         let Some((last, parent)) = path
             .split_last()
-            .and_then(|(last, up)| Some((last, at(&mut self.body, up)?)))
+            .and_then(|(last, up)| Some((last, at(&mut self.tree, body, up)?.open(body))))
         else {
             return Undo::Nothing;
         };
         match (parent, last, value) {
-            (Value::Object(members), Step::Key(key), Some(value)) => members
-                .insert(key.clone(), value)
-                .map_or(Undo::Remove, Undo::Put),
-            (Value::Object(members), Step::Key(key), None) => {
-                match members.keys().position(|name| name == key) {
-                    Some(index) => members
-                        .shift_remove(key)
-                        .map_or(Undo::Nothing, |old| Undo::Reinsert(index, old)),
-                    None => Undo::Nothing,
+            (Node::Object(members), Step::Key(name), value) => {
+                let place = members.iter().position(|(key, _)| key.is(body, name));
+                match (place, value) {
+                    (Some(place), Some(value)) => {
+                        Undo::Put(std::mem::replace(&mut members[place].1, value))
+                    }
+                    (Some(place), None) => Undo::Reinsert(place, members.remove(place)),
+                    (None, Some(value)) => {
+                        members.push((Key::New(name.as_str().into()), value));
+                        Undo::Remove
+                    }
+                    (None, None) => Undo::Nothing,
                 }
             }
-            (Value::Array(items), Step::Index(index), value) => match items.get_mut(*index) {
-                Some(item) => match value {
-                    Some(value) => Undo::Put(std::mem::replace(item, value)),
-                    None => {
-                        self.removed.insert(path.to_vec());
-                        Undo::Unmark
-                    }
-                },
-                None => {
-                    let Some(value) = value else {
-                        return Undo::Nothing;
-                    };
+            (Node::Array(items), Step::Index(index), value) => match (items.get_mut(*index), value)
+            {
+                (Some(item), Some(value)) => Undo::Put(std::mem::replace(item, value)),
+                (Some(_), None) => {
+                    self.removed.insert(path.to_vec());
+                    Undo::Unmark
+                }
+                (None, Some(value)) => {
                     items.push(value);
                     Undo::Remove
                 }
+                (None, None) => Undo::Nothing,
             },
             _ => Undo::Nothing,
         }
     }
 
     fn undo(&mut self, path: &[Step], undo: Undo) {
+        let body = self.request.body();
         let Some((last, up)) = path.split_last() else {
             return;
         };
-        match (at(&mut self.body, up), last, undo) {
-            (Some(Value::Object(members)), Step::Key(key), Undo::Put(old)) => {
-                members.insert(key.clone(), old);
+        match (at(&mut self.tree, body, up), last, undo) {
+            (Some(Node::Object(members)), Step::Key(name), Undo::Put(old)) => {
+                let member = members.iter_mut().find(|(key, _)| key.is(body, name));
+                if let Some((_, value)) = member {
+                    *value = old;
+                }
             }
-            (Some(Value::Object(members)), Step::Key(key), Undo::Reinsert(index, old)) => {
-                members.shift_insert(index, key.clone(), old);
+            (Some(Node::Object(members)), _, Undo::Reinsert(place, old)) => {
+                members.insert(place, old)
             }
-            (Some(Value::Object(members)), Step::Key(key), Undo::Remove) => {
-                members.shift_remove(key);
+            (Some(Node::Object(members)), _, Undo::Remove) => {
+                members.pop();
             }
-            (Some(Value::Array(items)), Step::Index(index), Undo::Put(old)) => items[*index] = old,
-            (Some(Value::Array(items)), _, Undo::Remove) => {
+            (Some(Node::Array(items)), Step::Index(index), Undo::Put(old)) => items[*index] = old,
+            (Some(Node::Array(items)), _, Undo::Remove) => {
                 items.pop();
             }
             _ => {}
@@ -330,11 +420,12 @@ impl Draft {
     }
 
     /// Whether it still is a chat request, looking only at what that path may have changed.
-    fn check(&self, path: &[Step]) -> Result<(), String> {
+    fn check(&mut self, path: &[Step]) -> Result<(), String> {
+        let body = self.request.body();
         let Some(Step::Key(name)) = path.first() else {
             return Ok(());
         };
-        let Some(value) = self.body.get(name) else {
+        let Some(value) = at(&mut self.tree, body, &path[..1]) else {
             return match name.as_str() {
                 "model" | "messages" => Err(format!(
                     "`{name}` can't be removed: a chat request needs it"
@@ -342,18 +433,15 @@ impl Draft {
                 _ => Ok(()),
             };
         };
-        let checked = match (name.as_str(), path.get(1)) {
-            ("messages", Some(Step::Index(index))) => {
+        let checked = match path.get(1) {
+            Some(Step::Index(index)) if name == "messages" => {
+                let Node::Array(messages) = value.open(body) else {
+                    return Ok(());
+                };
                 if self.removed.contains(&path[..2]) {
-                    let gone = self
-                        .removed_under(&path[..1])
-                        .filter(|gone| gone.len() == 2)
-                        .count();
-                    if self.inserted.is_empty()
-                        && value
-                            .as_array()
-                            .is_some_and(|messages| messages.len() == gone)
-                    {
+                    let removed = &self.removed;
+                    let gone = under(removed, &path[..1]).filter(|gone| gone.len() == 2);
+                    if self.inserted.is_empty() && messages.len() == gone.count() {
                         return Err(
                             "the last message can't be removed: a chat request needs one"
                                 .to_owned(),
@@ -361,27 +449,38 @@ impl Draft {
                     }
                     return Ok(());
                 }
-                self.dialect()
-                    .check_message(*index, value.get(*index).unwrap_or(&Value::Null))
+                match messages.get(*index) {
+                    Some(message) => (message, 2),
+                    // What wasn't there was taken away.
+                    None => return Ok(()),
+                }
             }
-            _ => self.dialect().check_field(name, value),
+            // A member without a shape can't be wrong, and one that was put whole has been read.
+            None => return Ok(()),
+            Some(_) if matches!(shapes(&path[..1]).0, Shape::Open | Shape::Names) => return Ok(()),
+            Some(_) => (&*value, 1),
         };
-        checked.map_err(|error| error.message)
+        let (node, steps) = checked;
+        let mut json = Vec::new();
+        node.write(&mut json, body, &self.splices);
+        let json = String::from_utf8_lossy(&json);
+        let path = &path[..steps];
+        read::value(&json, shapes(path).0, &dotted(path)).map_err(|bad| bad.message)
     }
 
     fn removed_under<'s>(&'s self, path: &'s [Step]) -> impl Iterator<Item = &'s Vec<Step>> {
-        self.removed
-            .range::<[Step], _>((Bound::Included(path), Bound::Unbounded))
-            .take_while(move |gone| gone.starts_with(path))
+        under(&self.removed, path)
     }
 
     /// The request with all edits in effect; the same request where there were none.
-    pub fn commit(mut self) -> Request {
+    ///
+    /// # Errors
+    /// A sentence, where two edits that could be made alone can't be made together.
+    pub fn commit(mut self) -> Result<Request, String> {
         if !self.edited {
-            return self.request;
+            return Ok(self.request);
         }
-        let body = Arc::make_mut(&mut self.body);
-        texts::rename(body, self.keys);
+        let body = self.request.body();
         let mut messages = BTreeSet::new();
         let mut others = Vec::new();
         for path in self.removed {
@@ -392,25 +491,99 @@ impl Draft {
                 _ => others.push(path),
             }
         }
-        purge(body, others);
-        if let Some(Value::Array(items)) = body.get_mut("messages") {
-            let mut inserted = self.inserted;
-            inserted.sort_by_key(|(before, _)| *before);
-            let mut inserted = inserted.into_iter().peekable();
-            for (index, item) in std::mem::take(items).into_iter().enumerate() {
-                while let Some((_, message)) =
-                    inserted.next_if(|(before, _)| *before as usize <= index)
-                {
-                    items.push(message);
+        purge(&mut self.tree, body, others);
+        if !self.inserted.is_empty() || !messages.is_empty() {
+            let place = at(&mut self.tree, body, &[Step::Key("messages".to_owned())]);
+            if let Some(Node::Array(items)) = place.map(|node| node.open(body)) {
+                let mut inserted = self.inserted;
+                inserted.sort_by_key(|(before, _)| *before);
+                let mut inserted = inserted.into_iter().peekable();
+                for (index, item) in std::mem::take(items).into_iter().enumerate() {
+                    while let Some((_, message)) =
+                        inserted.next_if(|(before, _)| *before as usize <= index)
+                    {
+                        items.push(Node::New(message));
+                    }
+                    if !messages.contains(&index) {
+                        items.push(item);
+                    }
                 }
-                if !messages.contains(&index) {
-                    items.push(item);
-                }
+                items.extend(inserted.map(|(_, message)| Node::New(message)));
             }
-            items.extend(inserted.map(|(_, message)| message));
         }
-        self.request.with_body(self.body)
+        let mut edited = Vec::with_capacity(body.len());
+        self.tree.write(&mut edited, body, &self.splices);
+        self.request.edited(edited).map_err(|bad| bad.message)
     }
+}
+
+fn under<'s>(
+    removed: &'s BTreeSet<Vec<Step>>,
+    path: &'s [Step],
+) -> impl Iterator<Item = &'s Vec<Step>> {
+    removed
+        .range::<[Step], _>((Bound::Included(path), Bound::Unbounded))
+        .take_while(move |gone| gone.starts_with(path))
+}
+
+fn promised(name: &str) -> String {
+    format!("`{name}` can't be changed: the answer has already been promised in that form")
+}
+
+/// What stands where a text stood at the start: the part of the body that still has it, or whatever was put there.
+fn still_there<'n>(
+    tree: &'n mut Node,
+    body: &[u8],
+    steps: impl Iterator<Item = (u32, bool)>,
+) -> Option<&'n mut Node> {
+    let mut node = tree;
+    for (step, _) in steps {
+        if let Node::Raw(_) = node {
+            break;
+        }
+        node = match node.open(body) {
+            Node::Array(items) => items.get_mut(step as usize)?,
+            Node::Object(members) => {
+                let is = |key: &Key| match key {
+                    Key::Raw(span) => span.start == step,
+                    Key::New(key) => **key == *key_at(body, step),
+                };
+                let member = members.iter_mut().find(|(key, _)| is(key));
+                member.map(|(_, value)| value)?
+            }
+            _ => return None,
+        };
+    }
+    Some(node)
+}
+
+/// The value of a member, as it lies there.
+fn member<'b>(body: &'b [u8], name: &str) -> Option<&'b [u8]> {
+    let mut members = members(body, 0);
+    let found = members.find(|(key, _)| string_at(body, key.clone()) == name);
+    found.map(|(_, value)| &body[value])
+}
+
+/// What the place at that path is, and what it stands in.
+fn shapes(path: &[Step]) -> (Shape, Shape) {
+    path.iter()
+        .fold((Shape::Body, Shape::Open), |(shape, _), step| match step {
+            Step::Key(name) => (shape.member(name).0, shape),
+            Step::Index(_) => (shape.item(), shape),
+        })
+}
+
+/// A path as errors write it.
+fn dotted(path: &[Step]) -> String {
+    let mut dotted = String::new();
+    for step in path {
+        match step {
+            Step::Key(name) if dotted.is_empty() => dotted.push_str(&cut(name)),
+            Step::Key(name) => dotted.extend([".", &*cut(name)]),
+            Step::Index(index) => dotted.push_str(&format!("[{index}]")),
+        }
+    }
+    dotted
 }
 
 #[cfg(test)]

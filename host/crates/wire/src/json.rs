@@ -1,16 +1,20 @@
-//! A request body, read strictly.
+//! JSON, read where it lies: a strict scanner over one text, and what both sides of it share.
 //!
-//! What must stay true: a body that is read here means the same to every reader. So a key that stands twice in one object is
-//! refused: of two prompts under one key, a policy could see one and the upstream the other.
+//! What must stay true: nothing is built of what is scanned, so a text costs no more than itself, whatever shape it has.
 
-use std::cell::RefCell;
-use std::fmt;
+use std::borrow::Cow;
+use std::ops::Range;
 
-use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use memchr::memchr2;
+use serde::de::IgnoredAny;
+
+use crate::raw::unescape;
 
 /// How deep arrays and objects may nest.
 pub const MAX_DEPTH: usize = 127;
+
+/// How much of a client's own text an error repeats, in bytes.
+const REPEATED: usize = 200;
 
 /// The client sent something that can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,78 +27,26 @@ pub struct BadRequest {
 }
 
 impl BadRequest {
-    /// `message` is the whole sentence.
-    pub fn new(param: impl Into<String>, message: impl Into<String>) -> BadRequest {
+    /// `message` is the whole sentence. Of a long path only the beginning is told.
+    pub fn new(param: impl AsRef<str>, message: impl Into<String>) -> BadRequest {
         BadRequest {
             message: message.into(),
-            param: param.into(),
+            param: cut(param.as_ref()).into_owned(),
         }
     }
 }
 
-/// Reads a request body, which is one JSON object.
-///
-/// # Errors
-/// [`BadRequest`], with line and column or the path, where the bytes aren't JSON, nest deeper than [`MAX_DEPTH`], go on after
-/// the object, or have a key twice.
-pub fn parse_object(body: &[u8]) -> Result<Map<String, Value>, BadRequest> {
-    if body.iter().all(u8::is_ascii_whitespace) {
-        return Err(BadRequest::new(
-            "",
-            "the body is empty; it must be a JSON object",
-        ));
-    }
-    match parse(body, "the body")? {
-        Value::Object(object) => Ok(object),
-        other => Err(BadRequest::new(
-            "",
-            format!("the body must be a JSON object, not {}", kind(&other)),
-        )),
-    }
+/// A text of a client's as an error may repeat it: what is longer than 200 bytes is cut between characters.
+pub fn cut(text: &str) -> Cow<'_, str> {
+    cut_at(text, REPEATED)
 }
 
-/// Reads any JSON text, as strictly.
-///
-/// # Errors
-/// As [`parse_object`]; the sentence calls the text `name`.
-pub fn parse(text: &[u8], name: &str) -> Result<Value, BadRequest> {
-    let twice = RefCell::new(None);
-    let mut reader = serde_json::Deserializer::from_slice(text);
-    let value = Strict {
-        path: &Path::Root,
-        twice: &twice,
+/// The same, at another length.
+pub(crate) fn cut_at(text: &str, bytes: usize) -> Cow<'_, str> {
+    if text.len() <= bytes {
+        return Cow::Borrowed(text);
     }
-    .deserialize(&mut reader);
-    let value = value.and_then(|value| reader.end().map(|()| value));
-    value.map_err(|error| match twice.take() {
-        Some(path) => {
-            let (line, column) = (error.line(), error.column());
-            let message = format!("{name} has `{path}` twice, the second time near line {line} column {column}; send it once");
-            BadRequest::new(path, message)
-        }
-        None => BadRequest::new("", format!("{name} can't be read as JSON: {error}")),
-    })
-}
-
-/// What a value is, for a sentence.
-pub fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
-    }
-}
-
-/// How deep a value nests: 0 for one that holds no others.
-pub fn depth(value: &Value) -> usize {
-    match value {
-        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
-        Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or(0),
-        _ => 0,
-    }
+    Cow::Owned(format!("{}…", &text[..text.floor_char_boundary(bytes)]))
 }
 
 /// Appends a string as a JSON literal.
@@ -102,170 +54,359 @@ pub fn write_str(out: &mut Vec<u8>, text: &str) {
     serde_json::to_writer(out, text).expect("a Vec takes every byte");
 }
 
-/// Where the reader is. It lives on the stack, so that a path costs nothing until one is told.
-enum Path<'p> {
-    Root,
-    Key(&'p Path<'p>, &'p str),
-    Index(&'p Path<'p>, usize),
+/// A string as a JSON literal.
+pub(crate) fn literal(text: &str) -> String {
+    serde_json::to_string(text).expect("a string always makes JSON")
 }
 
-impl fmt::Display for Path<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// What a value is, by its first byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Null,
+    Bool,
+    Number,
+    String,
+    Array,
+    Object,
+}
+
+impl Kind {
+    /// Of a value that begins with that byte; nothing that isn't JSON is asked for here.
+    pub(crate) fn of(first: Option<u8>) -> Option<Kind> {
+        Some(match first? {
+            b'{' => Kind::Object,
+            b'[' => Kind::Array,
+            b'"' => Kind::String,
+            b't' | b'f' => Kind::Bool,
+            b'n' => Kind::Null,
+            b'-' | b'0'..=b'9' => Kind::Number,
+            _ => return None,
+        })
+    }
+
+    /// For a sentence.
+    pub(crate) fn word(self) -> &'static str {
         match self {
-            Path::Root => Ok(()),
-            Path::Key(Path::Root, key) => f.write_str(key),
-            Path::Key(parent, key) => write!(f, "{parent}.{key}"),
-            Path::Index(parent, index) => write!(f, "{parent}[{index}]"),
+            Kind::Null => "null",
+            Kind::Bool => "a boolean",
+            Kind::Number => "a number",
+            Kind::String => "a string",
+            Kind::Array => "an array",
+            Kind::Object => "an object",
         }
     }
 }
 
-struct Strict<'p> {
-    path: &'p Path<'p>,
-    twice: &'p RefCell<Option<String>>,
+/// What a text has that no JSON has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It is no JSON, at about the place where the scanner stands.
+    Syntax,
+    /// It nests too deep.
+    Depth,
+    /// Half of a surrogate pair, which stands for no character.
+    Surrogate,
+    /// No UTF-8.
+    Encoding,
 }
 
-impl<'de> DeserializeSeed<'de> for Strict<'_> {
-    type Value = Value;
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
+/// A string, where it lies.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Literal {
+    /// Its quotation marks are within.
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    /// Bytes of it without escapes.
+    pub(crate) length: usize,
 }
 
-impl<'de> Visitor<'de> for Strict<'_> {
-    type Value = Value;
+/// Goes over a text, token by token.
+#[derive(Clone, Debug)]
+pub(crate) struct Scanner<'t> {
+    /// UTF-8, whole: whoever scans a text for the first time makes sure of that.
+    pub(crate) text: &'t [u8],
+    pub(crate) at: usize,
+}
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
+impl<'t> Scanner<'t> {
+    pub(crate) fn new(text: &'t [u8], at: usize) -> Scanner<'t> {
+        Scanner { text, at }
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    pub(crate) fn peek(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::String(value.to_owned()))
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(Value::String(value))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = seq.next_element_seed(Strict {
-            path: &Path::Index(self.path, items.len()),
-            twice: self.twice,
-        })? {
-            items.push(item);
+    pub(crate) fn space(&mut self) {
+        while let Some(b' ' | b'\n' | b'\t' | b'\r') = self.peek() {
+            self.at += 1;
         }
-        Ok(Value::Array(items))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let mut members = Map::new();
-        while let Some(key) = map.next_key::<String>()? {
-            let path = Path::Key(self.path, &key);
-            let value = map.next_value_seed(Strict {
-                path: &path,
-                twice: self.twice,
-            })?;
-            match members.entry(key) {
-                serde_json::map::Entry::Vacant(place) => {
-                    place.insert(value);
+    /// Takes that byte and the space after it, if it is the next.
+    pub(crate) fn takes(&mut self, byte: u8) -> bool {
+        let is = self.peek() == Some(byte);
+        if is {
+            self.at += 1;
+            self.space();
+        }
+        is
+    }
+
+    pub(crate) fn must_take(&mut self, byte: u8) -> Result<(), Fault> {
+        self.takes(byte).then_some(()).ok_or(Fault::Syntax)
+    }
+
+    /// A string, which must be the next.
+    pub(crate) fn string(&mut self) -> Result<Literal, Fault> {
+        let bytes = self.text;
+        let start = self.at;
+        if self.peek() != Some(b'"') {
+            return Err(Fault::Syntax);
+        }
+        let mut length = 0;
+        self.at += 1;
+        loop {
+            let rest = &bytes[self.at..];
+            let Some(run) = memchr2(b'"', b'\\', rest) else {
+                self.at = bytes.len();
+                return Err(Fault::Syntax);
+            };
+            if rest[..run]
+                .iter()
+                .fold(false, |bad, byte| bad | (*byte < 0x20))
+            {
+                return Err(Fault::Syntax);
+            }
+            length += run;
+            self.at += run + 1;
+            if rest[run] == b'"' {
+                let end = self.at;
+                return Ok(Literal { start, end, length });
+            }
+            length += self.escape()?;
+        }
+    }
+
+    /// What comes after a backslash; bytes of the character that it stands for.
+    fn escape(&mut self) -> Result<usize, Fault> {
+        let byte = self.peek().ok_or(Fault::Syntax)?;
+        self.at += 1;
+        match byte {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(1),
+            b'u' => {
+                let first = self.unit()?;
+                if !(0xd800..0xe000).contains(&first) {
+                    return Ok(char::from_u32(first.into()).map_or(0, char::len_utf8));
                 }
-                serde_json::map::Entry::Occupied(place) => {
-                    self.twice
-                        .replace(Some(Path::Key(self.path, place.key()).to_string()));
-                    return Err(A::Error::custom("a key stands twice"));
+                let pair = self.text[self.at..].starts_with(b"\\u");
+                if first >= 0xdc00 || !pair {
+                    return Err(Fault::Surrogate);
+                }
+                self.at += 2;
+                match self.unit()? {
+                    0xdc00..0xe000 => Ok(4),
+                    _ => Err(Fault::Surrogate),
                 }
             }
+            _ => Err(Fault::Syntax),
         }
-        Ok(Value::Object(members))
+    }
+
+    fn unit(&mut self) -> Result<u16, Fault> {
+        let hex = self.text.get(self.at..self.at + 4);
+        let mut unit = 0;
+        for digit in hex.ok_or(Fault::Syntax)? {
+            let digit = char::from(*digit).to_digit(16).ok_or(Fault::Syntax)?;
+            unit = unit << 4 | u16::try_from(digit).unwrap_or(0);
+        }
+        self.at += 4;
+        Ok(unit)
+    }
+
+    /// A number, or one of the three words.
+    pub(crate) fn scalar(&mut self) -> Result<(), Fault> {
+        for word in ["true", "false", "null"] {
+            if self.text[self.at..].starts_with(word.as_bytes()) {
+                self.at += word.len();
+                return Ok(());
+            }
+        }
+        self.at += usize::from(self.peek() == Some(b'-'));
+        if self.peek() == Some(b'0') {
+            self.at += 1;
+        } else {
+            self.digits()?;
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = self.peek() {
+            self.at += 1;
+            self.at += usize::from(matches!(self.peek(), Some(b'+' | b'-')));
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Result<(), Fault> {
+        let start = self.at;
+        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.at += 1;
+        }
+        (self.at > start).then_some(()).ok_or(Fault::Syntax)
+    }
+
+    /// Goes past a value that has been read before, without looking at it closely.
+    pub(crate) fn skip(&mut self) {
+        let bytes = self.text;
+        let mut depth = 0_usize;
+        loop {
+            match self.peek() {
+                None => return,
+                Some(b'"') => self.skip_string(),
+                Some(b'{' | b'[') => {
+                    depth += 1;
+                    self.at += 1;
+                }
+                Some(b'}' | b']') if depth > 0 => {
+                    depth -= 1;
+                    self.at += 1;
+                }
+                Some(_) if depth == 0 => {
+                    let ends = |byte: &u8| {
+                        matches!(byte, b',' | b'}' | b']') || byte.is_ascii_whitespace()
+                    };
+                    let rest = &bytes[self.at..];
+                    self.at += rest.iter().position(ends).unwrap_or(rest.len());
+                }
+                Some(_) => self.at += 1,
+            }
+            if depth == 0 {
+                return;
+            }
+        }
+    }
+
+    fn skip_string(&mut self) {
+        let bytes = self.text;
+        self.at += 1;
+        while let Some(run) = memchr2(b'"', b'\\', &bytes[self.at.min(bytes.len())..]) {
+            self.at += run + 1;
+            if bytes[self.at - 1] == b'"' {
+                return;
+            }
+            self.at += 1;
+        }
+        self.at = bytes.len();
+    }
+
+    /// The text of a string that was read.
+    pub(crate) fn text(&self, literal: Literal) -> Cow<'t, str> {
+        string_at(self.text, literal.start..literal.end)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test")]
-    use super::*;
+/// The text of a string that lies there, quotation marks and all. It has been read before, so it is one.
+pub(crate) fn string_at(text: &[u8], place: Range<usize>) -> Cow<'_, str> {
+    let literal = text.get(place).map(std::str::from_utf8);
+    let text = literal.and_then(Result::ok).and_then(unescape);
+    text.unwrap_or_default()
+}
 
-    fn refused(body: &str) -> BadRequest {
-        parse_object(body.as_bytes()).unwrap_err()
-    }
-
-    #[test]
-    fn key_order_and_values_stay() {
-        let body = r#"{"z":18446744073709551615,"a":[-9223372036854775808,0.1,1e300,null,true],"m":{"é":"\ud83d\ude00"}}"#;
-        let object = parse_object(body.as_bytes()).unwrap();
-        assert_eq!(
-            Value::Object(object).to_string(),
-            r#"{"z":18446744073709551615,"a":[-9223372036854775808,0.1,1e+300,null,true],"m":{"é":"😀"}}"#
-        );
-    }
-
-    #[test]
-    fn a_key_that_stands_twice_is_refused_by_its_path() {
-        let error = refused("{\"messages\":[{},{\"content\":\"a\",\n\"cont\\u0065nt\":\"b\"}]}");
-        assert_eq!(error.param, "messages[1].content");
-        assert_eq!(
-            error.message,
-            "the body has `messages[1].content` twice, the second time near line 2 column 19; send it once"
-        );
-        assert_eq!(refused(r#"{"model":"a","model":"a"}"#).param, "model");
-    }
-
-    #[test]
-    fn what_is_no_json_object_is_refused_with_its_place() {
-        for (body, said) in [
-            ("", "the body is empty"),
-            (" \n", "the body is empty"),
-            ("[1]", "not an array"),
-            ("{\"a\":1}\n{}", "trailing characters at line 2 column 1"),
-            ("{\"a\":}", "expected value at line 1 column 6"),
-            ("{\"a\":1", "EOF while parsing an object at line 1 column 6"),
-            ("{\"a\":\"\\ud83d\"}", "at line 1 column"),
-            ("{\"a\":NaN}", "expected value"),
-        ] {
-            let error = refused(body);
-            assert!(error.message.contains(said), "{body}: {error}");
+/// The members of an object that has been read before: key, and where the value lies.
+pub(crate) fn members(
+    text: &[u8],
+    start: usize,
+) -> impl Iterator<Item = (Range<usize>, Range<usize>)> + '_ {
+    let mut scanner = Scanner::new(text, start);
+    scanner.space();
+    scanner.takes(b'{');
+    std::iter::from_fn(move || {
+        if scanner.peek() != Some(b'"') {
+            return None;
         }
-        assert!(parse_object(b"{\"a\":\"\xff\"}").is_err());
-    }
+        let key = scanner.at;
+        scanner.skip_string();
+        let key = key..scanner.at;
+        scanner.space();
+        scanner.takes(b':');
+        let start = scanner.at;
+        scanner.skip();
+        let value = start..scanner.at;
+        scanner.space();
+        scanner.takes(b',');
+        Some((key, value))
+    })
+}
 
-    #[test]
-    fn nesting_has_a_limit() {
-        let nested = |depth: usize| {
+/// The elements of an array that has been read before.
+pub(crate) fn items(text: &[u8], start: usize) -> impl Iterator<Item = Range<usize>> + '_ {
+    let mut scanner = Scanner::new(text, start);
+    scanner.space();
+    scanner.takes(b'[');
+    std::iter::from_fn(move || {
+        if matches!(scanner.peek(), None | Some(b']')) {
+            return None;
+        }
+        let start = scanner.at;
+        scanner.skip();
+        let value = start..scanner.at;
+        scanner.space();
+        scanner.takes(b',');
+        Some(value)
+    })
+}
+
+/// What is wrong with a text that no scanner can read; the sentence calls the text `name`.
+pub(crate) fn sentence(text: &[u8], name: &str, at: usize, fault: Fault) -> String {
+    let (line, column) = line_column(text, at);
+    let why = match fault {
+        Fault::Depth => {
+            format!("recursion limit of {MAX_DEPTH} exceeded at line {line} column {column}")
+        }
+        Fault::Surrogate => {
             format!(
-                "{{\"a\":{}{}}}",
-                "[".repeat(depth - 1),
-                "]".repeat(depth - 1)
+                "half of a surrogate pair stands for no character, at line {line} column {column}"
             )
-        };
-        let deepest = parse_object(nested(MAX_DEPTH).as_bytes()).unwrap();
-        assert_eq!(depth(&Value::Object(deepest)), MAX_DEPTH);
-        assert!(
-            refused(&nested(MAX_DEPTH + 1))
-                .message
-                .contains("recursion limit")
-        );
-        assert!(parse_object("[".repeat(100_000).as_bytes()).is_err());
+        }
+        Fault::Encoding => format!("no UTF-8 at line {line} column {column}"),
+        // Its sentences are good, and it says no value.
+        Fault::Syntax => match serde_json::from_slice::<IgnoredAny>(text) {
+            Err(error) => error.to_string(),
+            Ok(_) => format!("unexpected character at line {line} column {column}"),
+        },
+    };
+    format!("{name} can't be read as JSON: {why}")
+}
+
+/// Where an offset is, for people: both counted from 1, columns in bytes.
+pub(crate) fn line_column(text: &[u8], at: usize) -> (usize, usize) {
+    let before = &text[..at.min(text.len())];
+    let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+    let start = memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1);
+    (line, before.len() - start + 1)
+}
+
+/// How deep a text that has been read nests: 0 for one that holds no others.
+pub(crate) fn depth(text: &[u8]) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let mut scanner = Scanner::new(text, 0);
+    while let Some(byte) = scanner.peek() {
+        match byte {
+            b'"' => {
+                scanner.skip_string();
+                continue;
+            }
+            b'{' | b'[' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        scanner.at += 1;
     }
+    deepest
 }

@@ -4,10 +4,10 @@
 //! remembers where its texts are, and writes new bytes only around a text that changed.
 //!
 //! - [`sse`]: events out of bytes, and back;
-//! - [`json`]: a request body, read strictly;
+//! - [`json`]: a strict scanner of JSON, which builds nothing;
 //! - [`raw`]: JSON objects whose values stay the bytes that they were;
 //! - [`choices`]: answers that are lists of choices, streamed and whole;
-//! - [`chat`]: what makes a chat request, and where its texts lie;
+//! - [`chat`]: what makes a chat request, read in one pass; [`index`]: what is remembered of it, above all where its texts lie;
 //! - [`request`]: what a client asks, in any dialect, read where it lies; [`draft`]: edits to it that take effect together;
 //! - [`dialect`]: which shape a request came in: the one seam to all this.
 //!
@@ -17,6 +17,7 @@ pub(crate) mod chat;
 pub mod choices;
 pub mod dialect;
 pub mod draft;
+mod index;
 pub mod json;
 pub mod raw;
 pub mod request;
@@ -317,7 +318,7 @@ pub struct Segment<'a> {
     /// What the text is.
     pub channel: Channel<'a>,
     /// The text, without JSON escapes.
-    pub text: &'a str,
+    pub text: Cow<'a, str>,
 }
 
 /// One string that an upstream may show the model, wherever it stands.

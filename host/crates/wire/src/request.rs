@@ -1,56 +1,60 @@
 //! What the client asks, read where it lies.
 //!
-//! What must stay true: a request that nobody edited goes on as the bytes that came.
+//! What must stay true: a request that nobody edited goes on as the bytes that came, and of one that was edited all goes on as it came that
+//! the edit didn't touch.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::{Map, Value};
 
 use crate::dialect::Dialect;
-use crate::draft::Draft;
-use crate::json::{BadRequest, parse_object, write_str};
-use crate::raw::{RawObject, span_in};
+use crate::draft::{Draft, pointer};
+use crate::index::Index;
+use crate::json::{BadRequest, Kind, items, members, string_at, write_str};
 use crate::{Role, Segment, Text, Tool};
 
 /// A request. A clone shares everything.
 #[derive(Clone, Debug)]
 pub struct Request {
     dialect: Dialect,
-    original: Bytes,
-    body: Arc<Value>,
+    body: Bytes,
+    index: Arc<Index>,
     edited: bool,
 }
 
 impl Request {
     /// Reads a request body and makes sure that every text in it is where it is looked for.
     ///
+    /// Beside the body it takes at most three times as much memory, whatever the body is.
+    ///
     /// # Errors
     /// [`BadRequest`] where it is no JSON, or no request of that dialect.
-    pub fn parse(dialect: Dialect, original: Bytes) -> Result<Request, BadRequest> {
-        let body = parse_object(&original)?;
-        dialect.check(&body)?;
+    pub fn parse(dialect: Dialect, body: Bytes) -> Result<Request, BadRequest> {
+        let index = Arc::new(dialect.read(&body)?);
         Ok(Request {
             dialect,
-            original,
-            body: Arc::new(Value::Object(body)),
+            body,
+            index,
             edited: false,
         })
     }
 
-    /// The same request with another body, which has been checked.
-    pub(super) fn with_body(&self, body: Arc<Value>) -> Request {
-        Request {
-            dialect: self.dialect,
-            original: self.original.clone(),
-            body,
+    /// The request that edits made of this one.
+    pub(super) fn edited(&self, body: Vec<u8>) -> Result<Request, BadRequest> {
+        let request = Request::parse(self.dialect, body.into())?;
+        Ok(Request {
             edited: true,
-        }
+            ..request
+        })
     }
 
-    pub(super) fn body(&self) -> &Arc<Value> {
+    pub(super) fn body(&self) -> &Bytes {
         &self.body
+    }
+
+    pub(super) fn index(&self) -> &Index {
+        &self.index
     }
 
     /// The shape that it came in, and that its answer has.
@@ -65,90 +69,133 @@ impl Request {
 
     /// The model that is asked for.
     pub fn model(&self) -> &str {
-        self.body["model"].as_str().unwrap_or_default()
+        &self.index.model
     }
 
     /// Whether the answer is to be a stream.
     pub fn stream(&self) -> bool {
-        self.body["stream"] == Value::Bool(true)
+        self.index.stream
     }
 
     /// Whether the client asked for usage on the stream.
     pub fn include_usage(&self) -> bool {
-        self.body["stream_options"]["include_usage"] == Value::Bool(true)
+        self.index.include_usage
     }
 
     /// How many choices are asked for.
     pub fn n(&self) -> u32 {
-        self.body["n"]
-            .as_u64()
-            .and_then(|n| u32::try_from(n).ok())
-            .unwrap_or(1)
+        self.index.n
     }
 
     /// The role of each message.
     pub fn roles(&self) -> Vec<Role> {
-        self.dialect.roles(&self.body)
+        self.index.roles.clone()
     }
 
-    /// Every text that the model will read, from this message on, in document order: contents, reasoning, refusals and the
+    /// Every text that people, models and tools wrote, from this message on, in document order: contents, reasoning, refusals and the
     /// arguments of tool calls; last the predicted output, as a message of the assistant's after the others.
     ///
-    /// Not among them: names and ids, which [`get`](Request::get) reaches (a message's `name` has at most 64 characters),
-    /// images, and tools, for which see [`tools`](Request::tools).
+    /// What else a model may be shown is in [`texts`](Request::texts).
     pub fn segments(&self, from_message: u32) -> Vec<Segment<'_>> {
-        let mut segments = Vec::new();
-        self.dialect
-            .walk(&self.body, from_message as usize, |site| {
-                segments.push(Segment {
-                    message: u32::try_from(site.message).unwrap_or(u32::MAX),
-                    role: site.role,
-                    channel: site.channel(),
-                    text: site.text,
-                });
-            });
-        segments
+        self.index.shown_segments(&self.body, from_message)
     }
 
     /// Bytes of text in all segments.
     pub fn size(&self) -> u64 {
-        let mut size = 0;
-        self.dialect
-            .walk(&self.body, 0, |site| size += site.text.len() as u64);
-        size
+        self.index.size
     }
 
     /// Every string that an upstream may show the model, each once, in the order of the body.
     pub fn texts(&self) -> Vec<Text<'_>> {
-        let texts = crate::chat::texts::texts(&self.body);
-        texts.into_iter().map(|(_, text)| text).collect()
+        self.index.shown_texts(&self.body)
+    }
+
+    /// Bytes of all texts.
+    pub fn texts_size(&self) -> u64 {
+        self.index.shown
+    }
+
+    /// The pointer of the first content part that is no text and can't be shown as one: a picture, a sound, a file, or what nobody knows.
+    pub fn opaque_part(&self) -> Option<&str> {
+        self.index.opaque.as_deref()
     }
 
     /// The tools that the model may call.
     pub fn tools(&self) -> Vec<Tool> {
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        let tool = |tool: &Value| {
-            let called = tool.get("function").or_else(|| tool.get("custom"))?;
-            Some(Tool {
-                name: text(&called["name"]).unwrap_or_default(),
-                description: text(&called["description"]),
-                parameters: called
-                    .get("parameters")
-                    .filter(|schema| !schema.is_null())
-                    .map(Value::to_string),
-            })
+        let Some(tools) = self.member(0, "tools") else {
+            return Vec::new();
         };
-        self.body["tools"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(tool)
-            .collect()
+        let tools = items(&self.body, tools.start);
+        tools.filter_map(|tool| self.tool(tool.start)).collect()
     }
 
-    /// JSON at a JSON pointer (RFC 6901); "" is all of it.
+    fn tool(&self, at: usize) -> Option<Tool> {
+        let called = ["function", "custom"].into_iter();
+        let called = called
+            .filter_map(|name| self.member(at, name))
+            .next()?
+            .start;
+        let text = |name| {
+            let place = self.member(called, name)?;
+            let is_string = self.body.get(place.start) == Some(&b'"');
+            is_string.then(|| string_at(&self.body, place).into_owned())
+        };
+        let schema = self.member(called, "parameters");
+        let schema = schema.filter(|place| self.body.get(place.start) != Some(&b'n'));
+        Some(Tool {
+            name: text("name").unwrap_or_default(),
+            description: text("description"),
+            parameters: schema.map(|place| self.json(place)),
+        })
+    }
+
+    /// The value under that key of the object that lies there.
+    fn member(&self, object: usize, key: &str) -> Option<Range<usize>> {
+        let mut members = members(&self.body, object);
+        let found = members.find(|(name, _)| string_at(&self.body, name.clone()) == key);
+        found.map(|(_, value)| value)
+    }
+
+    fn json(&self, place: Range<usize>) -> String {
+        String::from_utf8_lossy(&self.body[place]).trim().to_owned()
+    }
+
+    /// JSON at a JSON pointer (RFC 6901), as it came; "" is all of it.
     pub fn get(&self, pointer: &str) -> Option<String> {
-        self.body.pointer(pointer).map(Value::to_string)
+        let tokens = pointer::tokens(pointer).ok()?;
+        let mut place = 0..self.body.len();
+        let mut tokens = tokens.iter().map(String::as_str).peekable();
+        let mut known = None;
+        if tokens.next_if_eq(&"messages").is_some() {
+            // Where messages begin is known: a policy may ask for something of each.
+            let index = tokens.peek().and_then(|token| pointer::index(token));
+            known = index
+                .and_then(|index| self.index.messages.get(index))
+                .copied();
+            if tokens.peek().is_some() && known.is_none() {
+                return None;
+            }
+            place = match known {
+                Some(start) => start as usize..self.body.len(),
+                None => self.member(0, "messages")?,
+            };
+            tokens.next();
+        }
+        if let (Some(_), None) = (known, tokens.peek()) {
+            let mut scanner = crate::json::Scanner::new(&self.body, place.start);
+            scanner.skip();
+            place.end = scanner.at;
+        }
+        for token in tokens {
+            let mut scanner = crate::json::Scanner::new(&self.body, place.start);
+            scanner.space();
+            place = match Kind::of(scanner.peek())? {
+                Kind::Object => self.member(place.start, token)?,
+                Kind::Array => items(&self.body, place.start).nth(pointer::index(token)?)?,
+                _ => return None,
+            };
+        }
+        Some(self.json(place))
     }
 
     /// Begins edits. The request itself never changes.
@@ -156,59 +203,18 @@ impl Request {
         Draft::new(self.clone())
     }
 
-    /// The body to send, for that model where one is named: the client's own bytes where nothing was edited, with nothing but
-    /// the model's name changed in them where that is another.
+    /// The body to send, for that model where one is named: the bytes of this request, with nothing but the model's name changed in them
+    /// where that is another.
     pub fn to_bytes(&self, model: Option<&str>) -> Bytes {
-        let model = model.filter(|model| *model != self.model());
-        if !self.edited {
-            return match model {
-                None => self.original.clone(),
-                Some(model) => self.spliced(model),
-            };
-        }
-        let body = WithModel {
-            body: &self.body,
-            model,
+        let Some(model) = model.filter(|model| *model != self.model()) else {
+            return self.body.clone();
         };
-        Bytes::from(serde_json::to_vec(&body).expect("a JSON value always makes JSON"))
-    }
-
-    fn spliced(&self, model: &str) -> Bytes {
-        let body = std::str::from_utf8(&self.original).expect("it was read as JSON");
-        let object = RawObject::parse(body).expect("it was read as an object");
-        let span = span_in(
-            body,
-            object.get("model").expect("a request has a model").get(),
-        );
-        let mut out = Vec::with_capacity(body.len() + model.len());
-        out.extend_from_slice(&self.original[..span.start]);
+        let span = self.index.model_span.range();
+        let mut out = Vec::with_capacity(self.body.len() + model.len());
+        out.extend_from_slice(&self.body[..span.start]);
         write_str(&mut out, model);
-        out.extend_from_slice(&self.original[span.end..]);
+        out.extend_from_slice(&self.body[span.end..]);
         Bytes::from(out)
-    }
-}
-
-/// The body with another model's name, without a copy of the rest.
-struct WithModel<'a> {
-    body: &'a Value,
-    model: Option<&'a str>,
-}
-
-impl Serialize for WithModel<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (Some(model), Some(body)) = (self.model, self.body.as_object()) else {
-            return self.body.serialize(serializer);
-        };
-        let body: &Map<String, Value> = body;
-        let mut map = serializer.serialize_map(Some(body.len()))?;
-        for (name, value) in body {
-            if name == "model" {
-                map.serialize_entry(name, model)?;
-            } else {
-                map.serialize_entry(name, value)?;
-            }
-        }
-        map.end()
     }
 }
 

@@ -1,11 +1,9 @@
 //! JSON pointers (RFC 6901) as paths into a request's body.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use serde_json::Value;
-
-use crate::json::MAX_DEPTH;
+use super::node::Node;
+use crate::json::{MAX_DEPTH, cut};
 
 /// One step of a pointer, resolved. Ordered so that in one array the later element is the greater.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,7 +14,7 @@ pub(super) enum Step {
 
 /// Removes those array elements. Of two arrays, one in the other, the inner has its turn first, while its path still leads
 /// to it.
-pub(super) fn purge(body: &mut Value, removed: impl IntoIterator<Item = Vec<Step>>) {
+pub(super) fn purge(tree: &mut Node, body: &[u8], removed: impl IntoIterator<Item = Vec<Step>>) {
     let mut arrays = BTreeMap::<Vec<Step>, BTreeSet<usize>>::new();
     for mut path in removed {
         if let Some(Step::Index(index)) = path.pop() {
@@ -24,32 +22,35 @@ pub(super) fn purge(body: &mut Value, removed: impl IntoIterator<Item = Vec<Step
         }
     }
     for (path, gone) in arrays.iter().rev() {
-        if let Some(Value::Array(items)) = walk_to(body, path) {
+        if let Some(Node::Array(items)) = at(tree, body, path).map(|node| node.open(body)) {
             let mut index = 0..;
             items.retain(|_| index.next().is_some_and(|index| !gone.contains(&index)));
         }
     }
 }
 
-pub(super) fn at<'v>(body: &'v mut Arc<Value>, path: &[Step]) -> Option<&'v mut Value> {
-    walk_to(Arc::make_mut(body), path)
-}
-
-pub(super) fn walk_to<'v>(body: &'v mut Value, path: &[Step]) -> Option<&'v mut Value> {
-    path.iter().try_fold(body, |value, step| match step {
-        Step::Key(key) => value.get_mut(key),
-        Step::Index(index) => value.get_mut(index),
-    })
+/// What is at that path, if it leads anywhere.
+pub(super) fn at<'n>(tree: &'n mut Node, body: &[u8], path: &[Step]) -> Option<&'n mut Node> {
+    path.iter()
+        .try_fold(tree, |node, step| match (node.open(body), step) {
+            (Node::Object(members), Step::Key(name)) => {
+                let member = members.iter_mut().find(|(key, _)| key.is(body, name));
+                member.map(|(_, value)| value)
+            }
+            (Node::Array(items), Step::Index(index)) => items.get_mut(*index),
+            _ => None,
+        })
 }
 
 /// The parts of a JSON pointer.
-pub(super) fn tokens(pointer: &str) -> Result<Vec<String>, String> {
+pub(crate) fn tokens(pointer: &str) -> Result<Vec<String>, String> {
     if pointer.is_empty() {
         return Ok(Vec::new());
     }
     let Some(rest) = pointer.strip_prefix('/') else {
         return Err(format!(
-            "`{pointer}` is no JSON pointer: it must begin with `/`"
+            "`{}` is no JSON pointer: it must begin with `/`",
+            cut(pointer)
         ));
     };
     // One more than may be is enough to say that they are too many.
@@ -61,7 +62,7 @@ pub(super) fn tokens(pointer: &str) -> Result<Vec<String>, String> {
 }
 
 /// An array index as RFC 6901 writes it.
-pub(super) fn index(token: &str) -> Option<usize> {
+pub(crate) fn index(token: &str) -> Option<usize> {
     if token.starts_with('+') || (token.starts_with('0') && token.len() > 1) {
         return None;
     }

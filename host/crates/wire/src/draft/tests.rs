@@ -1,5 +1,6 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 use super::*;
+use crate::Dialect;
 use bytes::Bytes;
 
 const BODY: &str = r#"{"model":"m","messages":[{"role":"system","content":"a"},{"role":"user","content":[{"type":"text","text":"b"},{"type":"text","text":"c"},{"type":"text","text":"d"}]},{"role":"user","content":"e"}],"stream":true,"n":1,"stop":["x","y","z"],"temperature":0.5}"#;
@@ -11,7 +12,7 @@ fn draft() -> Draft {
 }
 
 fn sent(draft: Draft) -> String {
-    String::from_utf8(draft.commit().to_bytes(None).to_vec()).unwrap()
+    String::from_utf8(draft.commit().unwrap().to_bytes(None).to_vec()).unwrap()
 }
 
 fn after(edits: &[(&str, Option<&str>)]) -> String {
@@ -90,7 +91,7 @@ fn a_removed_element_can_be_put_again_but_not_looked_into() {
             Some(r#"[{"role":"user","content":"1"},{"role":"user","content":"2"}]"#),
         )
         .unwrap();
-    assert_eq!(draft.commit().roles().len(), 2);
+    assert_eq!(draft.commit().unwrap().roles().len(), 2);
 }
 
 #[test]
@@ -104,12 +105,9 @@ fn inserted_messages_go_where_the_indices_at_the_start_say() {
     draft.replace_segment(4, "E").unwrap();
     draft.replace_segment(1, "gone").unwrap();
     draft.insert_message(0, Role::Tool, "no").unwrap_err();
-    let request = draft.commit();
-    let texts: Vec<_> = request
-        .segments(0)
-        .iter()
-        .map(|segment| segment.text)
-        .collect();
+    let request = draft.commit().unwrap();
+    let segments = request.segments(0);
+    let texts: Vec<_> = segments.iter().map(|segment| &*segment.text).collect();
     assert_eq!(texts, ["zero", "a", "first", "second", "E", "end"]);
 }
 
@@ -163,7 +161,7 @@ fn what_would_break_the_request_is_refused_and_changes_nothing() {
         (
             "/tools",
             Some("[{\"a\":1,\"a\":2}]"),
-            "the value has `[0].a` twice",
+            "the value has `tools[0].a` twice",
         ),
         ("/user", Some("\"x"), "the value can't be read as JSON"),
         ("", None, "only be replaced by an object"),
@@ -183,7 +181,7 @@ fn what_would_break_the_request_is_refused_and_changes_nothing() {
         let sentence = draft.set(pointer, json).unwrap_err();
         assert!(sentence.contains(said), "{pointer}: {sentence}");
     }
-    let request = draft.commit();
+    let request = draft.commit().unwrap();
     assert_eq!(
         request.get("/messages").unwrap(),
         r#"[{"role":"user","content":"e"}]"#
@@ -205,7 +203,7 @@ fn the_last_message_can_go_when_another_comes() {
         draft.set(&format!("/messages/{index}"), None).unwrap();
     }
     assert_eq!(
-        draft.commit().get("/messages").unwrap(),
+        draft.commit().unwrap().get("/messages").unwrap(),
         r#"[{"role":"user","content":"new"}]"#
     );
 }
@@ -230,7 +228,134 @@ fn an_edit_leaves_the_request_it_began_with_alone() {
     let request = Request::parse(Dialect::Chat, Bytes::from_static(BODY.as_bytes())).unwrap();
     let mut draft = request.draft();
     draft.replace_segment(0, "changed").unwrap();
-    assert!(draft.commit().is_edited());
+    assert!(draft.commit().unwrap().is_edited());
     assert_eq!(request.segments(0)[0].text, "a");
     assert!(!request.is_edited());
+}
+
+#[test]
+fn an_edit_leaves_all_that_it_does_not_touch_digit_for_digit() {
+    let body = r#"{ "model":"m" , "x": [0.10, 123456789012345678901234567890.50, 1E5 ,-0],
+  "messages":[ {"role":"user","content":"a\u0062c"} , {"role":"user", "content":"\/b"}], "seed" : 12345678901234567890123 }"#;
+    let request = Request::parse(Dialect::Chat, Bytes::from_static(body.as_bytes())).unwrap();
+    let mut draft = request.draft();
+    draft.replace_segment(0, "A").unwrap();
+    let edited = draft.commit().unwrap();
+    assert_eq!(edited.to_bytes(None), body.replace("a\\u0062c", "A"));
+    assert_eq!(
+        edited.to_bytes(Some("o")),
+        body.replace("a\\u0062c", "A").replace("\"m\"", "\"o\"")
+    );
+    assert_eq!(
+        edited.get("/x/1").unwrap(),
+        "123456789012345678901234567890.50"
+    );
+    let mut draft = request.draft();
+    draft.set("/seed", Some(" 9.90 ")).unwrap();
+    draft.replace_segment(1, "B").unwrap();
+    assert_eq!(
+        draft.commit().unwrap().to_bytes(None),
+        r#"{"model":"m","x":[0.10, 123456789012345678901234567890.50, 1E5 ,-0],"messages":[ {"role":"user","content":"a\u0062c"} , {"role":"user", "content":"B"}],"seed":9.90}"#
+    );
+}
+
+#[test]
+fn texts_are_replaced_where_they_stand_and_keys_last() {
+    let body = r#"{"model":"m","messages":[{"role":"user","content":"a","name":"b"}],"metadata":{"c":"d","e":"f"}}"#;
+    let request = Request::parse(Dialect::Chat, Bytes::from_static(body.as_bytes())).unwrap();
+    let pointers: Vec<_> = request
+        .texts()
+        .into_iter()
+        .map(|text| text.pointer)
+        .collect();
+    assert_eq!(
+        pointers,
+        [
+            "/messages/0/content",
+            "/messages/0/name",
+            "/metadata/c",
+            "/metadata/c",
+            "/metadata/e",
+            "/metadata/e"
+        ]
+    );
+    let mut draft = request.draft();
+    draft.replace_text(2, "C").unwrap();
+    draft.replace_text(3, "D").unwrap();
+    draft.set("/metadata/c", Some("\"later\"")).unwrap();
+    draft.set("/metadata/e", None).unwrap();
+    draft.replace_text(5, "gone").unwrap();
+    draft.replace_text(0, "A").unwrap();
+    assert_eq!(
+        sent(draft),
+        r#"{"model":"m","messages":[{"role":"user","content":"A","name":"b"}],"metadata":{"C":"later"}}"#
+    );
+    let mut draft = request.draft();
+    draft.set("/metadata/c", Some("\"before\"")).unwrap();
+    draft.replace_text(3, "D").unwrap();
+    assert!(sent(draft).contains(r#""c":"D""#));
+    let mut draft = request.draft();
+    draft.set("/metadata/x", Some("1")).unwrap();
+    draft.replace_text(2, "x").unwrap();
+    let sentence = draft.commit().unwrap_err();
+    assert!(sentence.contains("`metadata.x` twice"), "{sentence}");
+    assert_eq!(
+        request.draft().replace_text(6, "x").unwrap_err(),
+        TextError::OutOfRange { index: 6, texts: 6 }
+    );
+}
+
+#[test]
+fn a_key_that_folds_to_another_can_not_be_set() {
+    let mut draft = draft();
+    for (pointer, json) in [
+        ("/Messages", "[]"),
+        ("/messages/0/Content", "\"x\""),
+        ("/x", r#"{"a":1,"A":2}"#),
+        (
+            "/messages/0",
+            r#"{"role":"user","content":"x","CONTENT":"y"}"#,
+        ),
+    ] {
+        let sentence = draft.set(pointer, Some(json)).unwrap_err();
+        assert!(sentence.contains("in case alone"), "{pointer}: {sentence}");
+    }
+    draft
+        .set("/model", Some(&format!("\"{}\"", "m".repeat(257))))
+        .unwrap_err();
+}
+
+#[test]
+fn a_sentence_repeats_no_more_of_a_pointer_than_a_line() {
+    let long = "x".repeat(1 << 20);
+    for pointer in [
+        format!("/{long}/a"),
+        long.clone(),
+        format!("/messages/{long}"),
+        format!("/messages/0/{long}/b"),
+    ] {
+        let sentence = draft().set(&pointer, Some("1")).unwrap_err();
+        assert!(sentence.len() < 400, "{}", sentence.len());
+    }
+}
+
+#[test]
+fn pointers_and_segments_are_found_without_a_walk_over_the_rest() {
+    let count = 20_000;
+    let messages = vec![r#"{"role":"user","content":"ab"}"#; count].join(",");
+    let body = format!(r#"{{"model":"m","messages":[{messages}]}}"#);
+    let request = Request::parse(Dialect::Chat, body.clone().into()).unwrap();
+    assert_eq!(request.size(), 2 * count as u64);
+    let mut draft = request.draft();
+    for index in 0..count as u32 {
+        draft.replace_segment(index, "[A]").unwrap();
+    }
+    let edited = draft.commit().unwrap();
+    assert_eq!(edited.to_bytes(None), body.replace("ab", "[A]"));
+    assert_eq!(edited.get("/messages/19999/content").unwrap(), "\"[A]\"");
+    assert_eq!(edited.get("/messages/20000"), None);
+    assert_eq!(
+        edited.get("/messages/7").unwrap(),
+        r#"{"role":"user","content":"[A]"}"#
+    );
 }
