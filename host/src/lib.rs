@@ -25,6 +25,8 @@ pub mod api;
 pub mod app;
 #[cfg(test)]
 mod arrows;
+#[cfg(test)]
+mod promises;
 pub mod cli;
 pub mod control;
 pub mod exchange;
