@@ -164,6 +164,7 @@ proptest! {
         prop_assert!(parsed.is_ok(), "{json} became {out}");
         let parsed = parsed.unwrap();
         prop_assert_eq!(&parsed["number"], "[CARD]");
+        prop_assert_eq!(parsed["below"].as_f64(), Some(0.0));
         check(Form::Json, &json, &[3, 1, 7])?;
     }
 

@@ -1,11 +1,11 @@
 //! JSON is JSON wherever it stands: in answers, in what tools give back, in strings of other JSON.
 
 use proptest::prelude::*;
-use witgate_policy::redact::{Form, redact_all};
+use witgate_policy::redact::{Form, find_all, redact_all};
 use witgate_policy::serde_json::{self, Value, json};
 
 use super::chunking::{check, text};
-use super::{detector, redacted};
+use super::{detector, passage, redacted};
 
 #[track_caller]
 fn table(rows: &[(&str, &str)]) {
@@ -84,6 +84,11 @@ fn numbers_that_are_values_become_strings() {
         (
             r#"{"path":"C:\\","card":4111111111111111}"#,
             r#"{"path":"C:\\","card":"[CARD]"}"#,
+        ),
+        // A sign may be out before its digits have come.
+        (
+            r#"{"a": -4111111111111111, "b": [-5555555555554444]}"#,
+            r#"{"a": -0, "b": [-0]}"#,
         ),
         // No JSON.
         ("{card: 4111111111111111}", "{card: [CARD]}"),
@@ -200,5 +205,18 @@ proptest! {
         still_json(&value, &parsed)?;
         check(Form::Text, &text, &lengths)?;
         check(Form::Json, &json, &lengths)?;
+    }
+
+    /// Reading a text as JSON never lets a value through that would have been found in a plain text.
+    #[test]
+    fn what_is_found_in_a_text_is_found_in_json(
+        pieces in prop::collection::vec((text(), prop::sample::select(&["{", "[", "]", "}", ",", ":", "\"", "{\"a\":", "[1,", "-", "4111111111111111", " ", "\n"][..])), 0..6),
+    ) {
+        let text: String = pieces.into_iter().map(|(text, mark)| text + mark).collect();
+        let text = text.replace('\\', "");
+        let mut redactor = passage(Form::Text);
+        redactor.whole(&text);
+        let found = redactor.take_counts().iter().sum::<u32>() as usize;
+        prop_assert!(found >= find_all(detector(), &text).len(), "of {}", text);
     }
 }

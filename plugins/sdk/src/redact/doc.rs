@@ -82,6 +82,11 @@ impl Doc {
         matches!(self.state, State::Value | State::First)
     }
 
+    /// Whether the sign of a number has come and no digit.
+    pub(super) fn awaits_digits(&self) -> bool {
+        self.state == State::Number(Number::Minus)
+    }
+
     /// A quote that is no part of a string's text.
     pub(super) fn quote(&mut self, level: u32) -> Next {
         if level != self.level {

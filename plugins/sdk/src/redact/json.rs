@@ -139,13 +139,16 @@ impl Json {
     }
 
     /// Where this match may be replaced: inside a string, up to the string's end; outside of strings, where it is a whole value,
-    /// which becomes a string; in a text anywhere.
+    /// which becomes a string; after a
+    /// minus as a zero, since the sign may be gone already; in a text anywhere.
     pub(super) fn place(&mut self, tape: &Tape, end: bool, found: Found) -> MatchPlace {
         let raw = tape.raw().as_bytes();
         let (from, to) = (tape.raw_at(found.start), tape.raw_at(found.end));
         self.walk(raw, from);
         let mut bare = self.is_bare();
-        let value = bare && self.docs.last().is_some_and(Doc::awaits_value);
+        let doc = self.docs.last().filter(|_| bare);
+        let value = doc.is_some_and(Doc::awaits_value);
+        let digits = doc.is_some_and(Doc::awaits_digits);
         // The walk can't go back, so what follows must be there before it goes through the match.
         let goes_on = match (raw.get(to), raw.get(to + 1)) {
             (None, _) | (Some(b'.'), None) if bare && !end => return MatchPlace::Undecided,
@@ -175,10 +178,14 @@ impl Json {
         }
         if !bare {
             MatchPlace::At(found, Quoting::Inside(depth))
-        } else if !value || goes_on {
+        } else if goes_on {
             MatchPlace::Nowhere
-        } else {
+        } else if value {
             MatchPlace::At(found, Quoting::Whole(depth))
+        } else if digits {
+            MatchPlace::At(found, Quoting::Zero)
+        } else {
+            MatchPlace::Nowhere
         }
     }
 }

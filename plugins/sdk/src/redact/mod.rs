@@ -135,7 +135,8 @@ pub struct Found {
 /// What a text is.
 ///
 /// JSON is read in both, also JSON in strings of JSON: a replacement keeps it valid, which means that it is escaped inside a
-/// string, and becomes a string in place of a bare value. Escapes (`\u0040`, `\n`) are undone before the finder sees a text,
+/// string, becomes a string in place of a bare value, and 0 in place of a negative number's
+/// digits. Escapes (`\u0040`, `\n`) are undone before the finder sees a text,
 /// after any number of backslashes. Other backslashes it sees as they stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {

@@ -44,6 +44,8 @@ pub(super) enum Quoting {
     Inside(u32),
     /// As a JSON string of its own, inside as many others.
     Whole(u32),
+    /// As the digit that is left of a number.
+    Zero,
 }
 
 impl Tape {
@@ -221,6 +223,7 @@ impl Quoting {
             Quoting::Inside(0) => return out.push_str(value),
             Quoting::Inside(depth) => (depth, false),
             Quoting::Whole(depth) => (depth + 1, true),
+            Quoting::Zero => return out.push('0'),
         };
         let mut value = escaped(value);
         if whole {
