@@ -18,15 +18,24 @@ use crate::wire::{Dialect, Request};
 /// The most that is read of a list of models, in bytes, and for how long.
 const MODELS: (usize, Duration) = (4 << 20, Duration::from_secs(60));
 
+/// The largest body that is read where it arrives: a tenth of a millisecond at the most.
+const AT_ONCE: usize = 64 << 10;
+
 /// What the listeners are given.
 pub struct App(pub Arc<Controller>);
 
 impl server::Gateway for App {
     async fn chat(&self, admitted: ChatRequest) -> Response {
-        let request = match self.parse(admitted.body) {
+        let request = match self.read(admitted.body).await {
             Ok(chat) => chat,
             Err(error) => return error.into_response(),
         };
+        let generation = self.0.current();
+        if let Some(pointer) = request.opaque_part()
+            && generation.refuses_opaque_parts()
+        {
+            return opaque_part(pointer).into_response();
+        }
         let parts = admitted.parts;
         let id = parts.extensions.get::<RequestId>().cloned();
         let begin = exchange::Begin {
@@ -39,7 +48,7 @@ impl server::Gateway for App {
             permit: admitted.permit,
         };
         let metrics = self.0.services().metrics.clone();
-        exchange::begin(self.0.current(), metrics, self.0.tasks(), begin).await
+        exchange::begin(generation, metrics, self.0.tasks(), begin).await
     }
 
     fn takes_requests(&self) -> Result<(), ApiError> {
@@ -99,11 +108,19 @@ impl server::Gateway for App {
 }
 
 impl App {
-    /// Checks the request of a chat completion.
-    fn parse(&self, body: Bytes) -> Result<Request, ApiError> {
+    /// Reads the request of a chat completion: a large one off the workers, for which others wait.
+    async fn read(&self, body: Bytes) -> Result<Request, ApiError> {
         let metrics = &self.0.services().metrics;
         metrics.request_bytes.inc_by(body.len() as u64);
-        Request::parse(Dialect::Chat, body).map_err(|bad| {
+        let large = body.len() > AT_ONCE;
+        let read = || Request::parse(Dialect::Chat, body);
+        let request = if large {
+            let read = tokio::task::spawn_blocking(read).await;
+            read.expect("reading a request never panics, and is never aborted")
+        } else {
+            read()
+        };
+        request.map_err(|bad| {
             let (kind, code) = ("invalid_request_error", "wrong_api_format");
             ApiError::new(StatusCode::BAD_REQUEST, kind, code, bad.message).param(bad.param)
         })
@@ -127,6 +144,15 @@ async fn to_its_end<T: Send + 'static>(
     let done = tokio::spawn(work).await;
     done.unwrap_or_else(|error| Err(BuildError::Broken(error).into()))
         .map_err(|error| refused(&error))
+}
+
+/// Why a request with something that no policy can read doesn't go on.
+fn opaque_part(pointer: &str) -> ApiError {
+    let message = format!(
+        "`{pointer}` is no text, so the policies of this gateway can't read it; send text, or let its operator set `requests: {{opaque_parts: pass}}`"
+    );
+    let (kind, code) = ("invalid_request_error", "opaque_part");
+    ApiError::new(StatusCode::BAD_REQUEST, kind, code, message).param(pointer.to_owned())
 }
 
 /// Why nothing changed.

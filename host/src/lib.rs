@@ -25,14 +25,14 @@ pub mod api;
 pub mod app;
 #[cfg(test)]
 mod arrows;
-#[cfg(test)]
-mod promises;
 pub mod cli;
 pub mod control;
 pub mod exchange;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 pub mod generation;
+#[cfg(test)]
+mod promises;
 pub mod server;
 pub mod upstream;
 

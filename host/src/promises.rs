@@ -10,7 +10,13 @@ use std::path::Path;
 fn every_promise_has_the_tests_that_it_names() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let (mut tests, mut files) = (BTreeSet::new(), Vec::new());
-    for folder in ["host/src", "host/crates", "host/benches", "plugins", "tests"] {
+    for folder in [
+        "host/src",
+        "host/crates",
+        "host/benches",
+        "plugins",
+        "tests",
+    ] {
         collect(&root.join(folder), &mut tests, &mut files);
     }
     let doc = fs::read_to_string(root.join("docs/security.md")).unwrap();

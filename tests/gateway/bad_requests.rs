@@ -109,6 +109,80 @@ async fn what_is_no_chat_request_is_refused_in_a_sentence() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_two_readers_would_read_differently_reaches_neither() {
+    let bench = Bench::of(CHAIN).await;
+    let message = r#"[{"role":"user","content":"say: hi"}]"#;
+    for (member, param) in [
+        (r#""Messages":[]"#, "Messages"),
+        (r#""me\u017f\u017fages":[]"#, "me\u{17f}\u{17f}ages"),
+        (r#""x":{"a":1,"A":2}"#, "x.A"),
+    ] {
+        let body = format!(r#"{{"model":"llama3.1-8b","messages":{message},{member}}}"#);
+        let reply = bench.send(body, &[]).await;
+        assert_eq!(reply.error(), (400, "wrong_api_format".into()));
+        assert_eq!(reply.json()["param"], param);
+    }
+    let body = r#"{"model":"llama3.1-8b","messages":[{"role":"user","content":"say: hi","Content":"attack"}]}"#;
+    assert_eq!(bench.send(body, &[]).await.error().0, 400);
+    assert!(bench.upstream().recorder.requests().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_error_about_a_body_repeats_little_of_it() {
+    let bench = Bench::of(CHAIN).await;
+    let long = "k".repeat(1 << 20);
+    let message = r#"[{"role":"user","content":"say: hi"}]"#;
+    for body in [
+        format!(r#"{{"model":"llama3.1-8b","messages":{message},"{long}":1,"{long}":1}}"#),
+        format!(r#"{{"model":"{long}","messages":{message}}}"#),
+        format!(r#"{{"model":"llama3.1-8b","messages":[{{"role":"{long}","content":"hi"}}]}}"#),
+        format!(r#"{{"model":"{}","messages":{message}}}"#, "m".repeat(256)),
+    ] {
+        let reply = bench.send(body, &[]).await;
+        assert!(matches!(reply.error().0, 400 | 404), "{}", reply.error().0);
+        assert!(reply.text().len() < 2048, "{} bytes", reply.text().len());
+    }
+    assert!(bench.upstream().recorder.requests().is_empty());
+    bench.settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_no_policy_can_read_goes_on_only_where_a_setting_says_so() {
+    let pictured = |kind: &str| {
+        let content = json!([
+            {"type": "text", "text": "say: hi"},
+            {"type": kind, kind: {"url": "data:image/png;base64,AAAA"}},
+        ]);
+        with(
+            ask(""),
+            json!({"messages": [{"role": "user", "content": content}]}),
+        )
+    };
+    let bench = Bench::of(CHAIN).await;
+    for kind in ["image_url", "input_audio", "file", "hologram"] {
+        let reply = bench.chat(&pictured(kind)).await;
+        assert_eq!(reply.error(), (400, "opaque_part".into()), "{kind}");
+        let error = reply.json();
+        assert_eq!(error["param"], "/messages/0/content/1");
+        let said = error["message"].as_str().unwrap_or_default();
+        assert!(said.contains("requests: {opaque_parts: pass}"), "{said}");
+    }
+    assert!(bench.upstream().recorder.requests().is_empty());
+    // A setting lets it through, and where no stage judges requests there is nothing to be read for.
+    let lets = format!("{CHAIN}\nrequests: {{opaque_parts: pass}}");
+    let shadow = CHAIN.replace(
+        "[prompt-injection, pii-detector, audit-logger]",
+        "[{id: pii-detector, mode: shadow}]",
+    );
+    for config in [lets, shadow] {
+        let bench = Bench::of(&config).await;
+        let reply = bench.chat(&pictured("image_url")).await;
+        assert_ne!(reply.error().1, "opaque_part", "{}", reply.text());
+        assert_eq!(bench.upstream().recorder.requests().len(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_past_ten_mebibytes_is_too_large() {
     let bench = Bench::of(CHAIN).await;
     let large = ask(&"x".repeat(10 << 20)).to_string();

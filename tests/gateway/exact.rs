@@ -153,3 +153,17 @@ async fn requests_that_no_policy_edits_arrive_as_the_client_wrote_them() {
     assert_eq!(bench.send(named, &[]).await.status, 200);
     assert_eq!(bench.upstream().recorder.requests()[1].body, odd);
 }
+
+/// Masking one text leaves every digit and space of the rest.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_a_policy_edits_keeps_all_that_was_not_edited() {
+    let bench = Bench::of("policies: {chain: [pii-detector]}").await;
+    let body = r#"{ "model" : "llama3.1-8b", "temperature": 0.10,"seed":123456789012345678901234567890,
+      "messages":[{"content":"say: hi \u0041 \/ 1e400" , "role":"user"},{"role":"user","content":"I am jane.doe@example.org"}],"top_p":1E0 }"#;
+    bench.send(body, &[]).await;
+    let requests = bench.upstream().recorder.requests();
+    let sent = String::from_utf8_lossy(&requests[0].body).into_owned();
+    let (before, after) = body.split_once("jane.doe@example.org").unwrap_or_default();
+    assert!(sent.starts_with(before) && sent.ends_with(after), "{sent}");
+    assert!(!sent.contains("jane.doe"), "{sent}");
+}

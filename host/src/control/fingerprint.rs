@@ -9,8 +9,8 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::config::{
-    ClientConfig, ComponentSource, Config, JournalConfig, Limits, Pack, Position, ReloadConfig,
-    SecretRef, StageConfig, TargetConfig, Timeouts,
+    ClientConfig, ComponentSource, Config, JournalConfig, Limits, OpaqueParts, Pack, Position,
+    ReloadConfig, RequestsConfig, SecretRef, StageConfig, TargetConfig, Timeouts,
 };
 use crate::generation::BuildInputs;
 
@@ -48,6 +48,7 @@ impl Hasher {
             clients,
             journal,
             reload,
+            requests,
         } = config;
         self.pack(pack);
         self.list(stages, Self::stage);
@@ -59,6 +60,12 @@ impl Hasher {
         self.list(clients, Self::client);
         self.journal(journal);
         self.reload(reload);
+        self.requests(requests);
+    }
+
+    fn requests(&mut self, requests: &RequestsConfig) {
+        let RequestsConfig { opaque_parts } = requests;
+        self.flag(*opaque_parts == OpaqueParts::Refuse);
     }
 
     fn pack(&mut self, pack: &Pack) {

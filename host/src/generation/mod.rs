@@ -19,8 +19,9 @@ use std::time::SystemTime;
 use http::HeaderValue;
 
 use crate::api::Keys;
-use crate::config::{Config, Grant, Mode, OnError, StageConfig};
+use crate::config::{Config, Grant, Mode, OnError, OpaqueParts, StageConfig};
 use crate::policy::Chain;
+use crate::policy::types::Hooks;
 use crate::upstream::Targets;
 
 pub use guard::{ExchangeCounter, ExchangeGuard};
@@ -88,6 +89,14 @@ impl Generation {
     /// The stages.
     pub fn chain(&self) -> &Chain {
         &self.chain
+    }
+
+    /// Whether a request with a content part that no policy can read is refused: a stage judges requests, and no setting lets such parts through.
+    pub fn refuses_opaque_parts(&self) -> bool {
+        let stages = self.chain.stages().iter();
+        let mut judges =
+            stages.filter(|stage| !stage.is_shadow() && stage.hooks().contains(Hooks::ON_REQUEST));
+        self.config().requests.opaque_parts == OpaqueParts::Refuse && judges.next().is_some()
     }
 
     /// The upstreams.

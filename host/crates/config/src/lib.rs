@@ -15,6 +15,7 @@ mod limits;
 mod nearest;
 mod pack;
 mod reload;
+mod requests;
 mod secret;
 mod stages;
 mod targets;
@@ -32,6 +33,7 @@ pub use journal::JournalConfig;
 pub use limits::Limits;
 pub use pack::Pack;
 pub use reload::ReloadConfig;
+pub use requests::{OpaqueParts, RequestsConfig};
 pub use secret::{Secret, SecretError, SecretRef};
 pub use stages::{BUNDLED, ComponentSource, Grant, Mode, OnError, StageConfig};
 pub use targets::{TargetConfig, Timeouts, UnknownMembers};
@@ -69,6 +71,8 @@ pub struct Config {
     pub journal: JournalConfig,
     /// How a new chain replaces a running one.
     pub reload: ReloadConfig,
+    /// What of a request goes on, beside what the stages say of it.
+    pub requests: RequestsConfig,
 }
 
 impl Config {
@@ -221,6 +225,7 @@ fn read(
         "clients",
         "journal",
         "reload",
+        "requests",
     ])?;
     // Every part is read before the first failure counts, so that all problems are reported at once.
     let pack = pack::read(&fields);
@@ -229,6 +234,7 @@ fn read(
     let clients = clients::read(&fields, base);
     let journal = journal::read(&fields, base);
     let reload = reload::read(&fields);
+    let requests = requests::read(&fields);
     let stages::Chain {
         stages,
         answers,
@@ -245,6 +251,7 @@ fn read(
         clients: clients?,
         journal,
         reload: reload?,
+        requests: requests?,
     })
 }
 

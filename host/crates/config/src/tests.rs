@@ -442,6 +442,7 @@ refused! {
     breaker_unknown: with("policies: {chain: [{id: pii-detector, breaker: on}]}\n"),
     breaker_not_by_name: with("policies: {chain: [{id: pii-detector, on_error: skip, breaker: deny}]}\n"),
     reload_wrong: with("reload: {drain: 10ms, probation: yes, keep: 3}\n"),
+    requests_wrong: with("requests: {opaque_parts: refused, parts: 1}\n"),
     mode_unknown: with("policies: {chain: [{id: a, component: a.wasm, mode: shadwo}]}\n"),
     isolation_reused: with("policies: {chain: [{id: a, component: a.wasm, isolation: reused}]}\n"),
     isolation_unknown: with("policies: {chain: [{id: a, component: a.wasm, isolation: exchagne}]}\n"),

@@ -131,7 +131,16 @@ impl Instance {
             .await?;
         let draft = self.state().draft.take();
         let request = match &verdict {
-            Verdict::Proceed => draft.map(|draft| draft.commit()).transpose(),
+            Verdict::Proceed => match draft {
+                // A large request is written and read anew: others wait for the worker.
+                Some(draft) if size > AT_ONCE => {
+                    let commit = tokio::task::spawn_blocking(|| draft.commit()).await;
+                    commit
+                        .unwrap_or_else(|lost| Err(lost.to_string()))
+                        .map(Some)
+                }
+                draft => draft.map(|draft| draft.commit()).transpose(),
+            },
             Verdict::Deny(_) | Verdict::Respond(_) => Ok(None),
         };
         let request = request.map_err(|why| {
@@ -360,6 +369,9 @@ fn valid_deltas(deltas: Vec<Delta>) -> Result<Vec<Delta>, Failure> {
     }
     Ok(deltas)
 }
+
+/// The most text of a request whose changes are put into effect where the instance runs, in bytes.
+const AT_ONCE: u64 = 64 << 10;
 
 /// A longer text may be looked at for longer: 20 ms a MiB.
 fn per_mebibyte(size: u64) -> Duration {

@@ -4,7 +4,7 @@
 //! takes a request through the gateway names no member of its JSON: the functions here do, each for all dialects.
 
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::Role;
 use crate::chat;

@@ -16,6 +16,9 @@ pub const MAX_DEPTH: usize = 127;
 /// How much of a client's own text an error repeats, in bytes.
 const REPEATED: usize = 200;
 
+/// Bytes of a number without an exponent that no double is too small for.
+const LONGEST_FINITE: usize = 300;
+
 /// The client sent something that can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -108,6 +111,8 @@ pub(crate) enum Fault {
     Surrogate,
     /// No UTF-8.
     Encoding,
+    /// A number past what a double holds: infinite to some readers, an error to others.
+    Number,
 }
 
 /// A string, where it lies.
@@ -232,6 +237,7 @@ impl<'t> Scanner<'t> {
                 return Ok(());
             }
         }
+        let start = self.at;
         self.at += usize::from(self.peek() == Some(b'-'));
         if self.peek() == Some(b'0') {
             self.at += 1;
@@ -242,12 +248,21 @@ impl<'t> Scanner<'t> {
             self.at += 1;
             self.digits()?;
         }
-        if let Some(b'e' | b'E') = self.peek() {
+        let exponent = matches!(self.peek(), Some(b'e' | b'E'));
+        if exponent {
             self.at += 1;
             self.at += usize::from(matches!(self.peek(), Some(b'+' | b'-')));
             self.digits()?;
         }
-        Ok(())
+        if !exponent && self.at - start <= LONGEST_FINITE {
+            return Ok(());
+        }
+        let number = std::str::from_utf8(&self.text[start..self.at]);
+        let number = number.map(str::parse::<f64>);
+        match number {
+            Ok(Ok(number)) if number.is_finite() => Ok(()),
+            _ => Err(Fault::Number),
+        }
     }
 
     fn digits(&mut self) -> Result<(), Fault> {
@@ -371,6 +386,7 @@ pub(crate) fn sentence(text: &[u8], name: &str, at: usize, fault: Fault) -> Stri
                 "half of a surrogate pair stands for no character, at line {line} column {column}"
             )
         }
+        Fault::Number => format!("number out of range at line {line} column {column}"),
         Fault::Encoding => format!("no UTF-8 at line {line} column {column}"),
         // Its sentences are good, and it says no value.
         Fault::Syntax => match serde_json::from_slice::<IgnoredAny>(text) {

@@ -54,7 +54,10 @@ type Change = (&'static str, fn(&mut Config));
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Changes one field each. The list follows the fields of the structs.
-const CHANGES: [Change; 50] = [
+const CHANGES: [Change; 51] = [
+    ("requests.opaque_parts", |it| {
+        it.requests.opaque_parts = crate::config::OpaqueParts::Pass;
+    }),
     ("pack.name", |it| it.pack.name.push('x')),
     ("pack.version", |it| it.pack.version = "1.0.1".into()),
     ("pack.enabled", |it| it.pack.enabled = false),

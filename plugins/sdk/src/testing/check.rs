@@ -64,7 +64,12 @@ pub(super) fn after(body: &Value, tokens: &[String], inserted: bool) -> Checked 
 
 fn field(name: &str, value: &Value) -> Checked {
     match name {
-        "model" => be(value.as_str().is_some_and(|name| !name.is_empty()), name),
+        "model" => be(
+            value
+                .as_str()
+                .is_some_and(|name| (1..=256).contains(&name.len())),
+            name,
+        ),
         "messages" => {
             be(!list(value).is_empty(), name)?;
             list(value)

@@ -122,6 +122,9 @@ impl Draft {
         if matches!(first, "stream" | "n") {
             return Err(promised(first));
         }
+        if value.is_some() {
+            may_be_new(&self.body, &tokens)?;
+        }
         let before = self.body.clone();
         let done = put(&mut self.body, &tokens, value)
             .ok_or_else(|| format!("`{pointer}` leads nowhere in this request"))
@@ -159,6 +162,33 @@ impl Draft {
         purge(&mut self.body);
         Body(self.body)
     }
+}
+
+/// Whether a member may come where it is none yet: readers that don't mind case must not take it for another.
+fn may_be_new(body: &Value, tokens: &[String]) -> Result<(), String> {
+    let Some((last, up)) = tokens.split_last() else {
+        return Ok(());
+    };
+    let (mut shape, mut value) = (Shape::Body, Some(body));
+    for token in up {
+        (shape, value) = match value {
+            Some(Value::Array(items)) => (
+                shape.item(),
+                index(token).and_then(|index| items.get(index)),
+            ),
+            Some(value) => (shape.member(token).0, value.get(token)),
+            None => return Ok(()),
+        };
+    }
+    let Some(Value::Object(members)) = value else {
+        return Ok(());
+    };
+    let others = members.keys().filter(|key| *key != last).cloned();
+    let known = shape.members().iter().any(|(name, _)| name == last);
+    if known || may_be_key(shape, last, &others.collect::<Vec<_>>()) {
+        return Ok(());
+    }
+    Err(format!("`{last}` differs from another key in case alone"))
 }
 
 fn promised(name: &str) -> String {

@@ -75,6 +75,8 @@ fn what_is_no_json_object_is_refused_with_its_place() {
         ("{\"a\":\"\\ude00\"}", "half of a surrogate pair"),
         ("{\"a\":\"\\ud83d\\u0041\"}", "half of a surrogate pair"),
         ("{\"a\":NaN}", "expected value"),
+        ("{\"a\":1E400}", "number out of range at line 1 column 11"),
+        ("{\"a\":-1e999}", "number out of range"),
         ("{\"a\":01}", "at line 1 column"),
         ("{\"a\":1.}", "at line 1 column"),
         ("{\"a\":-}", "at line 1 column"),
