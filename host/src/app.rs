@@ -12,7 +12,7 @@ use crate::api::{ApiError, Caller, Charge, Permit, RequestId, Unauthorized};
 use crate::control::{BuildError, Controller, ReloadError, Reloaded, Trigger};
 use crate::exchange;
 use crate::server::{self, ChatRequest};
-use crate::upstream::{Answer, ErrorBody, error_answer};
+use crate::upstream::{Answer, ErrorBody};
 use crate::wire::{Dialect, Request};
 
 /// The most that is read of a list of models, in bytes, and for how long.
@@ -169,11 +169,14 @@ fn refused(error: &ReloadError) -> ApiError {
 /// An upstream's whole answer, as it came.
 async fn pass_on(answer: Answer, charge: &mut Charge) -> Result<Response, ApiError> {
     let (status, headers) = (answer.status, answer.passed_on());
-    let (cap, time) = MODELS;
-    let body = answer.whole(cap, time, charge).await?;
     if !status.is_success() {
-        let error = ErrorBody::parse(status.as_u16(), &body);
-        return Err(error_answer(status, headers, error));
+        return Err(answer.into_error(charge).await);
+    }
+    let (cap, time) = MODELS;
+    let secret = answer.secret().clone();
+    let body = answer.whole(cap, time, charge).await?;
+    if let Some(said) = ErrorBody::in_place_of_an_answer(&body, &secret) {
+        return Err(said.into());
     }
     let mut response = Response::new(Body::from(charge.ride_with(body)));
     *response.status_mut() = status;

@@ -43,6 +43,7 @@ impl Hasher {
             pack,
             stages,
             answers,
+            headers,
             targets,
             clients,
             journal,
@@ -54,6 +55,7 @@ impl Hasher {
         self.option(answers.as_ref(), |hasher, ids| {
             hasher.list(ids, |hasher, id| hasher.text(id));
         });
+        self.list(headers, |hasher, name| hasher.text(name));
         self.list(targets, Self::target);
         self.list(clients, Self::client);
         self.journal(journal);
@@ -145,6 +147,7 @@ impl Hasher {
             base_url,
             secret,
             timeouts,
+            unknown_members,
         } = target;
         self.text(id);
         self.text(provider);
@@ -159,6 +162,7 @@ impl Hasher {
         for time in [connect, first_byte, silence] {
             self.time(*time);
         }
+        self.text(&unknown_members.to_string());
     }
 
     fn client(&mut self, client: &ClientConfig) {

@@ -51,6 +51,7 @@ pub async fn begin(
         principal: begin.caller.principal.as_deref().map(str::to_owned),
         received_at: millis(),
         headers: begin.headers,
+        shown: generation.config().headers.clone(),
         targets: Some(generation.targets().clone()),
     };
     let request = Arc::new(RequestState::new(meta, begin.request));

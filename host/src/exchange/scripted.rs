@@ -58,6 +58,7 @@ pub async fn play(stage: &Arc<Stage>, script: Script, most: usize) -> Played {
         principal: None,
         received_at: millis(),
         headers: HeaderMap::new(),
+        shown: Arc::default(),
         targets: None,
     };
     let request = Arc::new(RequestState::new(meta, script.request.clone()));

@@ -9,6 +9,7 @@ mod clients;
 mod error;
 mod fields;
 mod file;
+mod headers;
 mod journal;
 mod limits;
 mod nearest;
@@ -35,13 +36,14 @@ pub use reload::ReloadConfig;
 pub use requests::{OpaqueParts, RequestsConfig};
 pub use secret::{Secret, SecretError, SecretRef};
 pub use stages::{BUNDLED, ComponentSource, Grant, Mode, OnError, StageConfig};
-pub use targets::{TargetConfig, Timeouts};
+pub use targets::{TargetConfig, Timeouts, UnknownMembers};
 pub use units::size as parse_size;
 pub use usable::{NoUsableTarget, Usable, UsableTarget};
 
 use fields::{Field, Report};
 use std::cell::RefCell;
 use std::path::Path;
+use std::sync::Arc;
 use tree::{Locator, NodePath, TreeError};
 
 /// The text of the built-in default.
@@ -59,6 +61,8 @@ pub struct Config {
     pub stages: Vec<StageConfig>,
     /// The order of the stages for answers, where it differs from the chain's: the ids of all stages.
     pub answers: Option<Vec<String>>,
+    /// The client's headers that policies may read, in small letters.
+    pub headers: Arc<[String]>,
     /// The upstreams, in order. The list may be empty, because a simulated upstream needs none.
     pub targets: Vec<TargetConfig>,
     /// Who may send requests. An empty list admits anyone who can reach the listener.
@@ -162,6 +166,7 @@ impl Config {
                 base_url: base_url.clone(),
                 secret: None,
                 timeouts: Timeouts::default(),
+                unknown_members: UnknownMembers::default(),
             });
         }
     }
@@ -230,13 +235,18 @@ fn read(
     let journal = journal::read(&fields, base);
     let reload = reload::read(&fields);
     let requests = requests::read(&fields);
-    let (stages, answers) = chain?;
+    let stages::Chain {
+        stages,
+        answers,
+        headers,
+    } = chain?;
     let mut journal = journal?;
     journal::take_over(&mut journal, &fields, &stages)?;
     Some(Config {
         pack: pack?,
         stages,
         answers,
+        headers,
         targets: targets?,
         clients: clients?,
         journal,

@@ -158,6 +158,7 @@ fn a_stage_says_everything_in_its_entry() {
     - id: pii-detector
       on_error: skip
   answers: [tone, pii-2, pii-detector, prompt-injection]
+  headers: [X-Team, user-agent]
 policy:
   tone: {{words: [a, b], deep: {{n: 1.5}}}}
   pii-2:
@@ -196,6 +197,8 @@ policy:
         ComponentSource::Bundled("pii-detector")
     );
     assert_eq!(config.answers.unwrap()[0], "tone");
+    let shown: Vec<&str> = config.headers.iter().map(String::as_str).collect();
+    assert_eq!(shown, ["x-team", "user-agent"]);
 }
 
 #[test]
@@ -448,6 +451,8 @@ refused! {
     limits_wrong: with("policies:\n  chain:\n    - id: a\n      component: a.wasm\n      limits: {memory: 64MB, request_cpu: 50, delta_cpu: 0ms, call_time: 2h, held_text: 1GiB, held_time: [1s], exchange: 1s}\n"),
     answers_incomplete: with("policies: {chain: [prompt-injection, pii-detector, audit-logger], answers: [pii-detector]}\n"),
     answers_unknown: with("policies: {chain: [prompt-injection, pii-detector], answers: [pii-detectr, prompt-injection, prompt-injection]}\n"),
+    headers_wrong: with("policies: {chain: [], headers: [User-Agent, Authorization, x-api-key, \"x team\", user-agent, [a], x-team]}\n"),
+    headers_too_many: with(&format!("policies: {{chain: [], headers: [{}]}}\n", "a, ".repeat(33))),
     settings_without_stage: with("policy: {prompt_injection: {a: 1}}\n"),
     settings_are_a_list: with("policy: {prompt-injection: [a]}\n"),
     reference_in_a_value: with("policy: {prompt-injection: {deep: [a, \"x ${SECRET:-hunter2} y\"]}}\n"),
