@@ -167,3 +167,20 @@ async fn a_request_that_a_policy_edits_keeps_all_that_was_not_edited() {
     assert!(sent.starts_with(before) && sent.ends_with(after), "{sent}");
     assert!(!sent.contains("jane.doe"), "{sent}");
 }
+
+/// A guard may have something to mask in every text that there is: each is an edit, and none is one too many.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_one_of_very_many_texts_can_be_masked() {
+    let bench = Bench::of(
+        "policies: {chain: [{id: pii-detector, limits: {request_cpu: 30s, exchange_cpu: 40s, call_time: 60s}}]}",
+    )
+    .await;
+    let body = |address: &str| {
+        let message = format!(r#"{{"role":"user", "content":"mail {address} now"}}"#);
+        let messages = vec![message; 6000].join(" ,");
+        format!(r#"{{"model":"llama3.1-8b","seed":1.0,"messages":[{messages}]}}"#)
+    };
+    bench.send(body("ann@example.org"), &[]).await;
+    let sent = &bench.upstream().recorder.requests()[0].body;
+    assert!(*sent == body("[EMAIL]"), "something else was sent");
+}

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::failure::{BadOutput, Misused};
 use super::grants::GrantStates;
-use super::limits::{Cpu, EDITS, OUTPUT};
+use super::limits::{Cpu, EDITS, OUTPUT, REPLACEMENT};
 use super::outcome::Outcome;
 use super::request::{Draft, RequestView};
 use super::types::Finding;
@@ -101,6 +101,25 @@ impl ExchangeState {
 
     /// The changes under way, for a guest that may make another one which brings that many bytes.
     pub(super) fn draft(&mut self, bytes: usize) -> wasmtime::Result<&mut dyn Draft> {
+        if self.edits >= EDITS {
+            return Err(
+                BadOutput(format!("it changes the request more than {EDITS} times")).into(),
+            );
+        }
+        self.bring(bytes)?;
+        self.edits += 1;
+        Ok(self.begun())
+    }
+
+    /// The same, for a text in another's place: that costs the host what it brings, however large the request is, so nobody counts how
+    /// often. A guard may have something to replace in every text that there is.
+    pub(super) fn replacing(&mut self, bytes: usize) -> wasmtime::Result<&mut dyn Draft> {
+        self.bring(bytes.saturating_add(REPLACEMENT))?;
+        Ok(self.begun())
+    }
+
+    /// Makes sure that it may change the request now, and that so many bytes more aren't too many.
+    fn bring(&mut self, bytes: usize) -> wasmtime::Result<()> {
         if self.phase != HookPhase::Request {
             return Err(Misused("changed the request outside of on-request".into()).into());
         }
@@ -110,22 +129,15 @@ impl ExchangeState {
             let what = format!("its changes of the request bring more than {allowed} bytes");
             return Err(BadOutput(what).into());
         }
-        if self.edits >= EDITS {
-            return Err(
-                BadOutput(format!("it changes the request more than {EDITS} times")).into(),
-            );
+        if self.draft.is_none() {
+            self.draft = Some(request.draft());
         }
-        let begun = if self.draft.is_none() {
-            Some(request.draft())
-        } else {
-            None
-        };
         self.edited += bytes;
-        self.edits += 1;
-        let draft = self
-            .draft
-            .get_or_insert_with(|| begun.expect("begun where there was none"));
-        Ok(&mut **draft)
+        Ok(())
+    }
+
+    fn begun(&mut self) -> &mut dyn Draft {
+        &mut **self.draft.as_mut().expect("`bring` has begun one")
     }
 
     /// The outcome, for a guest that may read it.

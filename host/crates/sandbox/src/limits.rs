@@ -25,8 +25,10 @@ pub(super) const LOG_LINE: usize = 8 << 10;
 pub(super) const LOG_LINES: u32 = 100;
 /// Findings of one stage in one exchange.
 pub(super) const FINDINGS: usize = 64;
-/// Changes of the request in one call: each is checked by the host, whose time isn't the guest's.
+/// Changes of the request in one call, replaced texts not among them: each is checked by the host, whose time isn't the guest's.
 pub(super) const EDITS: usize = 4096;
+/// Bytes that a replaced text counts for, beside its own.
+pub(super) const REPLACEMENT: usize = 16;
 /// Tags of one stage in one exchange.
 pub(super) const TAGS: usize = 16;
 /// Handles to what the host keeps for a guest: streams, pollables.

@@ -46,7 +46,7 @@ impl wit::request::Host for Guest {
     }
 
     fn replace_segment(&mut self, index: u32, text: String) -> wasmtime::Result<()> {
-        let draft = self.exchange.draft(text.len())?;
+        let draft = self.exchange.replacing(text.len())?;
         draft
             .replace_segment(index, text)
             .map_err(|why| Misused(why).into())
@@ -57,7 +57,7 @@ impl wit::request::Host for Guest {
     }
 
     fn replace_text(&mut self, index: u32, text: String) -> wasmtime::Result<Result<(), String>> {
-        let draft = self.exchange.draft(text.len())?;
+        let draft = self.exchange.replacing(text.len())?;
         match draft.replace_text(index, text) {
             Ok(()) => Ok(Ok(())),
             Err(NotReplaced::Refused(why)) => Ok(Err(why)),
