@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::request::Parts;
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use tokio::time::{Duration, Instant};
+use tokio::time::Duration;
 
-use crate::api::{ApiError, Caller, Permit, RequestId, Unauthorized};
+use crate::api::{ApiError, Caller, Charge, Permit, RequestId, Unauthorized};
 use crate::control::{BuildError, Controller, ReloadError, Reloaded, Trigger};
 use crate::exchange;
-use crate::server::{self, BodyLimits, read_body};
-use crate::upstream::{Answer, ErrorBody, error_answer};
+use crate::server::{self, ChatRequest};
+use crate::upstream::{Answer, ErrorBody};
 use crate::wire::{Dialect, Request};
 
 /// The most that is read of a list of models, in bytes, and for how long.
@@ -22,33 +22,48 @@ const MODELS: (usize, Duration) = (4 << 20, Duration::from_secs(60));
 pub struct App(pub Arc<Controller>);
 
 impl server::Gateway for App {
-    async fn chat(&self, parts: Parts, body: Body, caller: Caller, permit: Permit) -> Response {
-        let began = Instant::now();
-        let request = match self.read_chat(body).await {
+    async fn chat(&self, admitted: ChatRequest) -> Response {
+        let request = match self.parse(admitted.body) {
             Ok(chat) => chat,
             Err(error) => return error.into_response(),
         };
+        let parts = admitted.parts;
         let id = parts.extensions.get::<RequestId>().cloned();
         let begin = exchange::Begin {
             id: id.unwrap_or_else(RequestId::random),
-            caller,
+            caller: admitted.caller,
+            party: admitted.party,
             headers: parts.headers,
             request,
-            began,
-            permit,
+            began: admitted.began,
+            permit: admitted.permit,
         };
         let metrics = self.0.services().metrics.clone();
         exchange::begin(self.0.current(), metrics, self.0.tasks(), begin).await
     }
 
-    async fn models(&self, id: Option<&str>, query: Option<&str>, _caller: &Caller) -> Response {
+    fn takes_requests(&self) -> Result<(), ApiError> {
+        self.0.takes_requests().map_err(|why| {
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            let error = ApiError::new(status, "unavailable", "journal_failed", why);
+            error.retry_after(5)
+        })
+    }
+
+    async fn models(
+        &self,
+        id: Option<&str>,
+        query: Option<&str>,
+        _caller: &Caller,
+        permit: &mut Permit,
+    ) -> Response {
         let generation = self.0.current();
         let answer = match id {
             None => generation.targets().models(query).await,
             Some(id) => generation.targets().model(id, query).await,
         };
         match answer {
-            Ok(answer) => pass_on(answer)
+            Ok(answer) => pass_on(answer, &mut permit.charge)
                 .await
                 .unwrap_or_else(IntoResponse::into_response),
             Err(failure) => ApiError::from(failure).into_response(),
@@ -84,14 +99,8 @@ impl server::Gateway for App {
 }
 
 impl App {
-    /// Reads and checks the request of a chat completion.
-    async fn read_chat(&self, body: Body) -> Result<Request, ApiError> {
-        if let Err(why) = self.0.takes_requests() {
-            let status = StatusCode::SERVICE_UNAVAILABLE;
-            let error = ApiError::new(status, "unavailable", "journal_failed", why);
-            return Err(error.retry_after(5));
-        }
-        let body = read_body(body, BodyLimits::default()).await?;
+    /// Checks the request of a chat completion.
+    fn parse(&self, body: Bytes) -> Result<Request, ApiError> {
         let metrics = &self.0.services().metrics;
         metrics.request_bytes.inc_by(body.len() as u64);
         Request::parse(Dialect::Chat, body).map_err(|bad| {
@@ -132,15 +141,18 @@ fn refused(error: &ReloadError) -> ApiError {
 }
 
 /// An upstream's whole answer, as it came.
-async fn pass_on(answer: Answer) -> Result<Response, ApiError> {
+async fn pass_on(answer: Answer, charge: &mut Charge) -> Result<Response, ApiError> {
     let (status, headers) = (answer.status, answer.passed_on());
-    let (cap, time) = MODELS;
-    let body = answer.whole(cap, time).await?;
     if !status.is_success() {
-        let error = ErrorBody::parse(status.as_u16(), &body);
-        return Err(error_answer(status, headers, error));
+        return Err(answer.into_error(charge).await);
     }
-    let mut response = Response::new(Body::from(body));
+    let (cap, time) = MODELS;
+    let secret = answer.secret().clone();
+    let body = answer.whole(cap, time, charge).await?;
+    if let Some(said) = ErrorBody::in_place_of_an_answer(&body, &secret) {
+        return Err(said.into());
+    }
+    let mut response = Response::new(Body::from(charge.ride_with(body)));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     Ok(response)

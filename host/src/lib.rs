@@ -10,7 +10,7 @@
 //! - [`exchange`]: one request and its answer; the only place where wire and policy meet.
 //! - [`generation`]: what runs: the chain, targets and keys of one configuration, immutable.
 //! - [`upstream`]: targets and how they are asked.
-//! - [`api`]: what every client reads: errors, headers, request ids, keys, permits.
+//! - [`api`]: what every client reads: errors, headers, request ids, keys; and what an exchange takes: permits, memory.
 //!
 //! And crates of their own, which know nothing of this one:
 //!

@@ -22,6 +22,8 @@ pub(crate) struct Case {
     /// and says `hi`.
     #[serde(default)]
     pub(crate) answer: Vec<String>,
+    /// What is thought before the answer: one delta, as long as the first of that.
+    pub(crate) thought: Option<String>,
     /// The tool whose arguments the answer is.
     pub(crate) tool: Option<String>,
     /// Calls while the policy is configured.
@@ -188,6 +190,10 @@ impl Case {
             (None, sizes) if sizes.is_empty() => "say: hi".into(),
             (None, sizes) => format!("chunk: {sizes} | say: {text}"),
         };
+        let wanted = match &self.thought {
+            Some(thought) => format!("think: {thought} | {wanted}"),
+            None => wanted,
+        };
         let mut body =
             json!({"model": "llama3.1-8b", "messages": [{"role": "user", "content": wanted}]});
         if !self.answer.is_empty() {
@@ -244,7 +250,11 @@ impl Case {
             }
         };
         for (hook, calls) in self.hooks() {
-            let wanted: Vec<Value> = calls.iter().flat_map(Call::gives).collect();
+            let mut wanted: Vec<Value> = calls.iter().flat_map(Call::gives).collect();
+            if self.thought.is_some() && matches!(hook, "on-answer" | "on-delta" | "on-end") {
+                // Each is made for each of the two passages.
+                wanted.extend_from_within(..);
+            }
             let found = came.gave[hook].as_array().cloned().unwrap_or_default();
             let found: Vec<Value> = found.into_iter().map(without_sentence).collect();
             same(hook, wanted.into(), found.into());

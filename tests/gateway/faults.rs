@@ -1,6 +1,7 @@
 //! Everything that an upstream can do wrong, and what the client gets to see of it.
 
 mod targets;
+mod unreadable;
 
 use crate::support::scripted::{DONE, Scripted, Step, delta, event, finish};
 use crate::support::*;

@@ -116,7 +116,10 @@ async fn a_gateway_that_is_killed_leaves_a_sound_journal_and_the_next_one_goes_o
     let load = async || {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         while !stop.load(Ordering::Relaxed) {
-            let request = client.post(&url).body(ask_stream("words: 20").to_string());
+            let request = client
+                .post(&url)
+                .header("content-type", "application/json")
+                .body(ask_stream("words: 20").to_string());
             let Ok(response) = request.send().await else {
                 return;
             };

@@ -7,6 +7,7 @@
 mod bad_requests;
 mod breaker;
 mod clients;
+mod compiled;
 mod contract;
 mod cuts;
 mod denials;

@@ -252,7 +252,8 @@ async fn the_simulator_runs_alone_until_it_is_stopped() {
     for (key, status) in [("sesame", 200), ("another", 401)] {
         let request = http
             .post(format!("http://{url}/v1/chat/completions"))
-            .bearer_auth(key);
+            .bearer_auth(key)
+            .header("content-type", "application/json");
         let reply = Reply::read(
             request
                 .body(ask("say: hello").to_string())

@@ -1,5 +1,6 @@
 //! Files change while exchanges run.
 
+mod pipes;
 mod watching;
 
 use std::sync::Arc;
@@ -225,6 +226,7 @@ async fn with_key(scene: &Scene, key: &str) -> u16 {
     let request = http
         .post(url)
         .bearer_auth(key)
+        .header("content-type", "application/json")
         .body(ask("hello").to_string());
     request.send().await.unwrap().status().as_u16()
 }

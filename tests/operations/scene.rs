@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 pub use crate::files::replace;
 use crate::support::scripted::{self, DONE, Scripted, Step};
-use crate::support::{Process, Value, bench, policies, until};
+use crate::support::{Process, Reply, Value, bench, policies, until};
 
 /// The stage of the tests: denies a text with more than so many capital letters, and makes `!` in answers `.`.
 pub fn tone(limit: u32) -> String {
@@ -106,6 +106,13 @@ impl Scene {
     /// What `/status` says.
     pub async fn status(&self) -> Value {
         self.gateway.ask_admin("/status").await.unwrap().json()
+    }
+
+    /// A POST without a body below the admin listener.
+    pub async fn tell_admin(&self, path: &str) -> Reply {
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let url = format!("http://{}{path}", self.gateway.admin);
+        Reply::read(http.post(url).send().await.unwrap()).await
     }
 
     /// Waits until this generation runs.

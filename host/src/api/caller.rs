@@ -19,6 +19,8 @@ use super::headers::API_KEY;
 pub struct Caller {
     /// The id of the client whose key it carried. `None` where no clients are configured.
     pub principal: Option<Arc<str>>,
+    /// Whether no other client is configured.
+    pub alone: bool,
 }
 
 impl Caller {
@@ -97,8 +99,10 @@ impl Keys {
         let mut why = Unauthorized::Missing;
         for presented in [bearer(headers), x_api_key(headers)].into_iter().flatten() {
             if let Some(client) = self.find(presented) {
-                let principal = Some(Arc::clone(client));
-                return Ok(Caller { principal });
+                return Ok(Caller {
+                    principal: Some(Arc::clone(client)),
+                    alone: self.clients.len() == 1,
+                });
             }
             why = Unauthorized::Wrong;
         }

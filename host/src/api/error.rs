@@ -98,10 +98,14 @@ impl ApiError {
         self
     }
 
-    /// The body as JSON.
+    /// The body as JSON. What is long in it is cut: it may repeat what a client or an upstream sent, and each text stands there twice.
     pub fn to_json(&self) -> Vec<u8> {
-        let (message, kind) = (&*self.message, &*self.kind);
-        let (param, code) = (&*self.param, &*self.code);
+        let (message, kind) = (cut(&self.message, LONGEST), cut(&self.kind, LONGEST_NAME));
+        let (param, code) = (
+            cut(&self.param, LONGEST_NAME),
+            cut(&self.code, LONGEST_NAME),
+        );
+        let (message, kind, param, code) = (&*message, &*kind, &*param, &*code);
         let body = Superset {
             message,
             r#type: kind,
@@ -116,6 +120,19 @@ impl ApiError {
         };
         serde_json::to_vec(&body).expect("a struct of strings is always JSON")
     }
+}
+
+/// The longest message, in bytes, and the longest of the three words beside it.
+const LONGEST: usize = 8 << 10;
+const LONGEST_NAME: usize = 1 << 10;
+
+/// A text of so many bytes at most, and a mark where it was longer.
+fn cut(text: &str, longest: usize) -> Cow<'_, str> {
+    if text.len() <= longest {
+        return Cow::Borrowed(text);
+    }
+    let start = &text[..text.floor_char_boundary(longest)];
+    Cow::Owned(format!("{start}... (cut)"))
 }
 
 impl IntoResponse for ApiError {
@@ -160,6 +177,16 @@ mod tests {
         let four = r#""message":"say \"please\"","type":"policy_denied","param":"no-shouting","code":"tone""#;
         let body = format!(r#"{{{four},"error":{{{four}}}}}"#);
         assert_eq!(String::from_utf8_lossy(&error.to_json()), body);
+    }
+
+    #[test]
+    fn what_is_long_is_not_repeated_whole() {
+        let long = "é".repeat(1 << 20);
+        let error = ApiError::new(StatusCode::BAD_REQUEST, "a", "b", long.clone()).param(long);
+        let json = error.to_json();
+        assert!(json.len() < 3 * LONGEST, "{}", json.len());
+        let text = String::from_utf8_lossy(&json);
+        assert_eq!(text.matches("é... (cut)\"").count(), 4);
     }
 
     #[test]

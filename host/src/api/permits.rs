@@ -1,7 +1,9 @@
-//! The cap on exchanges that run at once.
+//! The cap on exchanges that run at once, and the room for their instances.
 //!
-//! There is no queue behind it: a request beyond the cap is refused at once, so that the client or its balancer can
-//! try elsewhere while the answer is still of use.
+//! A permit is out as long as a client waits for its answer. There is no queue for it: a request beyond the cap is refused at
+//! once, so that the client or its balancer can try elsewhere while the answer is still of use. The stages' instances live longer,
+//! until `on-complete` has returned: so room for them is counted apart. It is waited for and never refused, because it is short only
+//! while exchanges complete whose clients have gone on.
 
 use std::sync::Arc;
 
@@ -10,75 +12,146 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::budget::{Budget, Part, Party, Share, Short};
 use super::error::ApiError;
+use super::memory::Charge;
 
 /// Hands out [`Permit`]s up to the cap. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Permits {
-    free: Arc<Semaphore>,
+    exchanges: Arc<Budget>,
+    rooms: Arc<Semaphore>,
     cap: u32,
-    running: Gauge,
+    open: Gauge,
     refused: Counter,
 }
 
-/// The right to run an exchange. Hold it until the exchange is over, which is after the answer's last byte: then its
-/// drop makes room for the next, and shutdown waits for it.
+/// The right to run an exchange. Hold it until the exchange is over, `on-complete` included: its drop makes room for another one's
+/// instances, and shutdown waits for it.
 #[derive(Debug)]
 pub struct Permit {
-    _slot: OwnedSemaphorePermit,
-    running: Gauge,
+    waits: Option<Waits>,
+    room: Option<Room>,
+    /// What its bodies have of the memory.
+    pub charge: Charge,
+}
+
+/// The client's wait for its answer. Drop it when the client has the answer or is gone: then another may come.
+#[derive(Debug)]
+pub struct Waits(#[expect(dead_code, reason = "it is held")] Part);
+
+/// The room of an exchange's instances.
+#[derive(Debug)]
+struct Room {
+    _held: OwnedSemaphorePermit,
+    open: Gauge,
 }
 
 impl Permits {
-    /// Room for `cap` exchanges. `running` counts the permits that are out, `refused` the requests that got none.
-    pub fn new(cap: u32, running: Gauge, refused: Counter) -> Self {
+    /// Room for `cap` exchanges. `running` shows those whose clients wait, `open` those that aren't over, which includes some that
+    /// complete; `refused` counts the requests that got no permit.
+    pub fn new(cap: u32, share: Share, running: Gauge, open: Gauge, refused: Counter) -> Self {
         // The semaphore's own maximum is far beyond what a machine runs; on 32 bits it is not beyond `u32`.
         let cap = cap.min(1 << 24);
         Self {
-            free: Arc::new(Semaphore::new(cap as usize)),
+            exchanges: Budget::new(cap.into(), share, running),
+            rooms: Arc::new(Semaphore::new(cap as usize)),
             cap,
-            running,
+            open,
             refused,
         }
     }
 
-    /// Takes a permit, or counts the refusal.
+    /// Whether there is a permit now. Asked before a body is read, which would be for nothing.
+    ///
+    /// # Errors
+    /// As [`Permits::acquire`].
+    pub fn check(&self, party: &Party) -> Result<(), ApiError> {
+        self.exchanges
+            .has(party, 1)
+            .map_err(|short| self.refuse(short))
+    }
+
+    /// Takes a permit, or counts the refusal. There is no room for instances in it before [`Permit::enter`].
     ///
     /// # Errors
     ///
-    /// All permits are out: a 503 of type `overloaded`.
-    pub fn acquire(&self) -> Result<Permit, ApiError> {
-        let Ok(slot) = Arc::clone(&self.free).try_acquire_owned() else {
-            self.refused.inc();
-            let message = "This gateway runs as many exchanges as it may. Try again in a second.";
-            let status = StatusCode::SERVICE_UNAVAILABLE;
-            let error = ApiError::new(status, "overloaded", "overloaded", message);
-            return Err(error.retry_after(1));
-        };
-        let running = self.running.clone();
-        running.inc();
+    /// All permits are out: a 503 of type `overloaded`. The caller has its share of them: a 429.
+    pub fn acquire(&self, party: &Party) -> Result<Permit, ApiError> {
+        let part = self.exchanges.take(party, 1);
         Ok(Permit {
-            _slot: slot,
-            running,
+            waits: Some(Waits(part.map_err(|short| self.refuse(short))?)),
+            room: None,
+            charge: Charge::unbound(),
         })
     }
 
-    /// How many permits are out.
-    pub fn taken(&self) -> usize {
-        (self.cap as usize).saturating_sub(self.free.available_permits())
+    /// Waits for the room that the exchange's instances take.
+    pub async fn enter(&self, permit: &mut Permit) {
+        // Fails only on a closed semaphore, and this one is never closed.
+        let held = Arc::clone(&self.rooms).acquire_owned().await;
+        permit.room = held.ok().map(|held| {
+            let open = self.open.clone();
+            open.inc();
+            Room { _held: held, open }
+        });
     }
 
-    /// Waits until all permits are back.
+    fn refuse(&self, short: Short) -> ApiError {
+        self.refused.inc();
+        no_room(
+            short,
+            match short {
+                Short::Gone => {
+                    "This gateway runs as many exchanges as it may. Try again in a second."
+                }
+                Short::Share => {
+                    "As many of your exchanges run as one caller may have. Try again when one has ended."
+                }
+            },
+        )
+    }
+
+    /// How many exchanges have room: those that run, and those that complete.
+    pub fn taken(&self) -> usize {
+        (self.cap as usize).saturating_sub(self.rooms.available_permits())
+    }
+
+    /// Waits until no exchange has room any more.
     pub async fn all_back(&self) {
-        // Fails only on a closed semaphore, and this one is never closed.
-        let _ = self.free.acquire_many(self.cap).await;
+        let _ = self.rooms.acquire_many(self.cap).await;
     }
 }
 
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.running.dec();
+impl Permit {
+    /// Of an exchange that no client waits for, such as a sample's.
+    pub fn unbound() -> Self {
+        Permit {
+            waits: None,
+            room: None,
+            charge: Charge::unbound(),
+        }
     }
+
+    /// Takes the client's wait out of it, to be given back by whoever sees the client leave. What is left is the room.
+    pub fn client_waits(&mut self) -> Option<Waits> {
+        self.waits.take()
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.open.dec();
+    }
+}
+
+/// Why a request isn't let in: a 503 where there is no room, a 429 where there is and the caller has its share of it.
+pub(super) fn no_room(short: Short, message: &'static str) -> ApiError {
+    let (status, code) = match short {
+        Short::Gone => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
+        Short::Share => (StatusCode::TOO_MANY_REQUESTS, "share_taken"),
+    };
+    ApiError::new(status, "overloaded", code, message).retry_after(1)
 }
 
 #[cfg(test)]
@@ -87,20 +160,77 @@ mod tests {
 
     use super::*;
 
+    fn permits(cap: u32) -> (Permits, [Gauge; 2], Counter) {
+        let ([running, open], refused) = (<[Gauge; 2]>::default(), Counter::default());
+        let gauges = [running.clone(), open.clone()];
+        let permits = Permits::new(cap, Share(50), running, open, refused.clone());
+        (permits, gauges, refused)
+    }
+
     #[test]
     fn past_the_cap_it_refuses_counts_and_recovers() {
-        let (running, refused) = (Gauge::default(), Counter::default());
-        let permits = Permits::new(1, running.clone(), refused.clone());
-        let permit = permits.acquire().unwrap();
+        let (permits, [running, _], refused) = permits(1);
+        let permit = permits.acquire(&Party::Anyone).unwrap();
         assert_eq!(running.get(), 1);
-        let refusal = permits.acquire().unwrap_err();
+        permits.check(&Party::Anyone).unwrap_err();
+        let refusal = permits.acquire(&Party::Anyone).unwrap_err();
         assert_eq!(
             (refusal.status.as_u16(), refusal.retry_after),
             (503, Some(1))
         );
-        assert_eq!(refused.get(), 1);
+        assert_eq!(refused.get(), 2);
         drop(permit);
         assert_eq!((running.get(), permits.taken()), (0, 0));
-        permits.acquire().unwrap();
+        permits.check(&Party::Anyone).unwrap();
+        permits.acquire(&Party::Anyone).unwrap();
+    }
+
+    #[test]
+    fn one_caller_does_not_get_all_permits() {
+        let (permits, ..) = permits(4);
+        let a = Party::Client("a".into());
+        let _two = [permits.acquire(&a).unwrap(), permits.acquire(&a).unwrap()];
+        let refusal = permits.acquire(&a).unwrap_err();
+        assert_eq!(
+            (refusal.status.as_u16(), &*refusal.code),
+            (429, "share_taken")
+        );
+        permits.acquire(&Party::Client("b".into())).unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_exchange_that_completes_holds_nobody_out() {
+        let (permits, [running, open], _) = permits(1);
+        let mut first = permits.acquire(&Party::Anyone).unwrap();
+        permits.enter(&mut first).await;
+        drop(first.client_waits());
+        assert_eq!((running.get(), open.get()), (0, 1));
+        // The next is let in, and waits for the room of the first one's instances.
+        let mut second = permits.acquire(&Party::Anyone).unwrap();
+        let mut waits = polled(permits.enter(&mut second));
+        assert!(!waits.ready());
+        drop(first);
+        assert!(waits.ready());
+        drop(waits);
+        assert_eq!((running.get(), open.get()), (1, 1));
+        assert_eq!(permits.taken(), 1);
+        drop(second);
+        permits.all_back().await;
+        assert_eq!((running.get(), open.get()), (0, 0));
+    }
+
+    /// A future that is polled by hand.
+    struct Polled<F>(std::pin::Pin<Box<F>>);
+
+    fn polled<F: Future>(future: F) -> Polled<F> {
+        Polled(Box::pin(future))
+    }
+
+    impl<F: Future> Polled<F> {
+        fn ready(&mut self) -> bool {
+            let waker = std::task::Waker::noop();
+            let mut context = std::task::Context::from_waker(waker);
+            self.0.as_mut().poll(&mut context).is_ready()
+        }
     }
 }

@@ -8,6 +8,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{Format, Wrong, setup};
+use crate::api::Charge;
 use crate::config::{Config, StageConfig};
 use crate::control::{BuildError, VerifiedStage};
 use crate::generation::BuildInputs;
@@ -171,15 +172,17 @@ async fn models(target: &Target) -> Result<Vec<String>, String> {
             .models(None)
             .await
             .map_err(|failure| failure.to_string())?;
-        let status = answer.status;
-        let body = answer
-            .whole(4 << 20, MODELS_TIMEOUT)
-            .await
-            .map_err(|error| error.to_string())?;
-        if !status.is_success() {
-            let said = crate::upstream::ErrorBody::parse(status.as_u16(), &body);
+        if !answer.status.is_success() {
+            let (status, said) = (
+                answer.status,
+                answer.into_error(&mut Charge::unbound()).await,
+            );
             return Err(format!("it answers {status}: {}", said.message));
         }
+        let body = answer
+            .whole(4 << 20, MODELS_TIMEOUT, &mut Charge::unbound())
+            .await
+            .map_err(|error| error.to_string())?;
         let list: Value = serde_json::from_slice(&body)
             .map_err(|_| "its list of models isn't JSON".to_owned())?;
         let models = list["data"]

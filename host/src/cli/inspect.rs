@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Format, Wrong};
-use crate::config::{Grant, Limits, Mode, OnError};
+use crate::config::{Grant, Limits, Mode, OnError, read_file};
 use crate::policy::engine::EngineSettings;
 use crate::policy::{self, LoadError, MAX_SIZE, Sandbox, StageSpec, hook_names, inspect as read};
 
@@ -27,7 +27,7 @@ pub(super) struct InspectArgs {
 pub(super) async fn inspect(args: InspectArgs) -> Result<ExitCode, Wrong> {
     let name = args.file.display().to_string();
     let wrong = |error: &dyn std::fmt::Display| -> Wrong { format!("{name}: {error}").into() };
-    let bytes = std::fs::read(&args.file).map_err(|error| wrong(&error))?;
+    let bytes = read_file(&args.file, MAX_SIZE).map_err(|error| wrong(&error))?;
     if bytes.len() > MAX_SIZE {
         return Err(wrong(&LoadError::TooLarge { size: bytes.len() }));
     }
@@ -40,7 +40,6 @@ pub(super) async fn inspect(args: InspectArgs) -> Result<ExitCode, Wrong> {
         id: "inspected".into(),
         on_error: OnError::Deny,
         breaker: false,
-        counted: false,
         mode: Mode::Enforce,
         limits: Limits::default(),
         grants: Grant::ALL.to_vec(),

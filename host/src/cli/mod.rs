@@ -7,6 +7,7 @@ mod check;
 mod inspect;
 mod log;
 mod rollback;
+mod room;
 mod run;
 mod setup;
 mod simulate;
@@ -77,7 +78,12 @@ pub fn main() -> ExitCode {
     }
     let done = match cli.command {
         Command::Audit(args) => return audit::run(args),
-        Command::Run(args) => setup::runtime().and_then(|runtime| runtime.block_on(run::run(args))),
+        Command::Run(args) => setup::runtime().and_then(|runtime| {
+            let done = runtime.block_on(run::run(args));
+            // What still reads a file that doesn't answer isn't waited for.
+            runtime.shutdown_background();
+            done
+        }),
         Command::Check(args) => {
             setup::runtime().and_then(|runtime| runtime.block_on(check::check(args)))
         }

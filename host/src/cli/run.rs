@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use http::HeaderValue;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::{Wrong, setup};
+use super::{Wrong, room, setup};
+use crate::api::Share;
 use crate::app::App;
 use crate::config::Config;
 use crate::control::{BuildError, CliOverrides, Controller, Services, Trigger};
@@ -51,6 +53,16 @@ pub(super) struct RunArgs {
     /// Let anyone who can reach the listener in, also from other machines
     #[arg(long)]
     open: bool,
+    /// Pages of this origin may use the gateway, such as https://app.example; may be given several times
+    #[arg(long, value_name = "ORIGIN", value_parser = room::origin)]
+    allow_origin: Vec<HeaderValue>,
+    /// Memory that all exchanges may take with their bodies, such as 512MiB; past it a request is answered 503 [default: a quarter of
+    /// what the process may have]
+    #[arg(long, value_name = "SIZE", value_parser = room::size)]
+    max_memory: Option<u64>,
+    /// Percent of exchanges, bodies being read, connections and memory that one client or address may have; 100: all
+    #[arg(long, value_name = "PERCENT", default_value_t = 75, value_parser = clap::value_parser!(u8).range(1..=100))]
+    share: u8,
     /// Exchanges that may run at once; one more is answered 503
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=65536))]
     max_exchanges: u32,
@@ -92,11 +104,19 @@ pub(super) async fn run(args: RunArgs) -> Result<ExitCode, Wrong> {
     for warning in controller.current().targets().warnings() {
         tracing::warn!("{warning}");
     }
+    let max_memory = args.max_memory.unwrap_or_else(room::usual_memory);
+    tracing::info!(
+        "exchanges may take {} MiB with their bodies (--max-memory)",
+        max_memory >> 20
+    );
     announce(&controller, &traffic, &admin)?;
 
     let app = Arc::new(App(controller.clone()));
     let settings = ServerSettings {
         max_exchanges: args.max_exchanges,
+        max_memory,
+        share: Share(args.share),
+        origins: args.allow_origin.into(),
         drain_deadline: Duration::from_secs(args.drain),
         ..ServerSettings::default()
     };

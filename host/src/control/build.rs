@@ -196,10 +196,7 @@ async fn build_stage(
     config: &StageConfig,
     previous: Option<&Generation>,
 ) -> Result<Arc<Stage>, BuildError> {
-    let spec = StageSpec {
-        counted: inputs.config.reload.probation.is_some(),
-        ..StageSpec::from(config)
-    };
+    let spec = StageSpec::from(config);
     let (component, samples) = (inputs.component(config), inputs.samples(config));
     let unchanged = |stage: &&Arc<Stage>| stage.is_built_from(&spec, component, samples);
     if let Some(previous) = previous

@@ -43,6 +43,7 @@ impl Hasher {
             pack,
             stages,
             answers,
+            headers,
             targets,
             clients,
             journal,
@@ -53,6 +54,7 @@ impl Hasher {
         self.option(answers.as_ref(), |hasher, ids| {
             hasher.list(ids, |hasher, id| hasher.text(id));
         });
+        self.list(headers, |hasher, name| hasher.text(name));
         self.list(targets, Self::target);
         self.list(clients, Self::client);
         self.journal(journal);
@@ -138,6 +140,7 @@ impl Hasher {
             base_url,
             secret,
             timeouts,
+            unknown_members,
         } = target;
         self.text(id);
         self.text(provider);
@@ -152,6 +155,7 @@ impl Hasher {
         for time in [connect, first_byte, silence] {
             self.time(*time);
         }
+        self.text(&unknown_members.to_string());
     }
 
     fn client(&mut self, client: &ClientConfig) {

@@ -72,13 +72,16 @@ pub struct Controller {
     initial: Config,
     services: Services,
     current: ArcSwap<Generation>,
-    /// Locked for the whole of a reload or rollback, so that there is one at a time.
+    /// Locked for the whole of a reload, so that there is one at a time. Nothing but a reload waits for it.
+    reloading: tokio::sync::Mutex<()>,
+    /// Locked from the comparison with what runs to the swap, by reloads and rollbacks, and never while files are read.
     state: tokio::sync::Mutex<swap::ReloadState>,
     /// The chain that ran before, as long as it can come back.
     previous: Mutex<Option<rollback::PreviousChain>>,
     draining: Mutex<Vec<draining::Draining>>,
     last_reload: Mutex<Option<reload::LastReload>>,
     last_rollback: Mutex<Option<rollback::LastRollback>>,
+    last_probation: Mutex<Option<rollback::LastProbation>>,
     watched: tokio::sync::watch::Sender<BTreeSet<PathBuf>>,
     /// Exchanges that go on after their answer is out.
     tasks: TaskTracker,
@@ -113,6 +116,7 @@ impl Controller {
             initial,
             services,
             current: ArcSwap::new(generation),
+            reloading: tokio::sync::Mutex::default(),
             state: tokio::sync::Mutex::new(swap::ReloadState {
                 running,
                 last_attempt: None,
@@ -121,6 +125,7 @@ impl Controller {
             draining: Mutex::default(),
             last_reload: Mutex::default(),
             last_rollback: Mutex::default(),
+            last_probation: Mutex::default(),
             watched: tokio::sync::watch::Sender::new(watched),
             tasks: TaskTracker::new(),
         }))

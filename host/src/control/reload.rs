@@ -8,7 +8,6 @@ use super::Controller;
 use super::build::{self, BuildError};
 use super::fingerprint::Fingerprint;
 use super::rollback::PreviousChain;
-use super::swap::ReloadState;
 use crate::config::{Config, ConfigError};
 
 /// The log target of what is said here. Filters name it, so it stays whatever this module is called.
@@ -88,8 +87,8 @@ impl Controller {
     /// # Errors
     /// Why the running chain stays.
     pub async fn reload(self: &Arc<Self>, trigger: Trigger) -> Result<Reloaded, ReloadError> {
-        let mut state = self.state.lock().await;
-        let result = self.try_reload(&mut state, trigger).await;
+        let _alone = self.reloading.lock().await;
+        let result = self.try_reload(trigger).await;
         match &result {
             Ok(Reloaded::Swapped(_)) | Err(ReloadError::Again(_)) => {}
             Ok(Reloaded::Unchanged) => tracing::debug!(target: LOG, "nothing changed"),
@@ -104,13 +103,12 @@ impl Controller {
         result
     }
 
-    async fn try_reload(
-        self: &Arc<Self>,
-        state: &mut ReloadState,
-        trigger: Trigger,
-    ) -> Result<Reloaded, ReloadError> {
+    async fn try_reload(self: &Arc<Self>, trigger: Trigger) -> Result<Reloaded, ReloadError> {
         // If this attempt can't even be read, there is nothing to compare the next one with, and it is tried whatever it is.
-        let last = state.last_attempt.take();
+        let (last, ran) = {
+            let mut state = self.state.lock().await;
+            (state.last_attempt.take(), self.current.load().number())
+        };
         let source = self.source.clone();
         let overrides = self.overrides.clone();
         let config = build::blocking(move || source.load()).await??;
@@ -123,6 +121,17 @@ impl Controller {
         });
         let (inputs, fingerprint) = build::read(config).await?;
         let needs_restart = Config::changes_needing_restart(&self.initial, &inputs.config);
+        // From here on nothing is read any more.
+        let mut state = self.state.lock().await;
+        let state = &mut *state;
+        if self.current.load().number() != ran {
+            tracing::warn!(target: LOG, "the chain was rolled back while the files were read, so they stay without effect");
+            state.last_attempt = Some(LastAttempt {
+                fingerprint,
+                failed: None,
+            });
+            return Ok(Reloaded::Unchanged);
+        }
         let again = last.filter(|attempt| attempt.fingerprint == fingerprint);
         if fingerprint == state.running {
             state.last_attempt = Some(LastAttempt {
@@ -158,7 +167,7 @@ impl Controller {
             .for_each(|change| tracing::warn!(target: LOG, "{change}"));
         *self.last_reload.lock() = Some(LastReload::now(Ok(generation), needs_restart));
         *self.previous.lock() = Some(PreviousChain::new(&before, left));
-        self.put_on_probation(&after);
+        self.put_on_probation(&before, &after);
         Ok(Reloaded::Swapped(generation))
     }
 

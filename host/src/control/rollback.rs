@@ -6,13 +6,14 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use futures_util::future::{Either, select, select_all};
+use futures_util::future::{Either, select};
 
 use super::Controller;
 use super::fingerprint::Fingerprint;
 use super::reload::ReloadError;
 use super::swap::ReloadState;
-use crate::generation::{BuildInputs, Generation};
+use crate::config::{Mode, OnError, StageConfig};
+use crate::generation::{BuildInputs, Generation, Probation};
 
 /// The log target of what is said here. Filters name it, so it stays whatever this module is called.
 const LOG: &str = "witgate::gateway::rollback";
@@ -45,6 +46,17 @@ pub(super) struct LastRollback {
     /// The chain that runs instead, under its new name.
     pub(super) to: String,
     pub(super) why: String,
+}
+
+/// The last chain that failed on probation, for `/status`.
+#[derive(Clone, Debug)]
+pub(super) struct LastProbation {
+    pub(super) at: SystemTime,
+    pub(super) chain: String,
+    pub(super) stage: String,
+    pub(super) why: String,
+    /// Why it goes on all the same, if it does.
+    pub(super) kept: Option<String>,
 }
 
 impl Controller {
@@ -86,22 +98,29 @@ impl Controller {
         Ok(now)
     }
 
-    /// Watches a new chain for as long as the configuration says. If one of its stages fails too often, it goes back, once.
-    pub(super) fn put_on_probation(self: &Arc<Self>, generation: &Generation) {
-        let Some(time) = generation.config().reload.probation else {
+    /// Watches the stages that are new in a chain for as long as the configuration says. If one of them fails too often, it goes back,
+    /// once.
+    pub(super) fn put_on_probation(self: &Arc<Self>, before: &Generation, after: &Generation) {
+        let Some(time) = after.config().reload.probation else {
             return;
         };
-        let tripped = trip(generation);
-        let (controller, number) = (Arc::downgrade(self), generation.number());
+        let probation = Probation::new(watched(before, after));
+        if !probation.watches() {
+            return;
+        }
+        let failed = after.put_on(probation).failed();
+        let stages = after.chain().stages().iter();
+        let stages: Vec<_> = stages.map(|stage| stage.id().clone()).collect();
+        let (controller, number) = (Arc::downgrade(self), after.number());
         tokio::spawn(async move {
             let over = pin!(tokio::time::sleep(time));
-            match select(over, pin!(tripped)).await {
+            match select(over, pin!(failed)).await {
                 Either::Left(_) => {
                     tracing::info!(target: LOG, generation = number, "the chain's probation is over")
                 }
                 Either::Right((stage, _)) => {
                     if let Some(controller) = controller.upgrade() {
-                        controller.end_probation(number, &stage, time).await;
+                        controller.end_probation(number, &stages[stage], time).await;
                     }
                 }
             }
@@ -110,7 +129,8 @@ impl Controller {
 
     async fn end_probation(self: &Arc<Self>, number: u64, stage: &str, time: Duration) {
         let mut state = self.state.lock().await;
-        if self.current.load().number() != number {
+        let failing = self.current();
+        if failing.number() != number {
             // Another generation has taken its place already.
             return;
         }
@@ -118,6 +138,20 @@ impl Controller {
             "stage `{stage}` failed in at least half of its exchanges within {} s of the change; mend what it runs on, or the policy",
             time.as_secs()
         );
+        let kept = self.guards_lost(&failing).map(|lost| {
+            format!("{why}. The chain before doesn't have the guard `{lost}`, so only an operator goes back to it: witgate rollback")
+        });
+        *self.last_probation.lock() = Some(LastProbation {
+            at: SystemTime::now(),
+            chain: failing.name().to_owned(),
+            stage: stage.to_owned(),
+            why: why.clone(),
+            kept: kept.clone(),
+        });
+        if let Some(kept) = kept {
+            tracing::error!(target: LOG, generation = number, "the chain was on probation, and goes on: {kept}");
+            return;
+        }
         match self.go_back(&mut state, &why).await {
             Ok(_) => {
                 tracing::error!(
@@ -138,30 +172,34 @@ impl Controller {
             ),
         }
     }
+
+    /// A stage that guards exchanges now, and didn't in the chain before. A client that makes a policy fail must not be able to take it
+    /// out of the chain.
+    fn guards_lost(&self, now: &Generation) -> Option<String> {
+        let previous = self.previous.lock();
+        let before = &previous.as_ref()?.inputs.config.stages;
+        let guarded = |stage: &&StageConfig| {
+            before.iter().any(|known| {
+                known.id == stage.id
+                    && known.mode == Mode::Enforce
+                    && (known.on_error == OnError::Deny || stage.on_error == OnError::Skip)
+            })
+        };
+        let guards = now.config().stages.iter();
+        let mut guards = guards.filter(|stage| stage.mode == Mode::Enforce);
+        let lost = guards.find(|stage| !guarded(stage))?;
+        Some(lost.id.clone())
+    }
 }
 
-/// Resolves to the id of the first stage whose failure rate trips its breaker; never, if no stage is counted. Stages in shadow don't
-/// count: such a stage is on trial itself, and nothing of what it does reaches a client.
-fn trip(generation: &Generation) -> impl Future<Output = Arc<str>> + Send + 'static {
-    let stages = generation.chain().stages().iter();
-    let counted: Vec<_> = stages
-        .filter(|stage| !stage.is_shadow())
-        .filter_map(|stage| Some((stage.id().clone(), stage.breaker()?.trips())))
-        .map(|(id, mut trips)| {
-            Box::pin(async move {
-                if trips.changed().await.is_err() {
-                    // The stage was dropped, and its chain with it.
-                    std::future::pending::<()>().await;
-                }
-                id
-            })
-        })
-        .collect();
-    async {
-        if counted.is_empty() {
-            std::future::pending().await
-        } else {
-            select_all(counted).await.0
-        }
-    }
+/// For each stage of the chain, whether it is new or changed. Stages in shadow don't count: such a stage is on trial itself, and nothing
+/// of what it does reaches a client.
+fn watched(before: &Generation, after: &Generation) -> Vec<bool> {
+    let before = before.chain().stages();
+    // What didn't change is the very same stage.
+    let same = |stage| before.iter().any(|known| Arc::ptr_eq(known, stage));
+    let after = after.chain().stages().iter();
+    after
+        .map(|stage| !stage.is_shadow() && !same(stage))
+        .collect()
 }

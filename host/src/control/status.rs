@@ -27,6 +27,15 @@ impl Controller {
         let last_rollback = self.last_rollback.lock().as_ref().map(
             |last| json!({"at": stamp(last.at), "from": last.from, "to": last.to, "why": last.why}),
         );
+        let last_probation = self.last_probation.lock().as_ref().map(|last| {
+            json!({
+                "at": stamp(last.at),
+                "chain": last.chain,
+                "stage": last.stage,
+                "rolled_back": last.kept.is_none(),
+                "why": last.kept.as_ref().unwrap_or(&last.why),
+            })
+        });
         json!({
             "version": env!("CARGO_PKG_VERSION"),
             "contract": crate::policy::CONTRACT,
@@ -47,6 +56,7 @@ impl Controller {
             "warnings": current.targets().warnings(),
             "last_reload": last_reload,
             "last_rollback": last_rollback,
+            "last_probation": last_probation,
             "journal": match self.services.journal.health() {
                 Ok(()) => json!({"ok": true}),
                 Err(error) => json!({"ok": false, "error": error.to_string()}),

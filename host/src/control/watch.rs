@@ -18,9 +18,9 @@ use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use super::build::blocking;
 use super::{Controller, Source, Trigger};
-use crate::config::{ComponentSource, Config};
-use crate::generation::FileStamp;
+use crate::config::{ComponentSource, Config, FileStamp};
 
 /// The log target of what is said here. Filters name it, so it stays whatever this module is called.
 const LOG: &str = "witgate::gateway::watch";
@@ -95,7 +95,7 @@ fn matters(event: &notify::Result<Event>, names: &BTreeSet<PathBuf>) -> bool {
     }
 }
 
-/// Reloads on changes until cancelled.
+/// Reloads on changes until cancelled. The file system is asked on threads that may block: where it hangs, this waits and nobody else.
 pub(super) async fn run(controller: Arc<Controller>, stop: CancellationToken) {
     let (send, mut events) = mpsc::unbounded_channel();
     let wanted = Arc::new(Mutex::new(BTreeSet::new()));
@@ -106,13 +106,15 @@ pub(super) async fn run(controller: Arc<Controller>, stop: CancellationToken) {
             let _ = send.send(());
         }
     };
-    let mut watcher = notify::recommended_watcher(notify)
-        .inspect_err(|error| {
-            tracing::warn!(target: LOG, %error, "changes of files can't be watched; they are looked for every {} s", POLL.as_secs());
-        })
-        .ok();
+    let mut folders = WatchedFolders {
+        watcher: notify::recommended_watcher(notify)
+            .inspect_err(|error| {
+                tracing::warn!(target: LOG, %error, "changes of files can't be watched; they are looked for every {} s", POLL.as_secs());
+            })
+            .ok(),
+        watched: BTreeSet::new(),
+    };
     let mut files = controller.watched.subscribe();
-    let mut watched = BTreeSet::new();
     let mut poll = tokio::time::interval(POLL);
     poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // A change from before the watch makes no event, so each time there is something new to watch, everything is looked at once
@@ -122,16 +124,25 @@ pub(super) async fn run(controller: Arc<Controller>, stop: CancellationToken) {
     loop {
         look |= files.has_changed().unwrap_or(false);
         let current = files.borrow_and_update().clone();
-        let names = names(&current);
-        let folders = names.iter().filter_map(|name| name.parent());
-        let folders = folders.map(Path::to_owned).collect();
-        *wanted.lock() = names;
-        if let Some(watcher) = &mut watcher {
-            rewatch(watcher, &mut watched, folders);
-        }
+        let (known, files_now) = (wanted.clone(), current.clone());
+        let looked = blocking(move || {
+            let names = names(&files_now);
+            let parents = names.iter().filter_map(|name| name.parent());
+            let parents = parents.map(Path::to_owned).collect();
+            *known.lock() = names;
+            folders.watch(parents);
+            folders
+        });
+        folders = match looked.await {
+            Ok(folders) => folders,
+            Err(error) => {
+                tracing::error!(target: LOG, %error, "files are not watched any more; ask for a reload when one has changed");
+                return;
+            }
+        };
         if std::mem::take(&mut look) {
             // Taken before reading, so that the next poll sees what changes meanwhile.
-            seen = stamps(&current);
+            seen = stamps(current).await;
             // The reload logs its success or failure itself.
             let _ = controller.reload(Trigger::Change).await;
             continue;
@@ -139,7 +150,7 @@ pub(super) async fn run(controller: Arc<Controller>, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = files.changed() => look = true,
-            _ = poll.tick() => look = stamps(&current) != seen,
+            _ = poll.tick() => look = stamps(current).await != seen,
             // Without a watcher there are never events.
             Some(()) = events.recv() => {
                 // Every further event starts the wait again, so a slow write is read when it is done.
@@ -151,29 +162,39 @@ pub(super) async fn run(controller: Arc<Controller>, stop: CancellationToken) {
 }
 
 /// The present stamp of each file.
-fn stamps(files: &BTreeSet<PathBuf>) -> Vec<FileStamp> {
-    files.iter().map(|file| FileStamp::of(file)).collect()
+async fn stamps(files: BTreeSet<PathBuf>) -> Vec<FileStamp> {
+    let stamps = move || files.iter().map(|file| FileStamp::of(file)).collect();
+    // If it broke down, all files look new.
+    blocking(stamps).await.unwrap_or_default()
 }
 
-/// Watches these folders and no others. Folders that are watched already are watched again, because they may have been replaced by
-/// others of the same name.
-fn rewatch(
-    watcher: &mut RecommendedWatcher,
-    watched: &mut BTreeSet<PathBuf>,
-    wanted: BTreeSet<PathBuf>,
-) {
-    for folder in watched.difference(&wanted) {
-        // The folder may be gone, and its watch with it.
-        let _ = watcher.unwatch(folder);
-    }
-    for folder in &wanted {
-        if let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive)
-            && !watched.contains(folder)
-        {
-            tracing::warn!(target: LOG, folder = %folder.display(), %error, "changes there can't be watched");
+/// The folders that are watched.
+struct WatchedFolders {
+    /// `None` where the system doesn't offer it.
+    watcher: Option<RecommendedWatcher>,
+    watched: BTreeSet<PathBuf>,
+}
+
+impl WatchedFolders {
+    /// Watches these folders and no others. Folders that are watched already are watched again, because they may have been replaced by
+    /// others of the same name.
+    fn watch(&mut self, wanted: BTreeSet<PathBuf>) {
+        let Some(watcher) = &mut self.watcher else {
+            return;
+        };
+        for folder in self.watched.difference(&wanted) {
+            // The folder may be gone, and its watch with it.
+            let _ = watcher.unwatch(folder);
         }
+        for folder in &wanted {
+            if let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive)
+                && !self.watched.contains(folder)
+            {
+                tracing::warn!(target: LOG, folder = %folder.display(), %error, "changes there can't be watched");
+            }
+        }
+        self.watched = wanted;
     }
-    *watched = wanted;
 }
 
 #[cfg(test)]

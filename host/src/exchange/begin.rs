@@ -8,14 +8,14 @@ use http::{HeaderMap, Response};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use super::Exchange;
 use super::client::Client;
 use super::driver::Driver;
 use super::record::ExchangeRecord;
 use super::request::{RequestMeta, RequestState};
 use super::stages::Stages;
 use super::upstream::TargetsInTurn;
-use crate::api::{Caller, Permit, RequestId};
+use super::{Ended, Exchange};
+use crate::api::{Caller, Party, Permit, RequestId};
 use crate::generation::Generation;
 use crate::metrics::Metrics;
 use crate::wire::Request;
@@ -26,13 +26,15 @@ pub struct Begin {
     pub id: RequestId,
     /// Who asks.
     pub caller: Caller,
+    /// Whom it is put down to.
+    pub party: Party,
     /// The client's headers.
     pub headers: HeaderMap,
     /// The request, read and checked.
     pub request: Request,
     /// When its first byte was there.
     pub began: Instant,
-    /// Room for this exchange and all its instances.
+    /// Room for this exchange and all its instances. That its client waits is over when the client has its answer.
     pub permit: Permit,
 }
 
@@ -42,19 +44,21 @@ pub async fn begin(
     generation: Arc<Generation>,
     metrics: Arc<Metrics>,
     tasks: &TaskTracker,
-    begin: Begin,
+    mut begin: Begin,
 ) -> Response<Body> {
     let meta = RequestMeta {
         id: begin.id.to_string(),
         principal: begin.caller.principal.as_deref().map(str::to_owned),
         received_at: millis(),
         headers: begin.headers,
+        shown: generation.config().headers.clone(),
         targets: Some(generation.targets().clone()),
     };
     let request = Arc::new(RequestState::new(meta, begin.request));
     let (chain, guard) = (generation.chain(), generation.exchanges().begin());
     let stages = Stages::new(chain.stages(), chain.answers(), guard, request);
     let label = generation.label().clone();
+    let waits = begin.permit.client_waits();
     let run = |sink| async move {
         let exchange = Exchange {
             upstream: TargetsInTurn(generation.targets().clone()),
@@ -62,13 +66,19 @@ pub async fn begin(
             client: Client::new(sink, label),
             record: ExchangeRecord::new(begin.began),
             metrics,
+            permit: begin.permit,
         };
-        let ended = exchange.run().await;
+        let Ended { stages, permit, .. } = exchange.run().await;
+        if let Some(probation) = generation.probation() {
+            for (stage, failed) in stages.called() {
+                probation.count(stage, &begin.party, failed);
+            }
+        }
         // The room goes back when the instances have gone, and the last exchange of a generation takes it along.
-        drop(ended);
-        drop((generation, begin.permit));
+        drop(stages);
+        drop((generation, permit));
     };
-    Driver::new(tasks, run).response().await
+    Driver::new(tasks, waits, run).response().await
 }
 
 /// Milliseconds since 1970.

@@ -19,6 +19,8 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
+use crate::api::Waits;
+
 /// The client is no longer there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ClientGone;
@@ -128,11 +130,17 @@ pub(super) struct Driver {
     slot: Arc<Slot>,
     tasks: TaskTracker,
     runtime: Handle,
+    /// Goes back when the client has left, whatever the exchange has still to do, and before a worker comes to that.
+    _waits: Option<Waits>,
 }
 
 impl Driver {
     /// Must be called on the runtime; what is left at the end runs there, tracked by `tasks`.
-    pub(super) fn new<F>(tasks: &TaskTracker, exchange: impl FnOnce(ResponseSink) -> F) -> Self
+    pub(super) fn new<F>(
+        tasks: &TaskTracker,
+        waits: Option<Waits>,
+        exchange: impl FnOnce(ResponseSink) -> F,
+    ) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -142,6 +150,7 @@ impl Driver {
             slot,
             tasks: tasks.clone(),
             runtime: Handle::current(),
+            _waits: waits,
         }
     }
 

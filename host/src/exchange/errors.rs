@@ -44,14 +44,24 @@ pub(super) fn failed(stage: &str, class: Class) -> ApiError {
     .should_retry(false)
 }
 
-/// An answer of the upstream's in which something can't be read.
-pub(super) fn unreadable(why: &str) -> ApiError {
+/// An answer of the upstream's in which something can't be read. `why` says what and where, and nothing that the upstream said.
+pub(super) fn unreadable(why: &impl std::fmt::Display) -> ApiError {
     let message = format!("The upstream's answer can't be read: {why}.");
     ApiError::new(
         StatusCode::BAD_GATEWAY,
         "upstream_error",
         "upstream_unreadable",
         message,
+    )
+}
+
+/// The upstream ended a stream with an error of which it said nothing that is known here.
+pub(super) fn said() -> ApiError {
+    ApiError::new(
+        StatusCode::BAD_GATEWAY,
+        "upstream_error",
+        "upstream_error",
+        "The upstream ended its answer with an error.",
     )
 }
 

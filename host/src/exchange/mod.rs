@@ -37,6 +37,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
+use memchr::memmem;
 use tokio::time::Instant;
 
 use self::client::{ChainStatus, Client};
@@ -46,10 +47,10 @@ use self::record::ExchangeRecord;
 use self::stages::{RequestDecision, Stages};
 use self::upstream::{NoAnswer, Upstream};
 use self::whole::Filtered;
-use crate::api::ApiError;
+use crate::api::{ApiError, Permit};
 use crate::metrics::Metrics;
 use crate::policy::types::{Delta, Ending};
-use crate::upstream::{Answer, ErrorBody, WHOLE_BODY_CAP, error_answer};
+use crate::upstream::{Answer, ErrorBody, WHOLE_BODY_CAP};
 use crate::wire::Dialect;
 
 pub use begin::{Begin, begin};
@@ -59,8 +60,6 @@ pub(crate) use {fuzz::answer, fuzz::around, passages::fuzz::hold_back};
 
 /// How long a whole answer may take to be read, once it began.
 const WHOLE_TIME: Duration = Duration::from_secs(600);
-/// How much of an error's body is read, in bytes.
-const ERROR_BODY: usize = 1 << 20;
 
 /// One exchange. `U` answers it: the targets, or a script.
 struct Exchange<U> {
@@ -69,17 +68,30 @@ struct Exchange<U> {
     client: Client,
     record: ExchangeRecord,
     metrics: Arc<Metrics>,
+    permit: Permit,
+}
+
+/// What is left of an exchange at its very end.
+struct Ended {
+    ended: Ending,
+    stages: Stages,
+    permit: Permit,
 }
 
 impl<U: Upstream> Exchange<U> {
     /// Runs it to its very end, and returns how it ended.
-    async fn run(mut self) -> (Ending, Stages) {
+    async fn run(mut self) -> Ended {
         let ended = match self.exchange().await {
             Ok(ended) => ended,
             Err(ClientGone) => Ending::Disconnected,
         };
         self.complete(ended).await;
-        (ended, self.stages)
+        let Exchange { stages, permit, .. } = self;
+        Ended {
+            ended,
+            stages,
+            permit,
+        }
     }
 
     async fn exchange(&mut self) -> Result<Ending, ClientGone> {
@@ -127,37 +139,44 @@ impl<U: Upstream> Exchange<U> {
 
     /// The target answered, and what it says is no.
     async fn upstream_refused(&mut self, answer: Answer) -> Result<Ending, ClientGone> {
-        let (status, passed_on) = (answer.status, answer.passed_on());
-        let body = answer.whole(ERROR_BODY, WHOLE_TIME);
-        let body = self.client.unless_gone(body).await?;
-        let error = ErrorBody::parse(status.as_u16(), &body.unwrap_or_default());
-        let error = error_answer(status, passed_on, error);
+        let error = answer.into_error(&mut self.permit.charge);
+        let error = self.client.unless_gone(error).await?;
         Ok(self.refuse(error, Ending::UpstreamFailed))
     }
 
     /// A whole answer, through the stages.
     async fn whole(&mut self, answer: Answer) -> Result<Ending, ClientGone> {
         let (status, passed_on) = (answer.status, answer.passed_on());
+        let secret = answer.secret().clone();
+        let unknown = answer.unknown_members;
         let waited = Instant::now();
-        let body = answer.whole(WHOLE_BODY_CAP, WHOLE_TIME);
+        let body = answer.whole(WHOLE_BODY_CAP, WHOLE_TIME, &mut self.permit.charge);
         let body = self.client.unless_gone(body).await?;
         self.record.waited_since(waited);
         let body = match body {
             Ok(body) => body,
             Err(error) => return Ok(self.refuse(error.into(), Ending::UpstreamFailed)),
         };
-        let dialect = self.dialect();
-        let answer = match dialect.whole(body.clone()) {
-            Ok(answer) => answer,
-            Err(_) if !self.stages.may_change_answer() && dialect.is_whole(&body) => {
-                // Something in the answer is unknown here. No enforcing stage sees the answer, so that does no harm.
-                return Ok(self.answer(status, passed_on, body, Ending::Completed));
-            }
-            Err(error) => {
-                let error = errors::unreadable(&error.to_string());
-                return Ok(self.refuse(error, Ending::UpstreamFailed));
-            }
+        let said = |body: &Bytes| ErrorBody::in_place_of_an_answer(body, &secret);
+        if memmem::find(&body, b"\"error\"").is_some()
+            && let Some(said) = said(&body)
+        {
+            return Ok(self.refuse(said.into(), Ending::UpstreamFailed));
+        }
+        let judged = self.stages.may_change_answer();
+        let read = whole::read(self.dialect(), body.clone(), judged.then_some(unknown)).await;
+        let answer = match read {
+            Ok(Some(answer)) if answer.choices() > 0 => answer,
+            // Something in the answer is unknown here. No enforcing stage sees the answer, so that does no harm.
+            Ok(None) => return Ok(self.answer(status, passed_on, body, Ending::Completed)),
+            read => match (said(&body), read) {
+                (Some(said), _) => return Ok(self.refuse(said.into(), Ending::UpstreamFailed)),
+                (None, Err(error)) => return Ok(self.refuse(error, Ending::UpstreamFailed)),
+                (None, Ok(Some(answer))) => answer,
+                (None, Ok(None)) => unreachable!("it was passed on"),
+            },
         };
+        drop(body);
         self.record.whole(&answer);
         let choices = answer.choices();
         let filtered = if self.stages.count() > 0 {
@@ -173,7 +192,7 @@ impl<U: Upstream> Exchange<U> {
         if let Some(ended) = self.denied_wholly(&filtered.assembled, choices) {
             return Ok(ended);
         }
-        let body = filtered.body.to_bytes();
+        let body = whole::written(filtered.body).await;
         Ok(self.answer(status, passed_on, body, Ending::Completed))
     }
 
@@ -254,6 +273,8 @@ impl<U: Upstream> Exchange<U> {
         body: Bytes,
         ended: Ending,
     ) -> Ending {
+        // A slow client may take longer for it than the exchange lasts.
+        let body = self.permit.charge.ride_with(body);
         let told = told(&self.stages, &self.record);
         self.client.answer(status, passed_on, body, &told);
         ended

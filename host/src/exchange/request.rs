@@ -18,8 +18,10 @@ pub(super) struct RequestMeta {
     pub(super) id: String,
     pub(super) principal: Option<String>,
     pub(super) received_at: u64,
-    /// The client's headers, credentials included; [`RequestState::header`] keeps those back.
+    /// The client's headers, credentials included.
     pub(super) headers: HeaderMap,
+    /// Those that policies may read, in small letters.
+    pub(super) shown: Arc<[String]>,
     /// Where it may go. `None` where a script answers.
     pub(super) targets: Option<Arc<Targets>>,
 }
@@ -31,21 +33,6 @@ pub(super) struct RequestState {
     pub(super) body: wire::Request,
     /// The targets that a stage allowed, in its order. `None`: all candidates.
     pub(super) allowed: Option<Vec<String>>,
-}
-
-/// Headers that may carry a credential. They stay with the host.
-fn is_credential(name: &str) -> bool {
-    const PARTS: [&str; 8] = [
-        "auth",
-        "cookie",
-        "key",
-        "token",
-        "secret",
-        "password",
-        "session",
-        "credential",
-    ];
-    PARTS.iter().any(|part| name.contains(part))
 }
 
 impl RequestView for RequestState {
@@ -70,7 +57,8 @@ impl RequestView for RequestState {
     }
 
     fn header(&self, name: &str) -> Option<String> {
-        if is_credential(name) {
+        let shown = &self.meta.shown;
+        if !shown.iter().any(|it| it.eq_ignore_ascii_case(name)) {
             return None;
         }
         let value = self.meta.headers.get(name)?;
@@ -206,5 +194,60 @@ impl Draft for RequestDraft {
             body: self.body.commit(),
             allowed: self.allowed,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test")]
+
+    use super::*;
+    use crate::wire::Dialect;
+
+    /// A request with these headers, of which policies may see those.
+    fn with(headers: &[&'static str], shown: &[&str]) -> RequestState {
+        let body = br#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#;
+        let value = http::HeaderValue::from_static("here");
+        let named = |name: &&'static str| (http::HeaderName::from_static(name), value.clone());
+        let meta = RequestMeta {
+            id: "id".into(),
+            principal: None,
+            received_at: 0,
+            headers: headers.iter().map(named).collect(),
+            shown: shown.iter().map(|&name| name.to_owned()).collect(),
+            targets: None,
+        };
+        let body = wire::Request::parse(Dialect::Chat, body.to_vec().into());
+        RequestState::new(meta, body.unwrap())
+    }
+
+    #[test]
+    fn policies_see_the_headers_that_are_listed_and_no_other() {
+        let others = [
+            "authorization",
+            "cookie",
+            "x-api-key",
+            "cf-access-jwt-assertion",
+            "x-goog-iap-jwt-assertion",
+            "x-amzn-oidc-data",
+            "x-ms-client-principal",
+            "dpop",
+            "x-forwarded-client-cert",
+            "x-otp",
+            "x-anything",
+        ];
+        let request = with(
+            &[&others[..], &["x-team", "user-agent"]].concat(),
+            &["x-team", "x-absent"],
+        );
+        for name in ["x-team", "X-Team"] {
+            assert_eq!(request.header(name).as_deref(), Some("here"));
+        }
+        for name in others
+            .iter()
+            .chain(&["user-agent", "x-absent", "", "X-API-KEY", "no name"])
+        {
+            assert_eq!(request.header(name), None, "{name}");
+        }
     }
 }

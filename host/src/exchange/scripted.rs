@@ -6,7 +6,6 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
 
-use super::Exchange;
 use super::begin::millis;
 use super::client::Client;
 use super::driver::receive;
@@ -15,6 +14,8 @@ use super::record::ExchangeRecord;
 use super::request::{RequestMeta, RequestState};
 use super::stages::Stages;
 use super::upstream::{NoAnswer, Upstream};
+use super::{Ended, Exchange};
+use crate::api::Permit;
 use crate::generation::ExchangeCounter;
 use crate::metrics::{Hook, Metrics};
 use crate::policy::types::{Account, Ending};
@@ -57,6 +58,7 @@ pub async fn play(stage: &Arc<Stage>, script: Script, most: usize) -> Played {
         principal: None,
         received_at: millis(),
         headers: HeaderMap::new(),
+        shown: Arc::default(),
         targets: None,
     };
     let request = Arc::new(RequestState::new(meta, script.request.clone()));
@@ -70,8 +72,11 @@ pub async fn play(stage: &Arc<Stage>, script: Script, most: usize) -> Played {
             client: Client::new(sink, CHAIN),
             record: ExchangeRecord::new(Instant::now()),
             metrics: Arc::new(Metrics::new()),
+            permit: Permit::unbound(),
         };
-        let (ended, mut stages) = exchange.run().await;
+        let Ended {
+            ended, mut stages, ..
+        } = exchange.run().await;
         let account = stages.accounts().remove(0);
         let failure = stages.first_failure(StageId(0)).cloned();
         (ended, account, failure)

@@ -1,4 +1,5 @@
-//! One stage in one exchange: its instance, where it stands, and what is kept of what it said.
+//! One stage in one exchange: its instance, where it stands, and what is kept of what it said. The file is long because every hook is
+//! called here.
 
 use std::sync::Arc;
 
@@ -78,6 +79,11 @@ impl StageRun {
     /// The first call that failed, and how.
     pub(super) fn first_failure(&self) -> Option<&(Hook, Failure)> {
         self.failure.as_ref()
+    }
+
+    /// Whether the exchange came to it.
+    pub(super) fn is_reached(&self) -> bool {
+        self.status != StageStatus::Unreached
     }
 
     /// The class of the failure for which the exchange goes on without the stage, or ended.

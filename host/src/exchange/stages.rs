@@ -112,6 +112,15 @@ impl Stages {
         self.runs[stage.0].first_failure()
     }
 
+    /// The stages that were called, by their place in the chain, and how each failed first, if it did.
+    pub(super) fn called(&self) -> impl Iterator<Item = (usize, Option<Class>)> {
+        let runs = self.runs.iter().enumerate();
+        runs.filter_map(|(at, run)| {
+            let failed = run.first_failure().map(|(_, failure)| failure.class);
+            (run.is_reached() || failed.is_some()).then_some((at, failed))
+        })
+    }
+
     /// The value of `x-witgate-policies`: stage and verdict, in order. Empty without stages.
     pub(super) fn verdicts(&self) -> String {
         let mut text = String::new();

@@ -58,7 +58,7 @@ pub(super) async fn respond<S: AnswerStages>(
     for choice in &choices {
         let calls = deltas
             .iter()
-            .any(|(of, channel, _)| of == choice && matches!(channel, Channel::ToolArguments(_)));
+            .any(|(of, channel, _)| of == choice && channel.key().is_call());
         let finish = if calls { "tool_calls" } else { "stop" };
         passages
             .finish(stages, *choice, finish, &mut outputs)

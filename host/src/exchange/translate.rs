@@ -1,7 +1,7 @@
 //! Between the wire's types and the contract's: all of it is here.
 
 use crate::policy::types;
-use crate::wire::{Channel, Role, Segment, Text, Tool, ToolCall, Usage};
+use crate::wire::{Channel, Role, Segment, Text, Tool, ToolCall, Usage, Voice};
 
 pub(super) fn channel_for_policy(channel: &Channel<'_>) -> types::Channel {
     match channel {
@@ -13,6 +13,17 @@ pub(super) fn channel_for_policy(channel: &Channel<'_>) -> types::Channel {
             id: call.id().to_owned(),
             name: call.name().to_owned(),
         }),
+        // To a policy it is the only call that there is.
+        Channel::FunctionCall(name) => types::Channel::ToolArguments(types::ToolCall {
+            index: 0,
+            id: String::new(),
+            name: name.as_deref().unwrap_or_default().to_owned(),
+        }),
+        Channel::Beside(beside) => match beside.voice {
+            Voice::Reasoning => types::Channel::Reasoning,
+            Voice::Content => types::Channel::Content,
+            Voice::Refusal => types::Channel::Refusal,
+        },
     }
 }
 

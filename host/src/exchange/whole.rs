@@ -2,15 +2,72 @@
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
+
 use super::assembled::{Assembled, Render};
+use super::errors;
 use super::passages::{Aborted, AnswerStages, Delta, Output, Passages, TextRef};
-use crate::wire::ChannelKey;
+use super::stream::OutOfTurn;
+use crate::api::ApiError;
+use crate::config::UnknownMembers;
 use crate::wire::choices::chunk::NotAChunk;
 use crate::wire::choices::compose::Denied;
 use crate::wire::choices::whole::WholeAnswer;
+use crate::wire::{ChannelKey, Dialect};
 
 /// The longest delta that a whole answer is cut into, in bytes.
 const PIECE: usize = 4 << 10;
+
+/// Bodies longer than this are read and written off the workers, on which every other exchange waits, in bytes.
+const LONG: usize = 64 << 10;
+
+/// Does work on so many bytes, where it holds up nobody else.
+pub(super) async fn aside<T: Send + 'static>(
+    bytes: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> T {
+    if bytes <= LONG {
+        return work();
+    }
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+    }
+}
+
+/// Reads a whole answer. `judged`: what becomes of what isn't known, where a stage that enforces sees the answer. `None` where it can't be
+/// read, and needn't.
+pub(super) async fn read(
+    dialect: Dialect,
+    body: Bytes,
+    judged: Option<UnknownMembers>,
+) -> Result<Option<WholeAnswer>, ApiError> {
+    let bytes = body.len();
+    let unreadable = |error: NotAChunk| errors::unreadable(&error);
+    let read = move || {
+        let (answer, unknown) = match (dialect.whole(body.clone()), judged) {
+            (Ok(answer), None) => return Ok(Some(answer)),
+            (Ok(answer), Some(_)) if answer.is_readable() => return Ok(Some(answer)),
+            (Ok(answer), Some(unknown)) => (answer, unknown),
+            (Err(_), None) if dialect.is_whole(&body) => return Ok(None),
+            (Err(error), _) => return Err(unreadable(error)),
+        };
+        if let (UnknownMembers::Refuse, Some(place)) = (unknown, answer.unknown()) {
+            return Err(errors::unreadable(&OutOfTurn::Unknown(place)));
+        }
+        let readable = answer.readable(unknown == UnknownMembers::Pass);
+        readable.map(Some).map_err(unreadable)
+    };
+    aside(bytes, read).await
+}
+
+/// The body to send.
+pub(super) async fn written(body: WholeAnswer) -> Bytes {
+    if body.is_unchanged() {
+        return body.to_bytes();
+    }
+    aside(body.size(), move || body.to_bytes()).await
+}
 
 /// A whole answer as the stages made it.
 pub(super) struct Filtered {
@@ -38,53 +95,59 @@ pub(super) async fn filter<S: AnswerStages>(
 ) -> Result<Filtered, Aborted> {
     let mut passages = Passages::new();
     let mut outputs = Vec::new();
-    let texts = body.texts();
-    let mut starts: Vec<Vec<usize>> = Vec::with_capacity(texts.len());
-    for (text, number) in texts.iter().zip(0_u64..) {
-        let mut start = 0;
-        starts.push(Vec::new());
-        for (piece, index) in pieces(&text.text).zip(0..) {
+    let mut assembled = Assembled::default();
+    let mut render = WholeRender {
+        texts: (0..body.texts().len()).map(|_| Text::default()).collect(),
+        body: &mut body,
+    };
+    let mut fold = |stages: &mut S, outputs: &mut Vec<Output>, render: &mut WholeRender<'_>| {
+        let folded = assembled.fold(outputs, stages, render);
+        folded.expect("nothing is read here");
+    };
+    for number in 0..render.texts.len() {
+        // What has come out is folded piece by piece, so that no more of the answer is kept than has changed.
+        let mut start = Some(0);
+        while let Some(at) = start {
+            let text = &render.body.texts()[number];
+            let (piece, next) = piece(&text.text, at);
+            let known = &mut render.texts[number];
             let delta = Delta {
                 choice: text.choice,
                 channel: &text.channel,
                 place: Some(TextRef {
-                    chunk: number,
-                    piece: index,
+                    chunk: number as u64,
+                    piece: known.starts.len() as u32,
                 }),
                 text: Cow::Borrowed(piece),
             };
+            known.starts.push(at);
+            start = next;
+            if known.starts.len().is_multiple_of(LONG / PIECE) {
+                // A long answer lets others have their turn.
+                tokio::task::yield_now().await;
+            }
             passages.push(stages, delta, &mut outputs).await?;
-            starts[number as usize].push(start);
-            start += piece.len();
+            fold(stages, &mut outputs, &mut render);
         }
-        let next = texts.get(number as usize + 1);
-        if next.is_none_or(|next| next.choice != text.choice) {
-            let mut finishes = body.finishes().iter();
-            let finish = finishes.find(|(choice, _)| *choice == text.choice);
+        let texts = render.body.texts();
+        let choice = texts[number].choice;
+        if texts
+            .get(number + 1)
+            .is_none_or(|next| next.choice != choice)
+        {
+            let mut finishes = render.body.finishes().iter();
+            let finish = finishes.find(|(of, _)| *of == choice);
             let finish = finish.map_or("", |(_, finish)| finish);
             passages
-                .finish(stages, text.choice, finish, &mut outputs)
+                .finish(stages, choice, finish, &mut outputs)
                 .await?;
+            fold(stages, &mut outputs, &mut render);
         }
     }
-    passages.finish_all(stages, &mut outputs).await?;
-
-    let mut assembled = Assembled::default();
-    let mut render = WholeRender {
-        changes: outputs
-            .iter()
-            .any(|output| matches!(output, Output::Changed(..) | Output::Added { .. })),
-        now: vec![String::new(); texts.len()],
-        starts,
-        body: &mut body,
-    };
-    assembled
-        .fold(&mut outputs, stages, &mut render)
-        .expect("nothing is read here");
-    let WholeRender { changes, now, .. } = render;
-    if changes {
-        for (number, text) in now.into_iter().enumerate() {
-            body.set_text(number, text);
+    let texts = render.texts;
+    for (number, text) in texts.into_iter().enumerate() {
+        if let Some(now) = text.now {
+            body.set_text(number, now);
         }
     }
     Ok(Filtered {
@@ -94,31 +157,46 @@ pub(super) async fn filter<S: AnswerStages>(
     })
 }
 
+/// What has become of a text.
+#[derive(Default)]
+struct Text {
+    /// Where its pieces begin.
+    starts: Vec<usize>,
+    /// So much of its beginning went as it came.
+    went: usize,
+    /// The text as it is now, once anything of it is another one.
+    now: Option<String>,
+}
+
 /// Puts the texts together again, in order.
 struct WholeRender<'a> {
     body: &'a mut WholeAnswer,
-    /// Any text is another one now.
-    changes: bool,
-    /// Where the pieces of each text begin.
-    starts: Vec<Vec<usize>>,
-    /// Each text as it is now, where any changes.
-    now: Vec<String>,
+    texts: Vec<Text>,
+}
+
+impl WholeRender<'_> {
+    /// The text as it is now, to be written on.
+    fn now(&mut self, number: usize) -> &mut String {
+        let (text, before) = (&mut self.texts[number], &self.body.texts()[number].text);
+        let went = text.went;
+        text.now.get_or_insert_with(|| before[..went].to_owned())
+    }
 }
 
 impl Render for WholeRender<'_> {
     fn text(&mut self, place: TextRef, text: Option<String>) -> Result<(), NotAChunk> {
-        if !self.changes {
+        let number = place.chunk as usize;
+        if let Some(text) = text {
+            self.now(number).push_str(&text);
             return Ok(());
         }
-        let number = place.chunk as usize;
-        match text {
-            Some(text) => self.now[number].push_str(&text),
-            None => {
-                let (text, starts) = (&self.body.texts()[number].text, &self.starts[number]);
-                let piece = place.piece as usize;
-                let end = starts.get(piece + 1).copied().unwrap_or(text.len());
-                self.now[number].push_str(&text[starts[piece]..end]);
-            }
+        let whole = &self.body.texts()[number].text;
+        let text = &mut self.texts[number];
+        let start = text.starts[place.piece as usize];
+        let (piece, _) = piece(whole, start);
+        match &mut text.now {
+            Some(now) => now.push_str(piece),
+            None => text.went = start + piece.len(),
         }
         Ok(())
     }
@@ -127,7 +205,7 @@ impl Render for WholeRender<'_> {
         let mut known = self.body.texts().iter();
         let known = known.rposition(|it| (it.choice, it.channel.key()) == (choice, channel));
         if let Some(number) = known {
-            self.now[number].push_str(&text);
+            self.now(number).push_str(&text);
         }
         Ok(())
     }
@@ -138,28 +216,35 @@ impl Render for WholeRender<'_> {
     }
 }
 
-/// Cuts at character boundaries. A text that is empty is one piece: it opens a tool call.
-fn pieces(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = Some(text);
-    std::iter::from_fn(move || {
-        let text = rest.take()?;
-        if text.len() <= PIECE {
-            return Some(text);
-        }
-        let (piece, after) = text.split_at(text.floor_char_boundary(PIECE));
-        rest = Some(after);
-        Some(piece)
-    })
+/// The piece that begins there, cut at a character, and where the next one begins. A text that is empty is one piece: it opens a tool call.
+fn piece(text: &str, start: usize) -> (&str, Option<usize>) {
+    if text.len() - start <= PIECE {
+        return (&text[start..], None);
+    }
+    let end = text.floor_char_boundary(start + PIECE);
+    (&text[start..end], Some(end))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exchange::passages::fuzz::rewriters::Rewriters;
+
+    fn pieces(text: &str) -> Vec<&str> {
+        let mut pieces = Vec::new();
+        let mut start = Some(0);
+        while let Some(at) = start {
+            let (cut, next) = piece(text, at);
+            pieces.push(cut);
+            start = next;
+        }
+        pieces
+    }
 
     #[test]
     fn a_text_is_cut_at_characters_and_loses_nothing() {
         let text = "é".repeat(5000);
-        let cut: Vec<&str> = pieces(&text).collect();
+        let cut = pieces(&text);
         assert!(cut.iter().all(|piece| piece.len() <= PIECE));
         assert_eq!(cut.concat(), text);
         assert_eq!(cut.len(), 3);
@@ -167,6 +252,27 @@ mod tests {
 
     #[test]
     fn an_empty_text_is_one_piece() {
-        assert_eq!(pieces("").collect::<Vec<_>>(), [""]);
+        assert_eq!(pieces(""), [""]);
+    }
+
+    #[tokio::test]
+    async fn a_long_answer_is_read_off_the_workers_and_lets_others_have_their_turn() {
+        let here = std::thread::current().id();
+        for (bytes, elsewhere) in [(LONG, false), (LONG + 1, true)] {
+            let at = aside(bytes, || std::thread::current().id()).await;
+            assert_eq!(at != here, elsewhere, "{bytes}");
+        }
+        let text = "a".repeat(10 * LONG);
+        let body = format!(r#"{{"choices":[{{"message":{{"content":"{text}"}}}}]}}"#);
+        let answer = WholeAnswer::parse(body.into()).expect("an answer");
+        let mut stages = Rewriters::new(arbitrary::Unstructured::new(&[]), &[]);
+        let mut filter = std::pin::pin!(filter(&mut stages, answer));
+        let mut turns = 0;
+        let filtered = std::future::poll_fn(|cx| {
+            turns += 1;
+            filter.as_mut().poll(cx)
+        });
+        assert!(filtered.await.is_ok());
+        assert!(turns >= 10, "{turns}");
     }
 }

@@ -7,13 +7,13 @@ use serde_json::Value;
 
 use crate::exchange::around;
 
-use crate::wire::Channel;
 use crate::wire::choices::chunk::{Chunk, Piece, needs_parse};
 use crate::wire::choices::compose::Denied;
 use crate::wire::choices::envelope::Envelope;
 use crate::wire::choices::splice::{Slot, set_texts};
 use crate::wire::choices::split::{Rest, only, without, without_any_choice, without_choices};
 use crate::wire::choices::whole::{AnswerText, WholeAnswer};
+use crate::wire::{Beside, Channel, Voice};
 
 /// What stands in the place of a text.
 const OTHER: &str = "another \"text\"\n\u{1f600}";
@@ -39,6 +39,7 @@ pub fn response(data: &[u8]) {
             "a client would read something else"
         );
     }
+    readable(data, &chunk);
     spliced(data, &chunk, value.as_ref());
     split(data, &chunk);
     enveloped(data, &chunk);
@@ -62,11 +63,11 @@ fn texts(chunk: &Chunk<'_>) -> Texts {
 }
 
 fn kind(channel: &Channel<'_>) -> &'static str {
-    match channel {
-        Channel::Reasoning => "reasoning",
-        Channel::Content => "content",
-        Channel::Refusal => "refusal",
-        Channel::ToolArguments(_) => "call",
+    match channel.key().voice() {
+        Some(Voice::Reasoning) => "reasoning",
+        Some(Voice::Content) => "content",
+        Some(Voice::Refusal) => "refusal",
+        None => "call",
     }
 }
 
@@ -106,6 +107,26 @@ fn shown(value: &Value) -> Texts {
     sorted(texts)
 }
 
+/// Without what a stage can't read it is the same chunk, and can be read; and whatever it says beside its texts is short.
+fn readable(data: &[u8], chunk: &Chunk<'_>) {
+    for passes in [false, true] {
+        let now = chunk.readable(data, passes);
+        let now = now.unwrap_or_else(|error| panic!("a chunk that was read: {error}"));
+        let after = read(&now);
+        let unknown = passes && after.unknown.is_some();
+        assert!(
+            unknown || after.is_readable(&now),
+            "{:?}: {}",
+            after.unknown,
+            String::from_utf8_lossy(&now)
+        );
+        assert_eq!(texts(&after), texts(chunk));
+        assert_eq!(after.choices, chunk.choices);
+        assert_eq!(&after.finishes[..], &chunk.finishes[..]);
+        assert_eq!(after.error.is_some(), chunk.error.is_some());
+    }
+}
+
 fn spliced(data: &[u8], chunk: &Chunk<'_>, value: Option<&Value>) {
     assert_eq!(set_texts(data, &[], &[]), data);
     let slots = || chunk.pieces.iter().map(|piece| &piece.slot);
@@ -116,7 +137,7 @@ fn spliced(data: &[u8], chunk: &Chunk<'_>, value: Option<&Value>) {
         let nulled: Vec<_> = chunk
             .logprobs
             .iter()
-            .map(|(_, span)| span.clone())
+            .map(|logprobs| logprobs.span.clone())
             .collect();
         let bytes = set_texts(data, &edits, &nulled);
         let after = read(&bytes);
@@ -128,8 +149,8 @@ fn spliced(data: &[u8], chunk: &Chunk<'_>, value: Option<&Value>) {
                 &before.text
             };
             assert_eq!(
-                (after.choice, &after.channel),
-                (before.choice, &before.channel)
+                (after.choice, kind(&after.channel), after.channel.name()),
+                (before.choice, kind(&before.channel), before.channel.name())
             );
             assert_eq!(after.text, text);
         }
@@ -217,8 +238,12 @@ fn enveloped(data: &[u8], chunk: &Chunk<'_>) {
         let made = read(&bytes);
         assert_eq!((made.choices.len(), made.pieces.len()), (1, 1));
         assert_eq!(
-            (made.pieces[0].choice, &made.pieces[0].channel),
-            (7, &channel)
+            (
+                made.pieces[0].choice,
+                kind(&made.pieces[0].channel),
+                made.pieces[0].channel.name()
+            ),
+            (7, kind(&channel), channel.name())
         );
         assert_eq!(
             (&made.pieces[0].text[..], made.model.as_deref()),
@@ -245,7 +270,9 @@ fn whole(data: &[u8], chunk: &Chunk<'_>) {
         }
     };
     let original = Bytes::copy_from_slice(data);
-    if chunk.choices.is_empty() {
+    let mut indices = chunk.choices.to_vec();
+    indices.sort_unstable();
+    if indices.is_empty() || indices.windows(2).any(|pair| pair[0] == pair[1]) {
         assert!(WholeAnswer::parse(original).is_err());
         return;
     }
@@ -255,6 +282,12 @@ fn whole(data: &[u8], chunk: &Chunk<'_>) {
         let texts = answer.texts().iter().filter(|text| !text.text.is_empty());
         texts.map(|text| (text.choice, text.text.clone())).collect()
     };
+    // A part that says an earlier one again is told by its text, which may be another then.
+    let again =
+        |text: &AnswerText| matches!(text.channel, Channel::Beside(Beside { part: 1.., .. }));
+    if answer.texts().iter().any(again) {
+        return;
+    }
     for index in 0..answer.texts().len().min(PIECES) {
         let mut changed = answer.clone();
         changed.set_text(index, OTHER.to_owned());

@@ -22,3 +22,20 @@ pub fn component(name: &str) -> Option<&'static [u8]> {
 pub fn samples(name: &str) -> Option<&'static [u8]> {
     bundled(name)?.samples
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use memchr::memmem;
+
+    #[test]
+    fn no_component_names_a_folder_of_its_builder() {
+        let root = env!("CARGO_MANIFEST_DIR").trim_end_matches("host");
+        for it in POLICIES {
+            for folder in [root, "/.cargo/registry", "/cargo/git"] {
+                let found = memmem::find(it.component, folder.as_bytes());
+                assert_eq!(found, None, "{} names {folder}", it.name);
+            }
+        }
+    }
+}

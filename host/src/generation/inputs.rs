@@ -2,12 +2,11 @@
 //! can build the same chain again, whatever has become of the files.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::bundled;
-use super::file_stamp::FileStamp;
-use crate::config::{ComponentSource, Config, StageConfig};
+use crate::config::{ComponentSource, Config, StageConfig, read_file};
 use crate::policy::MAX_SIZE;
 
 /// The most that a file of samples may have, in bytes. One byte more is read, so that whoever parses it sees that it is too large.
@@ -100,30 +99,6 @@ impl BuildInputs {
             ComponentSource::File(path) => self.samples.get(path).map(|bytes| &**bytes),
         }
     }
-}
-
-/// How often a file that changes while it is read is read at most.
-const READS: usize = 3;
-
-/// Reads no more than it takes to see that a file is too large. A file that is still being written is read again; if it doesn't come
-/// to rest, what was read last is returned, and its writer's next event begins another reload.
-fn read_file(path: &Path, most: usize) -> std::io::Result<Vec<u8>> {
-    use std::io::Read;
-    // Asked before opening, because opening a pipe waits for its writer.
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(std::io::Error::other("it is not a file"));
-    }
-    let mut bytes = Vec::new();
-    for _ in 0..READS {
-        bytes.clear();
-        let before = FileStamp::of(path);
-        let file = std::fs::File::open(path)?;
-        file.take(most as u64 + 1).read_to_end(&mut bytes)?;
-        if FileStamp::of(path) == before {
-            break;
-        }
-    }
-    Ok(bytes)
 }
 
 /// `None` where the stage's component has no samples beside it.

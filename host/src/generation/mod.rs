@@ -2,17 +2,18 @@
 //!
 //! - [`Generation`]: the chain, the targets and the keys of one configuration. An exchange keeps the one that it began with.
 //! - [`ExchangeCounter`] and [`ExchangeGuard`]: who runs on it, and until when.
+//! - [`Probation`]: how often the stages fail that are new in it.
 //! - [`BuildInputs`]: what it was built from, read once.
 //! - [`bundled`]: the policies that come with the gateway.
 //!
 //! Nothing here knows how a generation is replaced: [`crate::control`] does that.
 
 pub mod bundled;
-mod file_stamp;
 mod guard;
 mod inputs;
+mod probation;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use http::HeaderValue;
@@ -22,9 +23,9 @@ use crate::config::{Config, Grant, Mode, OnError, StageConfig};
 use crate::policy::Chain;
 use crate::upstream::Targets;
 
-pub use file_stamp::FileStamp;
 pub use guard::{ExchangeCounter, ExchangeGuard};
 pub use inputs::{BuildInputs, MAX_SAMPLES_SIZE, ReadError};
+pub use probation::Probation;
 
 /// One configuration, running.
 pub struct Generation {
@@ -35,6 +36,7 @@ pub struct Generation {
     targets: Arc<Targets>,
     keys: Keys,
     exchanges: Arc<ExchangeCounter>,
+    probation: OnceLock<Probation>,
     label: HeaderValue,
     name: String,
 }
@@ -57,6 +59,7 @@ impl Generation {
             targets: targets.into(),
             keys,
             exchanges: ExchangeCounter::new(),
+            probation: OnceLock::new(),
             label: HeaderValue::from_str(&name).expect("digits and hex make a header"),
             name,
         }
@@ -117,6 +120,16 @@ impl Generation {
     /// The exchanges that run on it.
     pub fn exchanges(&self) -> &Arc<ExchangeCounter> {
         &self.exchanges
+    }
+
+    /// Puts it on probation, once; what its exchanges meet is counted from then on.
+    pub fn put_on(&self, probation: Probation) -> &Probation {
+        self.probation.get_or_init(|| probation)
+    }
+
+    /// What counts its stages' failures, where it is or was on probation.
+    pub fn probation(&self) -> Option<&Probation> {
+        self.probation.get()
     }
 
     /// Number and short digest: what logs, `/status` and `x-witgate-chain` call the chain.

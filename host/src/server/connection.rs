@@ -17,15 +17,18 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::ServerSettings;
+use super::connections::Seated;
+use super::patience::SlowReader;
 use super::phase::{Activity, MonitoredIo, Phase, ServingBody};
 
-/// Serves what comes over `io` until it is closed by either side, stays too long in one phase, or `shutdown` is
-/// cancelled and the request at hand is answered.
+/// Serves what comes over `io` until it is closed by either side, stays too long in one phase, must give its `seat` to another, or
+/// `shutdown` is cancelled and the request at hand is answered.
 pub(super) async fn serve<T, H, F>(
     io: T,
     handler: Arc<H>,
     settings: &ServerSettings,
     shutdown: &CancellationToken,
+    seat: &Seated,
 ) where
     T: AsyncRead + AsyncWrite + Unpin,
     H: Fn(Request<Incoming>) -> F,
@@ -54,6 +57,8 @@ pub(super) async fn serve<T, H, F>(
     let mut stopping = false;
     let mut phase = Phase::Head(0);
     let mut timer = pin!(sleep(settings.head_timeout));
+    let mut reader = SlowReader::new(settings);
+    let mut first = true;
     poll_fn(|cx| {
         if !stopping && stop.as_mut().poll(cx).is_ready() {
             stopping = true;
@@ -66,13 +71,32 @@ pub(super) async fn serve<T, H, F>(
             return Poll::Ready(());
         }
         let now = activity.phase();
-        let limit = now.limit(settings);
-        if now != phase {
-            phase = now;
-            if let Some(limit) = limit {
+        if now != phase || first {
+            if now != phase {
+                let stuck = matches!(now, Phase::Stuck(_));
+                if reader.moves(stuck, activity.written()) {
+                    let left = stuck.then(|| reader.patience.left());
+                    seat.lags(left, cx.waker());
+                }
+            }
+            if now.waits() {
+                seat.waits(cx.waker());
+            } else if phase.waits() {
+                seat.serves();
+            }
+            if let Some(limit) = now.limit(settings, &reader.patience) {
                 timer.as_mut().reset(Instant::now() + limit);
             }
+            (phase, first) = (now, false);
         }
+        if seat.gives_way() {
+            tracing::debug!(
+                ?phase,
+                "a client connection was closed: another needed its room"
+            );
+            return Poll::Ready(());
+        }
+        let limit = now.limit(settings, &reader.patience);
         if limit.is_some() && timer.as_mut().poll(cx).is_ready() {
             tracing::debug!(?phase, "a client connection was closed: it waited too long");
             return Poll::Ready(());
@@ -97,7 +121,9 @@ mod tests {
     use futures_util::{StreamExt, stream};
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 
+    use super::super::connections::Connections;
     use super::*;
+    use crate::api::Share;
 
     /// A connection that counts its writes and takes vectored ones, as a socket does.
     struct CountingIo(DuplexStream, Arc<AtomicUsize>);
@@ -149,6 +175,7 @@ mod tests {
             head_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
             write_timeout: Duration::from_secs(60),
+            read_rate: 16,
             ..ServerSettings::default()
         }
     }
@@ -160,12 +187,29 @@ mod tests {
         buffer: usize,
         body: impl Fn() -> Body + Send + Sync + 'static,
     ) -> (DuplexStream, Arc<AtomicUsize>, tokio::task::JoinHandle<()>) {
+        connect_to(&Connections::new(1, Share(100)), buffer, body)
+    }
+
+    fn connect_to(
+        connections: &Arc<Connections>,
+        buffer: usize,
+        body: impl Fn() -> Body + Send + Sync + 'static,
+    ) -> (DuplexStream, Arc<AtomicUsize>, tokio::task::JoinHandle<()>) {
+        let connections = Arc::clone(connections);
         let (client, server) = duplex(buffer);
         let writes = Arc::new(AtomicUsize::new(0));
         let counted = CountingIo(server, Arc::clone(&writes));
         let handler = Arc::new(move |_| std::future::ready(Response::new(body())));
         let served = tokio::spawn(async move {
-            serve(counted, handler, &settings(), &CancellationToken::new()).await;
+            let seat = connections.take(None).await.unwrap();
+            serve(
+                counted,
+                handler,
+                &settings(),
+                &CancellationToken::new(),
+                &seat,
+            )
+            .await;
         });
         (client, writes, served)
     }
@@ -266,7 +310,75 @@ mod tests {
         client.write_all(GET).await.unwrap();
         let mut read = Vec::new();
         while !read.ends_with(&[b'x'; 2048]) {
-            sleep(Duration::from_secs(50)).await;
+            // Sixteen bytes a second, as much as it must.
+            sleep(Duration::from_secs(15)).await;
+            assert!(client.read_buf(&mut read).await.unwrap() > 0, "closed");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_a_byte_now_and_then_is_cut_off() {
+        let (mut client, _, served) = connect(256, || Body::from(vec![b'x'; 1 << 20]));
+        let start = Instant::now();
+        client.write_all(GET).await.unwrap();
+        let reads = tokio::spawn(async move {
+            loop {
+                sleep(Duration::from_secs(50)).await;
+                if client.read_u8().await.is_err() {
+                    break;
+                }
+            }
+        });
+        // A minute, and a sixteenth of a second for the byte.
+        assert_eq!(closed_after(served, start).await, 60);
+        reads.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_client_that_lags_most_gives_way_where_others_need_its_exchange() {
+        let connections = Connections::new(3, Share(100));
+        let large = || Body::from(vec![b'x'; 1 << 20]);
+        let [mut first, mut second, mut prompt] =
+            [(); 3].map(|()| connect_to(&connections, 256, large));
+        let hurry = || connections.hurry(settings().write_timeout);
+        let start = Instant::now();
+        for (client, ..) in [&mut first, &mut second, &mut prompt] {
+            client.write_all(GET).await.unwrap();
+            sleep(Duration::from_secs(1)).await;
+        }
+        hurry();
+        sleep(Duration::from_secs(3)).await;
+        assert!(!first.2.is_finished(), "five seconds aren't over");
+        hurry();
+        assert_eq!(closed_after(first.2, start).await, 6);
+        // The second lags by five seconds now; the third takes its answer.
+        let mut read = Vec::new();
+        while read.len() < 100_000 {
+            assert!(prompt.0.read_buf(&mut read).await.unwrap() > 0, "closed");
+        }
+        hurry();
+        assert_eq!(closed_after(second.2, start).await, 6);
+        sleep(Duration::from_secs(1)).await;
+        hurry();
+        sleep(Duration::from_secs(1)).await;
+        assert!(!prompt.2.is_finished());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_upstream_costs_its_client_no_patience() {
+        let body = || {
+            let pieces = stream::iter([(); 8]).then(|()| async move {
+                sleep(Duration::from_secs(50)).await;
+                Ok::<_, Infallible>(Bytes::from(vec![b'x'; 300]))
+            });
+            Body::from_stream(pieces)
+        };
+        let (mut client, _, _served) = connect(256, body);
+        client.write_all(GET).await.unwrap();
+        // It takes each piece ten seconds late, which in all is more than a minute.
+        let mut read = Vec::new();
+        while !read.ends_with(b"0\r\n\r\n") {
+            sleep(Duration::from_secs(10)).await;
             assert!(client.read_buf(&mut read).await.unwrap() > 0, "closed");
         }
     }

@@ -3,7 +3,7 @@
 //! What must stay true: after `shutdown` nothing new is accepted, and `run` returns only when no connection is left.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,12 +12,16 @@ use http::Request;
 use hyper::body::Incoming;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::connections::Connections;
 use super::{ServerSettings, connection};
+
+/// Where a request comes from, among its extensions.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub(super) IpAddr);
 
 /// How long the listener rests when the system has no room for another connection, such as no file descriptor.
 const REST: Duration = Duration::from_millis(100);
@@ -26,6 +30,7 @@ const REST: Duration = Duration::from_millis(100);
 /// [`ServerSettings::drain_deadline`] at most. Returns how many had to be dropped.
 pub(super) async fn run<H, F>(
     listener: TcpListener,
+    room: Arc<Connections>,
     handler: H,
     settings: ServerSettings,
     shutdown: CancellationToken,
@@ -38,30 +43,36 @@ where
 {
     let handler = Arc::new(handler);
     let settings = Arc::new(settings);
-    let room = Arc::new(Semaphore::new(settings.max_connections));
     let connections = TaskTracker::new();
     let cut = CancellationToken::new();
 
     loop {
-        // A place is taken before the connection is accepted, so that connections beyond the limit wait in the system's
-        // queue and not in this process's memory.
-        let place = tokio::select! {
-            biased;
-            () = shutdown.cancelled() => break,
-            place = Arc::clone(&room).acquire_owned() => place,
-        };
         let (stream, peer) = tokio::select! {
             biased;
             () = shutdown.cancelled() => break,
             accepted = accept(&listener) => accepted,
+        };
+        // Where there is no room, this one connection waits here, and all others in the system's queue.
+        let seat = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => break,
+            seat = room.take(Some(peer.ip())) => seat,
+        };
+        let Some(seat) = seat else {
+            tracing::debug!(%peer, "a connection was refused: its address has as many as it may");
+            continue;
         };
         let open = open.clone().map(CountedConnection::new);
         let (handler, settings) = (Arc::clone(&handler), Arc::clone(&settings));
         let (shutdown, cut) = (shutdown.clone(), cut.clone());
         connections.spawn(async move {
             tracing::trace!(%peer, "a client connected");
-            let _held = (place, open);
-            let served = connection::serve(stream, handler, &settings, &shutdown);
+            let _open = open;
+            let handler = Arc::new(move |mut request: Request<Incoming>| {
+                request.extensions_mut().insert(Peer(peer.ip()));
+                handler(request)
+            });
+            let served = connection::serve(stream, handler, &settings, &shutdown, &seat);
             cut.run_until_cancelled(served).await;
         });
     }

@@ -3,15 +3,20 @@
 //! - [`serve_traffic`] takes clients' requests and hands them to a [`Gateway`], which answers them.
 //! - [`serve_admin`] answers for health, metrics and status.
 //!
-//! What must stay true: no client can hold a place for ever. Each phase of a connection has a limit, the number of
-//! connections and of exchanges has one, and so has the time to drain.
+//! What must stay true: no client can hold a place for ever, nor keep others from theirs. Each phase of a connection has a limit; the
+//! numbers of connections, of bodies being read and of exchanges have one, and so have the bytes that exchanges take and the time to
+//! drain. What is slow gives way, and no caller takes all of anything.
 
 mod admin;
 mod bind;
 mod body;
 mod connection;
+mod connections;
 mod listen;
+mod pages;
+mod patience;
 mod phase;
+mod reading;
 mod routes;
 #[cfg(test)]
 mod tests;
@@ -19,30 +24,49 @@ mod traffic;
 
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::response::Response;
-use http::HeaderMap;
-use http::request::Parts;
+use std::sync::Arc;
 
-use crate::api::{ApiError, Caller, Permit, Unauthorized};
+use axum::response::Response;
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue};
+use tokio::time::Instant;
+
+use crate::api::{ApiError, Caller, Party, Permit, Share, Unauthorized};
 
 pub use admin::{admin_router, serve_admin};
 pub use bind::{ADMIN_ADDRESS, BindError, TRAFFIC_ADDRESS, bind};
-pub use body::{BodyLimits, RequestBodyError, read_body};
+pub use body::BodyLimits;
 pub use traffic::{Drained, serve_traffic};
+
+/// A chat completion's request, let in and read.
+#[derive(Debug)]
+pub struct ChatRequest {
+    /// Its head. A [`crate::api::RequestId`] is in the extensions.
+    pub parts: Parts,
+    /// Its body, within the limits of the listener.
+    pub body: Bytes,
+    /// Who sent it.
+    pub caller: Caller,
+    /// Whom what it takes is put down to.
+    pub party: Party,
+    /// When its head was there.
+    pub began: Instant,
+    /// Held until the exchange is over, which is after the answer's last byte.
+    pub permit: Permit,
+}
 
 /// The gateway behind the listeners.
 pub trait Gateway: Send + Sync + 'static {
-    /// Runs the exchange of `POST /v1/chat/completions`. A [`crate::api::RequestId`] is in the extensions of `parts`. The body is
-    /// as the client sent it, of any size: [`read_body`] bounds it. The permit is held until the exchange is over,
-    /// which is after the answer's last byte. When the client goes away, the future or the answer's body is dropped.
-    fn chat(
-        &self,
-        parts: Parts,
-        body: Body,
-        caller: Caller,
-        permit: Permit,
-    ) -> impl Future<Output = Response> + Send;
+    /// Runs the exchange of `POST /v1/chat/completions`. When the client goes away, the future or the answer's body is dropped.
+    fn chat(&self, request: ChatRequest) -> impl Future<Output = Response> + Send;
+
+    /// Whether chat requests are taken at all. Asked before the body is read.
+    ///
+    /// # Errors
+    ///
+    /// What the client is told.
+    fn takes_requests(&self) -> Result<(), ApiError>;
 
     /// Lists the models, or shows the model of this id (decoded). `query` is as the client sent it.
     fn models(
@@ -50,6 +74,7 @@ pub trait Gateway: Send + Sync + 'static {
         id: Option<&str>,
         query: Option<&str>,
         caller: &Caller,
+        permit: &mut Permit,
     ) -> impl Future<Output = Response> + Send;
 
     /// Finds the client that sent a request. Every request is checked anew, because the clients change with the
@@ -86,12 +111,22 @@ pub trait Gateway: Send + Sync + 'static {
 }
 
 /// The limits of a listener.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerSettings {
-    /// Connections that may be open. More wait in the system's queue.
+    /// Connections that may be open. One more takes the place of one that is idle; where none is, it waits in the system's queue.
     pub max_connections: usize,
     /// Exchanges that may run. One request more is answered 503 at once.
     pub max_exchanges: u32,
+    /// Bodies that may be read at once. For one more, the one that has been coming for the longest gives way.
+    pub max_reading: u32,
+    /// The bytes that all exchanges together may take with their bodies. Past it a request is answered 503.
+    pub max_memory: u64,
+    /// What one client or address may have of each of these.
+    pub share: Share,
+    /// The limits of a request's body.
+    pub body: BodyLimits,
+    /// Origins whose pages may use the listener, as browsers write them.
+    pub origins: Arc<[HeaderValue]>,
     /// Bytes that a request's head may have. A larger head is answered 431, and so are more than 100 headers.
     pub max_head: usize,
     /// How long a request's head may take from its first byte, or on a new connection from its beginning.
@@ -100,6 +135,8 @@ pub struct ServerSettings {
     pub idle_timeout: Duration,
     /// How long a client may leave an answer unread.
     pub write_timeout: Duration,
+    /// The least that a client must take of an answer that is there, in bytes a second on the average.
+    pub read_rate: u32,
     /// How long running exchanges have to finish after shutdown began.
     pub drain_deadline: Duration,
 }
@@ -109,10 +146,16 @@ impl Default for ServerSettings {
         Self {
             max_connections: 4096,
             max_exchanges: 512,
+            max_reading: 1024,
+            max_memory: 1 << 30,
+            share: Share::default(),
+            body: BodyLimits::default(),
+            origins: Arc::default(),
             max_head: 64 << 10,
             head_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
             write_timeout: Duration::from_secs(60),
+            read_rate: 1 << 10,
             drain_deadline: Duration::from_secs(30),
         }
     }

@@ -20,6 +20,7 @@ use http_body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::ServerSettings;
+use super::patience::Patience;
 
 /// The phase of a connection. Two values that differ are two waits, each with the whole of its limit. A request can come
 /// and be answered within one poll, so the numbers tell one wait from the next.
@@ -37,14 +38,19 @@ pub(super) enum Phase {
 }
 
 impl Phase {
-    /// How long a connection may stay in this phase.
-    pub(super) fn limit(self, settings: &ServerSettings) -> Option<Duration> {
+    /// How long a connection may stay in this phase. `patience` is what the client has left where it must take an answer.
+    pub(super) fn limit(self, settings: &ServerSettings, patience: &Patience) -> Option<Duration> {
         match self {
             Self::Head(_) => Some(settings.head_timeout),
             Self::Idle(_) => Some(settings.idle_timeout),
             Self::Busy => None,
-            Self::Stuck(_) => Some(settings.write_timeout),
+            Self::Stuck(_) => Some(patience.left()),
         }
+    }
+
+    /// Whether the client has asked for nothing.
+    pub(super) fn waits(self) -> bool {
+        matches!(self, Self::Head(_) | Self::Idle(_))
     }
 }
 
@@ -81,6 +87,11 @@ impl Activity {
         } else {
             Phase::Idle(self.served.load(Relaxed))
         }
+    }
+
+    /// How many bytes the client has taken.
+    pub(super) fn written(&self) -> u64 {
+        self.written.load(Relaxed)
     }
 
     /// Notes that a request's head is complete. Dropping the guard marks the end of its answer.

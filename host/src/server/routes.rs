@@ -21,7 +21,7 @@ pub(super) enum Route<'a> {
     WrongMethod { allow: &'static str },
     /// A route of the API that this release doesn't have.
     NotOffered,
-    /// A model's id that isn't UTF-8 after decoding.
+    /// A model's id that no model can have.
     BadId,
     /// A path that the API doesn't have.
     Unknown,
@@ -53,9 +53,10 @@ impl<'a> Route<'a> {
             ("models", _) if !reads => Self::WrongMethod { allow: READ },
             ("models", id) => match id.trim_matches('/') {
                 "" => Self::Models(None),
-                id => percent_decode_str(id)
-                    .decode_utf8()
-                    .map_or(Self::BadId, |id| Self::Models(Some(id))),
+                id => match percent_decode_str(id).decode_utf8() {
+                    Ok(id) if is_model(&id) => Self::Models(Some(id)),
+                    _ => Self::BadId,
+                },
             },
             ("tcp_warming", rest) if is_end(rest) && !reads => Self::WrongMethod { allow: READ },
             ("tcp_warming", rest) if is_end(rest) => Self::Warming,
@@ -97,6 +98,18 @@ fn is(path: &str, last: &str) -> bool {
     first == last && is_end(rest)
 }
 
+/// The longest id of a model, in bytes.
+const LONGEST_ID: usize = 256;
+
+/// Whether a decoded id can be a model's. It becomes part of a path at the upstream, before which other servers may stand: none of them
+/// may find a step up in it, however often it decodes the path, or what it would drop.
+fn is_model(id: &str) -> bool {
+    let odd = |c: char| c.is_control() || matches!(c, '\\' | '%');
+    id.len() <= LONGEST_ID
+        && !id.contains(odd)
+        && id.split('/').all(|step| !matches!(step, "." | ".."))
+}
+
 fn is_end(path: &str) -> bool {
     path.bytes().all(|byte| byte == b'/')
 }
@@ -125,7 +138,8 @@ pub(super) fn not_offered(path: &str) -> ApiError {
 
 /// A 404 for a model's id that no model can have.
 pub(super) fn bad_id() -> ApiError {
-    let message = "The model's id in the path is not UTF-8 text.";
+    let message = "The model's id in the path is none that a model can have: up to 256 bytes of UTF-8 text, without control \
+                   characters, `\\`, `%` and the steps `.` and `..`.";
     ApiError::new(StatusCode::NOT_FOUND, NOT_FOUND, "model_not_found", message).param("model")
 }
 
@@ -188,7 +202,31 @@ mod tests {
         assert_eq!(get("/v1/models/org%2Fmodel"), model("org/model"));
         assert_eq!(get("/v1/v1/models/a%20b"), model("a b"));
         assert_eq!(get("/v1/models/v1"), model("v1"));
-        assert_eq!(get("/v1/models/%FF"), Route::BadId);
+    }
+
+    #[test]
+    fn a_models_id_leads_nowhere_else() {
+        for id in [
+            "%FF",
+            "..",
+            ".",
+            ".%09.",
+            "%2e%2e",
+            "..%2Ffiles",
+            "a/../b",
+            "a%2F..%2Fb",
+            "..%5Cfiles",
+            "%252e%252e",
+            "a%00",
+            "a%0D%0Ab",
+            "%C2%85",
+        ] {
+            assert_eq!(get(&format!("/v1/models/{id}")), Route::BadId, "{id}");
+        }
+        let long = "a".repeat(LONGEST_ID);
+        assert_eq!(get(&format!("/v1/models/{long}")), model(&long));
+        assert_eq!(get(&format!("/v1/models/{long}a")), Route::BadId);
+        assert_eq!(get("/v1/models/a..b/.c"), model("a..b/.c"));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The traffic listener: what stands between a client's request and the exchange.
 //!
-//! Checked in this order, so that cheap refusals come first: the route, the client's key, room for one more exchange.
-//! Every answer made here or by the gateway carries the request's id and is counted.
+//! Checked in this order, so that cheap refusals come first: the one host, the route, the client's key, the page that sent it, the
+//! body's type, room for one more exchange. Then the body is read; and only when it is in, the exchange takes its permit. Every answer
+//! made here or by the gateway carries the request's id and is counted.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -12,13 +13,18 @@ use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use hyper::body::Incoming;
 use tokio::net::TcpListener;
+use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::body::discard;
+use super::body::{BodyLimits, Reader, discard};
+use super::connections::Connections;
+use super::listen::Peer;
+use super::pages::{Pages, one_host};
+use super::reading::Reading;
 use super::routes::{self, Route};
-use super::{Gateway, ServerSettings, listen};
+use super::{ChatRequest, Gateway, ServerSettings, listen};
 use crate::api::headers::REQUEST_ID;
-use crate::api::{ApiError, Permits, RequestId};
+use crate::api::{ApiError, Caller, Memory, Party, Permits, RequestId, Unauthorized};
 use crate::metrics::Metrics;
 
 /// The connections and exchanges that were left when the traffic listener's time to drain was over.
@@ -26,7 +32,7 @@ use crate::metrics::Metrics;
 pub struct Drained {
     /// Connections that were dropped.
     pub connections: usize,
-    /// Exchanges that had not given their permit back when `serve_traffic` returned.
+    /// Exchanges that were not over when `serve_traffic` returned.
     pub exchanges: usize,
 }
 
@@ -39,23 +45,44 @@ pub async fn serve_traffic<G: Gateway>(
     settings: ServerSettings,
     shutdown: CancellationToken,
 ) -> Drained {
+    let (share, refused) = (settings.share, metrics.exchanges_refused.clone());
     let permits = Permits::new(
         settings.max_exchanges,
+        share,
         metrics.exchanges_running.clone(),
-        metrics.exchanges_refused.clone(),
+        metrics.exchanges_open.clone(),
+        refused.clone(),
     );
     let open = metrics.connections.clone();
+    let own = listener.local_addr().ok().map(|at| at.ip());
+    let used = metrics.memory.clone();
+    let connections = Connections::new(settings.max_connections, share);
     let traffic = Arc::new(Traffic {
         gateway,
-        metrics,
         permits: permits.clone(),
+        memory: Memory::new(settings.max_memory, share, used, refused),
+        reading: Reading::new(settings.max_reading, share, metrics.bodies_reading.clone()),
+        pages: Pages::of(own, &settings.origins),
+        body: settings.body,
+        connections: Arc::clone(&connections),
+        reader_patience: settings.write_timeout,
+        metrics,
     });
     let handler = move |request: Request<Incoming>| {
         let traffic = Arc::clone(&traffic);
         async move { traffic.answer(request.map(Body::new)).await }
     };
     let idle = permits.all_back();
-    let connections = listen::run(listener, handler, settings, shutdown, Some(open), idle).await;
+    let connections = listen::run(
+        listener,
+        connections,
+        handler,
+        settings,
+        shutdown,
+        Some(open),
+        idle,
+    )
+    .await;
     let exchanges = permits.taken();
     if connections + exchanges > 0 {
         tracing::warn!(
@@ -74,6 +101,13 @@ struct Traffic<G> {
     gateway: Arc<G>,
     metrics: Arc<Metrics>,
     permits: Permits,
+    memory: Memory,
+    reading: Reading,
+    pages: Pages,
+    body: BodyLimits,
+    connections: Arc<Connections>,
+    /// How long a client may leave an answer unread.
+    reader_patience: Duration,
 }
 
 impl<G: Gateway> Traffic<G> {
@@ -84,6 +118,7 @@ impl<G: Gateway> Traffic<G> {
         let uri = request.uri().clone();
         let route = Route::find(request.method(), uri.path());
         let endpoint = route.endpoint();
+        let told = self.pages.told(request.headers());
 
         // After a panic nothing of the request is used again. The gateway's own state bears the loss of a request at any await
         // anyway, because clients go away.
@@ -98,11 +133,18 @@ impl<G: Gateway> Traffic<G> {
         });
 
         response.headers_mut().insert(REQUEST_ID, id.header());
+        response.headers_mut().extend(told.unwrap_or_default());
         self.metrics.request(endpoint, response.status());
         response
     }
 
     async fn serve(&self, route: Route<'_>, request: Request<Body>) -> Response {
+        if let Err(error) = one_host(&request) {
+            return refuse(error, request).await;
+        }
+        if let Some(answer) = self.pages.preflight(&request) {
+            return answer;
+        }
         match route {
             Route::Chat => self.chat(request).await,
             Route::Models(model) => self.models(model.as_deref(), request).await,
@@ -126,32 +168,133 @@ impl<G: Gateway> Traffic<G> {
     }
 
     async fn chat(&self, request: Request<Body>) -> Response {
-        let caller = match self.gateway.authenticate(request.headers()) {
-            Ok(caller) => caller,
-            Err(why) => return refuse(why, request).await,
+        let began = Instant::now();
+        let (caller, party) = match self.let_in(&request) {
+            Ok(known) => known,
+            Err(error) => return refuse(error, request).await,
         };
-        let permit = match self.permits.acquire() {
+        let takes = is_json(request.headers(), &caller)
+            .and_then(|()| self.gateway.takes_requests())
+            .and_then(|()| self.has_permit(&party));
+        if let Err(error) = takes {
+            return refuse(error, request).await;
+        }
+        let (parts, mut body) = request.into_parts();
+        let mut charge = self.memory.charge(&party);
+        let reader = Reader::new(self.body, &self.reading, &party, &mut charge);
+        let bytes = match reader.read(&mut body).await {
+            Ok(bytes) => bytes,
+            Err(why) => {
+                if why.is_still_coming() {
+                    discard(&mut body).await;
+                }
+                return ApiError::from(why).into_response();
+            }
+        };
+        let mut permit = match self.permits.acquire(&party) {
             Ok(permit) => permit,
-            Err(overloaded) => return refuse(overloaded, request).await,
+            Err(overloaded) => return overloaded.into_response(),
         };
-        let (parts, body) = request.into_parts();
-        self.gateway.chat(parts, body, caller, permit).await
+        permit.charge = charge;
+        self.permits.enter(&mut permit).await;
+        let request = ChatRequest {
+            parts,
+            body: bytes,
+            caller,
+            party,
+            began,
+            permit,
+        };
+        self.gateway.chat(request).await
     }
 
     async fn models(&self, id: Option<&str>, request: Request<Body>) -> Response {
-        let caller = match self.gateway.authenticate(request.headers()) {
-            Ok(caller) => caller,
-            Err(why) => return refuse(why, request).await,
+        let (caller, party) = match self.let_in(&request) {
+            Ok(known) => known,
+            Err(error) => return refuse(error, request).await,
         };
         // A list of models waits for an upstream as an exchange does, so it takes a permit as an exchange does.
-        let _permit = match self.permits.acquire() {
+        let mut permit = match self.permits.acquire(&party) {
             Ok(permit) => permit,
             Err(overloaded) => return refuse(overloaded, request).await,
         };
+        permit.charge = self.memory.charge(&party);
         self.gateway
-            .models(id, request.uri().query(), &caller)
+            .models(id, request.uri().query(), &caller, &mut permit)
             .await
     }
+
+    /// Whether an exchange could begin now. Where as many run as may, and somebody hardly reads an answer, that one gives way: so the next
+    /// try finds room.
+    fn has_permit(&self, party: &Party) -> Result<(), ApiError> {
+        let has = self.permits.check(party);
+        if has
+            .as_ref()
+            .is_err_and(|error| error.status == StatusCode::SERVICE_UNAVAILABLE)
+        {
+            self.connections.hurry(self.reader_patience);
+        }
+        has
+    }
+
+    /// Finds who sent a request. Without keys the address alone protects the listener, so pages are kept out of it.
+    fn let_in(&self, request: &Request<Body>) -> Result<(Caller, Party), Refusal> {
+        let caller = self.gateway.authenticate(request.headers())?;
+        if caller.principal.is_none() && self.pages.on_loopback() {
+            self.pages.check(request)?;
+        }
+        let peer = request.extensions().get().map(|Peer(address)| *address);
+        let party = Party::of(&caller, peer);
+        Ok((caller, party))
+    }
+}
+
+/// A request isn't let in.
+enum Refusal {
+    Unauthorized(Unauthorized),
+    Other(ApiError),
+}
+
+impl From<Unauthorized> for Refusal {
+    fn from(why: Unauthorized) -> Self {
+        Refusal::Unauthorized(why)
+    }
+}
+
+impl From<ApiError> for Refusal {
+    fn from(error: ApiError) -> Self {
+        Refusal::Other(error)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        match self {
+            Refusal::Unauthorized(why) => why.into_response(),
+            Refusal::Other(error) => error.into_response(),
+        }
+    }
+}
+
+/// Checks that the body is said to be JSON. For that a page must ask the browser first, which asks us. A page can also send a body without
+/// any type: so one that is missing is let through only where a key shows that no page sent it.
+fn is_json(headers: &HeaderMap, caller: &Caller) -> Result<(), ApiError> {
+    let json = match headers.get(header::CONTENT_TYPE) {
+        None => caller.principal.is_some(),
+        Some(kind) => kind.to_str().is_ok_and(|kind| {
+            let kind = kind.split(';').next().unwrap_or_default().trim();
+            let kind = kind.to_ascii_lowercase();
+            let name = kind.strip_prefix("application/");
+            name.is_some_and(|name| name == "json" || name.ends_with("+json"))
+        }),
+    };
+    if json {
+        return Ok(());
+    }
+    let message = "The body of a chat completion is JSON: send it with the header `content-type: application/json`.";
+    let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+    let kind = "invalid_request_error";
+    Err(ApiError::new(status, kind, "wrong_content_type", message).param("content-type"))
 }
 
 /// Cerebras' SDKs call this whenever a client is made, and give up after a second.

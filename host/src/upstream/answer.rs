@@ -3,10 +3,14 @@
 //! The body is never buffered here beyond the one chunk that was peeked at. Time counts only while a reader waits for the
 //! target, not while a slow client keeps the body from being read. Dropping the body closes the stream to the target.
 
+use super::client_error::error_answer;
 use super::error_body::ErrorBody;
 use super::failure::{BodyError, Failure, StatusFailure, sentence};
 use super::headers;
+use super::own_secret::OwnSecret;
 use super::target::Target;
+use crate::api::{ApiError, Charge};
+use crate::config::UnknownMembers;
 use crate::metrics::TargetMetrics;
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _};
@@ -22,10 +26,13 @@ use tokio::time::{Instant, Sleep, timeout};
 /// The largest whole answer, in bytes.
 pub const WHOLE_BODY_CAP: usize = 64 << 20;
 
-/// The most that is kept of the body of a failure, in bytes.
-const FAILURE_BODY_CAP: usize = 64 << 10;
+/// The most that is read of the body of an error, in bytes.
+const ERROR_BODY_CAP: usize = 64 << 10;
 
-/// How long to wait for the body of a failure, at most. A short time, because the next target can only be tried afterwards.
+/// How long to wait for the body of an error, at most.
+const ERROR_BODY_TIME: Duration = Duration::from_secs(60);
+
+/// The same of a failure. A short time, because the next target can only be tried afterwards.
 const FAILURE_BODY_TIME: Duration = Duration::from_secs(5);
 
 /// The time limits of a scripted answer. A script answers at once, so they are never reached.
@@ -34,7 +41,7 @@ const SCRIPTED: Duration = Duration::from_secs(60);
 /// An answer that has begun.
 #[derive(Debug)]
 pub struct Answer {
-    /// Neither a redirect nor 408, 429 or 5xx.
+    /// One of success, or of an error other than 408, 429 and 5xx.
     pub status: StatusCode,
     /// All headers as they came. [`Answer::passed_on`] picks those that may go on to the client.
     pub headers: HeaderMap,
@@ -44,6 +51,9 @@ pub struct Answer {
     pub model: Arc<str>,
     /// The target's counters.
     pub metrics: Arc<TargetMetrics>,
+    secret: OwnSecret,
+    /// What becomes of members of the answer that aren't known.
+    pub unknown_members: UnknownMembers,
     body: AnswerBody,
 }
 
@@ -63,6 +73,8 @@ impl Answer {
             target: target.shared_id(),
             model,
             metrics: target.metrics().clone(),
+            secret: target.secret().clone(),
+            unknown_members: target.unknown_members(),
             body: AnswerBody::new(body, first_byte, timeouts.first_byte, timeouts.silence),
         }
     }
@@ -82,6 +94,8 @@ impl Answer {
             target: target.into(),
             model: model.into(),
             metrics: Arc::new(TargetMetrics::unregistered()),
+            secret: OwnSecret::default(),
+            unknown_members: UnknownMembers::default(),
             body: AnswerBody::new(body, Instant::now() + SCRIPTED, SCRIPTED, SCRIPTED),
         }
     }
@@ -98,7 +112,38 @@ impl Answer {
 
     /// The headers that may go on to the client.
     pub fn passed_on(&self) -> HeaderMap {
-        headers::passed_on(&self.headers)
+        self.secret
+            .strike_headers(headers::passed_on(&self.headers))
+    }
+
+    /// The target's own secret, to be struck out of what becomes an error.
+    pub fn secret(&self) -> &OwnSecret {
+        &self.secret
+    }
+
+    /// How the body is encoded, if it is: the bytes aren't what the target says then.
+    pub(super) fn coding(&self) -> Option<String> {
+        let plain = |word: &str| {
+            let word = word.trim();
+            word.is_empty()
+                || ["identity", "chunked"]
+                    .iter()
+                    .any(|it| word.eq_ignore_ascii_case(it))
+        };
+        [header::CONTENT_ENCODING, header::TRANSFER_ENCODING]
+            .into_iter()
+            .find_map(|name| {
+                let coded = |value: &&HeaderValue| {
+                    !value
+                        .to_str()
+                        .is_ok_and(|words| words.split(',').all(plain))
+                };
+                let value = self.headers.get_all(&name).iter().find(coded)?;
+                Some(format!(
+                    "{name}: {}",
+                    String::from_utf8_lossy(value.as_bytes())
+                ))
+            })
     }
 
     /// Waits for the body's first chunk and leaves it in place; `None` is an empty body. A caller that looks at the first
@@ -115,48 +160,74 @@ impl Answer {
         self.body
     }
 
-    /// Reads the whole body, of at most `cap` bytes, within this time from now.
+    /// Reads the whole body, of at most `cap` bytes, within this time from now. Each byte is charged before it is kept.
     ///
     /// # Errors
-    /// When it is larger, doesn't end in time, or breaks off.
-    pub async fn whole(self, cap: usize, within: Duration) -> Result<Bytes, BodyError> {
+    /// When it is larger, doesn't end in time, or breaks off; or there is no memory for it.
+    pub async fn whole(
+        self,
+        cap: usize,
+        within: Duration,
+        charge: &mut Charge,
+    ) -> Result<Bytes, BodyError> {
         let declared = self.headers.get(header::CONTENT_LENGTH);
         let declared = declared.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         if declared.is_some_and(|length| length > cap) {
             return Err(BodyError::TooLarge(cap));
         }
-        timeout(within, self.body.whole(cap))
+        timeout(within, self.body.whole(cap, charge))
             .await
             .map_err(|_| BodyError::Deadline(within))?
     }
 
-    /// Reads the body of a failing target's answer. Even if none of it arrives, the result is a failure with this status.
+    /// The error that this answer is. Even if none of its body arrives, the result has its status.
+    pub async fn into_error(self, charge: &mut Charge) -> ApiError {
+        let (headers, error) = self.said(ERROR_BODY_TIME, charge).await;
+        error_answer(headers, error)
+    }
+
+    /// Reads the body of a failing target's answer, as [`Answer::into_error`] does.
     pub(super) async fn into_failure(self) -> Failure {
-        let Answer {
+        let status = self.status;
+        // Of how many exchanges it can be is bounded, and so is each.
+        let (headers, error) = self.said(FAILURE_BODY_TIME, &mut Charge::unbound()).await;
+        Failure::Status(Box::new(StatusFailure {
             status,
             headers,
+            error,
+        }))
+    }
+
+    /// The headers that may go on, and what the body of an error says as far as it comes in time.
+    async fn said(self, within: Duration, charge: &mut Charge) -> (HeaderMap, ErrorBody) {
+        let (headers, coding) = (self.passed_on(), self.coding());
+        let Answer {
+            status,
             mut body,
+            secret,
             ..
         } = self;
+        let status = status.as_u16();
+        if let Some(coding) = coding {
+            return (headers, ErrorBody::coded(status, &coding, &secret));
+        }
         let mut read = BytesMut::new();
         let reading = async {
             while let Some(Ok(chunk)) = body.next().await {
-                let room = FAILURE_BODY_CAP - read.len();
-                read.extend_from_slice(&chunk[..chunk.len().min(room)]);
-                if read.len() == FAILURE_BODY_CAP {
+                let room = ERROR_BODY_CAP - read.len();
+                let chunk = &chunk[..chunk.len().min(room)];
+                if charge.grow(chunk.len()).is_err() {
+                    break;
+                }
+                read.extend_from_slice(chunk);
+                if read.len() == ERROR_BODY_CAP {
                     break;
                 }
             }
         };
-        // A body that is cut off by the timeout counts as far as it came.
-        timeout(FAILURE_BODY_TIME, reading).await.ok();
-        let body = read.freeze();
-        Failure::Status(Box::new(StatusFailure {
-            error: ErrorBody::parse(status.as_u16(), &body),
-            status,
-            headers,
-            body,
-        }))
+        // A body that is cut off by the timeout, or for want of memory, counts as far as it came.
+        timeout(within, reading).await.ok();
+        (headers, ErrorBody::parse(status, &read, &secret))
     }
 }
 
@@ -203,22 +274,29 @@ impl AnswerBody {
         Ok(self.peeked.as_ref())
     }
 
-    pub(super) async fn whole(mut self, cap: usize) -> Result<Bytes, BodyError> {
+    pub(super) async fn whole(
+        mut self,
+        cap: usize,
+        charge: &mut Charge,
+    ) -> Result<Bytes, BodyError> {
+        let mut charged = |chunk: &Bytes, room: usize| {
+            if chunk.len() > room {
+                return Err(BodyError::TooLarge(cap));
+            }
+            let grown = charge.grow(chunk.len());
+            grown.map_err(|error| BodyError::NoMemory(Box::new(error)))
+        };
         let Some(first) = self.next().await.transpose()? else {
             return Ok(Bytes::new());
         };
-        if first.len() > cap {
-            return Err(BodyError::TooLarge(cap));
-        }
+        charged(&first, cap)?;
         let Some(second) = self.next().await.transpose()? else {
             return Ok(first);
         };
         let mut all = BytesMut::from(first);
         let mut next = Some(second);
         while let Some(chunk) = next {
-            if chunk.len() > cap - all.len() {
-                return Err(BodyError::TooLarge(cap));
-            }
+            charged(&chunk, cap - all.len())?;
             all.extend_from_slice(&chunk);
             next = self.next().await.transpose()?;
         }

@@ -7,6 +7,7 @@ use tokio::time::{Instant, timeout};
 
 use super::answer::Answer;
 use super::candidates::{Candidate, Candidates};
+use super::connections::Connection;
 use super::failure::Failure;
 use super::retry::RetryPolicy;
 
@@ -84,14 +85,32 @@ async fn attempt(
     policy: &RetryPolicy,
 ) -> Result<Answer, Failure> {
     let body = question.body(candidate.model());
-    let sent = candidate.send(question.path(), body, question.headers());
-    let mut answer = sent.await?;
+    let send = |on| candidate.send_on(on, question.path(), body.clone(), question.headers());
+    let mut answer = renewed(policy, send).await?;
     if answer.status.is_success()
         && answer.is_stream()
         && let Ok(first) = timeout(policy.peek, answer.peek()).await
         && let Some(error) = first?.and_then(|bytes| question.first_error(bytes))
     {
-        return Err(Failure::said(error));
+        return Err(Failure::said(error, answer.secret()));
     }
     Ok(answer)
+}
+
+/// Sends on a kept connection. Where that one was closed without an answer, sends once more on a new one.
+pub(super) async fn renewed<F>(
+    policy: &RetryPolicy,
+    send: impl Fn(Connection) -> F,
+) -> Result<Answer, Failure>
+where
+    F: Future<Output = Result<Answer, Failure>>,
+{
+    let began = Instant::now();
+    match send(Connection::Kept).await {
+        Err(Failure::Closed(why)) if policy.renew => {
+            tracing::debug!(target: "witgate::exchange::run", "a kept connection was closed ({why}); the request goes on a new one");
+            send(Connection::New(began)).await
+        }
+        answer => answer,
+    }
 }

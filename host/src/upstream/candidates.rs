@@ -6,6 +6,7 @@
 
 use super::Targets;
 use super::answer::Answer;
+use super::connections::Connection;
 use super::failure::Failure;
 use super::target::Target;
 use bytes::Bytes;
@@ -42,8 +43,19 @@ impl Candidate {
         body: Bytes,
         headers: &HeaderMap,
     ) -> Result<Answer, Failure> {
+        self.send_on(Connection::Kept, path, body, headers).await
+    }
+
+    /// As [`Candidate::send`], on such a connection.
+    pub(super) async fn send_on(
+        &self,
+        on: Connection,
+        path: &str,
+        body: Bytes,
+        headers: &HeaderMap,
+    ) -> Result<Answer, Failure> {
         self.target
-            .post(path, body, headers, Arc::clone(&self.model))
+            .post(on, path, body, headers, Arc::clone(&self.model))
             .await
     }
 }

@@ -1,5 +1,6 @@
 //! The HTTP client: how connections are made and kept.
 
+use super::connections::Connections;
 use crate::config::{NoUsableTarget, TargetConfig};
 use reqwest::redirect;
 use std::time::Duration;
@@ -29,7 +30,7 @@ const USER_AGENT: &str = concat!("witgate/", env!("CARGO_PKG_VERSION"));
 
 /// One pool of connections for each way to make them. Cloning a client shares its pool.
 #[derive(Debug, Default)]
-pub(super) struct Clients(Vec<(ClientSettings, reqwest::Client)>);
+pub(super) struct Clients(Vec<(ClientSettings, Connections)>);
 
 /// The settings of a client that can't be given with each request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +46,7 @@ impl Clients {
         &mut self,
         target: &TargetConfig,
         earlier: Option<&Clients>,
-    ) -> Result<reqwest::Client, UpstreamError> {
+    ) -> Result<Connections, UpstreamError> {
         let settings = ClientSettings {
             connect: target.timeouts.connect,
             direct: is_local(target),
@@ -61,7 +62,7 @@ impl Clients {
         Ok(client)
     }
 
-    fn find(&self, wanted: ClientSettings) -> Option<reqwest::Client> {
+    fn find(&self, wanted: ClientSettings) -> Option<Connections> {
         let (_, client) = self.0.iter().find(|(settings, _)| *settings == wanted)?;
         Some(client.clone())
     }
@@ -76,7 +77,12 @@ fn is_local(target: &TargetConfig) -> bool {
     }
 }
 
-fn new_client(settings: ClientSettings) -> Result<reqwest::Client, UpstreamError> {
+fn new_client(settings: ClientSettings) -> Result<Connections, UpstreamError> {
+    Connections::new(|| builder(settings))
+        .map_err(|error| UpstreamError::Client(super::failure::sentence(&error)))
+}
+
+fn builder(settings: ClientSettings) -> reqwest::ClientBuilder {
     let builder = reqwest::Client::builder()
         .user_agent(USER_AGENT)
         .connect_timeout(settings.connect)
@@ -93,12 +99,9 @@ fn new_client(settings: ClientSettings) -> Result<reqwest::Client, UpstreamError
         // A connection that died unnoticed would take every request that shares it along.
         .http2_keep_alive_interval(Duration::from_secs(20))
         .http2_keep_alive_timeout(Duration::from_secs(10));
-    let builder = if settings.direct {
+    if settings.direct {
         builder.no_proxy()
     } else {
         builder
-    };
-    builder
-        .build()
-        .map_err(|error| UpstreamError::Client(super::failure::sentence(&error)))
+    }
 }

@@ -6,29 +6,43 @@ use http::{HeaderMap, StatusCode};
 
 use super::error_body::ErrorBody;
 use super::failure::{BodyError, Failure};
-use super::headers::passed_on;
 use crate::api::ApiError;
 
 const KIND: &str = "upstream_error";
 
 /// An error that the upstream answered with: its status, its words, and of its headers those that are `passed_on`. The body is
 /// written anew, in the shape that every client reads, so its content type doesn't go on.
-pub fn error_answer(status: StatusCode, mut passed_on: HeaderMap, error: ErrorBody) -> ApiError {
+pub(super) fn error_answer(mut passed_on: HeaderMap, error: ErrorBody) -> ApiError {
     passed_on.remove(CONTENT_TYPE);
-    ApiError::new(status, error.kind, error.code, error.message)
+    ApiError::new(error.status(), error.kind, error.code, error.message)
         .param(error.param)
         .with_headers(passed_on)
+}
+
+impl From<ErrorBody> for ApiError {
+    fn from(error: ErrorBody) -> Self {
+        error_answer(HeaderMap::new(), error)
+    }
 }
 
 impl From<Failure> for ApiError {
     fn from(failure: Failure) -> Self {
         let (status, code) = match failure {
             Failure::Status(failure) => {
-                return error_answer(failure.status, passed_on(&failure.headers), failure.error);
+                return error_answer(failure.headers, failure.error);
             }
             Failure::FirstByteTimeout(_) => (StatusCode::GATEWAY_TIMEOUT, "upstream_timeout"),
-            Failure::Connect(_) | Failure::Redirect(_) | Failure::Broken(_) => {
-                (StatusCode::BAD_GATEWAY, "upstream_unreachable")
+            Failure::Connect(_)
+            | Failure::Redirect(_)
+            | Failure::Broken(_)
+            | Failure::Closed(_) => (StatusCode::BAD_GATEWAY, "upstream_unreachable"),
+            Failure::NoName => {
+                let (kind, code) = ("not_found_error", "model_not_found");
+                return ApiError::new(StatusCode::NOT_FOUND, kind, code, failure.to_string())
+                    .param("model");
+            }
+            Failure::NoStatus(_) | Failure::Coded(_) => {
+                (StatusCode::BAD_GATEWAY, "upstream_unreadable")
             }
         };
         ApiError::new(status, KIND, code, failure.to_string())
@@ -38,6 +52,7 @@ impl From<Failure> for ApiError {
 impl From<BodyError> for ApiError {
     fn from(error: BodyError) -> Self {
         let status = match error {
+            BodyError::NoMemory(error) => return *error,
             BodyError::FirstByteTimeout(_) | BodyError::Silence(_) | BodyError::Deadline(_) => {
                 StatusCode::GATEWAY_TIMEOUT
             }

@@ -1,14 +1,17 @@
 //! Reads the body of an error, whatever its shape.
 //!
-//! Cerebras writes a flat object, OpenAI nests it under `error`, and proxies in front of them write HTML or plain text. All
-//! of these become the same four texts, and none of the four is ever null.
+//! Cerebras writes a flat object, OpenAI nests it under `error`, FastAPI writes a list of what is wrong, and proxies in front of them write
+//! HTML or plain text. All of these become the same four texts, none of which is ever null or has the target's own secret in it.
 
-use serde_json::Value;
+use super::lean_json;
+use super::own_secret::OwnSecret;
+use http::StatusCode;
+use serde_json::{Map, Value};
 
 /// An error as every client reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorBody {
-    /// The HTTP status. Where that one is a success, as for an error within a stream, the status in the body.
+    /// The HTTP status: 400 to 599. Where the answer's is none of these, as for an error within a stream, the status in the body, or 502.
     pub status: u16,
     /// What went wrong, as a sentence. Never empty.
     pub message: String,
@@ -20,52 +23,64 @@ pub struct ErrorBody {
     pub code: String,
 }
 
+/// The longest body that is looked at for an error in an answer's place, in bytes.
+const LONGEST_BODY: usize = 1 << 20;
 /// The longest message taken from a body that isn't JSON, in characters.
 const LONGEST: usize = 500;
+/// The longest message taken from JSON, in characters, and the longest of the other texts.
+const LONGEST_MESSAGE: usize = 4000;
+const LONGEST_WORD: usize = 200;
+/// How deep lists and objects in a message are read, and how many members of a list.
+const DEEPEST: usize = 4;
+const MOST: usize = 20;
 
 impl ErrorBody {
     /// Reads a body. This never fails: a body of unknown shape gets a message that describes it.
-    pub fn parse(status: u16, body: &[u8]) -> ErrorBody {
-        match serde_json::from_slice::<Value>(body) {
-            Ok(value) => ErrorBody::from_json(status, &value)
-                .unwrap_or_else(|| ErrorBody::plain(status, described(status))),
-            Err(_) => ErrorBody::plain(status, text_of(status, body)),
-        }
+    pub fn parse(status: u16, body: &[u8], secret: &OwnSecret) -> ErrorBody {
+        let error = match lean_json::value(body) {
+            Some(value) => {
+                read(status, &value).unwrap_or_else(|| ErrorBody::plain(status, described(status)))
+            }
+            None => ErrorBody::plain(status, text_of(status, body, secret)),
+        };
+        error.struck(secret)
     }
 
-    /// Reads a JSON value, if it is an error: an object with `error`, `message` or `detail`.
-    pub fn from_json(status: u16, value: &Value) -> Option<ErrorBody> {
-        let outer = value.as_object()?;
-        let nested = match outer.get("error") {
-            Some(Value::Object(inner)) => Some(inner),
-            _ => None,
+    /// The error that a whole answer is, though its status is one of success: it has an error object, or no choice and the shape of an
+    /// error.
+    pub fn in_place_of_an_answer(body: &[u8], secret: &OwnSecret) -> Option<ErrorBody> {
+        // No error is that long, and an answer may be.
+        let value: Value = match body.len() {
+            0..=LONGEST_BODY => lean_json::value(body)?,
+            _ => return None,
         };
-        let field = |name: &str| {
-            let inner = nested.and_then(|inner| inner.get(name)).and_then(text);
-            inner.or_else(|| outer.get(name).and_then(text))
+        let said = |member: &Value| match member {
+            Value::Object(members) => !members.is_empty(),
+            Value::Array(values) => !values.is_empty(),
+            Value::String(text) => !text.is_empty(),
+            _ => false,
         };
-        let message = field("message")
-            .or_else(|| outer.get("error").and_then(text))
-            .or_else(|| outer.get("detail").and_then(text));
-        if message.is_none() && nested.is_none() {
+        if value.get("choices").is_some_and(said) && !value.get("error").is_some_and(said) {
             return None;
         }
-        let within = outer
-            .get("status_code")
-            .and_then(Value::as_u64)
-            .and_then(|code| u16::try_from(code).ok())
-            .filter(|code| (400..600).contains(code) && status < 400);
-        let status = within.unwrap_or(status);
-        Some(ErrorBody {
-            status,
-            message: message.unwrap_or_else(|| described(status)),
-            kind: field("type").unwrap_or_else(|| usual_kind(status).to_owned()),
-            param: field("param").unwrap_or_default(),
-            code: field("code").unwrap_or_default(),
-        })
+        Some(read(200, &value)?.struck(secret))
+    }
+
+    /// An error whose body can't be read, because it is encoded.
+    pub(super) fn coded(status: u16, coding: &str, secret: &OwnSecret) -> ErrorBody {
+        let message = format!(
+            "the upstream answered {status}, and its body is encoded ({coding}), which was not asked for, so it can't be read"
+        );
+        ErrorBody::plain(status, message).struck(secret)
+    }
+
+    /// The status, as HTTP has it.
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::BAD_GATEWAY)
     }
 
     fn plain(status: u16, message: String) -> ErrorBody {
+        let status = if is_error(status) { status } else { 502 };
         ErrorBody {
             status,
             message,
@@ -74,6 +89,113 @@ impl ErrorBody {
             code: String::new(),
         }
     }
+
+    /// Without the secret, and then no longer than clients and logs should be told: a cut through a secret would hide it from the search.
+    fn struck(self, secret: &OwnSecret) -> ErrorBody {
+        let text = |text: String, longest| cut(secret.strike(text), longest);
+        ErrorBody {
+            status: self.status,
+            message: text(self.message, LONGEST_MESSAGE),
+            kind: text(self.kind, LONGEST_WORD),
+            param: text(self.param, LONGEST_WORD),
+            code: text(self.code, LONGEST_WORD),
+        }
+    }
+}
+
+/// Reads a JSON value, if it is an error: an object with `error`, `errors`, `message` or `detail`, alone or in a list.
+fn read(status: u16, value: &Value) -> Option<ErrorBody> {
+    let outer = match value {
+        Value::Object(outer) => outer,
+        // Google's way.
+        Value::Array(values) => values.first()?.as_object()?,
+        _ => return None,
+    };
+    let nested = match outer.get("error") {
+        Some(Value::Object(inner)) => Some(inner),
+        _ => None,
+    };
+    let field = |name: &str| {
+        let inner = nested.and_then(|inner| inner.get(name)).and_then(text);
+        inner.or_else(|| outer.get(name).and_then(text))
+    };
+    let message = nested
+        .and_then(message_in)
+        .or_else(|| outer.get("error").and_then(text))
+        .or_else(|| message_in(outer));
+    if message.is_none() && nested.is_none() {
+        return None;
+    }
+    let own = is_error(status).then_some(status);
+    let status = own.or_else(|| status_in(outer, nested)).unwrap_or(502);
+    Some(ErrorBody {
+        status,
+        message: message.unwrap_or_else(|| described(status)),
+        kind: field("type").unwrap_or_else(|| usual_kind(status).to_owned()),
+        param: field("param").unwrap_or_default(),
+        code: field("code").unwrap_or_default(),
+    })
+}
+
+/// The status that the body says it has, by whichever name.
+fn status_in(outer: &Map<String, Value>, nested: Option<&Map<String, Value>>) -> Option<u16> {
+    let number = |value: &Value| match value {
+        Value::Number(number) => u16::try_from(number.as_u64()?).ok(),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    };
+    let objects = [nested, Some(outer)].into_iter().flatten();
+    let names = ["status_code", "status", "code"];
+    let mut found = objects.flat_map(|object| names.map(|name| object.get(name).and_then(number)));
+    found.find_map(|status| status.filter(|status| is_error(*status)))
+}
+
+fn is_error(status: u16) -> bool {
+    (400..600).contains(&status)
+}
+
+/// The words of an object, by whichever name.
+fn message_in(object: &Map<String, Value>) -> Option<String> {
+    let names = ["message", "msg", "detail", "errors"];
+    names.iter().find_map(|name| words(object.get(*name)?, 0))
+}
+
+/// A message as text, be it a text, a list of what is wrong, or one such thing: `{"msg": .., "loc": ["body", "messages", 0]}`.
+fn words(value: &Value, depth: usize) -> Option<String> {
+    match value {
+        _ if depth > DEEPEST => None,
+        Value::Array(values) => {
+            let each = values.iter().filter_map(|value| words(value, depth + 1));
+            let each: Vec<String> = each.take(MOST).collect();
+            Some(each.join("; ")).filter(|text| !text.is_empty())
+        }
+        Value::Object(members) => {
+            let names = ["message", "msg", "detail", "errors", "error"];
+            let said = names
+                .iter()
+                .find_map(|name| words(members.get(*name)?, depth + 1))?;
+            let place = match members.get("loc") {
+                Some(Value::Array(steps)) => {
+                    steps.iter().filter_map(text).collect::<Vec<_>>().join(".")
+                }
+                _ => String::new(),
+            };
+            Some(match place.is_empty() {
+                true => said,
+                false => format!("{place}: {said}"),
+            })
+        }
+        value => text(value),
+    }
+}
+
+/// The text, at most so many characters of it.
+fn cut(mut text: String, longest: usize) -> String {
+    if let Some((end, _)) = text.char_indices().nth(longest) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 /// A value as text. `None` for null, an empty text, lists and objects.
@@ -102,14 +224,23 @@ fn described(status: u16) -> String {
 }
 
 /// The words of a body that isn't JSON: a page's title, or the text itself in one line.
-fn text_of(status: u16, body: &[u8]) -> String {
-    let body = String::from_utf8_lossy(body);
-    let start = body.trim_start();
-    let page = start.starts_with('<');
+fn text_of(status: u16, body: &[u8], secret: &OwnSecret) -> String {
+    let start = body.trim_ascii_start();
+    let page = start.starts_with(b"<");
+    // A page of another encoding has a title all the same. Other bytes that aren't text say nothing.
+    let is_text = |error: std::str::Utf8Error| error.error_len().is_none();
+    if !page && !std::str::from_utf8(start).map_or_else(is_text, |_| true) {
+        return described(status);
+    }
+    // JSON that was cut may be the request that the error repeats.
+    if start.starts_with(b"{") || start.starts_with(b"[") {
+        return described(status);
+    }
+    let start = String::from_utf8_lossy(start);
     let words = if page {
-        between(start, "<title>", "</title>").unwrap_or_default()
+        between(&start, "<title>", "</title>").unwrap_or_default()
     } else {
-        start
+        &start
     };
     let mut line = String::new();
     for word in words
@@ -121,9 +252,7 @@ fn text_of(status: u16, body: &[u8]) -> String {
         }
         line.push_str(word);
     }
-    if let Some((end, _)) = line.char_indices().nth(LONGEST) {
-        line.truncate(end);
-    }
+    let line = cut(secret.strike(line), LONGEST);
     match (page, line.is_empty()) {
         (_, true) => described(status),
         (true, false) => format!("the upstream answered {status} with a page: {line}"),
@@ -141,10 +270,14 @@ fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    use super::ErrorBody;
+    use super::{ErrorBody, OwnSecret};
 
     fn read(status: u16, body: &str) -> (u16, String) {
-        let read = ErrorBody::parse(status, body.as_bytes());
+        read_bytes(status, body.as_bytes())
+    }
+
+    fn read_bytes(status: u16, body: &[u8]) -> (u16, String) {
+        let read = ErrorBody::parse(status, body, &OwnSecret::new("csk-topsecret"));
         let fields = [read.message, read.kind, read.param, read.code];
         (read.status, fields.join("|"))
     }
@@ -229,8 +362,120 @@ mod tests {
     }
 
     #[test]
-    fn a_chunk_is_no_error() {
-        let chunk = serde_json::json!({"id": "chatcmpl-1", "choices": [], "error": null});
-        assert_eq!(ErrorBody::from_json(200, &chunk), None);
+    fn an_error_of_a_successful_answer_has_the_status_that_it_names() {
+        let said = |body: &str| {
+            let none = OwnSecret::default();
+            let error = ErrorBody::in_place_of_an_answer(body.as_bytes(), &none)?;
+            Some((error.status, error.message))
+        };
+        let over = |status| Some((status, "used up".to_owned()));
+        for (body, expected) in [
+            (r#"{"error":{"message":"used up","code":429}}"#, over(429)),
+            (r#"{"error":{"message":"used up","code":"429"}}"#, over(429)),
+            (
+                r#"{"error":{"message":"used up","status":503},"choices":[]}"#,
+                over(503),
+            ),
+            (
+                r#"{"error":{"message":"used up","code":"quota"},"choices":null}"#,
+                over(502),
+            ),
+            (r#"{"error":{"message":"used up","code":200}}"#, over(502)),
+            (r#"{"error":"used up","status":999}"#, over(502)),
+            (
+                r#"[{"error":{"code":429,"message":"used up","status":"RESOURCE_EXHAUSTED"}}]"#,
+                over(429),
+            ),
+            (
+                r#"{"choices":[{}],"error":{"message":"used up"}}"#,
+                over(502),
+            ),
+            (r#"{"choices":[{}],"error":{},"message":"x"}"#, None),
+            (r#"{"choices":[],"error":null}"#, None),
+            (r#"{"id":"x"}"#, None),
+            ("used up", None),
+        ] {
+            assert_eq!(said(body), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_what_is_wrong_is_a_sentence() {
+        let kind = "|invalid_request_error||";
+        for (body, message) in [
+            (r#"{"detail":[{"msg":"field required"}]}"#, "field required"),
+            (
+                r#"{"detail":[{"type":"missing","loc":["body","messages",0,"role"],"msg":"Field required","input":{"content":"private"}},{"msg":"and more"}]}"#,
+                "body.messages.0.role: Field required; and more",
+            ),
+            (
+                r#"{"object":"error","message":{"detail":[{"loc":["body"],"msg":"bad"}]}}"#,
+                "body: bad",
+            ),
+            (
+                r#"{"success":false,"errors":[{"code":7,"message":"one"},{"message":"two"}]}"#,
+                "one; two",
+            ),
+            (r#"{"detail":{"message":"deep"}}"#, "deep"),
+            (r#"{"message":["a","b"],"statusCode":400}"#, "a; b"),
+            (
+                r#"{"detail":[]}"#,
+                "the upstream answered 422 and did not say why",
+            ),
+        ] {
+            assert_eq!(read(422, body), (422, format!("{message}{kind}")), "{body}");
+        }
+    }
+
+    #[test]
+    fn no_text_of_an_error_has_the_targets_secret_or_a_part_of_it() {
+        for body in [
+            r#"{"error":{"message":"Bad key csk-topsecret","type":"csk-topsecret","param":"csk-topsecret","code":"csk\u002dtopsecret"}}"#,
+            r#"{"detail":[{"loc":["csk-topsecret"],"msg":"Bearer csk-topsecret"}]}"#,
+            "Bad key csk-topsecret",
+            "<html><title>csk-topsecret</title></html>",
+            &format!("{}csk-topsecret", "x".repeat(495)),
+            &format!("{{\"message\":\"{}csk-topsecret\"}}", "x".repeat(3995)),
+        ] {
+            let (_, said) = read(401, body);
+            assert!(
+                !said.contains("csk-") && said.contains("[key"),
+                "{body}: {said}"
+            );
+        }
+    }
+
+    #[test]
+    fn json_that_is_cut_is_not_repeated() {
+        let body = r#"{"detail":[{"input":{"messages":[{"content":"private"#;
+        assert!(
+            read(422, body)
+                .1
+                .starts_with("the upstream answered 422 and did not say why")
+        );
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_not_repeated() {
+        let gzip = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xcb, 0x48];
+        assert_eq!(
+            read_bytes(400, &gzip).1,
+            "the upstream answered 400 and did not say why|invalid_request_error||"
+        );
+    }
+
+    #[test]
+    fn a_status_that_is_no_errors_becomes_502() {
+        for status in [101, 200, 302, 600, 999] {
+            assert_eq!(read(status, "gone").0, 502);
+        }
+    }
+
+    #[test]
+    fn no_text_is_longer_than_people_read() {
+        let long = "x".repeat(100_000);
+        let body =
+            format!(r#"{{"message":"{long}","type":"{long}","param":"{long}","code":"{long}"}}"#);
+        assert!(read(400, &body).1.len() < 5_000);
     }
 }

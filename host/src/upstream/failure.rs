@@ -3,7 +3,10 @@
 //! A [`Failure`] happens before any byte of an answer has gone on to the client, so the next candidate may be tried. A
 //! [`BodyError`] happens later.
 
+use super::connections::NoAnswer;
 use super::error_body::ErrorBody;
+use super::own_secret::OwnSecret;
+use crate::api::ApiError;
 use crate::metrics::Failover;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
@@ -28,42 +31,54 @@ pub enum Failure {
     /// The connection broke before the answer began.
     #[error("the connection broke before the answer began: {0}")]
     Broken(String),
+    /// It was a kept connection, and the target closed it without an answer: the connection's fault, most likely.
+    #[error("the connection was a kept one, and was closed before the answer began: {0}")]
+    Closed(String),
+    /// The name of a model that was asked about is no name, but a path.
+    #[error(
+        "a model's name has no empty part, no `.` or `..` for a part, and no control characters"
+    )]
+    NoName,
+    /// A status that no API answers.
+    #[error("it answered {0}, which is no status of an answer; check the target's base_url")]
+    NoStatus(u16),
+    /// The body is compressed or encoded in another way, though none was asked for. Unread it can't be shown to a policy.
+    #[error(
+        "its answer is encoded ({0}), though the request asked for none; turn that off at the target, or at a proxy before it"
+    )]
+    Coded(String),
 }
 
 /// A status that says "not now", with all that came with it.
 #[derive(Debug, thiserror::Error)]
-#[error("it answered {status}: {}", error.message)]
+#[error("it answered {status}: {}", in_one_line(&error.message))]
 pub struct StatusFailure {
     /// 408, 429 or 5xx.
     pub status: StatusCode,
-    /// All headers of the answer. [`super::passed_on`] picks those that may go on to the client.
+    /// The answer's headers that may go on to the client.
     pub headers: HeaderMap,
-    /// The body, at most its first 64 KiB.
-    pub body: Bytes,
     /// What the body says.
     pub error: ErrorBody,
 }
 
 impl Failure {
     /// The failure that the HTTP client's error means, for a request that got no answer.
-    pub(super) fn of_request(error: reqwest::Error) -> Failure {
-        if error.is_connect() {
-            Failure::Connect(sentence(&error.without_url()))
-        } else {
-            Failure::Broken(sentence(&error.without_url()))
+    pub(super) fn of_request(NoAnswer { error, closed }: NoAnswer, secret: &OwnSecret) -> Failure {
+        let connect = error.is_connect();
+        let why = secret.strike(sentence(&error.without_url()));
+        match (connect, closed) {
+            (true, _) => Failure::Connect(why),
+            (false, true) => Failure::Closed(why),
+            (false, false) => Failure::Broken(why),
         }
     }
 
     /// The failure of a stream that began with this error, as if the error had been the answer's status.
-    pub fn said(data: Bytes) -> Failure {
-        let error = ErrorBody::parse(200, &data);
-        let status = StatusCode::from_u16(error.status)
-            .ok()
-            .filter(|status| !status.is_success());
+    pub(super) fn said(data: Bytes, secret: &OwnSecret) -> Failure {
+        let error = ErrorBody::parse(200, &data, secret);
         Failure::Status(Box::new(StatusFailure {
-            status: status.unwrap_or(StatusCode::BAD_GATEWAY),
+            status: error.status(),
             headers: HeaderMap::new(),
-            body: data,
             error,
         }))
     }
@@ -79,8 +94,12 @@ impl Failure {
             Failure::Status(failure) if failure.status == StatusCode::REQUEST_TIMEOUT => {
                 Failover::Timeout
             }
-            Failure::Status(_) | Failure::Redirect(_) => Failover::Server,
-            Failure::Broken(_) => Failover::Broken,
+            Failure::Status(_)
+            | Failure::Redirect(_)
+            | Failure::NoStatus(_)
+            | Failure::NoName
+            | Failure::Coded(_) => Failover::Server,
+            Failure::Broken(_) | Failure::Closed(_) => Failover::Broken,
         }
     }
 
@@ -109,6 +128,9 @@ pub enum BodyError {
     /// The body is larger than will be read, in bytes.
     #[error("the answer is larger than {0} bytes")]
     TooLarge(usize),
+    /// There is no memory for it.
+    #[error("{}", .0.message)]
+    NoMemory(Box<ApiError>),
     /// The body took longer than it was given.
     #[error("the answer was not complete within {0:?}")]
     Deadline(Duration),
@@ -130,6 +152,17 @@ pub(super) fn failed_status(status: StatusCode) -> bool {
     status.is_server_error()
         || status == StatusCode::TOO_MANY_REQUESTS
         || status == StatusCode::REQUEST_TIMEOUT
+}
+
+/// Whether a status is one that an API answers with, be it a failure.
+pub(super) fn is_an_answers(status: StatusCode) -> bool {
+    status.is_success() || status.is_client_error() || status.is_server_error()
+}
+
+/// A text of the target's, for a line of the log: no line of its own making, and nothing that a terminal obeys.
+fn in_one_line(text: &str) -> String {
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    text.chars().map(plain).collect()
 }
 
 /// An error and its causes in one line, without saying anything twice.

@@ -23,7 +23,7 @@ pub(super) fn copy_allowed(from: &HeaderMap, to: &mut HeaderMap) {
 
 /// The headers of a target's answer that go on to the client: its type, how long to wait, what is left of the quota, and
 /// the target's own id for the answer.
-pub fn passed_on(headers: &HeaderMap) -> HeaderMap {
+pub(super) fn passed_on(headers: &HeaderMap) -> HeaderMap {
     headers
         .iter()
         .filter(|(name, _)| {

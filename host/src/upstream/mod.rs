@@ -2,16 +2,20 @@
 //!
 //! One idea: everything of a target is settled when the configuration is loaded (its address, its key as a header, its
 //! connections), so that a request picks among them ([`Targets::candidates`]) and asks them in turn ([`ask`]), as a
-//! [`RetryPolicy`] says. What must stay true: a key reaches its own target and nothing else, no redirect is followed, and an answer that is dropped is cancelled.
+//! [`RetryPolicy`] says. What must stay true: a key reaches its own target and
+//! nothing else ([`OwnSecret`]), no redirect is followed, and an answer that is dropped is cancelled.
 
 mod answer;
 mod ask;
 mod candidates;
 mod client;
 mod client_error;
+mod connections;
 mod error_body;
 mod failure;
 mod headers;
+mod lean_json;
+mod own_secret;
 mod retry;
 mod target;
 
@@ -22,10 +26,9 @@ pub use answer::{Answer, AnswerBody, WHOLE_BODY_CAP};
 pub use ask::{AskFailed, Question, ask};
 pub use candidates::{Candidate, Candidates, NoSuchModel, NoneLeft};
 pub use client::UpstreamError;
-pub use client_error::error_answer;
 pub use error_body::ErrorBody;
 pub use failure::{BodyError, Failure, StatusFailure};
-pub use headers::passed_on;
+pub use own_secret::OwnSecret;
 pub use retry::RetryPolicy;
 pub use target::Target;
 

@@ -1,17 +1,22 @@
 //! A target that is ready to be asked: its address, its key, its connections.
 
 use super::answer::Answer;
+use super::ask::renewed;
 use super::client::UpstreamError;
-use super::failure::{Failure, failed_status};
+use super::connections::{Connection, Connections};
+use super::failure::{Failure, failed_status, is_an_answers};
 use super::headers;
-use crate::config::{Secret, TargetConfig, Timeouts};
+use super::own_secret::OwnSecret;
+use super::retry::RetryPolicy;
+use crate::config::{Secret, TargetConfig, Timeouts, UnknownMembers};
 use crate::metrics::TargetMetrics;
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
+use percent_encoding::percent_decode_str;
 use std::fmt;
 use std::sync::Arc;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 use url::Url;
 
 /// One upstream, ready to be sent to.
@@ -23,8 +28,11 @@ pub struct Target {
     /// The address of nearly every request, put together once.
     chat: Url,
     timeouts: Timeouts,
+    unknown_members: UnknownMembers,
     authorization: Option<HeaderValue>,
-    client: reqwest::Client,
+    /// The key, to be struck out of what the target says.
+    secret: OwnSecret,
+    connections: Connections,
     metrics: Arc<TargetMetrics>,
 }
 
@@ -34,7 +42,7 @@ impl Target {
     pub(super) fn new(
         config: &TargetConfig,
         key: Option<&Secret>,
-        client: reqwest::Client,
+        connections: Connections,
         metrics: Arc<TargetMetrics>,
     ) -> Result<Target, UpstreamError> {
         let authorization = key
@@ -56,8 +64,10 @@ impl Target {
             chat: below(&config.base_url, CHAT.split('/')),
             base_url: config.base_url.clone(),
             timeouts: config.timeouts,
+            unknown_members: config.unknown_members,
             authorization,
-            client,
+            secret: key.map_or_else(OwnSecret::default, |key| OwnSecret::new(key.expose())),
+            connections,
             metrics,
         })
     }
@@ -104,18 +114,25 @@ impl Target {
     /// # Errors
     /// As [`super::Candidate::send`].
     pub async fn model_entry(&self, id: &str, query: Option<&str>) -> Result<Answer, Failure> {
+        if leads_elsewhere(id) {
+            return Err(Failure::NoName);
+        }
         self.get(below(&self.base_url, ["models", id]), query).await
     }
 
     async fn get(&self, mut url: Url, query: Option<&str>) -> Result<Answer, Failure> {
         url.set_query(query);
         let model = self.model.clone().unwrap_or_else(|| Arc::from(""));
-        self.execute(reqwest::Request::new(Method::GET, url), model)
-            .await
+        renewed(&RetryPolicy::EACH_ONCE, |on| {
+            let request = reqwest::Request::new(Method::GET, url.clone());
+            self.execute(on, request, model.clone())
+        })
+        .await
     }
 
     pub(super) async fn post(
         &self,
+        on: Connection,
         path: &str,
         body: Bytes,
         headers: &HeaderMap,
@@ -131,11 +148,12 @@ impl Target {
         request
             .headers_mut()
             .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        self.execute(request, model).await
+        self.execute(on, request, model).await
     }
 
     async fn execute(
         &self,
+        on: Connection,
         mut request: reqwest::Request,
         model: Arc<str>,
     ) -> Result<Answer, Failure> {
@@ -144,21 +162,39 @@ impl Target {
         if let Some(authorization) = &self.authorization {
             headers.insert(AUTHORIZATION, authorization.clone());
         }
-        let first_byte = Instant::now() + self.timeouts.first_byte;
-        let response = match timeout_at(first_byte, self.client.execute(request)).await {
+        let first_byte = on.since() + self.timeouts.first_byte;
+        let sent = self.connections.send(request, on);
+        let response = match timeout_at(first_byte, sent).await {
             Err(_) => return Err(Failure::FirstByteTimeout(self.timeouts.first_byte)),
-            Ok(Err(error)) => return Err(Failure::of_request(error)),
+            Ok(Err(no_answer)) => return Err(Failure::of_request(no_answer, &self.secret)),
             Ok(Ok(response)) => response,
         };
         let status = response.status();
         if status.is_redirection() {
             return Err(Failure::Redirect(status));
         }
+        if !is_an_answers(status) {
+            return Err(Failure::NoStatus(status.as_u16()));
+        }
         let answer = Answer::new(response, self, model, first_byte);
         if failed_status(status) {
             return Err(answer.into_failure().await);
         }
+        if status.is_success()
+            && let Some(coding) = answer.coding()
+        {
+            return Err(Failure::Coded(self.secret.strike(coding)));
+        }
         Ok(answer)
+    }
+
+    pub(super) fn secret(&self) -> &OwnSecret {
+        &self.secret
+    }
+
+    /// What becomes of members of its answers that aren't known.
+    pub(super) fn unknown_members(&self) -> UnknownMembers {
+        self.unknown_members
     }
 
     pub(super) fn timeouts(&self) -> Timeouts {
@@ -182,6 +218,16 @@ impl fmt::Debug for Target {
     }
 }
 
+/// Whether a model's name would be another path than its own, here or at a proxy that decodes once more: with our key, it would reach
+/// what nobody asked for. Control characters are left out of addresses, so they hide the dots beside them.
+fn leads_elsewhere(id: &str) -> bool {
+    let again = percent_decode_str(id).decode_utf8_lossy();
+    [id, &again].iter().any(|id| {
+        let mut segments = id.split(['/', '\\']);
+        segments.any(|it| ["", ".", ".."].contains(&it)) || id.contains(char::is_control)
+    })
+}
+
 fn below<'a>(base: &Url, segments: impl IntoIterator<Item = &'a str>) -> Url {
     let mut url = base.clone();
     // Only an address that can't be a base has no segments, and an HTTP one always can.
@@ -196,6 +242,43 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test")]
 
     use super::*;
+
+    #[test]
+    fn a_models_name_stays_a_name() {
+        for id in [
+            ".",
+            "..",
+            "../files",
+            "a/../b",
+            "a/./b",
+            "..\\files",
+            ".\t.",
+            "a\nb",
+            "%2e%2e",
+            "a/%2E./b",
+            "..%2Ffiles",
+            "",
+            "a//b",
+            "/a",
+            "\u{7f}",
+        ] {
+            assert!(leads_elsewhere(id), "{id:?}");
+        }
+        for id in [
+            "gpt-oss-120b",
+            "org/model",
+            "a.b",
+            "...",
+            "v1..2",
+            "a b",
+            "é",
+            "50%",
+            "m:latest",
+            "@cf/m",
+        ] {
+            assert!(!leads_elsewhere(id), "{id:?}");
+        }
+    }
 
     #[test]
     fn paths_stand_below_the_base_address() {

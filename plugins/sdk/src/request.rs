@@ -32,7 +32,7 @@ pub fn received_at() -> u64 {
     host_side::received_at()
 }
 
-/// A request header. Never a credential.
+/// A request header, if the configuration shows it to policies (`policies.headers`). Never a credential.
 pub fn header(name: &str) -> Option<String> {
     host_side::header(name)
 }

@@ -64,6 +64,16 @@ fn play(case: &Case) -> Came {
                 };
                 exchange.answer_on(0, Channel::ToolArguments(call), deltas, "tool_calls")
             }
+            (None, deltas) if case.thought.is_some() => {
+                let thought = exchange.open(0, Channel::Reasoning);
+                exchange.delta(thought, case.thought.as_deref().expect("it is some"));
+                let content = exchange.open(0, Channel::Content);
+                for delta in deltas {
+                    exchange.delta(content, delta);
+                }
+                exchange.end(thought, "stop");
+                exchange.end(content, "stop")
+            }
             (None, []) => exchange.answer(&["hi"]),
             (None, deltas) => exchange.answer(deltas),
         };

@@ -45,6 +45,7 @@ async fn storm(process: &Process, rounds: usize) -> usize {
             let request = http
                 .post(&url)
                 .header(MISDEED, *name)
+                .header("content-type", "application/json")
                 .body(body.to_string());
             let reply = Reply::read(request.send().await.unwrap()).await;
             assert!(

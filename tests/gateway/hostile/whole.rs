@@ -58,6 +58,9 @@ async fn every_misdeed_ends_as_on_error_says_and_nobody_else_notices() {
                     (MISDEED, name),
                     ("authorization", "Bearer sesame"),
                     ("cookie", "a=b"),
+                    ("cf-access-jwt-assertion", "a.b.c"),
+                    ("x-forwarded-client-cert", "cert"),
+                    ("x-unlisted", "anything"),
                 ];
                 let (reply, beside) = tokio::join!(
                     bench.send(question.to_string(), &asked),

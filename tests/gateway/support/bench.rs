@@ -99,9 +99,18 @@ impl Drop for Upstream {
 }
 
 /// The configuration as a test writes it: `@0`, `@1` are the upstreams' addresses. What is left out is filled in: the pack, a
-/// target `sim` that takes any model, and a journal in the test's own folder.
+/// target `sim` that takes any model, a journal in the test's own folder, and the headers that the tests' policies take orders from.
 pub fn complete(text: &str, addresses: &[SocketAddr], folder: &Path) -> String {
+    let own = ["@puppet", "@player", "@hostile"]
+        .iter()
+        .any(|it| text.contains(it));
     let mut text = policies::named(text);
+    if own && !text.contains("headers:") {
+        let chain = "policies: {";
+        let headers =
+            "headers: [x-puppet, x-other, x-shade, x-play, x-misdeed, x-team, user-agent], ";
+        text = text.replacen(chain, &format!("{chain}{headers}"), 1);
+    }
     if !text.contains("pack:") {
         text = format!("pack: {{name: e2e, version: 1.0.0, enabled: true}}\n{text}");
     }

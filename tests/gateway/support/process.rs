@@ -198,6 +198,7 @@ impl Process {
             Reply::read(
                 self.http
                     .post(url)
+                    .header("content-type", "application/json")
                     .body(body.to_string())
                     .send()
                     .await
@@ -220,6 +221,7 @@ impl Process {
         Stream::new(
             self.http
                 .post(url)
+                .header("content-type", "application/json")
                 .body(body.to_string())
                 .send()
                 .await

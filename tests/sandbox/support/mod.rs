@@ -53,7 +53,6 @@ pub(crate) fn spec(settings: &Value) -> StageSpec {
         id: "tested".into(),
         on_error: OnError::Deny,
         breaker: false,
-        counted: false,
         mode: Mode::Enforce,
         limits: Limits::default(),
         grants: Vec::new(),

@@ -13,13 +13,16 @@ pub struct ClientConfig {
     pub secret: SecretRef,
 }
 
+/// The most clients that there may be.
+const MOST: usize = 4096;
+
 /// Reads `clients` out of the document. Without it there are no clients.
 pub(super) fn read(document: &Fields<'_>, base: &Path) -> Option<Vec<ClientConfig>> {
     let Some(field) = document.get("clients") else {
         return Some(Vec::new());
     };
     let keys = field.fields(&["keys"])?.required("keys").cloned()?;
-    let items = keys.items()?;
+    let items = keys.items_up_to(MOST)?;
     if items.is_empty() {
         keys.problem(
             "with no client in it nobody could send a request; name one, or leave `clients` out",

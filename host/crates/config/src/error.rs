@@ -5,7 +5,8 @@
 
 use std::fmt;
 
-/// A place in the text. Line and column count from 1, and columns count characters.
+/// A place in the text. Line and column count from 1, and columns count characters. The default is none: of a large text few places are
+/// looked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
     /// The line.
@@ -89,7 +90,7 @@ pub enum ConfigError {
     Invalid {
         /// Where the text came from.
         origin: String,
-        /// The problems in the order of the text: at least one, and at most 100.
+        /// The problems in the order of the text, those without a position last: at least one, and at most 100.
         problems: Vec<Problem>,
     },
 }
@@ -110,7 +111,11 @@ fn lines(origin: &str, problems: &[Problem]) -> String {
         if !text.is_empty() {
             text.push('\n');
         }
-        text.push_str(&format!("{origin}:{}: ", problem.at));
+        if problem.at == Position::default() {
+            text.push_str(&format!("{origin}: "));
+        } else {
+            text.push_str(&format!("{origin}:{}: ", problem.at));
+        }
         if !problem.path.is_empty() {
             text.push_str(&problem.path);
             text.push_str(": ");

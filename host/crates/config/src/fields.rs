@@ -1,7 +1,8 @@
 //! Reads checked values out of the tree.
 //!
 //! A reader never stops at the first problem: it reports to the [`Report`] and gives `None`, so that one run shows an
-//! operator everything that is wrong. No message repeats a value that may be a secret.
+//! operator everything that is wrong. No message repeats a value that may be a secret. The file is long because there is a reader for
+//! each kind of value.
 
 use super::nearest::{nearest, suggestion};
 use super::tree::{Node, NodePath, Step};
@@ -11,8 +12,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// The most problems that are reported. Nobody reads more at once, and the text is searched again for the place of each
-/// one.
+/// The most problems that are reported. Nobody reads more at once.
 pub(super) const MOST_PROBLEMS: usize = 100;
 
 /// The problems that were found so far.
@@ -31,6 +31,11 @@ impl Report {
         if !problems.iter().any(|(known, _)| *known == place) {
             problems.push((place, message.into()));
         }
+    }
+
+    /// Whether no more will be told, so that no sentence needs to be made.
+    fn is_full(&self) -> bool {
+        self.problems.borrow().len() == MOST_PROBLEMS
     }
 
     pub(super) fn into_problems(self) -> Vec<(NodePath, String)> {
@@ -110,7 +115,7 @@ impl<'a> Field<'a> {
     pub(super) fn fields(&self, valid: &'static [&'static str]) -> Option<Fields<'a>> {
         let entries = self.entries()?;
         for (key, field) in &entries {
-            if !valid.contains(key) {
+            if !valid.contains(key) && !self.report.is_full() {
                 field.problem_at_key(unknown_key(key, valid));
             }
         }
@@ -127,6 +132,19 @@ impl<'a> Field<'a> {
         };
         let item = |(index, node)| self.below(node, Step::Index(index));
         Some(items.iter().enumerate().map(item).collect())
+    }
+
+    /// The items of a list that has no more than `most`: each is compared with all others.
+    pub(super) fn items_up_to(&self, most: usize) -> Option<Vec<Field<'a>>> {
+        let items = self.items()?;
+        if items.len() > most {
+            self.problem(format!(
+                "expected at most {most} entries, found {}",
+                items.len()
+            ));
+            return None;
+        }
+        Some(items)
     }
 
     pub(super) fn text(&self) -> Option<&'a str> {

@@ -8,6 +8,8 @@
 mod clients;
 mod error;
 mod fields;
+mod file;
+mod headers;
 mod journal;
 mod limits;
 mod nearest;
@@ -25,25 +27,28 @@ mod tests;
 
 pub use clients::ClientConfig;
 pub use error::{ConfigError, Position, Problem};
+pub use file::{FileStamp, read_file};
 pub use journal::JournalConfig;
 pub use limits::Limits;
 pub use pack::Pack;
 pub use reload::ReloadConfig;
 pub use secret::{Secret, SecretError, SecretRef};
 pub use stages::{BUNDLED, ComponentSource, Grant, Mode, OnError, StageConfig};
-pub use targets::{TargetConfig, Timeouts};
+pub use targets::{TargetConfig, Timeouts, UnknownMembers};
+pub use units::size as parse_size;
 pub use usable::{NoUsableTarget, Usable, UsableTarget};
 
 use fields::{Field, Report};
-use std::io::Read as _;
+use std::cell::RefCell;
 use std::path::Path;
-use tree::{NodePath, TreeError};
+use std::sync::Arc;
+use tree::{Locator, NodePath, TreeError};
 
 /// The text of the built-in default.
 pub const EMBEDDED: &str = include_str!("../../../../policy-config.yaml");
 
 /// The largest configuration file, in bytes.
-const LARGEST: u64 = 4 << 20;
+const LARGEST: usize = 4 << 20;
 
 /// A whole configuration, checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,6 +59,8 @@ pub struct Config {
     pub stages: Vec<StageConfig>,
     /// The order of the stages for answers, where it differs from the chain's: the ids of all stages.
     pub answers: Option<Vec<String>>,
+    /// The client's headers that policies may read, in small letters.
+    pub headers: Arc<[String]>,
     /// The upstreams, in order. The list may be empty, because a simulated upstream needs none.
     pub targets: Vec<TargetConfig>,
     /// Who may send requests. An empty list admits anyone who can reach the listener.
@@ -71,7 +78,7 @@ impl Config {
     /// When the file can't be read, or has problems.
     pub fn load(path: &Path) -> Result<Config, ConfigError> {
         let origin = path.display().to_string();
-        let bytes = read_file(path, &origin)?;
+        let bytes = read_text(path, &origin)?;
         let text = std::str::from_utf8(&bytes).map_err(|error| {
             let byte = error.valid_up_to();
             let line = bytes[..byte].iter().filter(|byte| **byte == b'\n').count() + 1;
@@ -111,13 +118,16 @@ impl Config {
         let report = Report::default();
         let document = Field::root(&root, &report);
         fields::check_everywhere(&document);
-        let config = read(&document, base, &|place| tree::locate(text, place));
+        let stages = RefCell::new(Locator::new(text, LARGEST));
+        let config = read(&document, base, &|place| stages.borrow_mut().locate(place));
+        // The largest configuration is read once more, and usual ones as often as there are problems.
+        let mut locator = Locator::new(text, LARGEST);
         let mut problems: Vec<Problem> = report
             .into_problems()
             .into_iter()
-            .map(|(place, message)| problem(text, place, message))
+            .map(|(place, message)| problem(&mut locator, place, message))
             .collect();
-        problems.sort_by_key(|problem| problem.at);
+        problems.sort_by_key(|problem| (problem.at == Position::default(), problem.at));
         match config {
             Some(config) if problems.is_empty() => Ok(config),
             _ => {
@@ -152,6 +162,7 @@ impl Config {
                 base_url: base_url.clone(),
                 secret: None,
                 timeouts: Timeouts::default(),
+                unknown_members: UnknownMembers::default(),
             });
         }
     }
@@ -174,9 +185,12 @@ impl Config {
     }
 }
 
-fn read_file(path: &Path, origin: &str) -> Result<Vec<u8>, ConfigError> {
+fn read_text(path: &Path, origin: &str) -> Result<Vec<u8>, ConfigError> {
     let failed = |source: std::io::Error| match source.kind() {
         std::io::ErrorKind::NotFound => ConfigError::Missing {
+            origin: origin.to_owned(),
+        },
+        std::io::ErrorKind::IsADirectory => ConfigError::Folder {
             origin: origin.to_owned(),
         },
         _ => ConfigError::Unreadable {
@@ -184,19 +198,11 @@ fn read_file(path: &Path, origin: &str) -> Result<Vec<u8>, ConfigError> {
             source,
         },
     };
-    if path.is_dir() {
-        return Err(ConfigError::Folder {
-            origin: origin.to_owned(),
-        });
-    }
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes))
-        .map_err(failed)?;
-    if bytes.len() as u64 > LARGEST {
+    let bytes = read_file(path, LARGEST).map_err(failed)?;
+    if bytes.len() > LARGEST {
         return Err(ConfigError::TooLarge {
             origin: origin.to_owned(),
-            limit: LARGEST,
+            limit: LARGEST as u64,
         });
     }
     Ok(bytes)
@@ -223,13 +229,18 @@ fn read(
     let clients = clients::read(&fields, base);
     let journal = journal::read(&fields, base);
     let reload = reload::read(&fields);
-    let (stages, answers) = chain?;
+    let stages::Chain {
+        stages,
+        answers,
+        headers,
+    } = chain?;
     let mut journal = journal?;
     journal::take_over(&mut journal, &fields, &stages)?;
     Some(Config {
         pack: pack?,
         stages,
         answers,
+        headers,
         targets: targets?,
         clients: clients?,
         journal,
@@ -237,8 +248,8 @@ fn read(
     })
 }
 
-fn problem(text: &str, place: NodePath, message: String) -> Problem {
-    let at = tree::locate(text, &place);
+fn problem(locator: &mut Locator<'_>, place: NodePath, message: String) -> Problem {
+    let at = locator.locate(&place);
     // The sentence names an unknown key, so the path is that of the mapping around it.
     let mut shown = place;
     if shown.on_key {

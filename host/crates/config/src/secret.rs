@@ -6,7 +6,6 @@
 use super::fields::Field;
 use std::ffi::OsString;
 use std::fmt;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use subtle::ConstantTimeEq as _;
 
@@ -20,10 +19,10 @@ pub enum SecretRef {
 }
 
 /// The largest file of a secret, in bytes.
-const LARGEST: u64 = 64 * 1024;
+const LARGEST: usize = 64 * 1024;
 
 impl SecretRef {
-    /// Reads the secret, now.
+    /// Reads the secret, now. A file may make it block for some seconds.
     ///
     /// # Errors
     /// When the variable or the file isn't there, is empty, or isn't one line of UTF-8 text.
@@ -58,11 +57,8 @@ impl SecretRef {
             path: path.to_owned(),
             source,
         };
-        let mut bytes = Vec::new();
-        std::fs::File::open(path)
-            .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes))
-            .map_err(failed)?;
-        if bytes.len() as u64 > LARGEST {
+        let bytes = super::read_file(path, LARGEST).map_err(failed)?;
+        if bytes.len() > LARGEST {
             return Err(self.unusable("is larger than any secret should be"));
         }
         String::from_utf8(bytes).map_err(|_| self.unusable("is not UTF-8 text"))

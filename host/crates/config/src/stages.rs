@@ -4,11 +4,13 @@
 
 use super::error::Position;
 use super::fields::{Field, Fields};
+use super::headers;
 use super::limits::{self, Limits};
 use super::nearest::suggestion;
 use super::tree::{Node, NodePath};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The policies that come with the gateway.
 pub const BUNDLED: [&str; 3] = ["prompt-injection", "pii-detector", "audit-logger"];
@@ -139,16 +141,30 @@ impl fmt::Display for Grant {
 
 const BUNDLED_PREFIX: &str = "bundled:";
 
-/// Reads `policies.chain` and `policy` out of the document. `position` finds a place in the text.
+/// The most stages that a chain may have.
+const MOST: usize = 64;
+
+/// What `policies` and `policy` say.
+pub(super) struct Chain {
+    pub(super) stages: Vec<StageConfig>,
+    pub(super) answers: Option<Vec<String>>,
+    pub(super) headers: Arc<[String]>,
+}
+
+/// Reads `policies` and `policy` out of the document. `position` finds a place in the text.
 pub(super) fn read(
     document: &Fields<'_>,
     base: &Path,
     position: &dyn Fn(&NodePath) -> Position,
-) -> Option<(Vec<StageConfig>, Option<Vec<String>>)> {
+) -> Option<Chain> {
     let policies = document
         .required("policies")?
-        .fields(&["chain", "answers"])?;
-    let items = policies.required("chain")?.items()?;
+        .fields(&["chain", "answers", "headers"])?;
+    let headers = match policies.get("headers") {
+        Some(field) => headers::read(field),
+        None => Some(headers::usual()),
+    };
+    let items = policies.required("chain")?.items_up_to(MOST)?;
     let mut stages: Vec<StageConfig> = Vec::with_capacity(items.len());
     let mut complete = true;
     for item in &items {
@@ -178,7 +194,11 @@ pub(super) fn read(
         None => None,
     };
     settled?;
-    Some((stages, answers))
+    Some(Chain {
+        stages,
+        answers,
+        headers: headers?,
+    })
 }
 
 fn entry(field: &Field<'_>, base: &Path) -> Option<StageConfig> {

@@ -3,6 +3,7 @@
 use super::fields::{Field, Fields};
 use super::nearest::suggestion;
 use super::secret::{self, SecretRef};
+use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 use url::Url;
@@ -22,6 +23,30 @@ pub struct TargetConfig {
     pub secret: Option<SecretRef>,
     /// How long to wait for the target.
     pub timeouts: Timeouts,
+    /// What becomes of members of its answers that aren't known here, while a stage judges the answer.
+    pub unknown_members: UnknownMembers,
+}
+
+/// What becomes of a member of an answer that no stage can read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum UnknownMembers {
+    /// It doesn't go on.
+    #[default]
+    Drop,
+    /// The answer doesn't go on.
+    Refuse,
+    /// It goes on, unread.
+    Pass,
+}
+
+impl fmt::Display for UnknownMembers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            UnknownMembers::Drop => "drop",
+            UnknownMembers::Refuse => "refuse",
+            UnknownMembers::Pass => "pass",
+        })
+    }
 }
 
 /// How long to wait for a target.
@@ -65,6 +90,9 @@ const KNOWN: [Known; 2] = [
     },
 ];
 
+/// The most targets that there may be.
+const MOST: usize = 256;
+
 /// Reads `providers.targets` out of the document. Without `providers` there are no targets.
 pub(super) fn read(document: &Fields<'_>, base: &Path) -> Option<Vec<TargetConfig>> {
     let Some(providers) = document.get("providers") else {
@@ -74,7 +102,7 @@ pub(super) fn read(document: &Fields<'_>, base: &Path) -> Option<Vec<TargetConfi
         .fields(&["targets"])?
         .required("targets")
         .cloned()?;
-    let items = list.items()?;
+    let items = list.items_up_to(MOST)?;
     if items.is_empty() {
         list.problem("there is no target in it to send a request to; name one, such as `{id: cerebras, provider: cerebras}`");
         return None;
@@ -106,6 +134,7 @@ fn target(field: &Field<'_>, base: &Path) -> Option<TargetConfig> {
         "base_url",
         "secret_key_ref",
         "timeouts",
+        "unknown_members",
     ])?;
     let id = fields.required("id").and_then(Field::id);
     let provider = fields.required("provider").and_then(provider);
@@ -139,6 +168,17 @@ fn target(field: &Field<'_>, base: &Path) -> Option<TargetConfig> {
         Some(field) => timeouts(field),
         None => Some(Timeouts::default()),
     };
+    let unknown_members = match fields.get("unknown_members") {
+        Some(field) => field.one_of(
+            &[
+                ("drop", UnknownMembers::Drop),
+                ("refuse", UnknownMembers::Refuse),
+                ("pass", UnknownMembers::Pass),
+            ],
+            &[],
+        ),
+        None => Some(UnknownMembers::default()),
+    };
     Some(TargetConfig {
         id: id?.to_owned(),
         provider: provider?.0.to_owned(),
@@ -146,6 +186,7 @@ fn target(field: &Field<'_>, base: &Path) -> Option<TargetConfig> {
         base_url: base_url?,
         secret: secret?,
         timeouts: timeouts?,
+        unknown_members: unknown_members?,
     })
 }
 

@@ -158,6 +158,7 @@ fn a_stage_says_everything_in_its_entry() {
     - id: pii-detector
       on_error: skip
   answers: [tone, pii-2, pii-detector, prompt-injection]
+  headers: [X-Team, user-agent]
 policy:
   tone: {{words: [a, b], deep: {{n: 1.5}}}}
   pii-2:
@@ -196,6 +197,8 @@ policy:
         ComponentSource::Bundled("pii-detector")
     );
     assert_eq!(config.answers.unwrap()[0], "tone");
+    let shown: Vec<&str> = config.headers.iter().map(String::as_str).collect();
+    assert_eq!(shown, ["x-team", "user-agent"]);
 }
 
 #[test]
@@ -365,7 +368,7 @@ fn files_that_cannot_be_read_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     std::fs::write(at("latin1.yaml"), b"pack:\n  name: caf\xe9\n").unwrap();
-    std::fs::write(at("large.yaml"), vec![b'#'; LARGEST as usize + 1]).unwrap();
+    std::fs::write(at("large.yaml"), vec![b'#'; LARGEST + 1]).unwrap();
     std::fs::write(at("good.yaml"), EMBEDDED).unwrap();
     let said = |name: &str| {
         let error = Config::load(&at(name)).unwrap_err().to_string();
@@ -447,6 +450,8 @@ refused! {
     limits_wrong: with("policies:\n  chain:\n    - id: a\n      component: a.wasm\n      limits: {memory: 64MB, request_cpu: 50, delta_cpu: 0ms, call_time: 2h, held_text: 1GiB, held_time: [1s], exchange: 1s}\n"),
     answers_incomplete: with("policies: {chain: [prompt-injection, pii-detector, audit-logger], answers: [pii-detector]}\n"),
     answers_unknown: with("policies: {chain: [prompt-injection, pii-detector], answers: [pii-detectr, prompt-injection, prompt-injection]}\n"),
+    headers_wrong: with("policies: {chain: [], headers: [User-Agent, Authorization, x-api-key, \"x team\", user-agent, [a], x-team]}\n"),
+    headers_too_many: with(&format!("policies: {{chain: [], headers: [{}]}}\n", "a, ".repeat(33))),
     settings_without_stage: with("policy: {prompt_injection: {a: 1}}\n"),
     settings_are_a_list: with("policy: {prompt-injection: [a]}\n"),
     reference_in_a_value: with("policy: {prompt-injection: {deep: [a, \"x ${SECRET:-hunter2} y\"]}}\n"),
@@ -484,4 +489,32 @@ fn no_more_problems_are_told_than_anyone_reads() {
     let error = parse(&with(&keys)).unwrap_err();
     assert_eq!(error.problems().len(), fields::MOST_PROBLEMS);
     assert_eq!(error.problems()[0].at, Position { line: 3, column: 1 });
+    // Of so large a text only some are looked for; the others are told without a position.
+    let located = |problem: &&Problem| problem.at != Position::default();
+    let found = error.problems().iter().filter(located).count();
+    assert_eq!(found, LARGEST / with(&keys).len());
+    let last = error.to_string();
+    let last = last.lines().next_back().unwrap();
+    assert!(
+        last.starts_with("policy-config.yaml: unknown key"),
+        "{last}"
+    );
+}
+
+#[test]
+fn lists_have_a_bound() {
+    let clients: String = (0..4097)
+        .map(|client| format!("{{id: c{client}, secret_ref: {{env: C{client}}}}}, "))
+        .collect();
+    let targets = "{id: a, provider: cerebras}, ".repeat(257);
+    let stages = "pii-detector, ".repeat(65);
+    for (text, most) in [
+        (with(&format!("clients: {{keys: [{clients}]}}\n")), 4096),
+        (with(&format!("providers: {{targets: [{targets}]}}\n")), 256),
+        (with(&format!("policies: {{chain: [{stages}]}}\n")), 64),
+    ] {
+        let error = parse(&text).unwrap_err().to_string();
+        let said = format!("expected at most {most} entries, found {}", most + 1);
+        assert!(error.contains(&said), "{error:.300}");
+    }
 }

@@ -133,8 +133,31 @@ pub(super) fn read(text: &str) -> Result<Node, TreeError> {
     }
 }
 
+/// Finds positions. Each costs a reading of the text, so that of a large text only a few are found, and of a usual one all.
+pub(super) struct Locator<'t> {
+    text: &'t str,
+    /// How much may still be read, in bytes.
+    left: usize,
+}
+
+impl<'t> Locator<'t> {
+    /// Reads `most` bytes at most.
+    pub(super) fn new(text: &'t str, most: usize) -> Self {
+        Locator { text, left: most }
+    }
+
+    /// The position of a place; the default one, which is no position, where it isn't looked for any more.
+    pub(super) fn locate(&mut self, place: &NodePath) -> Position {
+        let Some(left) = self.left.checked_sub(self.text.len()) else {
+            return Position::default();
+        };
+        self.left = left;
+        locate(self.text, place)
+    }
+}
+
 /// The position of a place in the text, or the start of the text if the place can't be found.
-pub(super) fn locate(text: &str, place: &NodePath) -> Position {
+fn locate(text: &str, place: &NodePath) -> Position {
     let Some(document) = serde_yaml::Deserializer::from_str(text).next() else {
         return START;
     };
@@ -421,6 +444,18 @@ mod tests {
             ),
             (4, 22)
         );
+    }
+
+    #[test]
+    fn of_a_large_text_a_few_places_are_found() {
+        let text = "a: 1\nb: 2\n";
+        let mut locator = Locator::new(text, 3 * text.len() - 1);
+        let place = NodePath {
+            steps: vec![key("b")],
+            on_key: true,
+        };
+        let found: Vec<_> = (0..4).map(|_| locator.locate(&place).line).collect();
+        assert_eq!(found, [2, 2, 0, 0]);
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
 }
 
 /// Reads a size in bytes: a whole number, with `B`, `KiB`, `MiB` or `GiB` behind it or nothing.
-pub(super) fn size(text: &str) -> Option<u64> {
+pub fn size(text: &str) -> Option<u64> {
     let (number, unit) = number(text.trim())?;
     let factor: u64 = match unit.trim_start() {
         "" | "B" => 1,

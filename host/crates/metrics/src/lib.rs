@@ -45,10 +45,16 @@ pub struct Metrics {
 
     /// Client connections that are open on the traffic listener.
     pub connections: Gauge,
-    /// Exchanges that are running.
+    /// Exchanges that are running: their clients wait.
     pub exchanges_running: Gauge,
-    /// Requests refused because too many exchanges were running.
+    /// Exchanges that aren't over: those that run, and those whose stages have yet to hear of the end.
+    pub exchanges_open: Gauge,
+    /// Requests refused because there was no room for them.
     pub exchanges_refused: Counter,
+    /// Request bodies that are being read.
+    pub bodies_reading: Gauge,
+    /// Bytes of the budget that exchanges have with their bodies.
+    pub memory: Gauge,
     /// Handlers that panicked.
     pub panics: Counter,
     /// Deltas that went through the chain. Add once per chunk or exchange, because all cores share this counter.
@@ -106,9 +112,18 @@ impl Metrics {
             targets,
             connections: all.gauge("connections", "Client connections that are open"),
             exchanges_running: all.gauge("exchanges_running", "Exchanges that are running"),
+            exchanges_open: all.gauge(
+                "exchanges_open",
+                "Exchanges that run, or whose stages have yet to hear of the end",
+            ),
             exchanges_refused: all.counter(
                 "exchanges_refused",
-                "Requests refused because too many exchanges were running",
+                "Requests refused because there was no room for them",
+            ),
+            bodies_reading: all.gauge("bodies_reading", "Request bodies that are being read"),
+            memory: all.gauge(
+                "exchange_memory_bytes",
+                "Bytes of the budget that exchanges have with their bodies",
             ),
             panics: all.counter("panics", "Handlers that panicked"),
             deltas: all.counter("deltas", "Deltas that went through the chain"),

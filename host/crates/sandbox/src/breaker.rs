@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 use witgate_metrics::StageMetrics;
@@ -25,11 +24,7 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// Counts the exchanges of one stage and those that it failed in.
 #[derive(Debug)]
 pub struct Breaker {
-    /// Whether it keeps exchanges from the stage. One that doesn't only counts, for a chain on probation.
-    opens: bool,
     inner: Mutex<Inner>,
-    /// How often the rate was passed.
-    trips: watch::Sender<u64>,
     metrics: Arc<StageMetrics>,
 }
 
@@ -85,17 +80,15 @@ impl BreakerState {
 pub struct Refused;
 
 impl Breaker {
-    /// A closed one. `opens`: whether it ever keeps exchanges from the stage.
-    pub fn new(opens: bool, metrics: Arc<StageMetrics>) -> Self {
+    /// A closed one.
+    pub fn new(metrics: Arc<StageMetrics>) -> Self {
         Breaker {
-            opens,
             inner: Mutex::new(Inner {
                 began: Instant::now(),
                 buckets: [Bucket::default(); WINDOW],
                 state: State::Closed,
                 backoff: BACKOFF,
             }),
-            trips: watch::Sender::new(0),
             metrics,
         }
     }
@@ -107,11 +100,6 @@ impl Breaker {
             State::Open { .. } => BreakerState::Open,
             State::Probing => BreakerState::Probing,
         }
-    }
-
-    /// How often the failure rate was passed; a receiver sees each time.
-    pub fn trips(&self) -> watch::Receiver<u64> {
-        self.trips.subscribe()
     }
 
     /// Asks whether an exchange may call the stage, and counts it. Keep the trial as long as the exchange may call.
@@ -151,13 +139,9 @@ impl Breaker {
                     return;
                 }
                 inner.buckets = [Bucket::default(); WINDOW];
-                if self.opens {
-                    inner.backoff = BACKOFF;
-                    inner.open(now);
-                    self.metrics.breaker_opened();
-                }
-                drop(inner);
-                self.trips.send_modify(|trips| *trips += 1);
+                inner.backoff = BACKOFF;
+                inner.open(now);
+                self.metrics.breaker_opened();
             }
             // An exchange that was let in before it opened.
             State::Open { .. } | State::Probing => {}
@@ -250,9 +234,9 @@ mod tests {
 
     use super::*;
 
-    fn breaker(opens: bool) -> Arc<Breaker> {
+    fn breaker() -> Arc<Breaker> {
         let metrics = witgate_metrics::Metrics::new();
-        Arc::new(Breaker::new(opens, metrics.stage("tested")))
+        Arc::new(Breaker::new(metrics.stage("tested")))
     }
 
     fn pass(breaker: &Arc<Breaker>) {
@@ -264,7 +248,7 @@ mod tests {
     }
 
     fn opened() -> Arc<Breaker> {
-        let breaker = breaker(true);
+        let breaker = breaker();
         (0..20).for_each(|_| fail(&breaker));
         assert_eq!(breaker.state(), BreakerState::Open);
         breaker
@@ -272,7 +256,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn it_opens_at_half_of_twenty_and_not_before() {
-        let breaker = breaker(true);
+        let breaker = breaker();
         for _ in 0..10 {
             pass(&breaker);
         }
@@ -283,12 +267,11 @@ mod tests {
         fail(&breaker);
         assert_eq!(breaker.state(), BreakerState::Open);
         breaker.admit().unwrap_err();
-        assert_eq!(*breaker.trips().borrow(), 1);
     }
 
     #[tokio::test(start_paused = true)]
     async fn failures_that_are_fewer_than_half_never_open_it() {
-        let breaker = breaker(true);
+        let breaker = breaker();
         for _ in 0..10_000 {
             pass(&breaker);
             fail(&breaker);
@@ -300,7 +283,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_few_failures_never_open_it_however_many_they_become() {
-        let breaker = breaker(true);
+        let breaker = breaker();
         for _ in 0..1_000 {
             fail(&breaker);
             // Nineteen at most in any ten seconds.
@@ -337,12 +320,11 @@ mod tests {
             assert_eq!(breaker.state(), BreakerState::Open);
             backoff = (backoff * 2).min(LONGEST);
         }
-        assert_eq!(*breaker.trips().borrow(), 1, "it tripped once");
     }
 
     #[tokio::test(start_paused = true)]
     async fn exchanges_that_began_before_it_opened_change_nothing() {
-        let breaker = breaker(true);
+        let breaker = breaker();
         let mut late = breaker.admit().unwrap();
         (0..19).for_each(|_| fail(&breaker));
         advance(BACKOFF * 2).await;
@@ -357,20 +339,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn long_exchanges_that_fail_together_open_it() {
-        let breaker = breaker(true);
+        let breaker = breaker();
         let mut open: Vec<Trial> = (0..20).map(|_| breaker.admit().unwrap()).collect();
         advance(Duration::from_secs(60)).await;
         open.iter_mut().for_each(Trial::fail);
         assert_eq!(breaker.state(), BreakerState::Open);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn one_that_only_counts_says_so_and_lets_all_through() {
-        let breaker = breaker(false);
-        let trips = breaker.trips();
-        (0..40).for_each(|_| fail(&breaker));
-        assert_eq!(*trips.borrow(), 2);
-        assert_eq!(breaker.state(), BreakerState::Closed);
-        pass(&breaker);
     }
 }

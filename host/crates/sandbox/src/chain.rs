@@ -82,8 +82,6 @@ impl FieldHasher {
             id,
             on_error,
             breaker,
-            // The chain may be on probation or not: that is of the configuration's `reload`, and the chain is the same.
-            counted: _,
             mode,
             limits,
             grants,
@@ -142,7 +140,6 @@ mod tests {
             id: "tone".into(),
             on_error: OnError::Deny,
             breaker: false,
-            counted: false,
             mode: Mode::Enforce,
             limits: Limits::default(),
             grants: Vec::new(),
@@ -199,9 +196,8 @@ mod tests {
     }
 
     #[test]
-    fn probation_and_a_pin_make_no_other_chain() {
+    fn a_pin_makes_no_other_chain() {
         let mut other = spec();
-        other.counted = true;
         other.pinned = Some("sha256:00".into());
         assert_eq!(digest_of(&other), digest_of(&spec()));
     }

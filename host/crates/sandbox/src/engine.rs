@@ -3,13 +3,13 @@
 //! Its sizes are fixed at start. What must stay true: every guest call is async (the epoch callback yields), the ticker lives on a
 //! thread of its own and holds the engine weakly, and no more instances than `slots` are alive at once.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use wasmparser::WasmFeatures;
 use wasmtime::{
-    Cache, CacheConfig, Config, Enabled, Engine, InstanceAllocationStrategy,
-    PoolingAllocationConfig, WasmBacktraceDetails,
+    Cache, Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
+    WasmBacktraceDetails,
 };
 
 /// The target of the lines here: operators filter by this name, whatever the module is called.
@@ -82,12 +82,15 @@ pub struct EngineError {
 }
 
 /// Makes the engine and starts its ticker.
-pub fn build(settings: &EngineSettings) -> Result<Engine, EngineError> {
+pub(super) fn build(
+    settings: &EngineSettings,
+    cache: Option<&Cache>,
+) -> Result<Engine, EngineError> {
     // Where address space is short, memories are packed at the price of bounds checks.
-    let engine = Engine::new(&config(settings, RESERVATION))
+    let engine = Engine::new(&config(settings, RESERVATION, cache))
         .or_else(|error| {
             tracing::warn!(target: TARGET, %error, "address space is short; policies will run with bounds checks, more slowly");
-            Engine::new(&config(settings, settings.memory))
+            Engine::new(&config(settings, settings.memory, cache))
         })
         .map_err(|cause| EngineError {
             slots: settings.slots(),
@@ -98,7 +101,7 @@ pub fn build(settings: &EngineSettings) -> Result<Engine, EngineError> {
     Ok(engine)
 }
 
-fn config(settings: &EngineSettings, reservation: u64) -> Config {
+fn config(settings: &EngineSettings, reservation: u64, cache: Option<&Cache>) -> Config {
     let mut config = Config::new();
     config
         .concurrency_support(false)
@@ -122,7 +125,7 @@ fn config(settings: &EngineSettings, reservation: u64) -> Config {
         .async_stack_size(1 << 20)
         .memory_reservation(reservation)
         .memory_guard_size(GUARD)
-        .cache(settings.cache.as_ref().and_then(cache));
+        .cache(cache.cloned());
     let slots = settings.slots();
     let pagemap_scan = if settings.pagemap_scan.unwrap_or_else(memory_stays) {
         Enabled::Auto
@@ -154,43 +157,6 @@ fn config(settings: &EngineSettings, reservation: u64) -> Config {
 /// survive into the next instance (wasmtime issue 14357): so the scan is used only where there is no swap.
 fn memory_stays() -> bool {
     std::fs::read_to_string("/proc/swaps").is_ok_and(|swaps| swaps.lines().count() <= 1)
-}
-
-/// wasmtime's own compile cache. Only the host writes there: loading from it trusts native code.
-fn cache(folder: &PathBuf) -> Option<Cache> {
-    if let Err(error) = keep_to_ourselves(folder) {
-        tracing::warn!(target: TARGET, folder = %folder.display(), %error, "no compile cache there; components are compiled at every start");
-        return None;
-    }
-    let mut config = CacheConfig::new();
-    config.with_directory(folder);
-    Cache::new(config)
-        .inspect_err(|error| {
-            tracing::warn!(target: TARGET, folder = %folder.display(), %error, "no compile cache there; components are compiled at every start");
-        })
-        .ok()
-}
-
-/// Makes the folder for this user alone, and takes none that others may write to: what lies there is run as native code.
-#[cfg(unix)]
-fn keep_to_ourselves(folder: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::{DirBuilderExt, MetadataExt};
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)?;
-    if std::fs::metadata(folder)?.mode() & 0o022 == 0 {
-        Ok(())
-    } else {
-        Err(std::io::Error::other(
-            "others may write to it; take that from them with chmod go-w",
-        ))
-    }
-}
-
-#[cfg(not(unix))]
-fn keep_to_ourselves(folder: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(folder)
 }
 
 /// How much a compilation gives way, 19 being most. At 19 a busy machine would not compile at all.

@@ -1,6 +1,7 @@
 //! Why a component did not become a stage: a sentence for each step of loading.
 
 use super::bindings::CONTRACT;
+use super::compiled::Stuck;
 use super::failure::Failure;
 use super::limits::MAX_SIZE;
 
@@ -37,6 +38,11 @@ pub enum LoadError {
     /// A good component that the engine can't take.
     #[error("it can't be compiled here: {}", .0.root_cause())]
     Uncompiled(#[source] wasmtime::Error),
+    /// A compiled file that must not be run stays in the cache's folder.
+    #[error(
+        "nothing can be compiled while a damaged file lies in the compile cache: {0}; remove it"
+    )]
+    Stuck(String),
     /// A component that exports something else.
     #[error(
         "it doesn't export witgate:policy/policy, so it is a component but not a policy; the SDK's export! macro does that"
@@ -100,4 +106,10 @@ pub enum LoadError {
         #[source]
         failure: Failure,
     },
+}
+
+impl LoadError {
+    pub(super) fn stuck(stuck: Stuck) -> LoadError {
+        LoadError::Stuck(stuck.to_string())
+    }
 }

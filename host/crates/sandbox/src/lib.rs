@@ -7,7 +7,7 @@
 //! - `exchange_state` is what an instance knows of one exchange, `guest` the data of its store, with the functions that it may call
 //!   in `imports` and `grants`.
 //! - [`engine`]: the one WebAssembly engine, its pool and its clock. [`Sandbox`]: that engine with what is linked; `store` arms the
-//!   limits.
+//!   limits, `compiled` keeps what was compiled and checks it before it runs.
 //! - [`Loaded`] and [`Stage`]: what loading makes, and what serving attaches to it. [`Instance`]: the fresh copy of it that serves
 //!   one exchange. [`Breaker`]: keeps exchanges from a stage that fails too often.
 //! - [`load()`] and [`ask()`]: a component's bytes and a [`StageSpec`] become a [`Loaded`], or a sentence says why not.
@@ -19,6 +19,7 @@
 mod bindings;
 mod breaker;
 mod chain;
+mod compiled;
 mod component;
 pub mod engine;
 mod error;

@@ -4,9 +4,10 @@ use std::sync::OnceLock;
 
 use rayon::ThreadPool;
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Engine, Store};
+use wasmtime::{Cache, Engine, Store};
 
 use super::bindings::BindingsPre;
+use super::compiled::CompiledFiles;
 use super::engine::{self, EngineError, EngineSettings};
 use super::error::LoadError;
 use super::guest::Guest;
@@ -15,12 +16,15 @@ use witgate_config::Grant;
 
 /// The target of the line here: operators filter by this name, whatever the module is called.
 const TARGET: &str = "witgate::policy::load";
+const ENGINE: &str = "witgate::policy::engine";
 
 /// Everything that loading needs: the engine, and what is linked for each grant.
 pub struct Sandbox {
     engine: Engine,
     linker: Linker<Guest>,
     settings: EngineSettings,
+    /// What was compiled before. `None`: nothing is kept.
+    compiled: Option<CompiledFiles>,
     /// Where components are compiled, once there are exchanges to disturb.
     aside: OnceLock<ThreadPool>,
 }
@@ -31,13 +35,15 @@ impl Sandbox {
     /// # Errors
     /// Where it can't be set up at that size.
     pub fn new(settings: EngineSettings) -> Result<Self, EngineError> {
-        let engine = engine::build(&settings)?;
+        let (compiled, cache) = compiled(&settings).unzip();
+        let engine = engine::build(&settings, cache.as_ref())?;
         let mut linker = Linker::new(&engine);
         imports::link(&mut linker).expect("the contract's own interfaces have different names");
         Ok(Sandbox {
             engine,
             linker,
             settings,
+            compiled,
             aside: OnceLock::new(),
         })
     }
@@ -60,12 +66,16 @@ impl Sandbox {
 
     pub(super) fn compile(&self, bytes: &[u8]) -> Result<Component, LoadError> {
         let compile = || Component::from_binary(&self.engine, bytes);
+        let checked = || match &self.compiled {
+            Some(files) => files.checked(compile).map_err(LoadError::stuck),
+            None => Ok(compile()),
+        };
         let compiled = match self.aside.get() {
             // What the compiler would share among threads stays on this one, too.
-            Some(thread) => thread.install(compile),
-            None => compile(),
+            Some(thread) => thread.install(checked),
+            None => checked(),
         };
-        compiled.map_err(LoadError::Uncompiled)
+        compiled?.map_err(LoadError::Uncompiled)
     }
 
     /// Links what the grants allow and nothing else.
@@ -86,5 +96,19 @@ impl Sandbox {
 
     pub(super) fn store(&self, guest: Guest) -> Store<Guest> {
         store::store(&self.engine, guest)
+    }
+}
+
+/// What was compiled before, and wasmtime's side of it, where there is a folder that is ours alone.
+fn compiled(settings: &EngineSettings) -> Option<(CompiledFiles, Cache)> {
+    let folder = settings.cache.as_ref()?;
+    let opened = CompiledFiles::open(folder).map_err(wasmtime::Error::from);
+    let opened = opened.and_then(|files| Ok((files.cache()?, files)));
+    match opened {
+        Ok((cache, files)) => Some((files, cache)),
+        Err(error) => {
+            tracing::warn!(target: ENGINE, folder = %folder.display(), %error, "no compile cache there; components are compiled at every start");
+            None
+        }
     }
 }

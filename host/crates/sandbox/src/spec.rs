@@ -13,8 +13,6 @@ pub struct StageSpec {
     pub on_error: OnError,
     /// Whether it isn't called while it fails too often.
     pub breaker: bool,
-    /// Whether its failures are counted as a breaker does: the chain may be on probation.
-    pub counted: bool,
     /// Whether what it says is done.
     pub mode: Mode,
     /// What it may use.
@@ -33,7 +31,6 @@ impl From<&StageConfig> for StageSpec {
             id: stage.id.as_str().into(),
             on_error: stage.on_error,
             breaker: stage.breaker,
-            counted: false,
             mode: stage.mode,
             limits: stage.limits.clone(),
             grants: stage.grants.clone(),

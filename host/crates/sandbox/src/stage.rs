@@ -111,10 +111,10 @@ impl Stage {
     ) -> Arc<Stage> {
         let spec = &loaded.spec;
         let metrics = metrics.stage(&spec.id);
-        let breaker = || Arc::new(Breaker::new(spec.breaker, metrics.clone()));
+        let breaker = || Arc::new(Breaker::new(metrics.clone()));
         Arc::new(Stage {
             mode: spec.mode,
-            breaker: (spec.breaker || spec.counted).then(breaker),
+            breaker: spec.breaker.then(breaker),
             backends: backends.granted(&spec.grants),
             samples: samples.map(digest),
             metrics,
@@ -152,7 +152,7 @@ impl Stage {
         self.loaded.hooks
     }
 
-    /// Its breaker, where it has one or is counted as if it had.
+    /// Its breaker, where it has one.
     pub fn breaker(&self) -> Option<&Arc<Breaker>> {
         self.breaker.as_ref()
     }

@@ -99,9 +99,12 @@ impl Dialect {
 
     /// Whether a body is a whole answer at all and not a web page, though something in it may be unknown here.
     pub fn is_whole(self, body: &[u8]) -> bool {
-        let json: Value = serde_json::from_slice(body).unwrap_or_default();
+        let body = std::str::from_utf8(body).unwrap_or_default();
         match self {
-            Dialect::Chat => json["choices"].is_array(),
+            Dialect::Chat => {
+                let choices = crate::raw::member(body, "choices");
+                choices.is_some_and(|choices| choices.get().starts_with('['))
+            }
         }
     }
 
@@ -127,11 +130,15 @@ impl Dialect {
         }
     }
 
-    /// The data of a stream's first event, if that is an error.
+    /// The data of a stream's first event that has any, if that is an error. A comment says nothing.
     pub fn first_error(self, bytes: &Bytes) -> Option<Bytes> {
         let mut framer = Framer::new(DEFAULT_CAP);
         framer.push(bytes.clone());
-        let data = framer.next().ok()??.data?;
+        let data = loop {
+            if let Some(data) = framer.next().ok()??.data {
+                break data;
+            }
+        };
         let is_error = self.chunk(&data).ok()?.error.is_some();
         is_error.then_some(data)
     }

@@ -116,6 +116,66 @@ pub enum Channel<'a> {
     Refusal,
     /// The arguments of one tool call, as raw JSON text.
     ToolArguments(ToolCall<'a>),
+    /// The arguments of a `function_call`, the old kind of tool call: one alone, without an id. Its name, where this piece says it.
+    FunctionCall(Option<Cow<'a, str>>),
+    /// One of the first three, in a further place of the choice. It may be the same text again, so it is never one with another.
+    Beside(Beside),
+}
+
+/// A further place in which a choice shows a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Beside {
+    /// What the text is.
+    pub voice: Voice,
+    /// The member that it stands in.
+    pub member: Member,
+    /// Which of the member's parts it is, from 0.
+    pub part: u32,
+}
+
+/// What a text is that is no tool call's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Voice {
+    /// What is thought.
+    Reasoning,
+    /// What is said.
+    Content,
+    /// Why the model won't.
+    Refusal,
+}
+
+/// A member of a delta or a message that has text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Member {
+    /// `reasoning`.
+    Reasoning,
+    /// `reasoning_content`.
+    ReasoningContent,
+    /// `content`.
+    Content,
+    /// `refusal`.
+    Refusal,
+}
+
+impl Member {
+    /// Its name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Member::Reasoning => "reasoning",
+            Member::ReasoningContent => "reasoning_content",
+            Member::Content => "content",
+            Member::Refusal => "refusal",
+        }
+    }
+
+    /// What its text is.
+    pub fn voice(self) -> Voice {
+        match self {
+            Member::Reasoning | Member::ReasoningContent => Voice::Reasoning,
+            Member::Content => Voice::Content,
+            Member::Refusal => Voice::Refusal,
+        }
+    }
 }
 
 /// Which of a choice's channels: all that tells one from another.
@@ -129,6 +189,52 @@ pub enum ChannelKey {
     Refusal,
     /// The arguments of the tool call of that index.
     ToolArguments(u32),
+    /// The arguments of a `function_call`.
+    FunctionCall,
+    /// A text in a further place.
+    Beside(Beside),
+}
+
+impl ChannelKey {
+    /// Whether it is a tool call's.
+    pub fn is_call(self) -> bool {
+        matches!(
+            self,
+            ChannelKey::ToolArguments(_) | ChannelKey::FunctionCall
+        )
+    }
+
+    /// What its text is; `None` for a tool call.
+    pub fn voice(self) -> Option<Voice> {
+        match self {
+            ChannelKey::Reasoning => Some(Voice::Reasoning),
+            ChannelKey::Content => Some(Voice::Content),
+            ChannelKey::Refusal => Some(Voice::Refusal),
+            ChannelKey::Beside(beside) => Some(beside.voice),
+            ChannelKey::ToolArguments(_) | ChannelKey::FunctionCall => None,
+        }
+    }
+
+    /// The member that its text stands in; `None` for a tool call.
+    pub fn member(self) -> Option<Member> {
+        match self {
+            ChannelKey::Reasoning => Some(Member::Reasoning),
+            ChannelKey::Content => Some(Member::Content),
+            ChannelKey::Refusal => Some(Member::Refusal),
+            ChannelKey::Beside(beside) => Some(beside.member),
+            ChannelKey::ToolArguments(_) | ChannelKey::FunctionCall => None,
+        }
+    }
+
+    /// In which order the texts of one chunk go: reasoning, content, refusal, tool calls; those of one member as they stand.
+    pub(crate) fn order(self) -> (Option<u32>, Option<Voice>, Option<Member>) {
+        let call = match self {
+            ChannelKey::ToolArguments(index) => Some(index),
+            ChannelKey::FunctionCall => Some(u32::MAX),
+            _ => None,
+        };
+        (call, self.voice(), self.member())
+    }
 }
 
 impl Channel<'_> {
@@ -139,18 +245,25 @@ impl Channel<'_> {
             Channel::Reasoning => ChannelKey::Reasoning,
             Channel::Refusal => ChannelKey::Refusal,
             Channel::ToolArguments(call) => ChannelKey::ToolArguments(call.index),
+            Channel::FunctionCall(_) => ChannelKey::FunctionCall,
+            Channel::Beside(beside) => ChannelKey::Beside(*beside),
         }
     }
 
     /// Whether a piece of this channel opens a tool call: it says which tool is called, or the call's id.
     pub fn opens_call(&self) -> bool {
-        matches!(self, Channel::ToolArguments(call) if call.id.is_some() || call.name.is_some())
+        match self {
+            Channel::ToolArguments(call) => call.id.is_some() || call.name.is_some(),
+            Channel::FunctionCall(name) => name.is_some(),
+            _ => false,
+        }
     }
 
     /// Of a tool call: the tool's name, where this piece says it.
     pub fn name(&self) -> Option<&str> {
         match self {
             Channel::ToolArguments(call) => call.name.as_deref(),
+            Channel::FunctionCall(name) => name.as_deref(),
             _ => None,
         }
     }
@@ -168,6 +281,10 @@ impl Channel<'_> {
                     name: name.map(|name| Cow::Owned(name.into_owned())),
                 })
             }
+            Channel::FunctionCall(name) => {
+                Channel::FunctionCall(name.map(|name| Cow::Owned(name.into_owned())))
+            }
+            Channel::Beside(beside) => Channel::Beside(beside),
         }
     }
 }
@@ -184,6 +301,8 @@ impl From<ChannelKey> for Channel<'_> {
                 id: None,
                 name: None,
             }),
+            ChannelKey::FunctionCall => Channel::FunctionCall(None),
+            ChannelKey::Beside(beside) => Channel::Beside(beside),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::fmt;
 use std::ops::Range;
 
 use memchr::memchr;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::json::write_str;
@@ -50,7 +50,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for RawObject<'a> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawObject<'de>, A::Error> {
-                let mut members = Vec::with_capacity(8);
+                let mut members = Vec::new();
                 while let Some(Text(key)) = map.next_key()? {
                     members.push((key, map.next_value()?));
                 }
@@ -60,6 +60,80 @@ impl<'de: 'a, 'a> Deserialize<'de> for RawObject<'a> {
 
         deserializer.deserialize_map(Members)
     }
+}
+
+/// Shows each member of an object in turn, and keeps none.
+///
+/// # Errors
+/// Where the text isn't one JSON object, or with what `see` says.
+pub(super) fn each_member<'a>(
+    json: &'a str,
+    see: impl FnMut(Cow<'a, str>, &'a RawValue) -> Result<(), &'static str>,
+) -> Result<(), serde_json::Error> {
+    struct Members<F>(F);
+
+    impl<'a, F: FnMut(Cow<'a, str>, &'a RawValue) -> Result<(), &'static str>> Visitor<'a>
+        for Members<F>
+    {
+        type Value = ();
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'a>>(mut self, mut map: A) -> Result<(), A::Error> {
+            while let Some(Text(key)) = map.next_key()? {
+                (self.0)(key, map.next_value()?).map_err(A::Error::custom)?;
+            }
+            Ok(())
+        }
+    }
+
+    let mut reader = serde_json::Deserializer::from_str(json);
+    reader.deserialize_map(Members(see))?;
+    reader.end()
+}
+
+/// Shows each item of an array in turn, and keeps none.
+///
+/// # Errors
+/// Where the text isn't one JSON array, or with what `see` says.
+pub(super) fn each_item<'a>(
+    json: &'a str,
+    see: impl FnMut(&'a RawValue) -> Result<(), &'static str>,
+) -> Result<(), serde_json::Error> {
+    struct Items<F>(F);
+
+    impl<'a, F: FnMut(&'a RawValue) -> Result<(), &'static str>> Visitor<'a> for Items<F> {
+        type Value = ();
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an array")
+        }
+
+        fn visit_seq<A: SeqAccess<'a>>(mut self, mut seq: A) -> Result<(), A::Error> {
+            while let Some(item) = seq.next_element()? {
+                (self.0)(item).map_err(A::Error::custom)?;
+            }
+            Ok(())
+        }
+    }
+
+    let mut reader = serde_json::Deserializer::from_str(json);
+    reader.deserialize_seq(Items(see))?;
+    reader.end()
+}
+
+/// The value under this key of an object; the last, where there are several.
+pub(super) fn member<'a>(json: &'a str, key: &str) -> Option<&'a RawValue> {
+    let mut found = None;
+    let read = each_member(json, |name, value| {
+        if name == key {
+            found = Some(value);
+        }
+        Ok(())
+    });
+    found.filter(|_| read.is_ok())
 }
 
 /// A string, borrowed where it has no escapes.

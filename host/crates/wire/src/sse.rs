@@ -39,6 +39,31 @@ impl Event {
             .as_deref()
             .is_some_and(|data| data.trim_ascii() == b"[DONE]")
     }
+
+    /// Whether each of its lines is one of server-sent events, in UTF-8: a comment, or a field. Bytes of another kind, such as
+    /// compressed ones or a page, aren't; clients that look for a meaning in them might find one.
+    pub fn is_of_lines(&self) -> bool {
+        /// All that there is beside the data of nearly every event: `data: `, and two line ends.
+        const USUAL: usize = b"data: \r\n\r\n".len();
+        if let Some(data) = &self.data
+            && self.raw.len() - data.len() <= USUAL
+        {
+            // What is in the data is for its reader to say.
+            return true;
+        }
+        std::str::from_utf8(&self.raw).is_ok_and(|raw| {
+            let raw = raw.strip_prefix('\u{feff}').unwrap_or(raw);
+            raw.split(['\n', '\r']).all(is_line)
+        })
+    }
+}
+
+fn is_line(line: &str) -> bool {
+    let Some((name, _)) = line.split_once(':') else {
+        return ["", "data", "event", "id", "retry"].contains(&line);
+    };
+    name.bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
 
 /// Cuts a stream of bytes into events.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::*;
-use crate::config::{Grant, Mode, OnError};
+use crate::config::{Grant, Mode, OnError, UnknownMembers};
 
 const TEXT: &str = "
 pack: {name: test, version: 1.0.0, enabled: true}
@@ -54,7 +54,7 @@ type Change = (&'static str, fn(&mut Config));
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Changes one field each. The list follows the fields of the structs.
-const CHANGES: [Change; 47] = [
+const CHANGES: [Change; 50] = [
     ("pack.name", |it| it.pack.name.push('x')),
     ("pack.version", |it| it.pack.version = "1.0.1".into()),
     ("pack.enabled", |it| it.pack.enabled = false),
@@ -111,6 +111,10 @@ const CHANGES: [Change; 47] = [
     ("answers, other borders", |it| {
         it.answers = Some(vec!["twoo".into(), "ne".into()]);
     }),
+    ("headers, none", |it| it.headers = [].into()),
+    ("headers, others", |it| {
+        it.headers = ["x-team".into()].into()
+    }),
     ("targets, none", |it| it.targets.clear()),
     ("target.id", |it| it.targets[0].id.push('x')),
     ("target.provider", |it| {
@@ -134,6 +138,9 @@ const CHANGES: [Change; 47] = [
     }),
     ("target.timeouts.silence", |it| {
         it.targets[0].timeouts.silence += SECOND;
+    }),
+    ("target.unknown_members", |it| {
+        it.targets[0].unknown_members = UnknownMembers::Pass;
     }),
     ("clients, none", |it| it.clients.clear()),
     ("client.id", |it| it.clients[0].id.push('x')),

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::Texts;
+use super::upstream::AGAIN;
 use crate::exchange::passages::ChannelKey;
 
 /// An answer as a client has it in the end.
@@ -71,6 +72,7 @@ impl Read {
             self.texts.entry((index, key)).or_default().push_str(text);
         };
         show(ChannelKey::Reasoning, &choice[delta]["reasoning"]);
+        show(AGAIN, &choice[delta]["reasoning_content"]);
         show(ChannelKey::Content, &choice[delta]["content"]);
         show(ChannelKey::Refusal, &choice[delta]["refusal"]);
         let calls = choice[delta]["tool_calls"].as_array();
@@ -122,7 +124,16 @@ pub(crate) fn around(mut value: Value) -> Value {
     }
     let choices = value.get_mut("choices").and_then(Value::as_array_mut);
     for choice in choices.into_iter().flatten() {
-        take(choice.as_object_mut(), &["logprobs", "reasoning_logprobs"]);
+        take(
+            choice.as_object_mut(),
+            &[
+                "logprobs",
+                "reasoning_logprobs",
+                "tokens",
+                "token_ids",
+                "prompt_logprobs",
+            ],
+        );
         for name in ["delta", "message"] {
             let Some(delta) = choice.get_mut(name) else {
                 continue;

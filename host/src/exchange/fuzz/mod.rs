@@ -27,6 +27,7 @@ use super::passages::fuzz::{anyone, next, rewriters};
 use super::passages::{AnswerStages, ChannelKey};
 use super::stream::{AnswerStream, StreamError};
 use super::whole;
+use crate::config::UnknownMembers;
 use crate::wire::Dialect;
 use crate::wire::choices::whole::WholeAnswer;
 
@@ -67,7 +68,7 @@ async fn stream<S: AnswerStages>(
     (pieces, choices): (&[Bytes], u32),
     mut pause: impl FnMut(&mut S) -> Duration,
 ) -> (Vec<u8>, Ended) {
-    let mut streaming = AnswerStream::new(Dialect::Chat);
+    let mut streaming = AnswerStream::new(Dialect::Chat, UnknownMembers::Drop);
     let mut out = Vec::new();
     for piece in pieces {
         advance(pause(stages)).await;

@@ -9,9 +9,17 @@ use serde_json::{Map, Value, json};
 use super::Texts;
 use crate::exchange::passages::ChannelKey;
 use crate::exchange::passages::fuzz::next;
+use crate::wire::{Beside, Member, Voice};
 
 /// More chunks than this find nothing new.
 const CHUNKS: usize = 40;
+
+/// The other name under which reasoning is shown.
+pub(super) const AGAIN: ChannelKey = ChannelKey::Beside(Beside {
+    voice: Voice::Reasoning,
+    member: Member::ReasoningContent,
+    part: 0,
+});
 
 /// What an answer may have in it.
 #[derive(Clone, Copy)]
@@ -22,6 +30,8 @@ pub(super) struct Limits {
     tools: bool,
     /// Choices may stay without a finish.
     unfinished: bool,
+    /// There are members that nobody knows, and logprobs of other texts.
+    odd: bool,
 }
 
 impl Limits {
@@ -30,6 +40,7 @@ impl Limits {
             texts: 3,
             tools: true,
             unfinished: true,
+            odd: true,
         }
     }
 
@@ -39,6 +50,7 @@ impl Limits {
             texts: 3,
             tools: false,
             unfinished: false,
+            odd: true,
         }
     }
 
@@ -47,6 +59,7 @@ impl Limits {
             texts: 1,
             tools: false,
             unfinished: false,
+            odd: false,
         }
     }
 }
@@ -135,6 +148,8 @@ impl Upstream {
                 ChannelKey::Content => "content",
                 ChannelKey::Reasoning => "reasoning",
                 ChannelKey::Refusal => "refusal",
+                ChannelKey::Beside(_) => "reasoning_content",
+                ChannelKey::FunctionCall => unreachable!("none is drawn"),
                 ChannelKey::ToolArguments(index) => {
                     let mut call = json!({"function": {"arguments": text}, "index": index});
                     if opened.insert((choice, index)) {
@@ -157,8 +172,16 @@ impl Upstream {
         }
         let mut json = json!({"delta": delta, "index": choice});
         match next(script, 12) {
-            0 => json["logprobs"] = json!({"content": [{"token": "x"}]}),
-            1 => json["unknown"] = json!([1.50, null]),
+            0 if limits.odd => json["logprobs"] = json!({"content": [{"token": "x"}]}),
+            0 => {
+                let content = json["delta"]["content"].as_str().unwrap_or_default();
+                let tokens = content
+                    .chars()
+                    .map(|char| json!({"token": char, "bytes": null}));
+                json["logprobs"] = json!({"content": tokens.collect::<Vec<_>>()});
+            }
+            1 if limits.odd => json["unknown"] = json!([1.50, null]),
+            1 => json["unknown"] = json!([]),
             2 | 3 => {
                 let finish = ["stop", "length"][usize::from(next(script, 2))];
                 json["finish_reason"] = json!(finish);
@@ -234,6 +257,7 @@ impl Upstream {
             let name = match key {
                 ChannelKey::Reasoning => "reasoning",
                 ChannelKey::Refusal => "refusal",
+                ChannelKey::Beside(_) => "reasoning_content",
                 _ => "content",
             };
             let mut rest = text.as_str();
@@ -259,6 +283,7 @@ impl Upstream {
             let mut message = json!({"role": "assistant"});
             for (name, key) in [
                 ("reasoning", ChannelKey::Reasoning),
+                ("reasoning_content", AGAIN),
                 ("content", ChannelKey::Content),
                 ("refusal", ChannelKey::Refusal),
             ] {
@@ -266,11 +291,15 @@ impl Upstream {
                     message[name] = json!(text);
                 }
             }
-            let calls: Vec<Value> = (0..2)
-                .filter_map(|index| {
-                    let text = texts.remove(&(choice, ChannelKey::ToolArguments(index)))?;
-                    let function = json!({"name": "f", "arguments": text});
-                    Some(json!({"id": format!("call-{index}"), "function": function, "index": index}))
+            // In a message the place tells a call.
+            let last = (0..2).rfind(|index| {
+                texts.contains_key(&(choice, ChannelKey::ToolArguments(*index)))
+            });
+            let calls: Vec<Value> = (0..last.map_or(0, |last| last + 1))
+                .map(|index| {
+                    let text = texts.remove(&(choice, ChannelKey::ToolArguments(index)));
+                    let function = json!({"name": "f", "arguments": text.unwrap_or_default()});
+                    json!({"id": format!("call-{index}"), "function": function, "index": index})
                 })
                 .collect();
             if !calls.is_empty() {
@@ -290,7 +319,8 @@ impl Upstream {
 fn key(script: &mut Unstructured<'_>, limits: Limits) -> ChannelKey {
     match next(script, 12) {
         0..=4 => ChannelKey::Content,
-        5 | 6 => ChannelKey::Reasoning,
+        5 => ChannelKey::Reasoning,
+        6 => AGAIN,
         7 => ChannelKey::Refusal,
         8 | 9 if limits.tools => ChannelKey::ToolArguments(0),
         _ if limits.tools => ChannelKey::ToolArguments(1),

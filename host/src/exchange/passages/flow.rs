@@ -150,7 +150,7 @@ impl<P: Send> Passages<P> {
                 Err(StageFailure::Skip) => {
                     // It failed over it, and can't be asked any more.
                     said.asked = false;
-                    if said.denial.is_none() {
+                    if said.denial.is_none() && !self.choices[here.choice].denied {
                         said.here.extend(self.channel(here).hops[at].hold.release());
                     }
                     self.release_all(at, &mut said.elsewhere);

@@ -24,8 +24,9 @@ mod seam;
 mod tests;
 
 use crate::policy::types::Denial;
+use crate::wire::Channel;
+#[cfg(any(test, fuzzing))]
 pub(super) use crate::wire::ChannelKey;
-use crate::wire::{Channel, ToolCall};
 use smallvec::{SmallVec, smallvec};
 
 use self::arguments::Arguments;
@@ -65,10 +66,7 @@ impl<P: Send> Passages<P> {
     /// Whether a piece of that channel may come now. A tool call's name goes out with its first piece, in which the stages are told of it:
     /// one that comes later, or another one, nobody would have judged.
     pub(super) fn fits(&self, choice: u32, channel: &Channel<'_>) -> bool {
-        let Channel::ToolArguments(ToolCall {
-            name: Some(name), ..
-        }) = channel
-        else {
+        let Some(name) = channel.name() else {
             return true;
         };
         let choice = self.choices.iter().find(|known| known.index == choice);
@@ -110,7 +108,7 @@ impl<P: Send> Passages<P> {
             place: delta.place,
             text: delta.text,
             changed: false,
-            opens: begins && matches!(key, ChannelKey::ToolArguments(_)),
+            opens: begins && key.is_call(),
         };
         let work = Work {
             channel: ChannelAt { choice, open },
@@ -136,6 +134,7 @@ impl<P: Send> Passages<P> {
     }
 
     /// The answer is over: what is still open ends.
+    #[cfg(any(test, fuzzing))]
     pub(super) async fn finish_all<S: AnswerStages<Passage = P>>(
         &mut self,
         stages: &mut S,
@@ -187,8 +186,7 @@ impl<P: Send> Passages<P> {
             key,
             name: channel.name().map(Into::into),
             hops,
-            arguments: (seen && matches!(key, ChannelKey::ToolArguments(_)))
-                .then(Arguments::default),
+            arguments: (seen && key.is_call()).then(Arguments::default),
         });
         let open = self.choices[choice].open.len() - 1;
         // The last first: what it held came before, and must not meet it again.

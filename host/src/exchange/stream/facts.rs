@@ -17,13 +17,15 @@ pub(in crate::exchange) enum StreamError {
     Said,
     /// The upstream sent what can't be read.
     NotAChunk(NotAChunk),
+    /// The upstream sent bytes that are no lines of events.
+    NotEvents,
     /// An event past the cap.
     TooLong(TooLong),
     /// The upstream sent what can't come there.
     OutOfTurn(OutOfTurn),
 }
 
-/// What an upstream may not send where it stands: no stage could judge it with the text that it belongs to.
+/// What an upstream may not send where it stands: no stage could judge it, or not with the text that it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(in crate::exchange) enum OutOfTurn {
     #[error("text of a choice came after its finish")]
@@ -32,6 +34,13 @@ pub(in crate::exchange) enum OutOfTurn {
     AfterEnd,
     #[error("the name of a tool call came after its first piece")]
     LateName,
+    #[error("chunks of which a text is held are too large, for what stands around it")]
+    Heavy,
+    /// Its place.
+    #[error(
+        "there is a member {0} that no policy can read, and this gateway is told to refuse such"
+    )]
+    Unknown(&'static str),
 }
 
 impl From<NotAChunk> for StreamError {

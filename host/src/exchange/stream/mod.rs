@@ -4,11 +4,13 @@
 //! [`PendingChunk`]; nothing else waits for it. Texts that have no chunk of their own get one that looks like the upstream's.
 //!
 //! - [`facts`]: what it says beside its texts, and why it may end early;
+//! - [`judge`]: a chunk on its way through the stages, and what they can't judge;
 //! - [`pending`]: chunks that wait, and how a chunk goes in parts;
 //! - [`render`]: what the stages decided, carried out on chunks;
 //! - [`pump`]: from the upstream to the client.
 
 mod facts;
+mod judge;
 mod pending;
 mod pump;
 mod render;
@@ -25,16 +27,20 @@ pub(super) use self::facts::{OutOfTurn, StreamError, StreamFacts};
 use self::pending::{PendingChunk, Text, TextState, Texts, settle, settle_rest};
 use self::render::{Current, StreamRender};
 use super::assembled::Assembled;
+use super::errors;
 use super::passages::{Aborted, AnswerStages, Delta, Output, Passages, TextRef};
+use crate::config::UnknownMembers;
+use crate::upstream::{ErrorBody, OwnSecret};
 use crate::wire::Dialect;
 use crate::wire::choices::chunk::Chunk;
 use crate::wire::choices::envelope::Envelope;
-use crate::wire::choices::render::{ChunkEvent, Rest};
+use crate::wire::choices::render::ChunkEvent;
 use crate::wire::sse::{DEFAULT_CAP, Event, Framer};
 
 /// One streamed answer on its way to the client. `P` is what a stage has of a passage.
 pub(super) struct AnswerStream<P> {
     dialect: Dialect,
+    unknown: UnknownMembers,
     passages: Passages<P>,
     assembled: Assembled,
     facts: StreamFacts,
@@ -46,12 +52,16 @@ pub(super) struct AnswerStream<P> {
     unseen: u64,
     outputs: Vec<Output>,
     ready: Vec<Bytes>,
+    /// The target's own, struck out of its errors.
+    secret: OwnSecret,
 }
 
 impl<P: Send> AnswerStream<P> {
-    pub(super) fn new(dialect: Dialect) -> Self {
+    /// `unknown`: what becomes of members that no stage can read.
+    pub(super) fn new(dialect: Dialect, unknown: UnknownMembers) -> Self {
         AnswerStream {
             dialect,
+            unknown,
             passages: Passages::new(),
             assembled: Assembled::default(),
             facts: StreamFacts::default(),
@@ -62,7 +72,14 @@ impl<P: Send> AnswerStream<P> {
             unseen: 0,
             outputs: Vec::new(),
             ready: Vec::new(),
+            secret: OwnSecret::default(),
         }
+    }
+
+    /// The same, of a target with this secret.
+    pub(super) fn without(mut self, secret: &OwnSecret) -> Self {
+        self.secret = secret.clone();
+        self
     }
 
     /// What came out of the stages so far.
@@ -120,7 +137,9 @@ impl<P: Send> AnswerStream<P> {
         self.framer = Framer::new(DEFAULT_CAP);
         let before = self.ready.len();
         let read = self.read(stages, ended.into()).await;
-        if !stages.may_change_answer() {
+        if !stages.may_change_answer()
+            && !matches!(read, Err(StreamError::NotEvents | StreamError::Said))
+        {
             // The added end was for reading alone: the bytes go as they came.
             self.ready.truncate(before);
             self.ready.push(rest);
@@ -152,10 +171,13 @@ impl<P: Send> AnswerStream<P> {
         event: Event,
     ) -> Result<(), StreamError> {
         let is_end = self.dialect.is_end(&event);
-        let Event { raw, data, .. } = event;
+        if !event.is_of_lines() {
+            return Err(StreamError::NotEvents);
+        }
+        let Event { raw, data, name } = event;
         // An event without data says nothing.
         let Some(data) = data.filter(|data| !data.is_empty()) else {
-            match self.pending.last_mut() {
+            match self.pending.last_mut().filter(|it| it.takes(&raw)) {
                 Some(pending) => pending.after.push(raw),
                 None => self.ready.push(raw),
             }
@@ -172,7 +194,8 @@ impl<P: Send> AnswerStream<P> {
         let dialect = self.dialect;
         let event = ChunkEvent { dialect, raw, data };
         if stages.may_change_answer() {
-            return self.chunk(stages, event).await;
+            let failed = name.as_deref() == Some(b"error");
+            return self.chunk(stages, event, failed).await;
         }
         if stages.count() > 0 {
             self.show(stages, &event).await;
@@ -208,92 +231,29 @@ impl<P: Send> AnswerStream<P> {
                 Err(_) => self.facts.unread = true,
             }
         }
-        self.ready.push(event.raw);
-        if said { Err(StreamError::Said) } else { Ok(()) }
-    }
-
-    async fn chunk<S: AnswerStages<Passage = P>>(
-        &mut self,
-        stages: &mut S,
-        event: ChunkEvent,
-    ) -> Result<(), StreamError> {
-        let chunk = event.chunk()?;
-        self.in_turn(&chunk)?;
-        self.facts.note(&chunk);
-        if chunk.error.is_some() {
-            // No stage has seen what the chunk's choices say, so they don't go.
-            if let Rest::Aside(event) = chunk.aside(&event)? {
-                self.ready.push(event);
-            }
+        if said {
+            let raw = event.raw.clone();
+            self.said(&event, raw);
             return Err(StreamError::Said);
         }
-        if !chunk.mentions(self.assembled.denied()) {
-            let as_it_came = self.live(stages, &chunk, &event).await?;
-            drop(chunk);
-            if as_it_came {
-                self.ready.push(event.raw);
-            }
-            return Ok(());
-        }
-        match chunk.without(&event, self.assembled.denied())? {
-            Rest::Nothing => {}
-            Rest::Aside(event) => self.ready.push(event),
-            Rest::Chunk(event) => {
-                let as_it_came = self.live(stages, &event.chunk()?, &event).await?;
-                if as_it_came {
-                    self.ready.push(event.raw);
-                }
-            }
-        }
+        self.ready.push(event.raw);
         Ok(())
     }
 
-    /// Whether the chunk's texts may come here.
-    fn in_turn(&self, chunk: &Chunk<'_>) -> Result<(), OutOfTurn> {
-        for piece in &chunk.pieces {
-            if self.assembled.denied().contains(&piece.choice) {
-                continue;
-            }
-            if self.facts.has_finished(piece.choice) {
-                return Err(OutOfTurn::AfterFinish);
-            }
-            if self.facts.done {
-                return Err(OutOfTurn::AfterEnd);
-            }
-            if !self.passages.fits(piece.choice, &piece.channel) {
-                return Err(OutOfTurn::LateName);
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes a chunk through the stages. No choice in it was denied before. Returns whether the event goes as it came and nothing else
-    /// is to be done: so it is nearly always, with the chunk's one text.
-    async fn live<S: AnswerStages<Passage = P>>(
-        &mut self,
-        stages: &mut S,
-        chunk: &Chunk<'_>,
-        event: &ChunkEvent,
-    ) -> Result<bool, StreamError> {
-        if self.envelope.is_none() {
-            self.envelope = Some(self.dialect.envelope(&event.data)?);
-        }
-        self.chunks += 1;
-        let passed = self.texts(stages, chunk).await;
-        if let ([Output::AsCame(place)], 1, Ok(())) =
-            (&self.outputs[..], chunk.pieces.len(), &passed)
-            && place.chunk == self.chunks
-            && self.pending.is_empty()
-        {
-            self.outputs.clear();
-            return Ok(true);
-        }
-        self.fold(stages, Some((chunk, event)), passed)?;
-        Ok(false)
+    /// What the upstream says in breaking off goes out as it came, unless it repeats the target's secret.
+    fn said(&mut self, event: &ChunkEvent, as_it_came: Bytes) {
+        let secret = &self.secret;
+        let goes = if secret.is_in(&event.data) || secret.is_in(&event.raw) {
+            let error = ErrorBody::parse(200, &event.data, secret).into();
+            self.dialect.error_event(&errors::event(&error))
+        } else {
+            as_it_came
+        };
+        self.ready.push(goes);
     }
 
     /// Takes a chunk's texts through the stages, and tells them of the choices that finish.
-    async fn texts<S: AnswerStages<Passage = P>>(
+    pub(super) async fn texts<S: AnswerStages<Passage = P>>(
         &mut self,
         stages: &mut S,
         chunk: &Chunk<'_>,

@@ -8,6 +8,10 @@ use crate::wire::ChannelKey;
 use crate::wire::choices::chunk::{Chunk, NotAChunk};
 use crate::wire::choices::render::{ChunkEvent, Rest};
 
+/// So many lines that say nothing keep their place behind a chunk that waits, and so long ones, in bytes.
+const LINES: usize = 16;
+const LINE: usize = 256;
+
 /// What has become of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum TextState {
@@ -37,7 +41,7 @@ pub(super) struct PendingChunk {
     pub(super) number: u64,
     pub(super) event: ChunkEvent,
     pub(super) texts: Texts,
-    /// Comments and blank lines that came behind it: they keep their place.
+    /// Comments and blank lines that came behind it: the first few keep their place.
     pub(super) after: Vec<Bytes>,
 }
 
@@ -58,6 +62,18 @@ impl PendingChunk {
             (text.choice, text.channel) == (choice, channel) && text.state != TextState::Waiting
         };
         self.waits() && self.texts.iter().any(free)
+    }
+
+    /// Whether what came behind it, and says nothing, waits with it. A few short lines do: a chunk may wait for long.
+    pub(super) fn takes(&self, line: &Bytes) -> bool {
+        self.after.len() < LINES && line.len() <= LINE
+    }
+
+    /// The channels of its texts that may go.
+    pub(super) fn free(&self) -> SmallVec<[(u32, ChannelKey); 2]> {
+        let free = |text: &&Text| text.state != TextState::Waiting;
+        let free = self.texts.iter().filter(free);
+        free.map(|text| (text.choice, text.channel)).collect()
     }
 
     /// The chunk with what has become of its texts, as the client gets it.

@@ -33,7 +33,8 @@ impl<U: Upstream> Exchange<U> {
         answer: Answer,
     ) -> Result<Ending, ClientGone> {
         self.client.begin(answer.passed_on());
-        let mut stream = AnswerStream::new(self.dialect());
+        let mut stream = AnswerStream::new(self.dialect(), answer.unknown_members)
+            .without(answer.secret());
         let ended = self.pump(&mut stream, answer.into_body()).await;
         self.record.streamed(stream.facts(), stream.deltas());
         ended
@@ -108,15 +109,21 @@ impl<U: Upstream> Exchange<U> {
                     return self.cut(error, Ending::Faulted).await;
                 }
                 Err(StreamError::NotAChunk(error)) => {
-                    let error = errors::unreadable(&error.to_string());
+                    let error = errors::unreadable(&error);
                     return self.cut(error, Ending::UpstreamFailed).await;
                 }
                 Err(StreamError::OutOfTurn(error)) => {
-                    let error = errors::unreadable(&error.to_string());
+                    let error = errors::unreadable(&error);
                     return self.cut(error, Ending::UpstreamFailed).await;
                 }
+                Err(StreamError::NotEvents) => {
+                    let why = "it has bytes that are no lines of server-sent events in UTF-8";
+                    return self
+                        .cut(errors::unreadable(&why), Ending::UpstreamFailed)
+                        .await;
+                }
                 Err(StreamError::TooLong(error)) => {
-                    let error = errors::unreadable(&error.to_string());
+                    let error = errors::unreadable(&error);
                     return self.cut(error, Ending::UpstreamFailed).await;
                 }
             }

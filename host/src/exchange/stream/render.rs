@@ -166,8 +166,18 @@ pub(super) fn let_go(
 ) -> Result<(), NotAChunk> {
     let keeps = |it: &PendingChunk| it.number < before && it.keeps_back(choice, channel);
     while let Some(at) = pending.iter().position(keeps) {
-        let waiting = pending.remove(at).split(ready)?;
-        pending.splice(at..at, waiting);
+        // Its texts of other channels go along, and so chunks before it may keep back some of these.
+        let number = pending[at].number;
+        for other in pending[at].free() {
+            if other != (choice, channel) {
+                let_go(pending, ready, number, other)?;
+            }
+        }
+        let mine = |it: &PendingChunk| it.number == number && keeps(it);
+        if let Some(at) = pending.iter().position(mine) {
+            let waiting = pending.remove(at).split(ready)?;
+            pending.splice(at..at, waiting);
+        }
     }
     Ok(())
 }

@@ -91,7 +91,7 @@ fn calls(chunks: &[[&str; 2]]) -> Vec<Bytes> {
 
 /// What goes out after each event.
 async fn sent(stages: &mut impl AnswerStages, events: &[Bytes]) -> Vec<String> {
-    let mut stream = AnswerStream::new(Dialect::Chat);
+    let mut stream = AnswerStream::new(Dialect::Chat, UnknownMembers::Drop);
     let mut sent = Vec::new();
     for event in events {
         stream.read(stages, event.clone()).await.unwrap();
@@ -164,7 +164,7 @@ async fn text_that_nobody_could_judge_with_the_rest_is_the_upstreams_fault() {
         ([call("one"), call("other")].concat(), OutOfTurn::LateName),
         ([nameless, call("late")].concat(), OutOfTurn::LateName),
     ] {
-        let mut stream = AnswerStream::new(Dialect::Chat);
+        let mut stream = AnswerStream::new(Dialect::Chat, UnknownMembers::Drop);
         let mut stages = Holding(ChannelKey::Refusal);
         let read = stream.read(&mut stages, events.clone().into()).await;
         match read {
@@ -203,7 +203,7 @@ async fn a_stream_is_complete_when_each_choice_has_finished() {
         ([&say, &other, FINISH, DONE].concat(), 2, false),
         ([&say, &other, &both, DONE].concat(), 2, true),
     ] {
-        let mut stream = AnswerStream::new(Dialect::Chat);
+        let mut stream = AnswerStream::new(Dialect::Chat, UnknownMembers::Drop);
         let mut stages = Holding(ChannelKey::Content);
         stream
             .read(&mut stages, events.clone().into())
@@ -214,4 +214,123 @@ async fn a_stream_is_complete_when_each_choice_has_finished() {
         let sent = String::from_utf8(sent.to_vec()).unwrap();
         assert!(complete || !sent.contains("[DONE]"), "{events}");
     }
+}
+
+#[tokio::test]
+async fn what_stands_around_held_texts_is_not_kept_without_bound() {
+    let padded =
+        |bytes: usize| event(r#"{"content":"a"}"#).replace('[', &format!("[{}", " ".repeat(bytes)));
+    for (bytes, events, fits) in [(100, 10_000, true), (900 << 10, 32, false)] {
+        let mut stream = AnswerStream::new(Dialect::Chat, UnknownMembers::Drop);
+        let mut stages = Holding(ChannelKey::Content);
+        let mut read = Ok(());
+        for _ in 0..events {
+            if read.is_ok() {
+                read = stream.read(&mut stages, padded(bytes).into()).await;
+            }
+        }
+        match read {
+            Ok(()) => assert!(fits, "{bytes}"),
+            Err(StreamError::OutOfTurn(OutOfTurn::Heavy)) => assert!(!fits, "{bytes}"),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+}
+
+/// A stage that holds everything to the end, and one that adds to what is thought.
+struct HoldsAndAdds;
+
+impl AnswerStages for HoldsAndAdds {
+    type Passage = ChannelKey;
+
+    fn count(&self) -> usize {
+        2
+    }
+
+    fn may_change_answer(&self) -> bool {
+        true
+    }
+
+    fn stage(&self, at: usize) -> StageId {
+        StageId(at)
+    }
+
+    fn name(&self, _: StageId) -> &str {
+        "stage"
+    }
+
+    fn hold_limits(&self, _: usize) -> HoldLimits {
+        HoldLimits {
+            bytes: u64::MAX,
+            time: Duration::from_secs(1),
+        }
+    }
+
+    async fn on_answer(
+        &mut self,
+        _: usize,
+        _: u32,
+        channel: &Channel<'_>,
+    ) -> Result<Option<ChannelKey>, StageFailure> {
+        Ok(Some(channel.key()))
+    }
+
+    async fn on_delta(&mut self, at: usize, _: &ChannelKey, _: &str) -> Result<Edit, StageFailure> {
+        Ok(if at == 0 { Edit::Hold } else { Edit::Forward })
+    }
+
+    async fn on_end(&mut self, at: usize, key: ChannelKey, _: &str) -> Result<Edit, StageFailure> {
+        Ok(match (at, key) {
+            (1, ChannelKey::Reasoning) => Edit::Replace("!".into()),
+            _ => Edit::Forward,
+        })
+    }
+
+    fn held_too_much(&mut self, at: usize, why: String) -> StageFailure {
+        panic!("stage {at} {why}")
+    }
+
+    fn broke_arguments(&mut self, at: usize) -> StageFailure {
+        panic!("stage {at} edits nothing")
+    }
+
+    fn denied(&mut self, _: StageId, _: u32, _: &Denial) {}
+}
+
+#[tokio::test]
+async fn a_text_that_goes_along_with_another_keeps_its_place() {
+    // When the reasoning's last word goes, the chunk with "2" goes in parts, for the sake of its reasoning. Its content goes along: behind
+    // that of the chunk before, which still waits for its refusal.
+    let events = [
+        r#"{"content":"0"}"#,
+        r#"{"reasoning":"w"}"#,
+        r#"{"content":"1","refusal":"a"}"#,
+        r#"{"reasoning":"x","content":"2","refusal":"b"}"#,
+    ];
+    let mut events: Vec<Bytes> = events.map(|delta| event(delta).into()).into();
+    events.push(FINISH.into());
+    let sent = sent(&mut HoldsAndAdds, &events).await.concat();
+    let said = |member: &str| -> String {
+        let member = format!("\"{member}\":\"");
+        sent.split(&member).skip(1).map(|it| &it[..1]).collect()
+    };
+    let said = ["reasoning", "content", "refusal"].map(said);
+    assert_eq!(said, ["wx!", "012", "ab"], "{sent}");
+}
+
+#[tokio::test]
+async fn comments_do_not_pile_up_behind_a_text_that_waits() {
+    let mut stream = AnswerStream::new(Dialect::Chat, UnknownMembers::Drop);
+    let mut stages = Holding(ChannelKey::Content);
+    let held = event(r#"{"content":"a"}"#);
+    stream.read(&mut stages, held.into()).await.unwrap();
+    let (short, long) = (": ping\n\n", format!(": {}\n\n", "x".repeat(1_000)));
+    let mut sent = 0;
+    for comment in [short, &long].repeat(100) {
+        let read = Bytes::from(comment.to_owned());
+        stream.read(&mut stages, read).await.unwrap();
+        sent += stream.take(None).map_or(0, |bytes| bytes.len());
+    }
+    // All of the long ones went at once, and of the short ones all but a few.
+    assert_eq!(sent, 100 * long.len() + (100 - 16) * short.len());
 }

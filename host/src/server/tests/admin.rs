@@ -2,6 +2,14 @@
 
 use super::*;
 
+async fn listening(gateway: Fake) -> (Client, SocketAddr) {
+    let listener = bind("127.0.0.1:0", "--admin").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    let router = admin_router(Arc::new(gateway), Arc::new(Metrics::new()));
+    tokio::spawn(serve_admin(listener, router, CancellationToken::new()));
+    (Client::connect(at).await, at)
+}
+
 async fn start(gateway: Fake) -> (Client, Arc<Metrics>, CancellationToken, JoinHandle<()>) {
     let listener = bind("127.0.0.1:0", "--admin").await.unwrap();
     let at = listener.local_addr().unwrap();
@@ -66,8 +74,56 @@ async fn a_name_that_was_bent_to_loopback_is_refused() {
 }
 
 #[tokio::test]
+async fn health_is_shown_however_many_reloads_hang() {
+    let (go, reloads) = (Arc::new(Semaphore::new(0)), Arc::<AtomicUsize>::default());
+    let gateway = Fake {
+        go: Some(Arc::clone(&go)),
+        reloads: Arc::clone(&reloads),
+        ..Fake::default()
+    };
+    let (_, at) = listening(gateway).await;
+    let mut clients = Vec::new();
+    for _ in 0..8 {
+        let mut client = Client::connect(at).await;
+        client.send("POST /reload", "").await;
+        clients.push(client);
+    }
+    until(|| reloads.load(Ordering::SeqCst) == 8).await;
+    // With these, more connections than the listener has places: some hang, the others are idle.
+    for _ in 0..60 {
+        let mut client = Client::connect(at).await;
+        let refused = client.ask("POST /reload", "").await;
+        assert_eq!((refused.status, &*refused.code()), (503, "overloaded"));
+        clients.push(client);
+    }
+    let mut another = Client::connect(at).await;
+    assert_eq!(another.ask("GET /healthz", "").await.status, 200);
+    go.add_permits(9);
+    for client in &mut clients[..8] {
+        assert_eq!(client.answer(false).await.status, 200);
+    }
+    assert_eq!(another.ask("POST /reload", "").await.status, 200);
+}
+
+#[tokio::test]
 async fn an_unknown_path_is_a_404_in_the_usual_shape() {
     let (mut client, ..) = start(Fake::default()).await;
     let answer = client.ask("GET /v1/models", "").await;
     assert_eq!((answer.status, &*answer.code()), (404, "unknown_route"));
+}
+
+#[tokio::test]
+async fn pages_of_other_ports_and_two_hosts_are_refused() {
+    let (mut client, ..) = start(Fake::default()).await;
+    for from in ["origin: http://localhost:3000", "sec-fetch-site: same-site"] {
+        let answer = client.ask(&format!("POST /reload\n{from}"), "").await;
+        assert_eq!((answer.status, &*answer.code()), (403, "wrong_origin"));
+    }
+    let own = "origin: http://localhost\nsec-fetch-site: same-origin";
+    let answer = client.ask(&format!("POST /reload\n{own}"), "").await;
+    assert_eq!(answer.status, 200);
+    let head = b"GET /status HTTP/1.1\r\nhost: localhost\r\nhost: localhost\r\n\r\n";
+    client.send_raw(head).await.unwrap();
+    let answer = client.answer(false).await;
+    assert_eq!((answer.status, &*answer.code()), (400, "bad_host"));
 }

@@ -55,6 +55,9 @@ impl Client {
         let (line, headers) = head.split_once("\r\n").unwrap_or((&head, ""));
         let mut text =
             format!("{line} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n");
+        if !headers.contains("content-type") {
+            text += "content-type: application/json\r\n";
+        }
         for header in headers.lines() {
             text += header;
             text += "\r\n";

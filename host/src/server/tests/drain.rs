@@ -62,7 +62,10 @@ async fn the_answer_at_hand_is_the_connections_last_and_says_so() {
 async fn a_request_that_was_on_its_way_is_served() {
     let server = Running::plain().await;
     let mut client = server.client().await;
-    let (first, rest) = ("POST /v1/chat/compl", "etions HTTP/1.1\r\n\r\n");
+    let (first, rest) = (
+        "POST /v1/chat/compl",
+        "etions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\r\n",
+    );
     client.send_raw(first.as_bytes()).await.unwrap();
     // A connection that came later is served, which shows that the bytes on the first were read.
     until(|| server.metrics.connections.get() == 1).await;

@@ -57,7 +57,7 @@ async fn a_head_too_large_or_with_too_many_headers_is_a_431() {
     let many: String = (0..101).map(|at| format!("x-{at}: a\r\n")).collect();
     for headers in [large, many] {
         let mut client = server.client().await;
-        let head = format!("GET /v1/models HTTP/1.1\r\n{headers}\r\n");
+        let head = format!("GET /v1/models HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n");
         // The server may have answered and closed before all of it is sent.
         let _ = client.send_raw(head.as_bytes()).await;
         assert_eq!(client.answer(false).await.status, 431);
@@ -96,11 +96,11 @@ async fn a_body_past_its_cap_is_a_413_that_the_sender_gets_to_see() {
         size: 1 << 20,
         ..BodyLimits::default()
     };
-    let gateway = Fake {
+    let settings = ServerSettings {
         body,
-        ..Fake::default()
+        ..ServerSettings::default()
     };
-    let server = Running::start(gateway, ServerSettings::default()).await;
+    let server = Running::start(Fake::default(), settings).await;
     let mut client = server.client().await;
     // All of it is written before the answer is looked for.
     let large = "a".repeat(12 << 20);
@@ -127,7 +127,7 @@ async fn a_refusal_reads_the_body_away_but_does_not_ask_for_it() {
         assert_eq!(answer.status, 401, "and again on the same connection");
     }
     let head =
-        b"POST /v1/chat/completions HTTP/1.1\r\nexpect: 100-continue\r\ncontent-length: 9\r\n\r\n";
+        b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-length: 9\r\n\r\n";
     client.send_raw(head).await.unwrap();
     assert_eq!(client.answer(false).await.status, 401, "and no 100 before");
 }

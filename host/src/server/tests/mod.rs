@@ -4,14 +4,17 @@
 
 mod admin;
 mod client;
+mod crowds;
 mod drain;
 mod limits;
+mod pages;
 mod requests;
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bytes::Bytes;
+use axum::body::Body;
 use futures_util::stream;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -28,9 +31,10 @@ use client::{Answer, Client};
 struct Fake {
     keys: Keys,
     not_ready: Option<String>,
-    body: BodyLimits,
     /// The signal that `stream`, `slow` and `late` wait for.
     go: Option<Arc<Semaphore>>,
+    /// How many reloads were asked for.
+    reloads: Arc<AtomicUsize>,
 }
 
 impl Fake {
@@ -44,7 +48,14 @@ async fn wait(go: &Semaphore) {
 }
 
 impl Gateway for Fake {
-    async fn chat(&self, parts: Parts, body: Body, caller: Caller, permit: Permit) -> Response {
+    async fn chat(&self, request: ChatRequest) -> Response {
+        let ChatRequest {
+            parts,
+            body,
+            caller,
+            mut permit,
+            ..
+        } = request;
         let what = parts.headers.get("x-do").map(|what| what.to_str().unwrap());
         match what {
             // One piece comes at once, one when the test says so. The body holds the permit.
@@ -55,13 +66,14 @@ impl Gateway for Fake {
                         wait(&go).await;
                     }
                     let piece = Bytes::from_static(piece.as_bytes());
-                    Some((Ok::<_, RequestBodyError>(piece), (at + 1, permit, go)))
+                    Some((Ok::<_, Infallible>(piece), (at + 1, permit, go)))
                 });
                 Response::new(Body::from_stream(pieces))
             }
             // The answer is over before the exchange is.
             Some("late") => {
                 let go = self.go();
+                drop(permit.client_waits());
                 tokio::spawn(async move {
                     wait(&go).await;
                     drop(permit);
@@ -77,25 +89,32 @@ impl Gateway for Fake {
             Some("panic later") => {
                 let pieces = stream::unfold((0, permit), async |(at, permit)| {
                     assert!(at == 0, "as asked");
-                    let piece = Ok::<_, RequestBodyError>(Bytes::from_static(b"first\n"));
+                    let piece = Ok::<_, Infallible>(Bytes::from_static(b"first\n"));
                     tokio::task::yield_now().await;
                     Some((piece, (at + 1, permit)))
                 });
                 Response::new(Body::from_stream(pieces))
             }
             // Answers with the request's own parts.
-            _ => match read_body(body, self.body).await {
-                Ok(body) => {
-                    let id: &RequestId = parts.extensions.get().unwrap();
-                    let principal = caller.principal.as_deref().unwrap_or("nobody");
-                    Response::new(Body::from(format!("{id} {principal} {}", body.len())))
-                }
-                Err(why) => axum::response::IntoResponse::into_response(ApiError::from(why)),
-            },
+            _ => {
+                let id: &RequestId = parts.extensions.get().unwrap();
+                let principal = caller.principal.as_deref().unwrap_or("nobody");
+                Response::new(Body::from(format!("{id} {principal} {}", body.len())))
+            }
         }
     }
 
-    async fn models(&self, id: Option<&str>, query: Option<&str>, caller: &Caller) -> Response {
+    fn takes_requests(&self) -> Result<(), ApiError> {
+        Ok(())
+    }
+
+    async fn models(
+        &self,
+        id: Option<&str>,
+        query: Option<&str>,
+        caller: &Caller,
+        _permit: &mut Permit,
+    ) -> Response {
         let principal = caller.principal.as_deref();
         Response::new(Body::from(format!("{id:?} {query:?} {principal:?}")))
     }
@@ -109,6 +128,10 @@ impl Gateway for Fake {
     }
 
     async fn reload(&self) -> Result<serde_json::Value, ApiError> {
+        self.reloads.fetch_add(1, Ordering::SeqCst);
+        if let Some(go) = &self.go {
+            wait(go).await;
+        }
         Ok(serde_json::json!({"result": "unchanged"}))
     }
 

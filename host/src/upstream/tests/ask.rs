@@ -26,12 +26,12 @@ impl Question for Plain {
     }
 }
 
-async fn asked(targets: &Targets, policy: RetryPolicy) -> Result<Answer, AskFailed> {
+pub(super) async fn asked(targets: &Targets, policy: RetryPolicy) -> Result<Answer, AskFailed> {
     let candidates = targets.candidates("m").unwrap();
     soon(ask(&candidates, &Plain(HeaderMap::new()), &policy)).await
 }
 
-fn two(one: &Server, two: &Server) -> Targets {
+pub(super) fn two(one: &Server, two: &Server) -> Targets {
     let target = |id: &str, server: &Server| {
         format!(
             "{{id: {id}, provider: cerebras, base_url: \"{}\", secret_key_ref: {{env: KEY}}}}",

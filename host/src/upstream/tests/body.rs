@@ -2,9 +2,12 @@
 
 use super::super::answer::AnswerBody;
 use super::super::failure::BodyError;
+use crate::api::{ApiError, Charge, Memory, Party, Share};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::unfold;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, advance, sleep};
@@ -110,6 +113,33 @@ async fn a_whole_body_has_a_cap() {
             sender.send(chunk).unwrap();
         }
         drop(sender);
-        assert_eq!(body.whole(cap).await, expected.map(Bytes::from));
+        assert_eq!(
+            body.whole(cap, &mut Charge::unbound()).await,
+            expected.map(Bytes::from)
+        );
     }
+}
+
+#[tokio::test]
+async fn a_whole_body_is_charged_before_it_is_kept() {
+    let used = Gauge::default();
+    let memory = Memory::new(20, Share(100), used.clone(), Counter::default());
+    let mut charge = memory.charge(&Party::Anyone);
+    for (chunks, fits) in [(&["ab", "cd"][..], true), (&["e", "f"][..], false)] {
+        let (sender, body) = body();
+        for chunk in chunks {
+            sender.send(chunk).unwrap();
+        }
+        drop(sender);
+        match body.whole(100, &mut charge).await {
+            Ok(_) => assert!(fits),
+            Err(error) => {
+                assert!(!fits);
+                assert_eq!(ApiError::from(error).status, 503);
+            }
+        }
+    }
+    assert_eq!(used.get(), 4 * 5);
+    drop(charge);
+    assert_eq!(used.get(), 0);
 }

@@ -54,7 +54,7 @@ impl Server {
     }
 }
 
-async fn read_request(socket: &mut TcpStream) -> Option<Request> {
+pub(super) async fn read_request(socket: &mut TcpStream) -> Option<Request> {
     let mut read = Vec::new();
     loop {
         if let Some(end) = find(&read, b"\r\n\r\n") {

@@ -119,8 +119,8 @@ impl Request {
         self
     }
 
-    /// A header. One that may carry a credential (`authorization`, `cookie`, names with `key` or `token` in them, and more) stays
-    /// with the host: the policy won't see it.
+    /// A header, as if the configuration showed it to policies. One that may carry a credential (`authorization`, `cookie`, names with
+    /// `key` or `token` in them, and more) stays with the host: the policy won't see it.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.into(), value.into()));

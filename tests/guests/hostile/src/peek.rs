@@ -30,7 +30,15 @@ pub(crate) fn peek() -> Verdict {
     {
         return saw("files");
     }
-    let credentials = ["authorization", "Authorization", "x-api-key", "cookie"];
+    let credentials = [
+        "authorization",
+        "Authorization",
+        "x-api-key",
+        "cookie",
+        "cf-access-jwt-assertion",
+        "x-forwarded-client-cert",
+        "x-unlisted",
+    ];
     if credentials
         .iter()
         .any(|name| request::header(name).is_some())

@@ -11,20 +11,10 @@ use std::sync::LazyLock;
 use memchr::memmem::Finder;
 use smallvec::SmallVec;
 
-use super::scan;
-use super::splice::Slot;
-use crate::{Channel, Usage};
-
-/// An event's data can't be read as a chunk, so it isn't known what text is in it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the upstream sent what is no chat completion: {0}")]
-pub struct NotAChunk(pub(super) String);
-
-impl From<serde_json::Error> for NotAChunk {
-    fn from(error: serde_json::Error) -> NotAChunk {
-        NotAChunk(error.to_string())
-    }
-}
+pub use super::fault::NotAChunk;
+use super::splice::{Slot, set_texts};
+use super::{known, restate, scan};
+use crate::{Channel, Usage, Voice};
 
 /// A chunk, read. It borrows from the event's data.
 #[derive(Debug, Default)]
@@ -42,10 +32,23 @@ pub struct Chunk<'a> {
     pub error: Option<Box<UpstreamError>>,
     /// The index of each choice that stands in the chunk.
     pub choices: SmallVec<[u32; 1]>,
-    /// Where the values of `logprobs` and `reasoning_logprobs` lie, by choice; those that are null left out.
-    pub logprobs: SmallVec<[(u32, Range<usize>); 1]>,
+    /// Where the values of `logprobs` and their like lie; those that are null left out.
+    pub logprobs: SmallVec<[Logprobs; 1]>,
+    /// Where a member stands that isn't known here and says something. `None`: there is none.
+    pub unknown: Option<&'static str>,
     /// A role, or something in a delta that is unknown here.
     pub(super) extras: bool,
+}
+
+/// What tells a text of a choice again, token by token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logprobs {
+    /// The choice.
+    pub choice: u32,
+    /// Where the value lies in the data.
+    pub span: Range<usize>,
+    /// What the text is; `None` where it can't be compared.
+    pub of: Option<Voice>,
 }
 
 /// One text of a chunk.
@@ -83,7 +86,7 @@ impl<'a> Chunk<'a> {
     /// [`NotAChunk`] for what isn't UTF-8, isn't one JSON object, has a key twice that matters here, or has a text, choice or
     /// tool call of an unknown shape.
     pub fn parse(data: &'a [u8]) -> Result<Chunk<'a>, NotAChunk> {
-        let data = std::str::from_utf8(data).map_err(|error| NotAChunk(error.to_string()))?;
+        let data = std::str::from_utf8(data)?;
         let mut chunk = Chunk::default();
         scan::scan(data, &mut chunk)?;
         Ok(chunk)
@@ -108,8 +111,34 @@ impl<'a> Chunk<'a> {
     pub fn logprobs_of(&self, choice: u32) -> impl Iterator<Item = Range<usize>> {
         self.logprobs
             .iter()
-            .filter(move |(of, _)| *of == choice)
-            .map(|(_, span)| span.clone())
+            .filter(move |it| it.choice == choice)
+            .map(|it| it.span.clone())
+    }
+
+    /// Whether there is nothing in it that a stage can't read: no member that isn't known, and no logprobs but of the texts beside them.
+    /// `data` is what it was read from.
+    pub fn is_readable(&self, data: &[u8]) -> bool {
+        self.unknown.is_none() && (self.logprobs.is_empty() || self.unread(data).is_empty())
+    }
+
+    /// The logprobs that don't tell the texts beside them.
+    fn unread(&self, data: &[u8]) -> SmallVec<[Range<usize>; 1]> {
+        let data = std::str::from_utf8(data).unwrap_or_default();
+        let unread = |it: &&Logprobs| !restate::restates(self, data, it);
+        let unread = self.logprobs.iter().filter(unread);
+        unread.map(|it| it.span.clone()).collect()
+    }
+
+    /// The data without what a stage can't read; with what isn't known, where that `passes`.
+    ///
+    /// # Errors
+    /// [`NotAChunk`] where `data` isn't the chunk's.
+    pub fn readable(&self, data: &[u8], passes: bool) -> Result<Vec<u8>, NotAChunk> {
+        let unread = self.unread(data);
+        if passes {
+            return Ok(set_texts(data, &[], &unread));
+        }
+        known::only_known(std::str::from_utf8(data)?, &unread)
     }
 }
 

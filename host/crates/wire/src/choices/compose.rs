@@ -39,7 +39,7 @@ impl Composition<'_> {
     /// Why a choice ends, as a client reads it.
     pub fn finish(&self, choice: u32) -> &'static str {
         let calls = |(of, channel, _): &(u32, Channel<'_>, String)| {
-            *of == choice && matches!(channel, Channel::ToolArguments(_))
+            *of == choice && channel.key().is_call()
         };
         if self.denial(choice).is_some() {
             super::envelope::DENIED
@@ -136,6 +136,8 @@ fn write_choice<'d>(
             Channel::Reasoning => &mut reasoning,
             Channel::Content => &mut content,
             Channel::Refusal => &mut refusal,
+            // A stage has no other places to write to.
+            Channel::FunctionCall(_) | Channel::Beside(_) => continue,
             Channel::ToolArguments(call) => {
                 match calls
                     .iter_mut()

@@ -9,7 +9,7 @@ use super::chunk::NotAChunk;
 use super::compose::Denied;
 use crate::json::write_str;
 use crate::raw::{ObjectWriter, RawObject};
-use crate::{Channel, ToolCall, Usage};
+use crate::{Beside, Channel, ToolCall, Usage};
 
 /// What an answer made here has for the upstream's fingerprint: the official client needs one.
 pub(super) const FINGERPRINT: &str = "fp_witgate";
@@ -30,7 +30,7 @@ impl Envelope {
     /// # Errors
     /// [`NotAChunk`] where it is no JSON object.
     pub fn of(data: &[u8]) -> Result<Envelope, NotAChunk> {
-        let data = std::str::from_utf8(data).map_err(|error| NotAChunk(error.to_string()))?;
+        let data = std::str::from_utf8(data)?;
         let object = RawObject::parse(data)?;
         let mut out = Vec::with_capacity(256);
         let mut writer = ObjectWriter::new(&mut out);
@@ -83,6 +83,22 @@ impl Envelope {
                 let out = delta.key("tool_calls");
                 out.push(b'[');
                 write_call(out, Some(*index), id.as_deref(), name.as_deref(), text);
+                out.push(b']');
+            }
+            Channel::FunctionCall(name) => {
+                write_function(delta.key("function_call"), name.as_deref(), text);
+            }
+            Channel::Beside(Beside { voice, member, .. }) if *voice == member.voice() => {
+                delta.text(member.name(), text);
+            }
+            // A refusal among the parts of another member.
+            Channel::Beside(beside) => {
+                let out = delta.key(beside.member.name());
+                out.push(b'[');
+                let mut part = ObjectWriter::new(out);
+                part.text("type", "refusal");
+                part.text("refusal", text);
+                part.end();
                 out.push(b']');
             }
         })
@@ -179,12 +195,7 @@ pub(super) fn write_call(
     text: &str,
 ) {
     let mut call = ObjectWriter::new(out);
-    let mut function = ObjectWriter::new(call.key("function"));
-    if let Some(name) = name {
-        function.text("name", name);
-    }
-    function.text("arguments", text);
-    function.end();
+    write_function(call.key("function"), name, text);
     call.text("type", "function");
     if let Some(id) = id {
         call.text("id", id);
@@ -193,6 +204,15 @@ pub(super) fn write_call(
         call.raw("index", &index.to_string());
     }
     call.end();
+}
+
+fn write_function(out: &mut Vec<u8>, name: Option<&str>, text: &str) {
+    let mut function = ObjectWriter::new(out);
+    if let Some(name) = name {
+        function.text("name", name);
+    }
+    function.text("arguments", text);
+    function.end();
 }
 
 pub(super) fn write_usage(out: &mut Vec<u8>, usage: &Usage) {

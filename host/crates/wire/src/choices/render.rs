@@ -29,6 +29,25 @@ impl ChunkEvent {
         }
     }
 
+    /// The event with other data. Where the data is one line of it, its other lines stay around that.
+    pub fn with(&self, now: Vec<u8>) -> Self {
+        let ChunkEvent { dialect, raw, data } = self;
+        let at = (data.as_ptr() as usize).checked_sub(raw.as_ptr() as usize);
+        let Some(at) = at.filter(|at| at + data.len() <= raw.len()) else {
+            return ChunkEvent::written(*dialect, now);
+        };
+        let mut event = Vec::with_capacity(raw.len() - data.len() + now.len());
+        event.extend_from_slice(&raw[..at]);
+        event.extend_from_slice(&now);
+        event.extend_from_slice(&raw[at + data.len()..]);
+        let raw = Bytes::from(event);
+        ChunkEvent {
+            dialect: *dialect,
+            data: raw.slice(at..at + now.len()),
+            raw,
+        }
+    }
+
     /// Reads the chunk.
     ///
     /// # Errors
@@ -78,20 +97,8 @@ impl Chunk<'_> {
         if matches!(texts, [(0, "")]) && !self.carries_more(0) {
             return None;
         }
-        let ChunkEvent { raw, data, .. } = event;
-        let data_now = set_texts(data, &slots, &nulled);
-        // Where the data is one line of the event, the event's other lines stay around it.
-        let at = (data.as_ptr() as usize).checked_sub(raw.as_ptr() as usize);
-        match at.filter(|at| at + data.len() <= raw.len()) {
-            Some(at) => {
-                let mut event = Vec::with_capacity(raw.len() - data.len() + data_now.len());
-                event.extend_from_slice(&raw[..at]);
-                event.extend_from_slice(&data_now);
-                event.extend_from_slice(&raw[at + data.len()..]);
-                Some(event.into())
-            }
-            None => Some(sse::event(&data_now)),
-        }
+        let data = set_texts(&event.data, &slots, &nulled);
+        Some(event.with(data).raw)
     }
 
     /// Whether any of these choices stands in the chunk.

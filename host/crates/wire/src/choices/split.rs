@@ -8,6 +8,8 @@ use std::ops::Range;
 use serde_json::value::RawValue;
 
 use super::chunk::NotAChunk;
+use super::fault;
+use super::scan::says;
 use super::splice::Slot;
 use crate::raw::{ObjectWriter, RawObject, span_in};
 
@@ -37,8 +39,7 @@ pub fn only(data: &[u8], piece: &Slot) -> Result<Vec<u8>, NotAChunk> {
             "choices" => {
                 let choices: Vec<&RawValue> = serde_json::from_str(value.get())?;
                 let choice = choices.into_iter().find(|choice| reader.holds(choice, at));
-                let choice =
-                    choice.ok_or_else(|| NotAChunk("there is no such text in it".to_owned()))?;
+                let choice = choice.ok_or(NotAChunk::new(fault::NO_TEXT))?;
                 let out = chunk.key("choices");
                 out.push(b'[');
                 let mut writer = ObjectWriter::new(out);
@@ -113,17 +114,13 @@ pub fn without_any_choice(data: &[u8]) -> Result<Rest, NotAChunk> {
     Reader::new(data)?.rebuild(|_, _| Ok(false))
 }
 
-fn says(value: &RawValue) -> bool {
-    !matches!(value.get(), "null" | "{}" | "[]" | "\"\"")
-}
-
 struct Reader<'a> {
     data: &'a str,
 }
 
 impl<'a> Reader<'a> {
     fn new(data: &'a [u8]) -> Result<Reader<'a>, NotAChunk> {
-        let data = std::str::from_utf8(data).map_err(|error| NotAChunk(error.to_string()))?;
+        let data = std::str::from_utf8(data)?;
         Ok(Reader { data })
     }
 

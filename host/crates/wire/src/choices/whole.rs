@@ -3,15 +3,14 @@
 //! What must stay true: an answer that nobody changed leaves as the bytes that came; in a changed one, only the changed texts,
 //! their choices' logprobs and the denied choices differ.
 
-use std::ops::Range;
-
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use smallvec::{SmallVec, smallvec};
 
-use super::chunk::{Chunk, NotAChunk, Piece};
+use super::chunk::{Chunk, Logprobs, NotAChunk, Piece};
 use super::compose::Denied;
 use super::envelope::{DENIED, write_denial};
+use super::fault;
 use super::splice::{Slot, set_texts};
 use crate::raw::{ObjectWriter, RawObject};
 use crate::{Channel, Usage};
@@ -37,8 +36,12 @@ pub struct WholeAnswer {
     usage: Option<Usage>,
     model: Option<String>,
     choices: usize,
-    logprobs: Vec<(u32, Range<usize>)>,
+    logprobs: Vec<Logprobs>,
     changed: Vec<(usize, String)>,
+    /// Where a member stands that isn't known and says something.
+    unknown: Option<&'static str>,
+    /// There is nothing in it that a stage can't read.
+    readable: bool,
     /// The choices that are denied, each with what the answer says of it, in JSON.
     denied: Vec<(u32, Vec<u8>)>,
 }
@@ -52,8 +55,15 @@ impl WholeAnswer {
         let data = original.clone();
         let chunk = Chunk::parse(&data)?;
         if chunk.choices.is_empty() {
-            return Err(NotAChunk("it has no choices".to_owned()));
+            return Err(NotAChunk::new(fault::NO_CHOICES));
         }
+        // A client would take them for one choice or for two.
+        let mut indices = chunk.choices.clone();
+        indices.sort_unstable();
+        if indices.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(NotAChunk::new(fault::TWICE));
+        }
+        let readable = chunk.is_readable(&data);
         let mut texts: Vec<AnswerText> = Vec::with_capacity(chunk.pieces.len());
         for piece in chunk.pieces {
             let Piece {
@@ -92,8 +102,29 @@ impl WholeAnswer {
             logprobs: chunk.logprobs.into_vec(),
             changed: Vec::new(),
             denied: Vec::new(),
+            unknown: chunk.unknown,
+            readable,
             original,
         })
+    }
+
+    /// Where a member stands that isn't known here and says something. `None`: there is none.
+    pub fn unknown(&self) -> Option<&'static str> {
+        self.unknown
+    }
+
+    /// Whether there is nothing in it that a stage can't read, as [`Chunk::is_readable`] has it.
+    pub fn is_readable(&self) -> bool {
+        self.readable
+    }
+
+    /// The answer as it came, without what a stage can't read; with what isn't known, where that `passes`.
+    ///
+    /// # Errors
+    /// None, as long as the answer can be read.
+    pub fn readable(&self, passes: bool) -> Result<WholeAnswer, NotAChunk> {
+        let data = Chunk::parse(&self.original)?.readable(&self.original, passes)?;
+        WholeAnswer::parse(data.into())
     }
 
     /// Every text as it came: choices in order, in each reasoning, content, refusal, tool calls by index.
@@ -147,9 +178,19 @@ impl WholeAnswer {
         }
     }
 
+    /// Whether it goes as it came.
+    pub fn is_unchanged(&self) -> bool {
+        self.changed.is_empty() && self.denied.is_empty()
+    }
+
+    /// Bytes of it, as it came.
+    pub fn size(&self) -> usize {
+        self.original.len()
+    }
+
     /// The body to send.
     pub fn to_bytes(&self) -> Bytes {
-        if self.changed.is_empty() && self.denied.is_empty() {
+        if self.is_unchanged() {
             return self.original.clone();
         }
         let mut edits: Vec<(&Slot, &str)> = Vec::new();
@@ -161,8 +202,8 @@ impl WholeAnswer {
             let logprobs = self
                 .logprobs
                 .iter()
-                .filter(|(choice, _)| *choice == before.choice);
-            nulled.extend(logprobs.map(|(_, span)| span.clone()));
+                .filter(|logprobs| logprobs.choice == before.choice);
+            nulled.extend(logprobs.map(|logprobs| logprobs.span.clone()));
         }
         let body = set_texts(&self.original, &edits, &nulled);
         if self.denied.is_empty() {
@@ -175,7 +216,7 @@ impl WholeAnswer {
     }
 
     fn without_denied(&self, body: &[u8]) -> Result<Vec<u8>, NotAChunk> {
-        let body = std::str::from_utf8(body).map_err(|error| NotAChunk(error.to_string()))?;
+        let body = std::str::from_utf8(body)?;
         let mut out = Vec::with_capacity(body.len() + 128);
         let mut answer = ObjectWriter::new(&mut out);
         for (key, value) in &RawObject::parse(body)?.members {

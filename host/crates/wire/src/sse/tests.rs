@@ -175,3 +175,37 @@ proptest! {
         prop_assert_eq!(said(&events), said(&whole));
     }
 }
+
+#[test]
+fn what_is_no_line_of_events_is_told_from_what_is() {
+    let read = |bytes: &[u8]| {
+        let mut framer = Framer::new(DEFAULT_CAP);
+        framer.push(Bytes::copy_from_slice(bytes));
+        framer.next().unwrap().unwrap().is_of_lines()
+    };
+    for events in [
+        "\n",
+        ": keep-alive\n\n",
+        ":\n\n",
+        "\u{feff}: a\n\n",
+        "retry: 3000\r\n\r\n",
+        "id\nevent: error\n\n",
+        "x-vendor: 1\n\n",
+        "event: error\ndata: {}\n\n",
+        "data: a\ndata: b\n\n",
+        "data:\n\n",
+    ] {
+        assert!(read(events.as_bytes()), "{events:?}");
+    }
+    let others: [&[u8]; 6] = [
+        b"\x1f\x8b\x08\x00\xff\n\n",
+        b": \xff\n\n",
+        b"<html>\n\n",
+        b"Hello there\n\n",
+        b"two words: x\n\n",
+        b"Hello there\ndata: {}\n\n",
+    ];
+    for bytes in others {
+        assert!(!read(bytes), "{}", String::from_utf8_lossy(bytes));
+    }
+}

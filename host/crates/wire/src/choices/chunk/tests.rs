@@ -1,7 +1,10 @@
+//! What is read in a chunk, shape by shape. The file is long because the shapes that upstreams send are many, and each is a line here.
+
 #![expect(clippy::unwrap_used, reason = "a test")]
 use super::*;
 use crate::ToolCall;
 use crate::choices::splice::set_texts;
+use crate::{Beside, ChannelKey, Member, Voice};
 use proptest::prelude::*;
 
 const ROLE: &str = r#"{"id":"chatcmpl-1","choices":[{"delta":{"role":"assistant"},"index":0}],"created":1775751421,"model":"gpt-oss-120b","system_fingerprint":"fp_4c26d27ac5dbffe28c72","object":"chat.completion.chunk"}"#;
@@ -21,6 +24,15 @@ fn tool<'a>(index: u32, id: Option<&'a str>, name: Option<&'a str>) -> Channel<'
         index,
         id: id.map(Cow::Borrowed),
         name: name.map(Cow::Borrowed),
+    })
+}
+
+/// The lane of `reasoning_content`.
+fn again() -> Channel<'static> {
+    Channel::Beside(Beside {
+        voice: Voice::Reasoning,
+        member: Member::ReasoningContent,
+        part: 0,
     })
 }
 
@@ -84,6 +96,10 @@ fn recorded_chunks_are_read() {
         })
     );
 
+    for data in [ROLE, REASONING, CONTENT, OPENING, FRAGMENT, FINISH, ERROR] {
+        assert!(parse(data).is_readable(data.as_bytes()), "{data}");
+    }
+
     let error = *parse(ERROR).error.unwrap();
     assert_eq!(
         (error.kind.as_str(), error.status),
@@ -105,7 +121,7 @@ fn order_of_keys_whitespace_and_escaped_keys_hide_nothing() {
     assert_eq!(
         texts(&chunk),
         [
-            (3, Channel::Reasoning, "q"),
+            (3, again(), "q"),
             (3, Channel::Content, "c"),
             (3, Channel::Refusal, "r"),
             (3, tool(0, None, None), "a"),
@@ -145,14 +161,19 @@ fn odd_but_harmless_shapes_are_read() {
     );
     assert_eq!(
         one(r#"{"function_call":{"name":"f","arguments":"x"}}"#),
-        ["ToolArguments(0) x"]
+        ["FunctionCall x"]
     );
     assert_eq!(
         one(
             r#"{"content":[{"type":"text","text":"a"},{"type":"refusal","refusal":"b"},{"type":"x"}]}"#
         ),
-        ["Content a", "Refusal b"]
+        [
+            "Content a",
+            "Beside(Beside { voice: Refusal, member: Content, part: 0 }) b"
+        ]
     );
+    let going_on = r#"{"choices":[{"delta":{"content":"a"},"finish_reason":""}]}"#;
+    assert!(parse(going_on).finishes.is_empty());
     assert_eq!(parse("{}").choices.len(), 0);
     assert_eq!(
         parse(r#"{"choices":null,"usage":null,"error":null}"#).usage,
@@ -215,6 +236,72 @@ fn what_might_hide_a_text_is_no_chunk() {
         error.to_string().contains("`choices` stands twice"),
         "{error}"
     );
+}
+
+#[test]
+fn what_is_said_of_a_fault_is_its_kind_and_place_and_never_a_value() {
+    let secret = "jane.doe@example.com";
+    for hides in [
+        r#""SECRET""#,
+        r#"{"choices":"SECRET"}"#,
+        r#"{"choices":["SECRET"]}"#,
+        r#"{"choices":[{"index":"SECRET"}]}"#,
+        r#"{"choices":[{"delta":"SECRET"}]}"#,
+        r#"{"choices":[{"message":"SECRET"}]}"#,
+        r#"{"choices":[{"delta":{"content":{"SECRET":1}}}]}"#,
+        r#"{"choices":[{"delta":{"content":["SECRET"]}}]}"#,
+        r#"{"choices":[{"delta":{"content":[{"text":["SECRET"]}]}}]}"#,
+        r#"{"choices":[{"delta":{"content":[{"type":"SECRET !"}]}}]}"#,
+        r#"{"choices":[{"delta":{"tool_calls":"SECRET"}}]}"#,
+        r#"{"choices":[{"delta":{"tool_calls":["SECRET"]}}]}"#,
+        r#"{"choices":[{"delta":{"tool_calls":[{"index":"SECRET"}]}}]}"#,
+        r#"{"choices":[{"delta":{"tool_calls":[{"function":"SECRET"}]}}]}"#,
+        r#"{"choices":[{"delta":{"tool_calls":[{"function":{"arguments":["SECRET"]}}]}}]}"#,
+        r#"{"choices":[{"delta":{"tool_calls":[{"custom":"SECRET"}]}}]}"#,
+        r#"{"choices":[{"delta":{"function_call":"SECRET"}}]}"#,
+        r#"{"id":"SECRET and more"}"#,
+        r#"{"model":{"SECRET":1}}"#,
+        r#"{"choices":[{"finish_reason":"SECRET and more"}]}"#,
+        r#"{"choices":[{"delta":{"role":"SECRET and more"}}]}"#,
+        r#"{"choices":[] "SECRET"}"#,
+        r#"{"SECRET"#,
+        r#"SECRET"#,
+    ] {
+        let data = hides.replace("SECRET", secret);
+        let fault = Chunk::parse(data.as_bytes()).unwrap_err();
+        for said in [fault.to_string(), format!("{fault:?}")] {
+            assert!(!said.contains("jane"), "{data}: {said}");
+            assert!(said.contains("at line 1 column"), "{data}: {said}");
+        }
+    }
+    let fault = Chunk::parse(br#"{"choices":[{"delta":{"tool_calls":[{"custom":1}]}}]}"#);
+    let said = fault.unwrap_err().to_string();
+    assert!(said.contains("a tool call of the kind `custom`"), "{said}");
+}
+
+#[test]
+fn a_text_that_is_shown_twice_is_two_lanes_and_one_that_goes_on_is_one() {
+    let both = parse(r#"{"choices":[{"delta":{"reasoning":"a","reasoning_content":"a"}}]}"#);
+    assert_eq!(
+        texts(&both),
+        [(0, Channel::Reasoning, "a"), (0, again(), "a")]
+    );
+    let old = r#"{"choices":[{"delta":{"function_call":{"name":"f","arguments":"{}"},"tool_calls":[{"function":{"name":"f","arguments":"{}"}}]}}]}"#;
+    let old = parse(old);
+    assert_ne!(old.pieces[0].channel.key(), old.pieces[1].channel.key());
+    let parts = parse(
+        r#"{"choices":[{"delta":{"content":[{"text":"a"},{"text":"b"},{"type":"again","text":"a"}]}}]}"#,
+    );
+    let lanes: Vec<_> = parts
+        .pieces
+        .iter()
+        .map(|piece| piece.channel.key())
+        .collect();
+    assert_eq!(lanes[..2], [ChannelKey::Content; 2]);
+    assert!(matches!(
+        lanes[2],
+        ChannelKey::Beside(Beside { part: 2, .. })
+    ));
 }
 
 #[test]

@@ -2,59 +2,112 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::says;
 use crate::Usage;
 use crate::choices::chunk::UpstreamError;
-use crate::raw::{RawObject, unescape};
+use crate::raw::{each_member, unescape};
 
-/// Counts that can't be read are 0: an answer isn't lost for them.
+/// The longest text of an error that goes on, in bytes.
+pub(in crate::choices) const ERROR: usize = 2 << 10;
+/// How deep counts may lie in each other.
+pub(in crate::choices) const DEPTH: u32 = 4;
+
+/// Counts that can't be read are 0: an answer isn't lost for them. What isn't read isn't kept.
 pub(super) fn usage(value: &RawValue) -> Option<Usage> {
+    fn count(value: &RawValue) -> u32 {
+        number(value).map_or(0, |count| u32::try_from(count).unwrap_or(u32::MAX))
+    }
+    fn detail(value: &RawValue, name: &str, found: &mut u32) {
+        let _ = each_member(value.get(), |key, value| {
+            if key == name {
+                *found = count(value);
+            }
+            Ok(())
+        });
+    }
     if !value.get().starts_with('{') {
         return None;
     }
-    let value: Value = serde_json::from_str(value.get()).unwrap_or_default();
-    let count = |pointer: &str| {
-        let count = value.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
-        u32::try_from(count).unwrap_or(u32::MAX)
-    };
-    Some(Usage {
-        prompt_tokens: count("/prompt_tokens"),
-        completion_tokens: count("/completion_tokens"),
-        cached_tokens: count("/prompt_tokens_details/cached_tokens"),
-        reasoning_tokens: count("/completion_tokens_details/reasoning_tokens"),
-    })
+    let mut usage = Usage::default();
+    let _ = each_member(value.get(), |key, value| {
+        match &*key {
+            "prompt_tokens" => usage.prompt_tokens = count(value),
+            "completion_tokens" => usage.completion_tokens = count(value),
+            "prompt_tokens_details" => detail(value, "cached_tokens", &mut usage.cached_tokens),
+            "completion_tokens_details" => {
+                detail(value, "reasoning_tokens", &mut usage.reasoning_tokens);
+            }
+            _ => {}
+        }
+        Ok(())
+    });
+    Some(usage)
 }
 
-/// An error, unless it is one of the values that say there is none.
-pub(super) fn error(value: &RawValue) -> Option<Box<UpstreamError>> {
+/// Whether there are but numbers under plain names, in which no text could be.
+pub(super) fn only_counts(value: &RawValue) -> bool {
+    !says(value) || value.get().starts_with('{') && counts(value, DEPTH)
+}
+
+fn counts(value: &RawValue, depth: u32) -> bool {
+    let read = each_member(value.get(), |key, value| {
+        let count = is_count(&key, value, depth);
+        count.then_some(()).ok_or("a value that is no count")
+    });
+    read.is_ok()
+}
+
+/// Whether a member is a count, or an object of counts.
+pub(in crate::choices) fn is_count(key: &str, value: &RawValue, depth: u32) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    let named = (1..=64).contains(&key.len())
+        && key.bytes().all(plain)
+        && !key.starts_with(|first: char| first.is_ascii_digit());
+    named
+        && match value.get().as_bytes().first() {
+            Some(b'{') => depth > 0 && counts(value, depth - 1),
+            Some(b'"' | b'[') | None => false,
+            Some(_) => true,
+        }
+}
+
+/// An error, unless it is one of the values that say there is none; and whether there is nothing in it but a few short members.
+pub(super) fn error(value: &RawValue) -> (Option<Box<UpstreamError>>, bool) {
     if matches!(value.get(), "null" | "false" | "0" | "\"\"" | "{}" | "[]") {
-        return None;
+        return (None, true);
     }
     let mut error = UpstreamError::default();
+    let mut plain = value.get().len() <= ERROR;
     if let Some(message) = unescape(value.get()) {
         error.message = message.into_owned();
-    } else if let Ok(object) = RawObject::parse(value.get()) {
-        let text = |key| {
-            object
-                .get(key)
-                .and_then(|value| unescape(value.get()))
-                .unwrap_or_default()
-                .into_owned()
-        };
-        error.message = text("message");
-        error.kind = text("type");
-        error.param = text("param");
-        error.code = object.get("code").map_or_else(String::new, |code| {
-            unescape(code.get()).map_or_else(|| code.get().replace("null", ""), Cow::into_owned)
-        });
-        error.status = object
-            .get("status_code")
-            .and_then(number)
-            .and_then(|status| u16::try_from(status).ok());
+        return (Some(Box::new(error)), plain);
     }
-    Some(Box::new(error))
+    if !value.get().starts_with('{') {
+        plain &= !value.get().starts_with('[');
+        return (Some(Box::new(error)), plain);
+    }
+    let text = |value: &RawValue| unescape(value.get()).unwrap_or_default().into_owned();
+    let read = each_member(value.get(), |key, value| {
+        match &*key {
+            "message" => error.message = text(value),
+            "type" => error.kind = text(value),
+            "param" => error.param = text(value),
+            "code" => {
+                let code = unescape(value.get());
+                error.code = code.map_or_else(|| value.get().replace("null", ""), Cow::into_owned);
+            }
+            "status_code" => {
+                error.status = number(value).and_then(|status| u16::try_from(status).ok());
+            }
+            "id" => {}
+            _ => plain &= !says(value),
+        }
+        plain &= !value.get().starts_with(['{', '[']) || !says(value);
+        Ok(())
+    });
+    (Some(Box::new(error)), plain && read.is_ok())
 }
 
 /// A whole number.

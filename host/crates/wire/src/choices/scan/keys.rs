@@ -7,8 +7,8 @@ use serde::de::{Deserializer, Visitor};
 /// Names the keys that matter in one kind of object.
 macro_rules! keys {
     ($name:ident { $($key:ident = $text:literal,)* }) => {
-        #[derive(Clone, Copy)]
-        pub(super) enum $name { $($key,)* Other }
+        #[derive(Clone, Copy, PartialEq)]
+        pub(in crate::choices) enum $name { $($key,)* Other }
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -22,10 +22,7 @@ macro_rules! keys {
                     }
 
                     fn visit_str<E>(self, key: &str) -> Result<$name, E> {
-                        Ok(match key {
-                            $($text => $name::$key,)*
-                            _ => $name::Other,
-                        })
+                        Ok($name::of(key))
                     }
                 }
 
@@ -34,6 +31,16 @@ macro_rules! keys {
         }
 
         impl $name {
+            /// What is said of each that stands twice.
+            pub(super) const TWICE: &[&str] = &[$(concat!("`", $text, "` stands twice"),)*];
+
+            pub(in crate::choices) fn of(key: &str) -> Self {
+                match key {
+                    $($text => $name::$key,)*
+                    _ => $name::Other,
+                }
+            }
+
             /// # Errors
             /// Where the key was seen before.
             pub(super) fn once<E: serde::de::Error>(self, seen: &mut u16) -> Result<Self, E> {
@@ -54,7 +61,20 @@ macro_rules! keys {
     };
 }
 
-keys!(TopKey { Choices = "choices", Usage = "usage", Model = "model", Error = "error", Status = "status_code", });
+keys!(TopKey {
+    Id = "id",
+    Object = "object",
+    Created = "created",
+    Model = "model",
+    Fingerprint = "system_fingerprint",
+    Tier = "service_tier",
+    TierUsed = "service_tier_used",
+    Choices = "choices",
+    Usage = "usage",
+    Time = "time_info",
+    Error = "error",
+    Status = "status_code",
+});
 keys!(ChoiceKey {
     Index = "index",
     Delta = "delta",
@@ -62,6 +82,9 @@ keys!(ChoiceKey {
     Finish = "finish_reason",
     Logprobs = "logprobs",
     ReasoningLogprobs = "reasoning_logprobs",
+    Tokens = "tokens",
+    TokenIds = "token_ids",
+    PromptLogprobs = "prompt_logprobs",
 });
 keys!(DeltaKey {
     Role = "role",
@@ -72,5 +95,16 @@ keys!(DeltaKey {
     ToolCalls = "tool_calls",
     FunctionCall = "function_call",
 });
-keys!(CallKey { Index = "index", Id = "id", Function = "function", Custom = "custom", });
+keys!(CallKey { Index = "index", Id = "id", Type = "type", Function = "function", Custom = "custom", });
 keys!(FunctionKey { Name = "name", Arguments = "arguments", });
+keys!(PartKey { Type = "type", Text = "text", Refusal = "refusal", });
+
+/// What is said of any key that matters and stands twice.
+pub(in crate::choices) const TWICE: &[&[&str]] = &[
+    TopKey::TWICE,
+    ChoiceKey::TWICE,
+    DeltaKey::TWICE,
+    CallKey::TWICE,
+    FunctionKey::TWICE,
+    PartKey::TWICE,
+];

@@ -1,25 +1,52 @@
 //! Reading a chunk, or a whole answer, in one pass.
 //!
 //! Keys are matched as the JSON reader gives them, so no escape, order or whitespace hides one. A key that matters and stands
-//! twice in one object is an error: the client might read the other one.
+//! twice in one object is an error: the client might read the other one. What is known and is no text must be a short word, or a number; of
+//! what isn't known it is noted that there is some.
 
-mod aside;
+pub(super) mod aside;
 mod calls;
 mod delta;
-mod keys;
+pub(super) mod keys;
 
 use std::fmt;
 
-use serde::de::{
-    DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
-};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use self::aside::{error, number, usage};
+use self::aside::{error, number, only_counts, usage};
 use self::delta::Delta;
+pub(super) use self::keys::TWICE;
 use self::keys::{ChoiceKey, TopKey};
-use super::chunk::Chunk;
-use crate::raw::{Text, span_in};
+use super::chunk::{Chunk, Logprobs};
+use super::fault;
+use crate::Voice;
+use crate::raw::{span_in, unescape};
+
+/// The most choices that an answer has; an index is below it.
+const CHOICES: u32 = 128;
+/// The most items of a list: choices of a chunk, parts of a text.
+const ITEMS: u32 = 128;
+/// The longest word, in bytes: an id, a name, a finish reason.
+const WORD: usize = 256;
+
+/// Whether a value says anything at all.
+pub(super) fn says(value: &RawValue) -> bool {
+    !matches!(value.get(), "null" | "{}" | "[]" | "\"\"")
+}
+
+/// What is known and is no text: a short word without spaces, a number, or nothing.
+///
+/// # Errors
+/// Where a text could hide in it.
+pub(super) fn word(value: &RawValue) -> Result<&str, &'static str> {
+    let json = value.get();
+    let fits = match unescape(json) {
+        Some(text) => text.len() <= WORD && text.bytes().all(|byte| byte.is_ascii_graphic()),
+        None => !json.starts_with(['{', '[']),
+    };
+    if fits { Ok(json) } else { Err(fault::NO_WORD) }
+}
 
 /// Reads `data` into an empty chunk.
 pub(super) fn scan<'a>(data: &'a str, chunk: &mut Chunk<'a>) -> Result<(), serde_json::Error> {
@@ -49,12 +76,40 @@ impl<'a> Visitor<'a> for Top<'a, '_> {
             match key.once(&mut seen)? {
                 TopKey::Choices => map.next_value_seed(Choices { data, chunk })?,
                 TopKey::Model => {
-                    chunk.model = map.next_value::<Option<Text<'a>>>()?.map(|text| text.0)
+                    let json = word(map.next_value()?).map_err(A::Error::custom)?;
+                    chunk.model = unescape(json);
                 }
-                TopKey::Usage => chunk.usage = usage(map.next_value()?),
-                TopKey::Error => chunk.error = error(map.next_value()?),
+                TopKey::Usage => {
+                    let value: &RawValue = map.next_value()?;
+                    chunk.usage = usage(value);
+                    if !only_counts(value) {
+                        chunk.unknown = Some("in `usage`");
+                    }
+                }
+                TopKey::Time => {
+                    if !only_counts(map.next_value()?) {
+                        chunk.unknown = Some("in `time_info`");
+                    }
+                }
+                TopKey::Error => {
+                    let (said, plain) = error(map.next_value()?);
+                    chunk.error = said;
+                    if !plain {
+                        chunk.unknown = Some("in `error`");
+                    }
+                }
                 TopKey::Status => status = number(map.next_value()?),
-                TopKey::Other => _ = map.next_value::<IgnoredAny>()?,
+                TopKey::Id
+                | TopKey::Object
+                | TopKey::Created
+                | TopKey::Fingerprint
+                | TopKey::Tier
+                | TopKey::TierUsed => _ = word(map.next_value()?).map_err(A::Error::custom)?,
+                TopKey::Other => {
+                    if says(map.next_value()?) {
+                        chunk.unknown = Some("at the top level");
+                    }
+                }
             }
         }
         if let Some(error) = &mut chunk.error {
@@ -91,13 +146,19 @@ impl<'a> Visitor<'a> for Choices<'a, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
+        let mut left = ITEMS;
         while seq
             .next_element_seed(Choice {
                 data: self.data,
                 chunk: self.chunk,
             })?
             .is_some()
-        {}
+        {
+            left -= 1;
+            if left == 0 {
+                return Err(A::Error::custom(fault::MANY));
+            }
+        }
         Ok(())
     }
 }
@@ -133,21 +194,42 @@ impl<'a> Visitor<'a> for Choice<'a, '_> {
             match key.once(&mut seen)? {
                 ChoiceKey::Index => index = map.next_value::<u32>()?,
                 // A whole answer has its texts in `message`. No stream has one, but if it had, its text would be read too.
-                ChoiceKey::Delta | ChoiceKey::Message => {
+                key @ (ChoiceKey::Delta | ChoiceKey::Message) => {
                     if std::mem::replace(&mut has_texts, true) {
-                        return Err(A::Error::custom("a choice with both a delta and a message"));
+                        return Err(A::Error::custom(fault::BOTH));
                     }
-                    map.next_value_seed(Delta { data, chunk })?;
+                    let whole = key == ChoiceKey::Message;
+                    map.next_value_seed(Delta { data, chunk, whole })?;
                 }
-                ChoiceKey::Finish => finish = map.next_value::<Option<Text<'a>>>()?,
-                ChoiceKey::Logprobs | ChoiceKey::ReasoningLogprobs => {
+                ChoiceKey::Finish => {
+                    let json = word(map.next_value()?).map_err(A::Error::custom)?;
+                    // Some upstreams say so that there is none yet.
+                    finish = unescape(json).filter(|finish| !finish.is_empty());
+                }
+                key @ (ChoiceKey::Logprobs | ChoiceKey::ReasoningLogprobs) => {
                     let value: &RawValue = map.next_value()?;
-                    if value.get() != "null" {
-                        chunk.logprobs.push((0, span_in(data, value.get())));
+                    let of = match key {
+                        ChoiceKey::Logprobs => Voice::Content,
+                        _ => Voice::Reasoning,
+                    };
+                    chunk.logprobs(data, value, Some(of));
+                }
+                ChoiceKey::Tokens | ChoiceKey::TokenIds | ChoiceKey::PromptLogprobs => {
+                    let value: &RawValue = map.next_value()?;
+                    chunk.logprobs(data, value, None);
+                    if says(value) {
+                        chunk.unknown = Some("in a choice");
                     }
                 }
-                ChoiceKey::Other => _ = map.next_value::<IgnoredAny>()?,
+                ChoiceKey::Other => {
+                    if says(map.next_value()?) {
+                        chunk.unknown = Some("in a choice");
+                    }
+                }
             }
+        }
+        if index >= CHOICES {
+            return Err(A::Error::custom(fault::FAR_CHOICE));
         }
         chunk.choices.push(index);
         // The index may come after the texts.
@@ -156,13 +238,24 @@ impl<'a> Visitor<'a> for Choice<'a, '_> {
             .for_each(|piece| piece.choice = index);
         chunk.logprobs[logprobs..]
             .iter_mut()
-            .for_each(|logprobs| logprobs.0 = index);
+            .for_each(|logprobs| logprobs.choice = index);
         if chunk.pieces.len() > pieces + 1 {
-            chunk.pieces[pieces..].sort_by_key(|piece| piece.channel.key());
+            chunk.pieces[pieces..].sort_by_key(|piece| piece.channel.key().order());
         }
-        chunk
-            .finishes
-            .extend(finish.map(|finish| (index, finish.0)));
+        chunk.finishes.extend(finish.map(|finish| (index, finish)));
         Ok(())
+    }
+}
+
+impl Chunk<'_> {
+    fn logprobs(&mut self, data: &str, value: &RawValue, of: Option<Voice>) {
+        if value.get() != "null" {
+            let span = span_in(data, value.get());
+            self.logprobs.push(Logprobs {
+                choice: 0,
+                span,
+                of,
+            });
+        }
     }
 }
