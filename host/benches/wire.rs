@@ -80,6 +80,6 @@ fn answer_parse(bencher: divan::Bencher<'_, '_>) {
         texts: &[(0, Channel::Content, "text ".repeat(200))],
         denied: &[],
     };
-    let body = composition.whole();
+    let body = composition.whole(Dialect::Chat);
     bencher.bench(|| WholeAnswer::parse(body.clone()).unwrap().texts().len());
 }

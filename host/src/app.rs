@@ -26,29 +26,11 @@ pub struct App(pub Arc<Controller>);
 
 impl server::Gateway for App {
     async fn chat(&self, admitted: ChatRequest) -> Response {
-        let request = match self.read(admitted.body).await {
-            Ok(chat) => chat,
-            Err(error) => return error.into_response(),
-        };
-        let generation = self.0.current();
-        if let Some(pointer) = request.opaque_part()
-            && generation.refuses_opaque_parts()
-        {
-            return opaque_part(pointer).into_response();
-        }
-        let parts = admitted.parts;
-        let id = parts.extensions.get::<RequestId>().cloned();
-        let begin = exchange::Begin {
-            id: id.unwrap_or_else(RequestId::random),
-            caller: admitted.caller,
-            party: admitted.party,
-            headers: parts.headers,
-            request,
-            began: admitted.began,
-            permit: admitted.permit,
-        };
-        let metrics = self.0.services().metrics.clone();
-        exchange::begin(generation, metrics, self.0.tasks(), begin).await
+        self.exchange(Dialect::Chat, admitted).await
+    }
+
+    async fn complete(&self, admitted: ChatRequest) -> Response {
+        self.exchange(Dialect::Completions, admitted).await
     }
 
     fn takes_requests(&self) -> Result<(), ApiError> {
@@ -108,12 +90,39 @@ impl server::Gateway for App {
 }
 
 impl App {
-    /// Reads the request of a chat completion: a large one off the workers, for which others wait.
-    async fn read(&self, body: Bytes) -> Result<Request, ApiError> {
+    /// Runs the exchange of a request in that dialect.
+    async fn exchange(&self, dialect: Dialect, admitted: ChatRequest) -> Response {
+        let request = match self.read(dialect, admitted.body).await {
+            Ok(chat) => chat,
+            Err(error) => return error.into_response(),
+        };
+        let generation = self.0.current();
+        if let Some(pointer) = request.opaque_part()
+            && generation.refuses_opaque_parts()
+        {
+            return opaque_part(pointer).into_response();
+        }
+        let parts = admitted.parts;
+        let id = parts.extensions.get::<RequestId>().cloned();
+        let begin = exchange::Begin {
+            id: id.unwrap_or_else(RequestId::random),
+            caller: admitted.caller,
+            party: admitted.party,
+            headers: parts.headers,
+            request,
+            began: admitted.began,
+            permit: admitted.permit,
+        };
+        let metrics = self.0.services().metrics.clone();
+        exchange::begin(generation, metrics, self.0.tasks(), begin).await
+    }
+
+    /// Reads a request: a large one off the workers, for which others wait.
+    async fn read(&self, dialect: Dialect, body: Bytes) -> Result<Request, ApiError> {
         let metrics = &self.0.services().metrics;
         metrics.request_bytes.inc_by(body.len() as u64);
         let large = body.len() > AT_ONCE;
-        let read = || Request::parse(Dialect::Chat, body);
+        let read = move || Request::parse(dialect, body);
         let request = if large {
             let read = tokio::task::spawn_blocking(read).await;
             read.expect("reading a request never panics, and is never aborted")

@@ -264,6 +264,10 @@ async fn routes_and_models_are_as_clients_expect() {
     );
     assert_eq!(
         bench.get("/v1/completions").await.error(),
+        (405, "method_not_allowed".into())
+    );
+    assert_eq!(
+        bench.get("/v1/embeddings").await.error(),
         (404, "not_offered".into())
     );
     assert_eq!(

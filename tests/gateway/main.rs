@@ -8,6 +8,7 @@ mod bad_requests;
 mod breaker;
 mod clients;
 mod compiled;
+mod completions;
 mod contract;
 mod cuts;
 mod denials;

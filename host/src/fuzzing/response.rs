@@ -9,11 +9,10 @@ use crate::exchange::around;
 
 use crate::wire::choices::chunk::{Chunk, Piece, needs_parse};
 use crate::wire::choices::compose::Denied;
-use crate::wire::choices::envelope::Envelope;
 use crate::wire::choices::splice::{Slot, set_texts};
 use crate::wire::choices::split::{Rest, only, without, without_any_choice, without_choices};
 use crate::wire::choices::whole::{AnswerText, WholeAnswer};
-use crate::wire::{Beside, Channel, Voice};
+use crate::wire::{Beside, Channel, Dialect, Voice};
 
 /// What stands in the place of a text.
 const OTHER: &str = "another \"text\"\n\u{1f600}";
@@ -230,7 +229,9 @@ fn denied(choice: u32, word: &str) -> Denied<'_> {
 }
 
 fn enveloped(data: &[u8], chunk: &Chunk<'_>) {
-    let envelope = Envelope::of(data).expect("it has been read as an object");
+    let envelope = Dialect::Chat
+        .envelope(data)
+        .expect("it has been read as an object");
     let pieces = chunk.pieces.iter().take(PIECES);
     let channels = pieces.map(|piece| piece.channel.clone());
     for channel in channels.chain([Channel::Content]) {

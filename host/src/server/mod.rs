@@ -39,7 +39,7 @@ pub use bind::{ADMIN_ADDRESS, BindError, TRAFFIC_ADDRESS, bind};
 pub use body::BodyLimits;
 pub use traffic::{Drained, serve_traffic};
 
-/// A chat completion's request, let in and read.
+/// The request of a chat or text completion, let in and read.
 #[derive(Debug)]
 pub struct ChatRequest {
     /// Its head. A [`crate::api::RequestId`] is in the extensions.
@@ -61,7 +61,10 @@ pub trait Gateway: Send + Sync + 'static {
     /// Runs the exchange of `POST /v1/chat/completions`. When the client goes away, the future or the answer's body is dropped.
     fn chat(&self, request: ChatRequest) -> impl Future<Output = Response> + Send;
 
-    /// Whether chat requests are taken at all. Asked before the body is read.
+    /// The same for `POST /v1/completions`.
+    fn complete(&self, request: ChatRequest) -> impl Future<Output = Response> + Send;
+
+    /// Whether requests for completions are taken at all. Asked before the body is read.
     ///
     /// # Errors
     ///

@@ -13,6 +13,8 @@ use crate::metrics::Endpoint;
 pub(super) enum Route<'a> {
     /// A chat completion.
     Chat,
+    /// A text completion.
+    Completions,
     /// The list of models, or the model of this id.
     Models(Option<Cow<'a, str>>),
     /// The warm-up call of Cerebras' SDKs.
@@ -50,6 +52,10 @@ impl<'a> Route<'a> {
                 Method::POST => Self::Chat,
                 _ => Self::WrongMethod { allow: "POST" },
             },
+            ("completions", rest) if is_end(rest) => match *method {
+                Method::POST => Self::Completions,
+                _ => Self::WrongMethod { allow: "POST" },
+            },
             ("models", _) if !reads => Self::WrongMethod { allow: READ },
             ("models", id) => match id.trim_matches('/') {
                 "" => Self::Models(None),
@@ -65,14 +71,7 @@ impl<'a> Route<'a> {
     }
 
     fn not_offered(rest: &str) -> Option<Self> {
-        let known = [
-            "completions",
-            "responses",
-            "embeddings",
-            "messages",
-            "batches",
-            "files",
-        ];
+        let known = ["responses", "embeddings", "messages", "batches", "files"];
         known.contains(&segment(rest).0).then_some(Self::NotOffered)
     }
 
@@ -80,6 +79,7 @@ impl<'a> Route<'a> {
     pub(super) fn endpoint(&self) -> Endpoint {
         match self {
             Self::Chat => Endpoint::Chat,
+            Self::Completions => Endpoint::Completions,
             Self::Models(_) => Endpoint::Models,
             Self::Warming => Endpoint::Warming,
             _ => Endpoint::Other,
@@ -120,7 +120,7 @@ const INVALID: &str = "invalid_request_error";
 /// A 404 that names the routes that exist.
 pub(super) fn unknown(path: &str) -> ApiError {
     let message = format!(
-        "There is no {} here. This gateway answers POST /v1/chat/completions, GET /v1/models, GET /v1/models/{{id}} \
+        "There is no {} here. This gateway answers POST /v1/chat/completions, POST /v1/completions, GET /v1/models, GET /v1/models/{{id}} \
          and GET /v1/tcp_warming.",
         shortened(path)
     );
@@ -130,7 +130,7 @@ pub(super) fn unknown(path: &str) -> ApiError {
 /// A 404 for a part of the API that isn't here yet.
 pub(super) fn not_offered(path: &str) -> ApiError {
     let message = format!(
-        "{} is not offered in this release. Chat completions are, at POST /v1/chat/completions.",
+        "{} is not offered in this release. Completions are, at POST /v1/chat/completions and POST /v1/completions.",
         shortened(path)
     );
     ApiError::new(StatusCode::NOT_FOUND, NOT_FOUND, "not_offered", message).param("path")
@@ -235,6 +235,9 @@ mod tests {
         let read = Route::WrongMethod { allow: READ };
         assert_eq!(get("/v1/chat/completions"), post);
         assert_eq!(Route::find(&Method::HEAD, "/v1/chat/completions"), post);
+        assert_eq!(get("/v1/completions"), post);
+        let text = Route::find(&Method::POST, "/v1/completions/");
+        assert_eq!(text, Route::Completions);
         for path in ["/v1/models", "/v1/models/x", "/v1/tcp_warming"] {
             assert_eq!(Route::find(&Method::POST, path), read, "{path}");
             assert_ne!(Route::find(&Method::HEAD, path), read, "{path}");
@@ -244,7 +247,6 @@ mod tests {
     #[test]
     fn what_is_not_here_is_told_from_what_never_was() {
         for path in [
-            "/v1/completions",
             "/v1/responses",
             "/v1/responses/resp_1",
             "/v1/embeddings",

@@ -146,7 +146,14 @@ impl<G: Gateway> Traffic<G> {
             return answer;
         }
         match route {
-            Route::Chat => self.chat(request).await,
+            Route::Chat => match self.admit(request).await {
+                Ok(request) => self.gateway.chat(request).await,
+                Err(response) => response,
+            },
+            Route::Completions => match self.admit(request).await {
+                Ok(request) => self.gateway.complete(request).await,
+                Err(response) => response,
+            },
             Route::Models(model) => self.models(model.as_deref(), request).await,
             Route::Warming => warm(),
             refused => {
@@ -167,17 +174,18 @@ impl<G: Gateway> Traffic<G> {
         }
     }
 
-    async fn chat(&self, request: Request<Body>) -> Response {
+    /// Lets a request for a completion in, and reads it; or refuses it.
+    async fn admit(&self, request: Request<Body>) -> Result<ChatRequest, Response> {
         let began = Instant::now();
         let (caller, party) = match self.let_in(&request) {
             Ok(known) => known,
-            Err(error) => return refuse(error, request).await,
+            Err(error) => return Err(refuse(error, request).await),
         };
         let takes = is_json(request.headers(), &caller)
             .and_then(|()| self.gateway.takes_requests())
             .and_then(|()| self.has_permit(&party));
         if let Err(error) = takes {
-            return refuse(error, request).await;
+            return Err(refuse(error, request).await);
         }
         let (parts, mut body) = request.into_parts();
         let mut charge = self.memory.charge(&party);
@@ -188,24 +196,23 @@ impl<G: Gateway> Traffic<G> {
                 if why.is_still_coming() {
                     discard(&mut body).await;
                 }
-                return ApiError::from(why).into_response();
+                return Err(ApiError::from(why).into_response());
             }
         };
         let mut permit = match self.permits.acquire(&party) {
             Ok(permit) => permit,
-            Err(overloaded) => return overloaded.into_response(),
+            Err(overloaded) => return Err(overloaded.into_response()),
         };
         permit.charge = charge;
         self.permits.enter(&mut permit).await;
-        let request = ChatRequest {
+        Ok(ChatRequest {
             parts,
             body: bytes,
             caller,
             party,
             began,
             permit,
-        };
-        self.gateway.chat(request).await
+        })
     }
 
     async fn models(&self, id: Option<&str>, request: Request<Body>) -> Response {
@@ -291,7 +298,7 @@ fn is_json(headers: &HeaderMap, caller: &Caller) -> Result<(), ApiError> {
     if json {
         return Ok(());
     }
-    let message = "The body of a chat completion is JSON: send it with the header `content-type: application/json`.";
+    let message = "The body of a completion is JSON: send it with the header `content-type: application/json`.";
     let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
     let kind = "invalid_request_error";
     Err(ApiError::new(status, kind, "wrong_content_type", message).param("content-type"))

@@ -39,4 +39,14 @@ def a_stream_has_usage_and_times():
     assert chunks[-1].time_info.total_time >= 0
 
 
+@check
+def text_completions_are_judged_too():
+    create = client_with().completions.create
+    answer = create(model=MODEL, prompt="say: ok, ann@example.org")
+    assert answer.choices[0].text == "ok, [EMAIL]", answer
+    stream = create(model=MODEL, prompt="chunk: 3 | say: ok, ann@example.org", stream=True)
+    chunks = list(stream)
+    assert "".join(chunk.choices[0].text for chunk in chunks if chunk.choices) == "ok, [EMAIL]", chunks
+
+
 run()

@@ -34,4 +34,14 @@ def many_at_once():
     assert asyncio.run(all_of_them()) == [f"number {number}" for number in range(20)]
 
 
+@check
+def text_completions_are_judged_too():
+    create = client_with().completions.create
+    answer = create(model=MODEL, prompt="say: ok, ann@example.org")
+    assert answer.choices[0].text == "ok, [EMAIL]", answer
+    stream = create(model=MODEL, prompt="chunk: 3 | say: ok, ann@example.org", stream=True)
+    chunks = list(stream)
+    assert "".join(chunk.choices[0].text for chunk in chunks if chunk.choices) == "ok, [EMAIL]", chunks
+
+
 run()

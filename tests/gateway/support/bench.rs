@@ -283,6 +283,15 @@ impl Bench {
         request.body(body)
     }
 
+    /// Sends a request for a text completion, with orders for the puppet.
+    pub async fn complete(&self, body: &Value, orders: Value) -> Reply {
+        let url = format!("http://{}/v1/completions", self.traffic);
+        let request = self.http.post(url).body(body.to_string());
+        let request = request.header("content-type", "application/json");
+        let request = request.header("x-puppet", orders.to_string());
+        Reply::read(request.send().await.unwrap()).await
+    }
+
     /// A GET below the traffic listener.
     pub async fn get(&self, path: &str) -> Reply {
         Reply::read(
@@ -315,7 +324,12 @@ impl Bench {
 
     /// What the upstream says to this very body when nobody stands between.
     pub async fn straight(&self, body: impl Into<reqwest::Body>) -> Reply {
-        let url = format!("http://{}/v1/chat/completions", self.addresses[0]);
+        self.straight_to("chat/completions", body).await
+    }
+
+    /// The same of another route.
+    pub async fn straight_to(&self, path: &str, body: impl Into<reqwest::Body>) -> Reply {
+        let url = format!("http://{}/v1/{path}", self.addresses[0]);
         let request = self
             .http
             .post(url)

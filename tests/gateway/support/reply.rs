@@ -148,6 +148,7 @@ impl Said {
                 "there is something of a choice after its denial: {event}"
             );
             self.texts_of(index, &choice["delta"]);
+            self.plain_text_of(index, choice);
             self.end_of(index, choice, event);
             if self.denials.contains_key(&index) {
                 denied.push(index);
@@ -159,7 +160,15 @@ impl Said {
         for choice in body["choices"].as_array().unwrap() {
             let index = choice["index"].as_u64().unwrap();
             self.texts_of(index, &choice["message"]);
+            self.plain_text_of(index, choice);
             self.end_of(index, choice, body);
+        }
+    }
+
+    /// A text completion's choice has its text itself.
+    fn plain_text_of(&mut self, index: u64, choice: &Value) {
+        if let Some(text) = choice["text"].as_str() {
+            self.add(index, "content".into(), text);
         }
     }
 

@@ -121,6 +121,8 @@ labels! {
     Endpoint {
         /// `POST /v1/chat/completions`.
         Chat = "chat",
+        /// `POST /v1/completions`.
+        Completions = "completions",
         /// `GET /v1/models` and `GET /v1/models/{id}`.
         Models = "models",
         /// `GET /v1/tcp_warming`.

@@ -8,10 +8,12 @@ use serde_json::json;
 
 use crate::Role;
 use crate::chat;
+use crate::chat::shape::Shape;
 use crate::choices::chunk::{Chunk, NotAChunk, needs_parse};
 use crate::choices::compose::Composition;
 use crate::choices::envelope::Envelope;
 use crate::choices::whole::WholeAnswer;
+use crate::completions;
 use crate::index::Index;
 use crate::json::BadRequest;
 use crate::sse::{self, DEFAULT_CAP, Event, Framer};
@@ -21,6 +23,8 @@ use crate::sse::{self, DEFAULT_CAP, Event, Framer};
 pub enum Dialect {
     /// `POST /v1/chat/completions`.
     Chat,
+    /// `POST /v1/completions`.
+    Completions,
 }
 
 /// An error in the middle of a stream.
@@ -43,6 +47,7 @@ impl Dialect {
     pub fn word(self) -> &'static str {
         match self {
             Dialect::Chat => "chat",
+            Dialect::Completions => "completions",
         }
     }
 
@@ -50,6 +55,7 @@ impl Dialect {
     pub fn path(self) -> &'static str {
         match self {
             Dialect::Chat => "chat/completions",
+            Dialect::Completions => "completions",
         }
     }
 
@@ -57,6 +63,7 @@ impl Dialect {
     pub fn answer_id(self, request: &str) -> String {
         match self {
             Dialect::Chat => format!("chatcmpl-{request}"),
+            Dialect::Completions => format!("cmpl-{request}"),
         }
     }
 
@@ -66,14 +73,15 @@ impl Dialect {
     /// As [`Chunk::parse`].
     pub fn chunk(self, data: &[u8]) -> Result<Chunk<'_>, NotAChunk> {
         match self {
-            Dialect::Chat => Chunk::parse(data),
+            Dialect::Chat => Chunk::read(data, false),
+            Dialect::Completions => Chunk::read(data, true),
         }
     }
 
     /// Whether an event may hold what is read even where no policy sees the answer: a finish, usage, an error. `false` is certain.
     pub fn needs_parse(self, data: &[u8]) -> bool {
         match self {
-            Dialect::Chat => needs_parse(data),
+            Dialect::Chat | Dialect::Completions => needs_parse(data),
         }
     }
 
@@ -82,9 +90,7 @@ impl Dialect {
     /// # Errors
     /// As [`Envelope::of`].
     pub fn envelope(self, data: &[u8]) -> Result<Envelope, NotAChunk> {
-        match self {
-            Dialect::Chat => Envelope::of(data),
-        }
+        Envelope::of(self, data)
     }
 
     /// Reads a whole answer.
@@ -93,7 +99,8 @@ impl Dialect {
     /// As [`WholeAnswer::parse`].
     pub fn whole(self, body: Bytes) -> Result<WholeAnswer, NotAChunk> {
         match self {
-            Dialect::Chat => WholeAnswer::parse(body),
+            Dialect::Chat => WholeAnswer::read(body, false),
+            Dialect::Completions => WholeAnswer::read(body, true),
         }
     }
 
@@ -101,7 +108,7 @@ impl Dialect {
     pub fn is_whole(self, body: &[u8]) -> bool {
         let body = std::str::from_utf8(body).unwrap_or_default();
         match self {
-            Dialect::Chat => {
+            Dialect::Chat | Dialect::Completions => {
                 let choices = crate::raw::member(body, "choices");
                 choices.is_some_and(|choices| choices.get().starts_with('['))
             }
@@ -110,23 +117,24 @@ impl Dialect {
 
     /// An answer that no upstream made, streamed or whole.
     pub fn compose(self, composition: &Composition<'_>, stream: bool) -> Bytes {
-        match self {
-            Dialect::Chat if stream => composition.stream(),
-            Dialect::Chat => composition.whole(),
+        if stream {
+            composition.stream(self)
+        } else {
+            composition.whole(self)
         }
     }
 
     /// Whether an event says that a stream has ended well.
     pub fn is_end(self, event: &Event) -> bool {
         match self {
-            Dialect::Chat => event.is_done(),
+            Dialect::Chat | Dialect::Completions => event.is_done(),
         }
     }
 
     /// The event that ends a stream.
     pub fn end(self) -> Bytes {
         match self {
-            Dialect::Chat => sse::DONE,
+            Dialect::Chat | Dialect::Completions => sse::DONE,
         }
     }
 
@@ -146,7 +154,7 @@ impl Dialect {
     /// An error in mid-stream, as Cerebras words them.
     pub fn error_event(self, error: &ErrorEvent<'_>) -> Bytes {
         let body = match self {
-            Dialect::Chat => json!({
+            Dialect::Chat | Dialect::Completions => json!({
                 "status_code": error.status,
                 "error": {
                     "message": error.message,
@@ -162,16 +170,80 @@ impl Dialect {
 
     /// Reads a request of this dialect: whether it is one, so far that every text in it is where it is looked for.
     pub(crate) fn read(self, body: &[u8]) -> Result<Index, BadRequest> {
-        let read = match self {
-            Dialect::Chat => chat::read::body(body),
-        };
-        read.map_err(|bad| *bad)
+        chat::read::body(self, body).map_err(|bad| *bad)
     }
 
     /// A message with one text, as JSON.
-    pub(crate) fn message(self, role: Role, text: &str) -> String {
+    ///
+    /// # Errors
+    /// A sentence, where requests have no messages, or one of that role needs more.
+    pub(crate) fn message(self, role: Role, text: &str) -> Result<String, &'static str> {
+        match (self, role) {
+            (Dialect::Chat, Role::Tool) => {
+                Err("a tool message needs a tool_call_id; put it in with `set`")
+            }
+            (Dialect::Chat, _) => Ok(chat::message(role, text)),
+            (Dialect::Completions, _) => Err(
+                "a text completion has no messages; change its prompt with `replace-text` or `set`",
+            ),
+        }
+    }
+
+    /// What a request calls itself in an error.
+    pub(crate) fn request_name(self) -> &'static str {
         match self {
-            Dialect::Chat => chat::message(role, text),
+            Dialect::Chat => "a chat request",
+            Dialect::Completions => "a text completion",
+        }
+    }
+
+    /// The member that holds what is said, and what counts as messages.
+    pub(crate) fn said(self) -> &'static str {
+        match self {
+            Dialect::Chat => "messages",
+            Dialect::Completions => "prompt",
+        }
+    }
+
+    /// The list of what is said, of which each element is a message.
+    pub(crate) fn is_said(self, shape: Shape) -> bool {
+        match self {
+            Dialect::Chat => shape == Shape::Messages,
+            Dialect::Completions => shape == Shape::Content,
+        }
+    }
+
+    /// Who speaks in what counts as the message after the last.
+    pub(crate) fn last_role(self) -> Role {
+        match self {
+            Dialect::Chat => Role::Assistant,
+            Dialect::Completions => Role::User,
+        }
+    }
+
+    /// The members that have a meaning at a place of that shape.
+    pub(crate) fn members(self, shape: Shape) -> &'static [(&'static str, Shape)] {
+        match (self, shape) {
+            (Dialect::Completions, Shape::Body) => completions::BODY,
+            _ => shape.members(),
+        }
+    }
+
+    /// What stands under that key, and whether the key has a meaning.
+    pub(crate) fn member(self, shape: Shape, key: &str) -> (Shape, bool) {
+        let members = self.members(shape);
+        match members.iter().find(|(name, _)| *name == key) {
+            Some((_, shape)) => (*shape, true),
+            None if shape == Shape::Body => (Shape::Open, false),
+            None => shape.member(key),
+        }
+    }
+
+    /// What each element is.
+    pub(crate) fn item(self, shape: Shape) -> Shape {
+        match (self, shape) {
+            (Dialect::Completions, Shape::Content) => Shape::Content,
+            _ => shape.item(),
         }
     }
 }

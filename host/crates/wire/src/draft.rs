@@ -4,7 +4,7 @@
 //! a list, and a removed element is only marked and goes at the end. Pointers walk the request as the edits so far made it, but for
 //! keys that [`Draft::replace_text`] replaced: those keep their old names till the end. Of two edits to one place the later wins.
 //!
-//! What must stay true: whatever was set, the result is a chat request with the same `stream` and `n`; and what no edit touched is in it
+//! What must stay true: whatever was set, the result is a request of its dialect with the same `stream` and `n`; and what no edit touched is in it
 //! as it came. An edit costs what it brings and what it goes through, however large the request is.
 //!
 //! The file is long for all edits are in it: they share the tree, its marks and its splices.
@@ -15,6 +15,7 @@ use std::ops::Bound;
 use crate::Role;
 use crate::chat::read;
 use crate::chat::shape::Shape;
+use crate::dialect::Dialect;
 use crate::index::{Entry, Span, key_at};
 use crate::json::{MAX_DEPTH, cut, depth, literal, members, string_at};
 use crate::request::Request;
@@ -176,12 +177,18 @@ impl Draft {
     /// Whether that key may get another, and takes it down.
     fn may_be_key(&mut self, number: u32, entry: &Entry, key: &str) -> Result<(), String> {
         let shape = entry.shape;
-        if let Some(meant) = read::taken_for(shape, key) {
+        if let Some(meant) = read::taken_for(self.request.dialect(), shape, key) {
             return Err(format!(
                 "a key that differs from `{meant}` in case alone would be taken for it"
             ));
         }
-        if shape.members().iter().any(|(name, _)| *name == key) {
+        if self
+            .request
+            .dialect()
+            .members(shape)
+            .iter()
+            .any(|(name, _)| *name == key)
+        {
             return Err(format!(
                 "`{}` would be a member that has a meaning",
                 cut(key)
@@ -213,12 +220,9 @@ impl Draft {
     /// first stays first.
     ///
     /// # Errors
-    /// A sentence, for a role whose messages need more than a text.
+    /// A sentence, for a role whose messages need more than a text, and where requests have no messages.
     pub fn insert_message(&mut self, before: u32, role: Role, text: &str) -> Result<(), String> {
-        if role == Role::Tool {
-            return Err("a tool message needs a tool_call_id; put it in with `set`".to_owned());
-        }
-        let message = self.request.dialect().message(role, text);
+        let message = self.request.dialect().message(role, text)?;
         self.inserted.push((before, message.into()));
         self.edited = true;
         Ok(())
@@ -228,7 +232,7 @@ impl Draft {
     ///
     /// # Errors
     /// A sentence, and nothing is changed: where the pointer leads nowhere, the JSON can't be read, `stream` or `n` would
-    /// change, or the request would no longer be a chat request.
+    /// change, or the request would no longer be one of its dialect.
     pub fn set(&mut self, pointer: &str, json: Option<&str>) -> Result<(), String> {
         let tokens = tokens(pointer)?;
         let pointer = &*cut(pointer);
@@ -242,9 +246,10 @@ impl Draft {
             return Err(promised(first));
         }
         let path = self.resolve(pointer, &tokens)?;
-        let (shape, outer) = shapes(&path);
+        let dialect = self.request.dialect();
+        let (shape, outer) = shapes(dialect, &path);
         if let Some(json) = json {
-            read::value(json, shape, &dotted(&path)).map_err(|bad| bad.message)?;
+            read::value(dialect, json, shape, &dotted(&path)).map_err(|bad| bad.message)?;
             self.may_be_new(&path, outer)?;
         }
         let revived: Vec<_> = self.removed_under(&path).cloned().collect();
@@ -334,7 +339,7 @@ impl Draft {
         else {
             return Ok(());
         };
-        if let Some(meant) = read::taken_for(shape, name) {
+        if let Some(meant) = read::taken_for(self.request.dialect(), shape, name) {
             return Err(format!(
                 "`{}` differs from `{meant}` in case alone, and some readers take one for the other",
                 cut(name)
@@ -419,22 +424,22 @@ impl Draft {
         }
     }
 
-    /// Whether it still is a chat request, looking only at what that path may have changed.
+    /// Whether it still is a request of its dialect, looking only at what that path may have changed.
     fn check(&mut self, path: &[Step]) -> Result<(), String> {
         let body = self.request.body();
+        let dialect = self.request.dialect();
+        let (said, request) = (dialect.said(), dialect.request_name());
         let Some(Step::Key(name)) = path.first() else {
             return Ok(());
         };
         let Some(value) = at(&mut self.tree, body, &path[..1]) else {
-            return match name.as_str() {
-                "model" | "messages" => Err(format!(
-                    "`{name}` can't be removed: a chat request needs it"
-                )),
-                _ => Ok(()),
-            };
+            if name == "model" || name == said {
+                return Err(format!("`{name}` can't be removed: {request} needs it"));
+            }
+            return Ok(());
         };
         let checked = match path.get(1) {
-            Some(Step::Index(index)) if name == "messages" => {
+            Some(Step::Index(index)) if name == said => {
                 let Node::Array(messages) = value.open(body) else {
                     return Ok(());
                 };
@@ -442,10 +447,10 @@ impl Draft {
                     let removed = &self.removed;
                     let gone = under(removed, &path[..1]).filter(|gone| gone.len() == 2);
                     if self.inserted.is_empty() && messages.len() == gone.count() {
-                        return Err(
-                            "the last message can't be removed: a chat request needs one"
-                                .to_owned(),
-                        );
+                        return Err(format!(
+                            "the last {} can't be removed: {request} needs one",
+                            said.trim_end_matches('s')
+                        ));
                     }
                     return Ok(());
                 }
@@ -457,7 +462,9 @@ impl Draft {
             }
             // A member without a shape can't be wrong, and one that was put whole has been read.
             None => return Ok(()),
-            Some(_) if matches!(shapes(&path[..1]).0, Shape::Open | Shape::Names) => return Ok(()),
+            Some(_) if matches!(shapes(dialect, &path[..1]).0, Shape::Open | Shape::Names) => {
+                return Ok(());
+            }
             Some(_) => (&*value, 1),
         };
         let (node, steps) = checked;
@@ -465,7 +472,8 @@ impl Draft {
         node.write(&mut json, body, &self.splices);
         let json = String::from_utf8_lossy(&json);
         let path = &path[..steps];
-        read::value(&json, shapes(path).0, &dotted(path)).map_err(|bad| bad.message)
+        read::value(dialect, &json, shapes(dialect, path).0, &dotted(path))
+            .map_err(|bad| bad.message)
     }
 
     fn removed_under<'s>(&'s self, path: &'s [Step]) -> impl Iterator<Item = &'s Vec<Step>> {
@@ -565,11 +573,11 @@ fn member<'b>(body: &'b [u8], name: &str) -> Option<&'b [u8]> {
 }
 
 /// What the place at that path is, and what it stands in.
-fn shapes(path: &[Step]) -> (Shape, Shape) {
+fn shapes(dialect: Dialect, path: &[Step]) -> (Shape, Shape) {
     path.iter()
         .fold((Shape::Body, Shape::Open), |(shape, _), step| match step {
-            Step::Key(name) => (shape.member(name).0, shape),
-            Step::Index(_) => (shape.item(), shape),
+            Step::Key(name) => (dialect.member(shape, name).0, shape),
+            Step::Index(_) => (dialect.item(shape), shape),
         })
 }
 

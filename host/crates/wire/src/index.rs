@@ -24,7 +24,7 @@ pub(crate) fn push<T>(list: &mut Vec<T>, item: T) {
     list.push(item);
 }
 
-/// Stands for the message after the last, as which a prediction counts.
+/// Stands for the message after the last, as which a prediction counts, and the suffix of a text completion.
 pub(crate) const PREDICTION: u32 = u32::MAX - 1;
 
 /// The longest pointer that is told whole, in bytes.
@@ -108,9 +108,10 @@ pub(crate) struct Index {
     pub(crate) texts: Vec<Entry>,
     pub(crate) containers: Vec<Container>,
     pub(crate) calls: Vec<Call>,
-    /// Where each message begins, and who speaks in it.
+    /// Where each message of a chat begins; who speaks in each, a prompt too; and in what counts as the one after the last.
     pub(crate) messages: Vec<u32>,
     pub(crate) roles: Vec<Role>,
+    pub(crate) last_role: Role,
     /// Bytes of all segments, and of all texts.
     pub(crate) size: u64,
     pub(crate) shown: u64,
@@ -131,6 +132,7 @@ impl Default for Index {
             calls: Vec::new(),
             messages: Vec::new(),
             roles: Vec::new(),
+            last_role: Role::Assistant,
             size: 0,
             shown: 0,
             model: Box::default(),
@@ -164,7 +166,7 @@ impl Index {
     fn message(&self, entry: &Entry) -> Option<u32> {
         match entry.message {
             NONE => None,
-            PREDICTION => u32::try_from(self.messages.len()).ok(),
+            PREDICTION => u32::try_from(self.roles.len()).ok(),
             message => Some(message),
         }
     }
@@ -172,7 +174,7 @@ impl Index {
     fn role(&self, entry: &Entry) -> Option<Role> {
         match entry.message {
             NONE => None,
-            PREDICTION => Some(Role::Assistant),
+            PREDICTION => Some(self.last_role),
             message => self.roles.get(message as usize).copied(),
         }
     }

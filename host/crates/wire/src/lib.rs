@@ -15,6 +15,7 @@
 
 pub(crate) mod chat;
 pub mod choices;
+mod completions;
 pub mod dialect;
 pub mod draft;
 mod index;

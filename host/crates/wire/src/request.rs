@@ -82,7 +82,7 @@ impl Request {
         self.index.include_usage
     }
 
-    /// How many choices are asked for.
+    /// How many choices are asked for, for all prompts together.
     pub fn n(&self) -> u32 {
         self.index.n
     }
@@ -93,7 +93,8 @@ impl Request {
     }
 
     /// Every text that people, models and tools wrote, from this message on, in document order: contents, reasoning, refusals and the
-    /// arguments of tool calls; last the predicted output, as a message of the assistant's after the others.
+    /// arguments of tool calls; last the predicted output, as a message of the assistant's after the others. Of a text completion the
+    /// prompts, each as a message of the user's; last the suffix, as one more.
     ///
     /// What else a model may be shown is in [`texts`](Request::texts).
     pub fn segments(&self, from_message: u32) -> Vec<Segment<'_>> {
@@ -166,7 +167,11 @@ impl Request {
         let mut place = 0..self.body.len();
         let mut tokens = tokens.iter().map(String::as_str).peekable();
         let mut known = None;
-        if tokens.next_if_eq(&"messages").is_some() {
+        let has_messages = !self.index.messages.is_empty();
+        if tokens
+            .next_if(|token| has_messages && *token == "messages")
+            .is_some()
+        {
             // Where messages begin is known: a policy may ask for something of each.
             let index = tokens.peek().and_then(|token| pointer::index(token));
             known = index

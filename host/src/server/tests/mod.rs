@@ -48,6 +48,10 @@ async fn wait(go: &Semaphore) {
 }
 
 impl Gateway for Fake {
+    async fn complete(&self, request: ChatRequest) -> Response {
+        self.chat(request).await
+    }
+
     async fn chat(&self, request: ChatRequest) -> Response {
         let ChatRequest {
             parts,

@@ -1,4 +1,5 @@
-//! A chat request, read in one strict pass: whether it is one, and where everything lies that a policy may be shown.
+//! A request, chat's or a text completion's, read in one strict pass: whether it is one, and where everything lies that a policy may be
+//! shown.
 //!
 //! What must stay true: a body that is read here means the same to every reader. So a key that stands twice in one object is refused, and
 //! one that readers which don't mind case would take for another: of two prompts, a policy could see one and the upstream the other. And
@@ -10,6 +11,8 @@ use std::fmt::Write as _;
 
 use super::shape::{Shape, folded};
 use crate::Role;
+use crate::completions::PROMPT;
+use crate::dialect::Dialect;
 use crate::index::{Call, Container, Entry, Index, NONE, PREDICTION, Span, key_at, push};
 use crate::json::{
     BadRequest, Fault, Kind, Literal, MAX_DEPTH, Scanner, cut, cut_at, line_column, members,
@@ -31,14 +34,14 @@ const MAX_LENGTH: usize = u32::MAX as usize / 2;
 type Checked<T = ()> = Result<T, Box<BadRequest>>;
 
 /// Reads a whole body.
-pub(crate) fn body(text: &[u8]) -> Checked<Index> {
+pub(crate) fn body(dialect: Dialect, text: &[u8]) -> Checked<Index> {
     if text.len() > MAX_LENGTH {
         return Err(bad("", "the body is too large to be read"));
     }
     if text.iter().all(|byte| byte.is_ascii_whitespace()) {
         return Err(bad("", "the body is empty; it must be a JSON object"));
     }
-    let mut reader = Reader::new(text, "the body");
+    let mut reader = Reader::new(dialect, text, "the body");
     if let Err(error) = std::str::from_utf8(text) {
         reader.scan.at = error.valid_up_to();
         return Err(reader.fault(Fault::Encoding));
@@ -54,14 +57,18 @@ pub(crate) fn body(text: &[u8]) -> Checked<Index> {
     reader.value(Shape::Body)?;
     reader.end()?;
     let mut index = reader.index;
+    if dialect == Dialect::Completions {
+        // So many are made for each prompt.
+        index.n = index.n.saturating_mul(number(index.roles.len()));
+    }
     index.texts.shrink_to_fit();
     index.containers.shrink_to_fit();
     Ok(index)
 }
 
 /// Reads a value that is to be put at a place of that shape, which the path names.
-pub(crate) fn value(text: &str, shape: Shape, path: &str) -> Checked {
-    let mut reader = Reader::new(text.as_bytes(), "the value");
+pub(crate) fn value(dialect: Dialect, text: &str, shape: Shape, path: &str) -> Checked {
+    let mut reader = Reader::new(dialect, text.as_bytes(), "the value");
     reader.at.push_str(path);
     reader.scan.space();
     reader.value(shape)?;
@@ -69,8 +76,8 @@ pub(crate) fn value(text: &str, shape: Shape, path: &str) -> Checked {
 }
 
 /// Whether a key that has no meaning at a place of that shape is taken for one that has; for which.
-pub(crate) fn taken_for(shape: Shape, key: &str) -> Option<&'static str> {
-    let mut members = shape.members().iter().map(|(name, _)| *name);
+pub(crate) fn taken_for(dialect: Dialect, shape: Shape, key: &str) -> Option<&'static str> {
+    let mut members = dialect.members(shape).iter().map(|(name, _)| *name);
     members.find(|name| *name != key && folded(name).eq(folded(key)))
 }
 
@@ -128,13 +135,14 @@ struct Own {
 }
 
 impl Own {
-    fn has(&self, shape: Shape, name: &str) -> bool {
-        let place = shape.members().iter().position(|(known, _)| *known == name);
+    fn has(&self, members: &[(&str, Shape)], name: &str) -> bool {
+        let place = members.iter().position(|(known, _)| *known == name);
         place.is_some_and(|place| self.seen & 1 << place != 0)
     }
 }
 
 struct Reader<'t> {
+    dialect: Dialect,
     scan: Scanner<'t>,
     name: &'static str,
     /// The path of the value that is read, where that is no whole body.
@@ -157,8 +165,9 @@ struct Value {
 }
 
 impl<'t> Reader<'t> {
-    fn new(text: &'t [u8], name: &'static str) -> Reader<'t> {
+    fn new(dialect: Dialect, text: &'t [u8], name: &'static str) -> Reader<'t> {
         Reader {
+            dialect,
             scan: Scanner::new(text, 0),
             name,
             at: String::new(),
@@ -166,7 +175,10 @@ impl<'t> Reader<'t> {
             keys: Vec::with_capacity(16),
             message: NONE,
             most: Index::most(text.len()),
-            index: Index::default(),
+            index: Index {
+                last_role: dialect.last_role(),
+                ..Index::default()
+            },
         }
     }
 
@@ -186,7 +198,7 @@ impl<'t> Reader<'t> {
     fn value(&mut self, shape: Shape) -> Checked<Value> {
         let start = self.scan.at;
         let kind = Kind::of(self.scan.peek()).ok_or_else(|| self.fault(Fault::Syntax))?;
-        if let Some(must_be) = refused(shape, kind) {
+        if let Some(must_be) = refused(self.dialect, shape, kind) {
             return Err(self.wrong(must_be, start));
         }
         let mut value = Value {
@@ -197,8 +209,9 @@ impl<'t> Reader<'t> {
         match kind {
             Kind::Object => self.object(shape)?,
             Kind::Array => {
-                if self.array(shape)? == 0 && shape == Shape::Messages {
-                    return Err(self.wrong("an array with at least one message", start));
+                if self.array(shape)? == 0 && self.dialect.is_said(shape) {
+                    let must_be = refused(self.dialect, shape, Kind::Bool).unwrap_or_default();
+                    return Err(self.wrong(must_be, start));
                 }
             }
             Kind::String => {
@@ -206,6 +219,10 @@ impl<'t> Reader<'t> {
                 self.string(shape, value.literal)?;
             }
             _ => self.scan.scalar().map_err(|fault| self.fault(fault))?,
+        }
+        if kind == Kind::Number && shape == Shape::Content && self.index.opaque.is_none() {
+            // A token.
+            self.index.opaque = Some(self.pointer());
         }
         Ok(value)
     }
@@ -227,17 +244,16 @@ impl<'t> Reader<'t> {
 
     fn array(&mut self, shape: Shape) -> Checked<usize> {
         self.enter(shape, true)?;
-        let messages = shape == Shape::Messages && self.frames.len() == 2;
+        let messages =
+            self.dialect.is_said(shape) && self.frames.len() == 2 && self.message == NONE;
         let mut count = 0;
         if !self.scan.takes(b']') {
             loop {
                 self.step(count);
                 if messages {
-                    self.message = number(count);
-                    push(&mut self.index.messages, number(self.scan.at));
-                    push(&mut self.index.roles, Role::User);
+                    self.begin_message(count);
                 }
-                self.value(shape.item())?;
+                self.value(self.dialect.item(shape))?;
                 count += 1;
                 self.scan.space();
                 if self.scan.takes(b']') {
@@ -252,6 +268,21 @@ impl<'t> Reader<'t> {
         }
         self.frames.pop();
         Ok(count)
+    }
+
+    /// An element of what is said begins. A list of tokens is one message: the numbers after its first begin none.
+    fn begin_message(&mut self, place: usize) {
+        match self.dialect {
+            Dialect::Chat => push(&mut self.index.messages, number(self.scan.at)),
+            Dialect::Completions => {
+                let token = Kind::of(self.scan.peek()) == Some(Kind::Number);
+                if token && place > 0 {
+                    return;
+                }
+            }
+        }
+        self.message = number(self.index.roles.len());
+        push(&mut self.index.roles, Role::User);
     }
 
     fn comma(&mut self) -> Checked {
@@ -295,9 +326,10 @@ impl<'t> Reader<'t> {
         let colon = self.scan.must_take(b':');
         colon.map_err(|fault| self.fault(fault))?;
         push(&mut self.keys, key_hash(shape, &name));
-        let known = shape.members().iter().position(|(known, _)| *known == name);
+        let members = self.dialect.members(shape);
+        let known = members.iter().position(|(known, _)| *known == name);
         let Some(place) = known else {
-            if let Some(meant) = taken_for(shape, &name) {
+            if let Some(meant) = taken_for(self.dialect, shape, &name) {
                 let path = self.path();
                 let sentence = format!(
                     "`{path}` differs from `{meant}` in case alone, and some readers take one for the other; send `{meant}`, or leave it out"
@@ -305,17 +337,19 @@ impl<'t> Reader<'t> {
                 return Err(bad(&path, sentence));
             }
             self.show(key, shape, true)?;
-            self.value(shape.member(&name).0)?;
+            self.value(self.dialect.member(shape, &name).0)?;
             return Ok(());
         };
-        let (known, inner) = shape.members()[place];
+        let (known, mut inner) = members[place];
         own.seen |= 1 << place;
-        let prediction = shape == Shape::Body && inner == Shape::Prediction;
-        if prediction {
-            self.message = PREDICTION;
+        match (shape, known, self.scan.peek()) {
+            (Shape::Body, "suffix", Some(b'n')) => inner = Shape::Open,
+            (Shape::Body, "prediction" | "suffix", _) => self.message = PREDICTION,
+            (Shape::Body, "prompt", Some(b'"')) => self.begin_message(0),
+            _ => {}
         }
         let value = self.value(inner)?;
-        if prediction {
+        if shape == Shape::Body {
             self.message = NONE;
         }
         self.says(shape, known, inner, &value, own)
@@ -389,10 +423,11 @@ impl<'t> Reader<'t> {
     /// An object ends: what it must have it has had.
     fn close(&mut self, shape: Shape, own: &Own, first_call: usize) -> Checked {
         let kind = own.kind.map(|kind| self.scan.text(kind));
+        let members = self.dialect.members(shape);
         let missing = match shape {
-            Shape::Body => ["model", "messages"]
+            Shape::Body => ["model", self.dialect.said()]
                 .into_iter()
-                .find(|name| !own.has(shape, name)),
+                .find(|name| !own.has(members, name)),
             Shape::Message if own.role.is_none() => Some("role"),
             Shape::Message if !own.has_content && own.role != Some(Role::Assistant) => {
                 let path = self.inner("content");
@@ -413,26 +448,26 @@ impl<'t> Reader<'t> {
                 let missing = if kind.is_none() {
                     Some("type")
                 } else {
-                    text.find(|name| !own.has(shape, name))
+                    text.find(|name| !own.has(members, name))
                 };
                 (missing, "a string")
             }
             Shape::Call => {
-                let called = own.has(shape, "function") || own.has(shape, "custom");
+                let called = own.has(members, "function") || own.has(members, "custom");
                 ((!called).then_some("function"), "an object")
             }
             Shape::Called => (
                 ["name", "arguments"]
                     .into_iter()
-                    .find(|name| !own.has(shape, name)),
+                    .find(|name| !own.has(members, name)),
                 "a string",
             ),
-            Shape::Custom => ((!own.has(shape, "input")).then_some("input"), "a string"),
-            Shape::Function => ((!own.has(shape, "name")).then_some("name"), "a string"),
+            Shape::Custom => ((!own.has(members, "input")).then_some("input"), "a string"),
+            Shape::Function => ((!own.has(members, "name")).then_some("name"), "a string"),
             Shape::Tool => {
                 let other = kind.as_deref().is_some_and(|kind| kind != "function");
                 (
-                    (!other && !own.has(shape, "function")).then_some("function"),
+                    (!other && !own.has(members, "function")).then_some("function"),
                     "an object",
                 )
             }
@@ -693,7 +728,7 @@ impl<'t> Reader<'t> {
 }
 
 /// What must stand at a place of that shape, if a value of that kind may not.
-fn refused(shape: Shape, kind: Kind) -> Option<&'static str> {
+fn refused(dialect: Dialect, shape: Shape, kind: Kind) -> Option<&'static str> {
     use Kind::{Array, Bool, Null, Number, Object, String};
     let (allowed, must_be): (&[Kind], _) = match shape {
         Shape::Open | Shape::Word | Shape::Names | Shape::Schema => return None,
@@ -703,6 +738,7 @@ fn refused(shape: Shape, kind: Kind) -> Option<&'static str> {
             (&[Object], "an object")
         }
         Shape::Function => (&[Object], "an object"),
+        Shape::Content if dialect == Dialect::Completions => PROMPT,
         Shape::Content | Shape::Reasoning => {
             (&[String, Array, Null], "a string or an array of parts")
         }

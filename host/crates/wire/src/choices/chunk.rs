@@ -38,6 +38,8 @@ pub struct Chunk<'a> {
     pub unknown: Option<&'static str>,
     /// A role, or something in a delta that is unknown here.
     pub(super) extras: bool,
+    /// A choice may have its text itself.
+    pub(super) plain: bool,
 }
 
 /// What tells a text of a choice again, token by token.
@@ -86,8 +88,19 @@ impl<'a> Chunk<'a> {
     /// [`NotAChunk`] for what isn't UTF-8, isn't one JSON object, has a key twice that matters here, or has a text, choice or
     /// tool call of an unknown shape.
     pub fn parse(data: &'a [u8]) -> Result<Chunk<'a>, NotAChunk> {
+        Chunk::read(data, false)
+    }
+
+    /// The same, where a choice may have its text itself, as in a text completion.
+    ///
+    /// # Errors
+    /// As [`parse`](Chunk::parse).
+    pub fn read(data: &'a [u8], plain: bool) -> Result<Chunk<'a>, NotAChunk> {
         let data = std::str::from_utf8(data)?;
-        let mut chunk = Chunk::default();
+        let mut chunk = Chunk {
+            plain,
+            ..Chunk::default()
+        };
         scan::scan(data, &mut chunk)?;
         Ok(chunk)
     }
@@ -138,7 +151,7 @@ impl<'a> Chunk<'a> {
         if passes {
             return Ok(set_texts(data, &[], &unread));
         }
-        known::only_known(std::str::from_utf8(data)?, &unread)
+        known::only_known(std::str::from_utf8(data)?, &unread, self.plain)
     }
 }
 

@@ -2,10 +2,13 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::envelope::{Envelope, now, write_call, write_identity, write_usage};
+use super::envelope::{
+    Envelope, TEXT_COMPLETION, is_plain, now, write_call, write_identity, write_plain_choice,
+    write_usage,
+};
 use super::whole::WholeAnswer;
 use crate::raw::ObjectWriter;
-use crate::{Channel, ToolCall, Usage, sse};
+use crate::{Channel, Dialect, ToolCall, Usage, sse};
 
 /// Why a choice was denied, as a client reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,19 +58,20 @@ impl Composition<'_> {
     }
 
     /// As a whole answer.
-    pub fn whole(&self) -> Bytes {
-        let body = self.whole_at(now());
+    pub fn whole(&self, dialect: Dialect) -> Bytes {
+        let body = self.whole_at(dialect, now());
         if self.denied.is_empty() {
             return body;
         }
-        let mut body = WholeAnswer::parse(body).expect("it was just written");
+        let mut body =
+            WholeAnswer::read(body, dialect == Dialect::Completions).expect("it was just written");
         for denied in self.denied {
             body.deny_choice(denied);
         }
         body.to_bytes()
     }
 
-    fn whole_at(&self, created: u64) -> Bytes {
+    fn whole_at(&self, dialect: Dialect, created: u64) -> Bytes {
         let mut out = Vec::with_capacity(512);
         let mut answer = ObjectWriter::new(&mut out);
         answer.text("id", self.id);
@@ -78,26 +82,36 @@ impl Composition<'_> {
                 list.push(b',');
             }
             let mine = self.texts.iter().filter(|(of, ..)| of == choice);
-            write_choice(
-                list,
-                *choice,
-                mine.map(|(_, channel, text)| (channel, &**text)),
-            );
+            let mine = mine.map(|(_, channel, text)| (channel, &**text));
+            match dialect {
+                Dialect::Chat => write_choice(list, *choice, mine),
+                Dialect::Completions => {
+                    let plain = mine.filter(|(channel, _)| is_plain(channel));
+                    let text: String = plain.map(|(_, text)| text).collect();
+                    write_plain_choice(list, *choice, Some("stop"), &text);
+                }
+            }
         }
         list.extend_from_slice(b"],");
-        write_identity(list, self.model, created, "chat.completion");
+        let object = match dialect {
+            Dialect::Chat => "chat.completion",
+            Dialect::Completions => TEXT_COMPLETION,
+        };
+        write_identity(list, self.model, created, object);
         write_usage(answer.key("usage"), &Usage::default());
         answer.end();
         Bytes::from(out)
     }
 
-    /// As a stream: a role for each choice, the texts, a finish for each, and the end.
-    pub fn stream(&self) -> Bytes {
-        let envelope = Envelope::fresh(self.id, self.model);
+    /// As a stream: a role for each choice, where the dialect has roles, the texts, a finish for each, and the end.
+    pub fn stream(&self, dialect: Dialect) -> Bytes {
+        let envelope = Envelope::fresh(dialect, self.id, self.model);
         let mut out = BytesMut::new();
         let mut put = |data: Vec<u8>| out.extend_from_slice(&sse::event(&data));
-        for choice in self.choices {
-            put(envelope.role_chunk(*choice));
+        if dialect == Dialect::Chat {
+            for choice in self.choices {
+                put(envelope.role_chunk(*choice));
+            }
         }
         let mut opened: Vec<(u32, u32)> = Vec::new();
         for (choice, channel, text) in self.texts {

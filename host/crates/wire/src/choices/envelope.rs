@@ -9,7 +9,7 @@ use super::chunk::NotAChunk;
 use super::compose::Denied;
 use crate::json::write_str;
 use crate::raw::{ObjectWriter, RawObject};
-use crate::{Beside, Channel, ToolCall, Usage};
+use crate::{Beside, Channel, Dialect, ToolCall, Usage, Voice};
 
 /// What an answer made here has for the upstream's fingerprint: the official client needs one.
 pub(super) const FINGERPRINT: &str = "fp_witgate";
@@ -18,6 +18,7 @@ pub(super) const FINGERPRINT: &str = "fp_witgate";
 /// event; `sse::event` makes one of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
+    dialect: Dialect,
     /// From `{` to the bracket of the choices.
     before: Vec<u8>,
     /// From the choices' closing bracket on, without the last `}`.
@@ -29,7 +30,7 @@ impl Envelope {
     ///
     /// # Errors
     /// [`NotAChunk`] where it is no JSON object.
-    pub fn of(data: &[u8]) -> Result<Envelope, NotAChunk> {
+    pub fn of(dialect: Dialect, data: &[u8]) -> Result<Envelope, NotAChunk> {
         let data = std::str::from_utf8(data)?;
         let object = RawObject::parse(data)?;
         let mut out = Vec::with_capacity(256);
@@ -54,27 +55,43 @@ impl Envelope {
             out.len() - 1
         });
         let after = out.split_off(split);
-        Ok(Envelope { before: out, after })
+        Ok(Envelope {
+            dialect,
+            before: out,
+            after,
+        })
     }
 
     /// That of an answer that no upstream made, created now.
-    pub fn fresh(id: &str, model: &str) -> Envelope {
-        Envelope::at(id, model, now())
+    pub fn fresh(dialect: Dialect, id: &str, model: &str) -> Envelope {
+        Envelope::at(dialect, id, model, now())
     }
 
     /// As [`fresh`](Envelope::fresh), created at that time, in seconds since 1970.
-    pub fn at(id: &str, model: &str, created: u64) -> Envelope {
+    pub fn at(dialect: Dialect, id: &str, model: &str, created: u64) -> Envelope {
         let mut before = Vec::with_capacity(64);
         let mut writer = ObjectWriter::new(&mut before);
         writer.text("id", id);
         writer.key("choices").push(b'[');
         let mut after = b"],".to_vec();
-        write_identity(&mut after, model, created, "chat.completion.chunk");
-        Envelope { before, after }
+        let object = match dialect {
+            Dialect::Chat => "chat.completion.chunk",
+            Dialect::Completions => TEXT_COMPLETION,
+        };
+        write_identity(&mut after, model, created, object);
+        Envelope {
+            dialect,
+            before,
+            after,
+        }
     }
 
-    /// A chunk with a text.
+    /// A chunk with a text. A text completion has one place for texts and none for reasoning and calls, which aren't written there.
     pub fn text_chunk(&self, choice: u32, channel: &Channel<'_>, text: &str) -> Vec<u8> {
+        if self.dialect == Dialect::Completions {
+            let text = if is_plain(channel) { text } else { "" };
+            return self.plain_chunk(choice, None, text);
+        }
         self.chunk(choice, None, |delta| match channel {
             Channel::Reasoning => delta.text("reasoning", text),
             Channel::Content => delta.text("content", text),
@@ -131,12 +148,24 @@ impl Envelope {
         out
     }
 
+    fn plain_chunk(&self, choice: u32, finish: Option<&str>, text: &str) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.before.len() + self.after.len() + 256);
+        out.extend_from_slice(&self.before);
+        write_plain_choice(&mut out, choice, finish, text);
+        out.extend_from_slice(&self.after);
+        out.push(b'}');
+        out
+    }
+
     fn chunk(
         &self,
         choice: u32,
         finish: Option<&str>,
         delta: impl FnOnce(&mut ObjectWriter<'_>),
     ) -> Vec<u8> {
+        if self.dialect == Dialect::Completions {
+            return self.plain_chunk(choice, finish, "");
+        }
         let mut out = Vec::with_capacity(self.before.len() + self.after.len() + 256);
         out.extend_from_slice(&self.before);
         let mut writer = ObjectWriter::new(&mut out);
@@ -152,6 +181,26 @@ impl Envelope {
         out.push(b'}');
         out
     }
+}
+
+/// Whether a text completion can say it.
+pub(super) fn is_plain(channel: &Channel<'_>) -> bool {
+    matches!(channel.key().voice(), Some(Voice::Content | Voice::Refusal))
+}
+
+pub(super) const TEXT_COMPLETION: &str = "text_completion";
+
+/// The choice of a text completion.
+pub(super) fn write_plain_choice(out: &mut Vec<u8>, choice: u32, finish: Option<&str>, text: &str) {
+    let mut writer = ObjectWriter::new(out);
+    writer.text("text", text);
+    writer.raw("index", &choice.to_string());
+    writer.raw("logprobs", "null");
+    match finish {
+        Some(finish) => writer.text("finish_reason", finish),
+        None => writer.raw("finish_reason", "null"),
+    }
+    writer.end();
 }
 
 /// The finish of a choice that was denied.

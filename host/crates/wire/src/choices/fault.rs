@@ -22,7 +22,7 @@ impl NotAChunk {
 impl fmt::Display for NotAChunk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = self.kind;
-        write!(f, "the upstream sent what is no chat completion: {kind}")?;
+        write!(f, "the upstream sent what is no completion: {kind}")?;
         match self.at {
             Some((line, column)) => write!(f, " at line {line} column {column}"),
             None => Ok(()),
@@ -97,7 +97,7 @@ kinds! {
     FAR_CALL = "the index of a tool call is past 1023",
     FAR_CHOICE = "the index of a choice is past 127",
     LOST_CALL = "a tool call that can't be found again",
-    BOTH = "a choice with both a delta and a message",
+    BOTH = "a choice with two of a delta, a message and a text",
     TWO_TEXTS = "a part has two texts",
     PART_TEXT = "the text of a part is no string",
     TEXT = "a text is neither a string nor parts",

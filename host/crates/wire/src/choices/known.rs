@@ -15,16 +15,21 @@ use crate::raw::{ObjectWriter, each_item, each_member, span_in, unescape};
 type Written = Result<(), &'static str>;
 const BEFORE: &str = "it isn't JSON";
 
-/// The same JSON with what is known alone, and null for these spans.
-pub(super) fn only_known(data: &str, nulled: &[Range<usize>]) -> Result<Vec<u8>, NotAChunk> {
+/// The same JSON with what is known alone, and null for these spans. `plain`: a choice may have its text itself.
+pub(super) fn only_known(
+    data: &str,
+    nulled: &[Range<usize>],
+    plain: bool,
+) -> Result<Vec<u8>, NotAChunk> {
     let mut out = Vec::with_capacity(data.len());
     let mut writer = ObjectWriter::new(&mut out);
     each_member(data, |key, value| {
         match TopKey::of(&key) {
             TopKey::Other => {}
             TopKey::Choices if value.get().starts_with('[') => {
-                let choice =
-                    |choice: &RawValue, out: &mut Vec<u8>| write_choice(data, choice, nulled, out);
+                let choice = |choice: &RawValue, out: &mut Vec<u8>| {
+                    write_choice(data, choice, (nulled, plain), out)
+                };
                 items(value, writer.key(&key), choice)?;
             }
             TopKey::Usage | TopKey::Time if value.get().starts_with('{') => {
@@ -78,7 +83,7 @@ fn members(
 fn write_choice(
     data: &str,
     choice: &RawValue,
-    nulled: &[Range<usize>],
+    (nulled, plain): (&[Range<usize>], bool),
     out: &mut Vec<u8>,
 ) -> Written {
     members(choice, out, |key, value, writer| {
@@ -87,6 +92,7 @@ fn write_choice(
             | ChoiceKey::Tokens
             | ChoiceKey::TokenIds
             | ChoiceKey::PromptLogprobs => {}
+            ChoiceKey::Text if !plain => {}
             ChoiceKey::Delta | ChoiceKey::Message => write_delta(value, writer.key(key))?,
             ChoiceKey::Logprobs | ChoiceKey::ReasoningLogprobs
                 if nulled.contains(&span_in(data, value.get())) =>

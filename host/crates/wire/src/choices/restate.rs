@@ -18,6 +18,9 @@ pub(super) fn restates(chunk: &Chunk<'_>, data: &str, logprobs: &Logprobs) -> bo
         return false;
     };
     let json = &data[logprobs.span.clone()];
+    if crate::raw::member(json, "tokens").is_some() {
+        return of == Voice::Content && old_form(chunk, json, logprobs.choice);
+    }
     let read = each_member(json, |key, value| {
         let voice = match &*key {
             "content" => of,
@@ -33,6 +36,52 @@ pub(super) fn restates(chunk: &Chunk<'_>, data: &str, logprobs: &Logprobs) -> bo
         tells.then_some(()).ok_or("another text")
     });
     read.is_ok()
+}
+
+/// The same of a text completion's: lists that stand side by side, of the tokens and of what is said of each.
+fn old_form(chunk: &Chunk<'_>, json: &str, choice: u32) -> bool {
+    let mut said = Vec::new();
+    let (mut tokens, mut beside) = (0, 0);
+    let read = each_member(json, |key, value| {
+        if !says(value) {
+            return Ok(());
+        }
+        let mut count = 0;
+        let read = each_item(value.get(), |item| {
+            count += 1;
+            match &*key {
+                "tokens" => {
+                    let token = unescape(item.get()).ok_or("a token that is no string")?;
+                    said.extend_from_slice(token.as_bytes());
+                }
+                "token_logprobs" | "text_offset" if is_number(item) => {}
+                "top_logprobs" if item.get() == "null" => {}
+                "top_logprobs" => {
+                    let mut left = ALTERNATIVES;
+                    each_member(item.get(), |token, logprob| {
+                        left = left.checked_sub(1).ok_or("too many")?;
+                        let fits = token.len() <= ALTERNATIVE && is_number(logprob);
+                        fits.then_some(()).ok_or("no alternative")
+                    })
+                    .map_err(|_| "no alternatives")?;
+                }
+                _ => return Err("unknown"),
+            }
+            Ok(())
+        });
+        match &*key {
+            "tokens" => tokens = count,
+            _ => beside = count.max(beside),
+        }
+        read.map_err(|_| "no list")
+    });
+    let tells = || texts(chunk, choice, Voice::Content).any(|text| text == said);
+    read.is_ok() && beside <= tokens && tells()
+}
+
+/// Whether it is a number, or nothing.
+fn is_number(json: &RawValue) -> bool {
+    !json.get().starts_with(['"', '{', '['])
 }
 
 /// What a choice says in that voice, by member: the same text may stand in two.

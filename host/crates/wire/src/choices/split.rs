@@ -178,6 +178,11 @@ impl<'a> Reader<'a> {
 
     /// Of a delta, the member that holds the text; of an array in it, the element.
     fn only_member(&self, delta: &RawValue, at: usize, out: &mut Vec<u8>) -> Result<(), NotAChunk> {
+        if delta.get().starts_with('"') {
+            // A text completion's choice has its text itself.
+            out.extend_from_slice(delta.get().as_bytes());
+            return Ok(());
+        }
         let mut writer = ObjectWriter::new(out);
         for (key, value) in &RawObject::parse(delta.get())?.members {
             if !self.holds(value, at) {
@@ -203,6 +208,11 @@ impl<'a> Reader<'a> {
         gone: &[usize],
         out: &mut Vec<u8>,
     ) -> Result<bool, NotAChunk> {
+        if delta.get().starts_with('"') {
+            // A text completion's choice has its text itself, and never none.
+            out.extend_from_slice(b"\"\"");
+            return Ok(false);
+        }
         let mut left = false;
         let mut writer = ObjectWriter::new(out);
         for (key, value) in &RawObject::parse(delta.get())?.members {

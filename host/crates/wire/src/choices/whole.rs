@@ -42,6 +42,8 @@ pub struct WholeAnswer {
     unknown: Option<&'static str>,
     /// There is nothing in it that a stage can't read.
     readable: bool,
+    /// A choice may have its text itself.
+    plain: bool,
     /// The choices that are denied, each with what the answer says of it, in JSON.
     denied: Vec<(u32, Vec<u8>)>,
 }
@@ -52,8 +54,16 @@ impl WholeAnswer {
     /// # Errors
     /// [`NotAChunk`] as [`Chunk::parse`], and where there are no choices.
     pub fn parse(original: Bytes) -> Result<WholeAnswer, NotAChunk> {
+        WholeAnswer::read(original, false)
+    }
+
+    /// The same, where a choice may have its text itself, as in a text completion.
+    ///
+    /// # Errors
+    /// As [`parse`](WholeAnswer::parse).
+    pub fn read(original: Bytes, plain: bool) -> Result<WholeAnswer, NotAChunk> {
         let data = original.clone();
-        let chunk = Chunk::parse(&data)?;
+        let chunk = Chunk::read(&data, plain)?;
         if chunk.choices.is_empty() {
             return Err(NotAChunk::new(fault::NO_CHOICES));
         }
@@ -104,6 +114,7 @@ impl WholeAnswer {
             denied: Vec::new(),
             unknown: chunk.unknown,
             readable,
+            plain,
             original,
         })
     }
@@ -123,8 +134,9 @@ impl WholeAnswer {
     /// # Errors
     /// None, as long as the answer can be read.
     pub fn readable(&self, passes: bool) -> Result<WholeAnswer, NotAChunk> {
-        let data = Chunk::parse(&self.original)?.readable(&self.original, passes)?;
-        WholeAnswer::parse(data.into())
+        let chunk = Chunk::read(&self.original, self.plain)?;
+        let data = chunk.readable(&self.original, passes)?;
+        WholeAnswer::read(data.into(), self.plain)
     }
 
     /// Every text as it came: choices in order, in each reasoning, content, refusal, tool calls by index.
@@ -260,7 +272,10 @@ impl WholeAnswer {
         let mut writer = ObjectWriter::new(out);
         writer.text("finish_reason", DENIED);
         writer.raw("index", &index.to_string());
-        writer.raw("message", r#"{"content":null,"role":"assistant"}"#);
+        match self.plain {
+            true => writer.text("text", ""),
+            false => writer.raw("message", r#"{"content":null,"role":"assistant"}"#),
+        }
         writer.end();
         Ok(())
     }

@@ -9,6 +9,10 @@ fn with(members: &str) -> String {
     format!(r#"{{"model":"m","messages":[{{"role":"user","content":"x"}}],{members}}}"#)
 }
 
+fn body(text: &[u8]) -> Checked<Index> {
+    super::body(Dialect::Chat, text)
+}
+
 #[test]
 fn a_key_that_stands_twice_is_refused_by_its_path() {
     let error = refused(

@@ -19,7 +19,7 @@ fn text(bytes: Vec<u8>) -> String {
 
 #[test]
 fn new_chunks_look_like_the_upstreams() {
-    let envelope = Envelope::of(FINISH).unwrap();
+    let envelope = Envelope::of(Dialect::Chat, FINISH).unwrap();
     assert_eq!(
         text(envelope.text_chunk(2, &Channel::Content, "a\"b")),
         around(r#"{"delta":{"content":"a\"b"},"index":2}"#, "")
@@ -63,9 +63,9 @@ fn what_is_written_is_read_again() {
         reasoning_tokens: 4,
     };
     for envelope in [
-        Envelope::of(b"{}").unwrap(),
-        Envelope::at("i", "m", 7),
-        Envelope::of(FINISH).unwrap(),
+        Envelope::of(Dialect::Chat, b"{}").unwrap(),
+        Envelope::at(Dialect::Chat, "i", "m", 7),
+        Envelope::of(Dialect::Chat, FINISH).unwrap(),
     ] {
         let data = envelope.finish_chunk(3, "length", Some(&usage));
         let chunk = Chunk::parse(&data).unwrap();
@@ -83,7 +83,8 @@ fn what_is_written_is_read_again() {
 #[test]
 fn a_fresh_envelope_has_what_clients_need() {
     let value: serde_json::Value =
-        serde_json::from_slice(&Envelope::fresh("chatcmpl-9", "a\"b").role_chunk(0)).unwrap();
+        serde_json::from_slice(&Envelope::fresh(Dialect::Chat, "chatcmpl-9", "a\"b").role_chunk(0))
+            .unwrap();
     assert_eq!(value["id"], "chatcmpl-9");
     assert_eq!(value["model"], "a\"b");
     assert_eq!(value["object"], "chat.completion.chunk");

@@ -153,6 +153,18 @@ fn text<'a>(
     read.map_err(|_| wrong.unwrap_or(fault::TEXT))
 }
 
+/// The text of a text completion's choice, which stands in the choice itself; or null.
+pub(super) fn plain_text<'a>(
+    data: &'a str,
+    json: &'a str,
+    chunk: &mut Chunk<'a>,
+) -> Result<(), &'static str> {
+    if push(data, json, Channel::Content, chunk) || json == "null" {
+        return Ok(());
+    }
+    Err(fault::TEXT)
+}
+
 /// Takes a text, if this is one.
 fn push<'a>(data: &'a str, json: &'a str, channel: Channel<'a>, chunk: &mut Chunk<'a>) -> bool {
     let Some(text) = unescape(json) else {

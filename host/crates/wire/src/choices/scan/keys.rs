@@ -79,6 +79,7 @@ keys!(ChoiceKey {
     Index = "index",
     Delta = "delta",
     Message = "message",
+    Text = "text",
     Finish = "finish_reason",
     Logprobs = "logprobs",
     ReasoningLogprobs = "reasoning_logprobs",

@@ -15,7 +15,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess,
 use serde_json::value::RawValue;
 
 use self::aside::{error, number, only_counts, usage};
-use self::delta::Delta;
+use self::delta::{Delta, plain_text};
 pub(super) use self::keys::TWICE;
 use self::keys::{ChoiceKey, TopKey};
 use super::chunk::{Chunk, Logprobs};
@@ -201,6 +201,13 @@ impl<'a> Visitor<'a> for Choice<'a, '_> {
                     let whole = key == ChoiceKey::Message;
                     map.next_value_seed(Delta { data, chunk, whole })?;
                 }
+                ChoiceKey::Text if chunk.plain => {
+                    if std::mem::replace(&mut has_texts, true) {
+                        return Err(A::Error::custom(fault::BOTH));
+                    }
+                    let value: &RawValue = map.next_value()?;
+                    plain_text(data, value.get(), chunk).map_err(A::Error::custom)?;
+                }
                 ChoiceKey::Finish => {
                     let json = word(map.next_value()?).map_err(A::Error::custom)?;
                     // Some upstreams say so that there is none yet.
@@ -221,7 +228,7 @@ impl<'a> Visitor<'a> for Choice<'a, '_> {
                         chunk.unknown = Some("in a choice");
                     }
                 }
-                ChoiceKey::Other => {
+                ChoiceKey::Text | ChoiceKey::Other => {
                     if says(map.next_value()?) {
                         chunk.unknown = Some("in a choice");
                     }
