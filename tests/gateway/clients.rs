@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::support::*;
 
 const CHAIN: &str = "policies: {chain: [prompt-injection, pii-detector, {id: puppet, component: @puppet}, audit-logger]}\n\
-                     clients: {keys: [{id: team-a, secret_ref: {file: ./key}}]}";
+                     clients: {keys: [{id: team-a, secret_ref: {file: ./key}}]}\n\
+                     models: {aliases: {an-alias: llama3.1-8b}}";
 const KEY: &str = "a-key-of-the-tests";
 
 async fn passes(script: &str) {
