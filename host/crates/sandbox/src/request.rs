@@ -23,7 +23,7 @@ pub trait RequestView: Any + Send + Sync {
     fn messages(&self) -> Vec<Role>;
     /// Bytes of text in all segments.
     fn size(&self) -> u64;
-    /// Bytes of everything that a policy may be shown of it: what a call about it may cost goes by that.
+    /// Bytes of everything that a policy may be shown of it, and a fixed number for each string: what a call about it may cost goes by that.
     fn texts_size(&self) -> u64;
     /// The segments of the messages from that one on.
     fn segments(&self, first_message: u32) -> Vec<Segment>;

@@ -27,6 +27,9 @@ pub(crate) fn push<T>(list: &mut Vec<T>, item: T) {
 /// Stands for the message after the last, as which a prediction counts.
 pub(crate) const PREDICTION: u32 = u32::MAX - 1;
 
+/// What a text counts for beside its bytes where the cost of reading it is reckoned: its pointer, and what else tells of it.
+pub(crate) const A_TEXT: u64 = 128;
+
 /// The longest pointer that is told whole, in bytes.
 const POINTER: usize = 256;
 
@@ -111,7 +114,7 @@ pub(crate) struct Index {
     /// Where each message begins, and who speaks in it.
     pub(crate) messages: Vec<u32>,
     pub(crate) roles: Vec<Role>,
-    /// Bytes of all segments, and of all texts.
+    /// Bytes of all segments, and what all texts cost to read, in bytes.
     pub(crate) size: u64,
     pub(crate) shown: u64,
     pub(crate) model: Box<str>,
