@@ -531,7 +531,7 @@ impl<'t> Reader<'t> {
                 push(&mut self.index.calls, call);
             }
         }
-        push(&mut self.index.texts, entry);
+        self.index.push(entry);
         Ok(())
     }
 
