@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 
 use super::shape::{Shape, folded};
 use crate::Role;
-use crate::index::{Call, Container, Entry, Index, NONE, PREDICTION, Span, key_at, push};
+use crate::index::{A_TEXT, Call, Container, Entry, Index, NONE, PREDICTION, Span, key_at, push};
 use crate::json::{
     BadRequest, Fault, Kind, Literal, MAX_DEPTH, Scanner, cut, cut_at, line_column, members,
     sentence, string_at,
@@ -520,7 +520,7 @@ impl<'t> Reader<'t> {
             shape,
             is_key,
         };
-        self.index.shown += literal.length as u64;
+        self.index.shown += literal.length as u64 + A_TEXT;
         if entry.is_segment() {
             self.index.size += literal.length as u64;
             if shape == Shape::Arguments {
@@ -531,7 +531,7 @@ impl<'t> Reader<'t> {
                 push(&mut self.index.calls, call);
             }
         }
-        push(&mut self.index.texts, entry);
+        self.index.push(entry);
         Ok(())
     }
 
