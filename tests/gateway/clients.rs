@@ -49,3 +49,8 @@ async fn the_openai_sdk_works() {
 async fn the_cerebras_sdk_works() {
     passes("cerebras_sdk.py").await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn anthropics_sdk_finds_the_models() {
+    passes("anthropic_sdk.py").await;
+}
