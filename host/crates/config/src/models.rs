@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::fields::Fields;
+use super::nearest::suggestion;
 use super::targets::{TargetConfig, after_provider};
 
 /// The most aliases that there may be.
@@ -47,6 +48,12 @@ pub(super) fn read(
         let chained = [model, after_provider(model, targets)]
             .into_iter()
             .find(|name| is_alias(name));
+        let taken = targets.is_empty()
+            || targets.iter().any(|target| {
+                let pinned = target.model.as_deref();
+                pinned
+                    .is_none_or(|pinned| [model, after_provider(model, targets)].contains(&pinned))
+            });
         let pinned = targets
             .iter()
             .find(|target| target.model.as_deref() == Some(*alias));
@@ -64,6 +71,15 @@ pub(super) fn read(
             field.problem_at_key(format!(
                 "`{alias}` is the model of the target `{}`, which this alias would hide; give the alias another name",
                 target.id
+            ));
+        } else if !taken {
+            let models: Vec<&str> = targets
+                .iter()
+                .filter_map(|target| target.model.as_deref())
+                .collect();
+            field.problem(format!(
+                "no target takes `{model}`, for each is pinned to another model{}",
+                suggestion(model, &models)
             ));
         } else {
             found.insert((*alias).to_owned(), model.to_owned());

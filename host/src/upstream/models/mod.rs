@@ -53,7 +53,7 @@ impl Targets {
             (Some(id), _) => self.model(catalog, id, query, charge).await,
             (None, Catalog::Anthropic) => {
                 let page = Page::read(query)?;
-                let list = self.merged(catalog, None, charge).await?;
+                let (list, _charged) = self.merged(catalog, None, charge).await?;
                 Ok(json(page.of(&list.entries)?))
             }
             (None, _) => match self.iter().as_slice() {
@@ -61,7 +61,8 @@ impl Targets {
                     passed_on(only.models(catalog, query).await?, charge).await
                 }
                 _ => {
-                    let list = self.merged(catalog, query, charge).await?.to_json();
+                    let (list, _charged) = self.merged(catalog, query, charge).await?;
+                    let list = list.to_json();
                     charge.grow(list.len())?;
                     Ok(json(charge.ride_with(list)))
                 }
@@ -69,13 +70,13 @@ impl Targets {
         }
     }
 
-    /// The list of all targets' models.
+    /// The list of all targets' models, and what it costs as long as it is there.
     async fn merged(
         &self,
         catalog: Catalog,
         query: Option<&str>,
         charge: &mut Charge,
-    ) -> Result<List, ApiError> {
+    ) -> Result<(List, Vec<Charge>), ApiError> {
         let time = match self.targets.len() {
             1 => TIME,
             _ => TIME_AMONG_SEVERAL,
@@ -96,7 +97,9 @@ impl Targets {
             }
         });
         let (mut merged, mut first_error) = (None, None);
-        for (target, listed, _charged) in join_all(asking).await {
+        let mut charges = Vec::with_capacity(self.targets.len());
+        for (target, listed, charge) in join_all(asking).await {
+            charges.push(charge);
             match listed {
                 Ok(list) => merged.get_or_insert_with(List::default).take_in(list),
                 Err(error) => {
@@ -106,7 +109,7 @@ impl Targets {
             }
         }
         match (merged, first_error) {
-            (Some(list), _) => Ok(list),
+            (Some(list), _) => Ok((list, charges)),
             (None, error) => Err(error.expect("there is no Targets without a target")),
         }
     }

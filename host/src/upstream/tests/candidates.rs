@@ -73,7 +73,7 @@ fn an_alias_asks_for_the_model_that_it_stands_for() {
         ["any:org/m", "big:big", "gpt:gpt"]
     );
     // An error names the model as it was asked for.
-    let none = aliased("{id: a, provider: 'cerebras:chat:m'}", "x: y");
+    let none = aliased(FOUR, "x: openai/big");
     assert_eq!(order(&none, "x").unwrap_err().model, "x");
 }
 

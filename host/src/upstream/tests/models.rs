@@ -1,6 +1,9 @@
 //! What is told of models: by one target as it comes, by several as one list.
 
 use super::*;
+use crate::api::{Memory, Party, Share};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
 use serde_json::{Value, json};
 
 fn list(ids: &[&str]) -> String {
@@ -201,6 +204,30 @@ async fn aliases_are_listed_beside_what_they_stand_for_and_hide_what_they_are_ca
     let expected =
         r#"{"data":[{"id":"cerebras/new","name":"New"},{"id":"cerebras/old","name":"New"}]}"#;
     assert_eq!(told, expected);
+}
+
+#[tokio::test]
+async fn lists_take_of_the_memory_what_they_cost_and_give_it_back() {
+    let (used, refused) = (Gauge::default(), Counter::default());
+    let memory = Memory::new(1 << 20, Share(100), used.clone(), refused.clone());
+    let long = "x".repeat(200 << 10);
+    for (id, expected) in [("small", None), (&*long, Some(503))] {
+        let first = Server::start(&[&list(&[id])]).await;
+        let second = Server::start(&[&list(&[id])]).await;
+        let two = format!("{}, {}", any("one", &first.base), any("two", &second.base));
+        let targets = targets(&two);
+        let mut charge = memory.charge(&Party::Anyone);
+        let asked = ModelsAsked {
+            catalog: Catalog::Plain,
+            id: None,
+            query: None,
+        };
+        let told = targets.models(asked, &mut charge).await;
+        assert_eq!(told.err().map(|error| error.status.as_u16()), expected);
+        drop(charge);
+        assert_eq!(used.get(), 0);
+    }
+    assert!(refused.get() > 0);
 }
 
 #[tokio::test]
