@@ -121,7 +121,7 @@ labels! {
     Endpoint {
         /// `POST /v1/chat/completions`.
         Chat = "chat",
-        /// `GET /v1/models` and `GET /v1/models/{id}`.
+        /// `GET /v1/models` and `GET /v1/models/{id}`, in any form.
         Models = "models",
         /// `GET /v1/tcp_warming`.
         Warming = "warming",
