@@ -240,7 +240,7 @@ impl Index {
 
     /// Remembers one more text.
     pub(crate) fn push(&mut self, entry: Entry) {
-        if self.texts.len() % PAGE == 0 {
+        if self.texts.len().is_multiple_of(PAGE) {
             self.pages.push(self.counted);
         }
         self.counted.count(&entry);
