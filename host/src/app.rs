@@ -6,17 +6,12 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use tokio::time::Duration;
 
-use crate::api::{ApiError, Caller, Charge, Permit, RequestId, Unauthorized};
+use crate::api::{ApiError, Caller, ModelsAsked, Permit, RequestId, Unauthorized};
 use crate::control::{BuildError, Controller, ReloadError, Reloaded, Trigger};
 use crate::exchange;
 use crate::server::{self, ChatRequest};
-use crate::upstream::{Answer, ErrorBody};
 use crate::wire::{Dialect, Request};
-
-/// The most that is read of a list of models, in bytes, and for how long.
-const MODELS: (usize, Duration) = (4 << 20, Duration::from_secs(60));
 
 /// The largest body that is read where it arrives: a tenth of a millisecond at the most.
 const AT_ONCE: usize = 64 << 10;
@@ -43,21 +38,14 @@ impl server::Gateway for App {
 
     async fn models(
         &self,
-        id: Option<&str>,
-        query: Option<&str>,
+        asked: ModelsAsked<'_>,
         _caller: &Caller,
         permit: &mut Permit,
     ) -> Response {
         let generation = self.0.current();
-        let answer = match id {
-            None => generation.targets().models(query).await,
-            Some(id) => generation.targets().model(id, query).await,
-        };
-        match answer {
-            Ok(answer) => pass_on(answer, &mut permit.charge)
-                .await
-                .unwrap_or_else(IntoResponse::into_response),
-            Err(failure) => ApiError::from(failure).into_response(),
+        match generation.targets().models(asked, &mut permit.charge).await {
+            Ok(answer) => answer.map(Body::from),
+            Err(error) => error.into_response(),
         }
     }
 
@@ -173,22 +161,4 @@ fn refused(error: &ReloadError) -> ApiError {
         ReloadError::NothingBefore => (StatusCode::CONFLICT, "nothing_before"),
     };
     ApiError::new(status, "reload_error", code, error.to_string())
-}
-
-/// An upstream's whole answer, as it came.
-async fn pass_on(answer: Answer, charge: &mut Charge) -> Result<Response, ApiError> {
-    let (status, headers) = (answer.status, answer.passed_on());
-    if !status.is_success() {
-        return Err(answer.into_error(charge).await);
-    }
-    let (cap, time) = MODELS;
-    let secret = answer.secret().clone();
-    let body = answer.whole(cap, time, charge).await?;
-    if let Some(said) = ErrorBody::in_place_of_an_answer(&body, &secret) {
-        return Err(said.into());
-    }
-    let mut response = Response::new(Body::from(charge.ride_with(body)));
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
-    Ok(response)
 }

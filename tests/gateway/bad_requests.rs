@@ -238,7 +238,16 @@ async fn a_model_that_no_target_takes_does_not_exist() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn routes_and_models_are_as_clients_expect() {
     let bench = Bench::of(CHAIN).await;
-    for path in ["/v1/models", "/v1/v1/models", "/v1/models/"] {
+    for path in [
+        "/v1/models",
+        "/v1/v1/models",
+        "/v1/models/",
+        "/openai/v1/models",
+        "/openai/v1/v1//models/",
+        "/public/v1/models",
+        "/v1/models?format=openrouter",
+        "/anthropic/v1/models",
+    ] {
         let reply = bench.get(path).await;
         let models = reply.json();
         assert!(
@@ -249,10 +258,30 @@ async fn routes_and_models_are_as_clients_expect() {
             "{path}: {models}"
         );
     }
-    assert_eq!(
-        bench.get("/v1/models/llama3.1-8b").await.json()["id"],
-        "llama3.1-8b"
-    );
+    for path in [
+        "/v1/models/llama3.1-8b",
+        "/v1/models/cerebras/llama3.1-8b",
+        "/openai/v1/models/cerebras%2Fllama3.1-8b",
+        "/public/v1/models/llama3.1-8b",
+        "/anthropic/v1/models/llama3.1-8b",
+    ] {
+        assert_eq!(bench.get(path).await.json()["id"], "llama3.1-8b", "{path}");
+    }
+    let public = bench.get("/public/v1/models/llama3.1-8b").await.json();
+    assert!(public["pricing"].is_object(), "{public}");
+    let router = bench.get("/v1/models?format=openrouter").await.json();
+    let first = router["data"][0]["id"].as_str().unwrap();
+    assert!(first.starts_with("cerebras/"), "{router}");
+    let error = bench.get("/anthropic/v1/models/none").await.json();
+    assert_eq!(error["error"]["type"], "not_found_error", "{error}");
+    // The upstream's word for a wrong form is told, from wherever it comes.
+    assert_eq!(bench.get("/v1/models?format=x").await.status, 400);
+    let asked = bench.upstream().recorder.requests().len();
+    for path in ["/v1/embeddings", "/openai/v1/files/x", "/v1/realtime"] {
+        let refused = (400, "unsupported_operation".into());
+        assert_eq!(bench.get(path).await.error(), refused, "{path}");
+    }
+    assert_eq!(bench.upstream().recorder.requests().len(), asked);
     assert_eq!(
         bench.get("/v1/models/none").await.error(),
         (404, "model_not_found".into())
@@ -267,11 +296,52 @@ async fn routes_and_models_are_as_clients_expect() {
         (405, "method_not_allowed".into())
     );
     assert_eq!(
-        bench.get("/v1/embeddings").await.error(),
+        bench.get("/v1/responses").await.error(),
         (404, "not_offered".into())
     );
     assert_eq!(
         bench.get("/elsewhere").await.error(),
         (404, "unknown_route".into())
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn models_of_several_targets_are_one_list_and_an_alias_is_one_of_them() {
+    let config = "policies: {chain: []}\n\
+                  providers: {targets: [{id: first, provider: \"cerebras:chat:gpt-oss-120b\", base_url: \"http://@0/v1\"}, \
+                    {id: second, provider: other, model: llama3.1-8b, base_url: \"http://@1/v1\"}]}\n\
+                  models: {aliases: {small: llama3.1-8b}}";
+    let upstreams = vec![Upstream::simulated().await, Upstream::simulated().await];
+    let bench = Bench::before(config, upstreams).await;
+    for path in ["/v1/models", "/public/v1/models", "/anthropic/v1/models"] {
+        let list = bench.get(path).await.json();
+        let ids: Vec<&str> = list["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|model| model["id"].as_str().unwrap())
+            .collect();
+        assert_eq!(ids, ["gpt-oss-120b", "llama3.1-8b", "small"], "{path}");
+    }
+    for model in ["small", "other/small", "other/llama3.1-8b"] {
+        let asked = with(ask("say: hi"), json!({"model": model}));
+        let reply = bench.chat(&asked).await;
+        assert_eq!(
+            (reply.status, reply.header("x-witgate-target")),
+            (200, "second"),
+            "{model}"
+        );
+    }
+    let requests = bench.upstreams[1].recorder.requests();
+    let asked = requests.iter().filter(|request| !request.body.is_empty());
+    let models: Vec<Value> = asked
+        .map(|request| serde_json::from_slice::<Value>(&request.body).unwrap()["model"].clone())
+        .collect();
+    assert_eq!(models, ["llama3.1-8b"; 3]);
+    // Of a model that is none here nobody is asked, though a target would know it.
+    assert_eq!(
+        bench.get("/v1/models/zai-glm-4.7").await.error(),
+        (404, "model_not_found".into())
+    );
+    bench.settled().await;
 }

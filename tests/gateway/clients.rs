@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::support::*;
 
 const CHAIN: &str = "policies: {chain: [prompt-injection, pii-detector, {id: puppet, component: @puppet}, audit-logger]}\n\
-                     clients: {keys: [{id: team-a, secret_ref: {file: ./key}}]}";
+                     clients: {keys: [{id: team-a, secret_ref: {file: ./key}}]}\n\
+                     models: {aliases: {an-alias: llama3.1-8b}}";
 const KEY: &str = "a-key-of-the-tests";
 
 async fn passes(script: &str) {
@@ -47,4 +48,9 @@ async fn the_openai_sdk_works() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_cerebras_sdk_works() {
     passes("cerebras_sdk.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn anthropics_sdk_finds_the_models() {
+    passes("anthropic_sdk.py").await;
 }

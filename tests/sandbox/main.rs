@@ -18,4 +18,3 @@ mod ordinary;
 mod samples;
 mod snapshot;
 mod support;
-mod texts;

@@ -1,17 +1,17 @@
-//! The most text that a request or an answer may have, of every ordinary kind, passes the bundled policies within their default limits.
+//! Text of every ordinary kind passes the bundled guards within their default limits, with room to spare: a limit counts time of the
+//! processor, which is dearer on a busy machine. `--nocapture` shows what each takes.
 
 use std::fmt::Write;
-use std::time::Duration;
 
 use serde_json::json;
 use witgate::generation::bundled;
 use witgate::policy::Instance;
 use witgate::policy::types::{Edit, Verdict};
 
-use crate::support::{load, request, spec};
+use crate::support::request::{self, thread_time};
+use crate::support::{load, spec};
 
-/// As much as a body may have by default.
-const MOST: usize = 10 << 20;
+const SIZE: usize = 1 << 20;
 
 /// Numbers that look random and are the same in every run.
 struct Numbers(u64);
@@ -73,12 +73,12 @@ const WORDS: &[&str] = &[
 
 fn fill(mut line: impl FnMut(&mut Numbers, &mut String)) -> String {
     let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
-    let mut text = String::with_capacity(MOST + 4096);
-    while text.len() < MOST {
+    let mut text = String::with_capacity(SIZE + 4096);
+    while text.len() < SIZE {
         line(&mut numbers, &mut text);
         text.push('\n');
     }
-    text.truncate(text.floor_char_boundary(MOST));
+    text.truncate(text.floor_char_boundary(SIZE));
     text
 }
 
@@ -151,6 +151,22 @@ fn ordinary() -> Vec<(&'static str, String)> {
             }),
         ),
         (
+            "Russian",
+            fill(|_, text| text.push_str("Сегодня хорошая погода, пойдём гулять в парк.")),
+        ),
+        (
+            "Chinese",
+            fill(|_, text| text.push_str("今天天气很好，我们去公园散步吧。")),
+        ),
+        (
+            "spaces",
+            fill(|_, text| text.push_str("                              ")),
+        ),
+        (
+            "one word",
+            fill(|_, text| text.push_str("instructions instructions instructions")),
+        ),
+        (
             "a list of people",
             fill(|numbers, text| {
                 let n = numbers.next() % 1000;
@@ -161,22 +177,39 @@ fn ordinary() -> Vec<(&'static str, String)> {
 }
 
 #[tokio::test]
-async fn ten_mebibytes_of_every_ordinary_kind_pass_the_pii_detector() {
+async fn a_mebibyte_of_every_ordinary_kind_passes_the_guards() {
+    // What is found is reported: a denial would come early.
+    for (id, settings) in [
+        ("prompt-injection", json!({"action": "report"})),
+        ("pii-detector", json!({})),
+    ] {
+        let loaded = load(spec(&settings), bundled::component(id).unwrap())
+            .await
+            .unwrap();
+        for (kind, text) in ordinary() {
+            let mut instance = Instance::start(&loaded.stage, request::saying(text.as_str()))
+                .await
+                .unwrap();
+            let began = thread_time();
+            let requested = instance.on_request().await;
+            let took = thread_time() - began;
+            let verdict = requested
+                .unwrap_or_else(|failure| panic!("{id}: {kind}: {failure}"))
+                .verdict;
+            assert!(
+                matches!(verdict, Verdict::Proceed),
+                "{id}: {kind}: {verdict:?}"
+            );
+            println!("{id:20} {kind:20} request {took:>8.1?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_of_every_ordinary_kind_passes_the_pii_detector() {
     let component = bundled::component("pii-detector").unwrap();
     let loaded = load(spec(&json!({})), component).await.unwrap();
     for (kind, text) in ordinary() {
-        let mut instance = Instance::start(&loaded.stage, request::saying(text.as_str()))
-            .await
-            .unwrap();
-        let began = thread_time();
-        let requested = instance.on_request().await;
-        let whole = thread_time() - began;
-        let verdict = requested
-            .unwrap_or_else(|failure| panic!("{kind}: {failure}"))
-            .verdict;
-        assert!(matches!(verdict, Verdict::Proceed), "{kind}: {verdict:?}");
-        drop(instance);
-
         // As a whole answer comes: in pieces of 4 KiB.
         let (mut instance, passage) = loaded.answering().await;
         let began = thread_time();
@@ -189,12 +222,7 @@ async fn ten_mebibytes_of_every_ordinary_kind_pass_the_pii_detector() {
             assert!(!matches!(edit, Edit::Deny(_)), "{kind}");
         }
         instance.on_end(passage, "stop").await.unwrap();
-        let answer = thread_time() - began;
-        println!("{kind:20} request {whole:>8.1?}, answer {answer:>8.1?}");
+        let took = thread_time() - began;
+        println!("{kind:20} answer {took:>8.1?}");
     }
-}
-
-fn thread_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::try_from(time).unwrap()
 }

@@ -122,6 +122,13 @@ impl ApiError {
     }
 }
 
+impl ApiError {
+    /// The message, cut where it is long.
+    pub(super) fn short_message(&self) -> Cow<'_, str> {
+        cut(&self.message, LONGEST)
+    }
+}
+
 /// The longest message, in bytes, and the longest of the three words beside it.
 const LONGEST: usize = 8 << 10;
 const LONGEST_NAME: usize = 1 << 10;
@@ -136,8 +143,11 @@ fn cut(text: &str, longest: usize) -> Cow<'_, str> {
 }
 
 impl IntoResponse for ApiError {
+    /// The response carries the error, for whoever must tell it in other words.
     fn into_response(self) -> Response {
-        self.into_http().map(Body::from)
+        let mut response = self.clone().into_http().map(Body::from);
+        response.extensions_mut().insert(self);
+        response
     }
 }
 

@@ -5,6 +5,9 @@ use http::HeaderName;
 /// Carries a [`super::RequestId`] on every answer; the OpenAI SDKs show it beside their errors.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// The same id, under the name that Anthropic's SDKs read.
+pub const ANTHROPIC_REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+
 /// Tells the official SDKs whether to try again, whatever the status.
 pub const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 

@@ -87,6 +87,12 @@ impl Charge {
 }
 
 impl Charge {
+    /// Nothing yet, for another body that the same exchange reads at the same time.
+    pub fn another(&mut self) -> Charge {
+        let own = self.0.as_mut();
+        Charge(own.map(|(part, memory)| (part.split(0), memory.clone())))
+    }
+
     /// Lets the bytes of an answer have what they cost, until the last of them has gone out. A small answer isn't worth it: a connection
     /// holds as much.
     pub fn ride_with(&mut self, answer: Bytes) -> Bytes {
@@ -138,6 +144,20 @@ mod tests {
         assert_eq!((error.status.as_u16(), error.retry_after), (503, Some(1)));
         assert_eq!((used.get(), refused.get()), (440, 1));
         drop(charge);
+        assert_eq!(used.get(), 0);
+    }
+
+    #[test]
+    fn another_body_is_charged_to_the_same_party_and_by_itself() {
+        let (memory, used, _) = memory(1 << 20);
+        let mut charge = memory.charge(&Party::Anyone);
+        charge.grow(100).unwrap();
+        let mut another = charge.another();
+        another.grow(10).unwrap();
+        assert_eq!(used.get(), 440);
+        drop(charge);
+        assert_eq!(used.get(), 40);
+        drop(another);
         assert_eq!(used.get(), 0);
     }
 

@@ -4,17 +4,21 @@
 //! What must stay true: this is the ground, and imports nothing of the gateway's. So the exchange speaks to clients without knowing
 //! the server, and the server without knowing the exchange.
 
+mod anthropic;
 mod budget;
 mod caller;
 mod error;
 pub mod headers;
 mod memory;
+mod models;
 mod permits;
 mod request_id;
 
+pub use anthropic::speak_anthropic;
 pub use budget::{Budget, Part, Party, Share, Short};
 pub use caller::{Caller, Keys, Unauthorized};
 pub use error::ApiError;
 pub use memory::{Charge, Memory};
+pub use models::{Catalog, ModelsAsked};
 pub use permits::{Permit, Permits, Waits};
 pub use request_id::RequestId;

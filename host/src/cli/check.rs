@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{Format, Wrong, setup};
-use crate::api::Charge;
+use crate::api::{Catalog, Charge};
 use crate::config::{Config, StageConfig};
 use crate::control::{BuildError, VerifiedStage};
 use crate::generation::BuildInputs;
@@ -169,7 +169,7 @@ async fn targets(config: &Config, offline: bool, found: &mut Findings) {
 async fn models(target: &Target) -> Result<Vec<String>, String> {
     let asked = async {
         let answer = target
-            .models(None)
+            .models(Catalog::Plain, None)
             .await
             .map_err(|failure| failure.to_string())?;
         if !answer.status.is_success() {

@@ -9,8 +9,8 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::config::{
-    ClientConfig, ComponentSource, Config, JournalConfig, Limits, OpaqueParts, Pack, Position,
-    ReloadConfig, RequestsConfig, SecretRef, StageConfig, TargetConfig, Timeouts,
+    ClientConfig, ComponentSource, Config, JournalConfig, Limits, ModelsConfig, OpaqueParts, Pack,
+    Position, ReloadConfig, RequestsConfig, SecretRef, StageConfig, TargetConfig, Timeouts,
 };
 use crate::generation::BuildInputs;
 
@@ -49,6 +49,7 @@ impl Hasher {
             journal,
             reload,
             requests,
+            models,
         } = config;
         self.pack(pack);
         self.list(stages, Self::stage);
@@ -61,6 +62,16 @@ impl Hasher {
         self.journal(journal);
         self.reload(reload);
         self.requests(requests);
+        self.models(models);
+    }
+
+    fn models(&mut self, models: &ModelsConfig) {
+        let ModelsConfig { aliases } = models;
+        self.number(aliases.len() as u64);
+        for (alias, model) in aliases {
+            self.text(alias);
+            self.text(model);
+        }
     }
 
     fn requests(&mut self, requests: &RequestsConfig) {

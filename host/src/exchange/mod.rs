@@ -37,7 +37,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use memchr::memmem;
 use tokio::time::Instant;
 
 use self::client::{ChainStatus, Client};
@@ -50,7 +49,7 @@ use self::whole::Filtered;
 use crate::api::{ApiError, Permit};
 use crate::metrics::Metrics;
 use crate::policy::types::{Delta, Ending};
-use crate::upstream::{Answer, ErrorBody, WHOLE_BODY_CAP};
+use crate::upstream::{Answer, WHOLE_BODY_CAP};
 use crate::wire::Dialect;
 
 pub use begin::{Begin, begin};
@@ -157,24 +156,12 @@ impl<U: Upstream> Exchange<U> {
             Ok(body) => body,
             Err(error) => return Ok(self.refuse(error.into(), Ending::UpstreamFailed)),
         };
-        let said = |body: &Bytes| ErrorBody::in_place_of_an_answer(body, &secret);
-        if memmem::find(&body, b"\"error\"").is_some()
-            && let Some(said) = said(&body)
-        {
-            return Ok(self.refuse(said.into(), Ending::UpstreamFailed));
-        }
-        let judged = self.stages.may_change_answer();
-        let read = whole::read(self.dialect(), body.clone(), judged.then_some(unknown)).await;
-        let answer = match read {
-            Ok(Some(answer)) if answer.choices() > 0 => answer,
+        let judged = self.stages.may_change_answer().then_some(unknown);
+        let answer = match whole::read(self.dialect(), body.clone(), judged, secret).await {
+            Ok(Some(answer)) => answer,
             // Something in the answer is unknown here. No enforcing stage sees the answer, so that does no harm.
             Ok(None) => return Ok(self.answer(status, passed_on, body, Ending::Completed)),
-            read => match (said(&body), read) {
-                (Some(said), _) => return Ok(self.refuse(said.into(), Ending::UpstreamFailed)),
-                (None, Err(error)) => return Ok(self.refuse(error, Ending::UpstreamFailed)),
-                (None, Ok(Some(answer))) => answer,
-                (None, Ok(None)) => unreachable!("it was passed on"),
-            },
+            Err(error) => return Ok(self.refuse(error, Ending::UpstreamFailed)),
         };
         drop(body);
         self.record.whole(&answer);

@@ -82,8 +82,9 @@ impl RequestView for RequestState {
         segments.into_iter().map(segment_for_policy).collect()
     }
 
-    fn texts(&self) -> Vec<Text> {
-        self.body.texts().into_iter().map(text_for_policy).collect()
+    fn texts(&self, first: u32) -> Vec<Text> {
+        let page = self.body.texts_from(first).into_iter();
+        page.map(text_for_policy).collect()
     }
 
     fn tools(&self) -> Vec<Tool> {

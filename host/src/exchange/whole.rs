@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use memchr::memmem;
 
 use super::assembled::{Assembled, Render};
 use super::errors;
@@ -10,6 +11,7 @@ use super::passages::{Aborted, AnswerStages, Delta, Output, Passages, TextRef};
 use super::stream::OutOfTurn;
 use crate::api::ApiError;
 use crate::config::UnknownMembers;
+use crate::upstream::{ErrorBody, OwnSecret};
 use crate::wire::choices::chunk::NotAChunk;
 use crate::wire::choices::compose::Denied;
 use crate::wire::choices::whole::WholeAnswer;
@@ -36,29 +38,48 @@ pub(super) async fn aside<T: Send + 'static>(
 }
 
 /// Reads a whole answer. `judged`: what becomes of what isn't known, where a stage that enforces sees the answer. `None` where it can't be
-/// read, and needn't.
+/// read, and needn't. An error in an answer's place is one, whatever the status.
 pub(super) async fn read(
     dialect: Dialect,
     body: Bytes,
     judged: Option<UnknownMembers>,
+    secret: OwnSecret,
 ) -> Result<Option<WholeAnswer>, ApiError> {
     let bytes = body.len();
-    let unreadable = |error: NotAChunk| errors::unreadable(&error);
     let read = move || {
-        let (answer, unknown) = match (dialect.whole(body.clone()), judged) {
-            (Ok(answer), None) => return Ok(Some(answer)),
-            (Ok(answer), Some(_)) if answer.is_readable() => return Ok(Some(answer)),
-            (Ok(answer), Some(unknown)) => (answer, unknown),
-            (Err(_), None) if dialect.is_whole(&body) => return Ok(None),
-            (Err(error), _) => return Err(unreadable(error)),
-        };
-        if let (UnknownMembers::Refuse, Some(place)) = (unknown, answer.unknown()) {
-            return Err(errors::unreadable(&OutOfTurn::Unknown(place)));
+        let said = || ErrorBody::in_place_of_an_answer(&body, &secret).map(ApiError::from);
+        if memmem::find(&body, b"\"error\"").is_some()
+            && let Some(error) = said()
+        {
+            return Err(error);
         }
-        let readable = answer.readable(unknown == UnknownMembers::Pass);
-        readable.map(Some).map_err(unreadable)
+        match readable(dialect, &body, judged) {
+            Ok(Some(answer)) if answer.choices() == 0 => said().map_or(Ok(Some(answer)), Err),
+            Err(error) => Err(said().unwrap_or(error)),
+            read => read,
+        }
     };
     aside(bytes, read).await
+}
+
+fn readable(
+    dialect: Dialect,
+    body: &Bytes,
+    judged: Option<UnknownMembers>,
+) -> Result<Option<WholeAnswer>, ApiError> {
+    let unreadable = |error: NotAChunk| errors::unreadable(&error);
+    let (answer, unknown) = match (dialect.whole(body.clone()), judged) {
+        (Ok(answer), None) => return Ok(Some(answer)),
+        (Ok(answer), Some(_)) if answer.is_readable() => return Ok(Some(answer)),
+        (Ok(answer), Some(unknown)) => (answer, unknown),
+        (Err(_), None) if dialect.is_whole(body) => return Ok(None),
+        (Err(error), _) => return Err(unreadable(error)),
+    };
+    if let (UnknownMembers::Refuse, Some(place)) = (unknown, answer.unknown()) {
+        return Err(errors::unreadable(&OutOfTurn::Unknown(place)));
+    }
+    let readable = answer.readable(unknown == UnknownMembers::Pass);
+    readable.map(Some).map_err(unreadable)
 }
 
 /// The body to send.

@@ -32,7 +32,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
 
-use crate::api::{ApiError, Caller, Party, Permit, Share, Unauthorized};
+use crate::api::{ApiError, Caller, ModelsAsked, Party, Permit, Share, Unauthorized};
 
 pub use admin::{admin_router, serve_admin};
 pub use bind::{ADMIN_ADDRESS, BindError, TRAFFIC_ADDRESS, bind};
@@ -71,11 +71,10 @@ pub trait Gateway: Send + Sync + 'static {
     /// What the client is told.
     fn takes_requests(&self) -> Result<(), ApiError>;
 
-    /// Lists the models, or shows the model of this id (decoded). `query` is as the client sent it.
+    /// Lists the models, or shows one.
     fn models(
         &self,
-        id: Option<&str>,
-        query: Option<&str>,
+        asked: ModelsAsked<'_>,
         caller: &Caller,
         permit: &mut Permit,
     ) -> impl Future<Output = Response> + Send;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use http::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
 
-use crate::api::ApiError;
+use crate::api::{ApiError, Catalog};
 use crate::metrics::Endpoint;
 
 /// The route that a request asks for.
@@ -15,14 +15,16 @@ pub(super) enum Route<'a> {
     Chat,
     /// A text completion.
     Completions,
-    /// The list of models, or the model of this id.
-    Models(Option<Cow<'a, str>>),
+    /// The list of models in this form, or the model of this id.
+    Models(Catalog, Option<Cow<'a, str>>),
     /// The warm-up call of Cerebras' SDKs.
     Warming,
     /// A route that exists, with a method that it doesn't take.
     WrongMethod { allow: &'static str },
     /// A route of the API that this release doesn't have.
     NotOffered,
+    /// A route of OpenAI's that nothing behind the gateway has.
+    Unsupported,
     /// A model's id that no model can have.
     BadId,
     /// A path that the API doesn't have.
@@ -33,46 +35,63 @@ const READ: &str = "GET, HEAD";
 
 impl<'a> Route<'a> {
     /// Reads a path by its segments. Empty segments don't count, so trailing and doubled slashes do no harm. A second `v1` comes
-    /// from SDKs that add their own to a base URL that has one.
+    /// from SDKs that add their own to a base URL that has one. Clients that are given an address for each API find OpenAI's below
+    /// `/openai` as well.
     pub(super) fn find(method: &Method, path: &'a str) -> Self {
         let (first, rest) = segment(path);
-        if first == "anthropic" {
-            return Self::not_offered(segment(rest).1).unwrap_or(Self::Unknown);
-        }
-        if first != "v1" {
+        let (api, rest) = match first {
+            "openai" => ("openai", segment(rest)),
+            "anthropic" | "public" => (first, segment(rest)),
+            _ => ("openai", (first, rest)),
+        };
+        let ("v1", rest) = rest else {
             return Self::Unknown;
-        }
+        };
         let rest = match segment(rest) {
             ("v1", rest) => rest,
             _ => rest,
         };
-        let reads = matches!(*method, Method::GET | Method::HEAD);
-        match segment(rest) {
-            ("chat", rest) if is(rest, "completions") => match *method {
-                Method::POST => Self::Chat,
-                _ => Self::WrongMethod { allow: "POST" },
-            },
-            ("completions", rest) if is_end(rest) => match *method {
-                Method::POST => Self::Completions,
-                _ => Self::WrongMethod { allow: "POST" },
-            },
-            ("models", _) if !reads => Self::WrongMethod { allow: READ },
-            ("models", id) => match id.trim_matches('/') {
-                "" => Self::Models(None),
-                id => match percent_decode_str(id).decode_utf8() {
-                    Ok(id) if is_model(&id) => Self::Models(Some(id)),
-                    _ => Self::BadId,
-                },
-            },
-            ("tcp_warming", rest) if is_end(rest) && !reads => Self::WrongMethod { allow: READ },
-            ("tcp_warming", rest) if is_end(rest) => Self::Warming,
-            _ => Self::not_offered(rest).unwrap_or(Self::Unknown),
+        let (first, below) = segment(rest);
+        match (api, first) {
+            ("anthropic", "models") => Self::models(Catalog::Anthropic, method, below),
+            ("anthropic", "messages") => Self::NotOffered,
+            ("anthropic", first) if UNSUPPORTED.contains(&first) => Self::Unsupported,
+            ("public", "models") => Self::models(Catalog::Public, method, below),
+            ("openai", first) => Self::find_openai(method, first, below),
+            _ => Self::Unknown,
         }
     }
 
-    fn not_offered(rest: &str) -> Option<Self> {
-        let known = ["responses", "embeddings", "messages", "batches", "files"];
-        known.contains(&segment(rest).0).then_some(Self::NotOffered)
+    fn find_openai(method: &Method, first: &str, below: &'a str) -> Self {
+        match first {
+            "chat" if is(below, "completions") => match *method {
+                Method::POST => Self::Chat,
+                _ => Self::WrongMethod { allow: "POST" },
+            },
+            "completions" if is_end(below) => match *method {
+                Method::POST => Self::Completions,
+                _ => Self::WrongMethod { allow: "POST" },
+            },
+            "models" => Self::models(Catalog::Plain, method, below),
+            "tcp_warming" if is_end(below) && !reads(method) => Self::WrongMethod { allow: READ },
+            "tcp_warming" if is_end(below) => Self::Warming,
+            "responses" | "messages" => Self::NotOffered,
+            first if UNSUPPORTED.contains(&first) => Self::Unsupported,
+            _ => Self::Unknown,
+        }
+    }
+
+    fn models(catalog: Catalog, method: &Method, id: &'a str) -> Self {
+        if !reads(method) {
+            return Self::WrongMethod { allow: READ };
+        }
+        match id.trim_matches('/') {
+            "" => Self::Models(catalog, None),
+            id => match percent_decode_str(id).decode_utf8() {
+                Ok(id) if is_model(&id) => Self::Models(catalog, Some(id)),
+                _ => Self::BadId,
+            },
+        }
     }
 
     /// The label under which the request is counted.
@@ -80,11 +99,43 @@ impl<'a> Route<'a> {
         match self {
             Self::Chat => Endpoint::Chat,
             Self::Completions => Endpoint::Completions,
-            Self::Models(_) => Endpoint::Models,
+            Self::Models(..) => Endpoint::Models,
             Self::Warming => Endpoint::Warming,
             _ => Endpoint::Other,
         }
     }
+}
+
+/// What else OpenAI and Anthropic have below `v1`.
+const UNSUPPORTED: [&str; 19] = [
+    "assistants",
+    "audio",
+    "batches",
+    "containers",
+    "conversations",
+    "edits",
+    "embeddings",
+    "evals",
+    "files",
+    "fine-tunes",
+    "fine_tuning",
+    "images",
+    "moderations",
+    "realtime",
+    "skills",
+    "threads",
+    "uploads",
+    "vector_stores",
+    "videos",
+];
+
+fn reads(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
+/// Whether whoever asks for this path reads Anthropic's shapes, in errors too.
+pub(super) fn speaks_anthropic(path: &str) -> bool {
+    segment(path).0 == "anthropic"
 }
 
 /// The first segment that isn't empty, and what follows it.
@@ -117,13 +168,14 @@ fn is_end(path: &str) -> bool {
 const NOT_FOUND: &str = "not_found_error";
 const INVALID: &str = "invalid_request_error";
 
+/// What there is, for those who asked for something else.
+const OFFERED: &str = "POST /v1/chat/completions, POST /v1/completions, GET /v1/models, GET /v1/models/{id} and GET /v1/tcp_warming, each below /openai \
+                       as well, GET /public/v1/models and GET /anthropic/v1/models";
+
 /// A 404 that names the routes that exist.
 pub(super) fn unknown(path: &str) -> ApiError {
-    let message = format!(
-        "There is no {} here. This gateway answers POST /v1/chat/completions, POST /v1/completions, GET /v1/models, GET /v1/models/{{id}} \
-         and GET /v1/tcp_warming.",
-        shortened(path)
-    );
+    let path = shortened(path);
+    let message = format!("There is no {path} here. This gateway answers {OFFERED}.");
     ApiError::new(StatusCode::NOT_FOUND, NOT_FOUND, "unknown_route", message).param("path")
 }
 
@@ -134,6 +186,16 @@ pub(super) fn not_offered(path: &str) -> ApiError {
         shortened(path)
     );
     ApiError::new(StatusCode::NOT_FOUND, NOT_FOUND, "not_offered", message).param("path")
+}
+
+/// A 400 for what the models behind the gateway can't do. It isn't a 404, which would send people looking for a wrong address.
+pub(super) fn unsupported(path: &str) -> ApiError {
+    let path = shortened(path);
+    let message = format!(
+        "{path} is not supported: Cerebras, for which this gateway stands, has nothing like it. Supported are {OFFERED}."
+    );
+    let status = StatusCode::BAD_REQUEST;
+    ApiError::new(status, INVALID, "unsupported_operation", message).param("path")
 }
 
 /// A 404 for a model's id that no model can have.
@@ -168,7 +230,7 @@ mod tests {
     }
 
     fn model(id: &str) -> Route<'_> {
-        Route::Models(Some(Cow::Borrowed(id)))
+        Route::Models(Catalog::Plain, Some(Cow::Borrowed(id)))
     }
 
     #[test]
@@ -179,6 +241,9 @@ mod tests {
             "/v1//chat/completions",
             "/v1/v1/chat/completions",
             "//v1/v1//chat//completions//",
+            "/openai/v1/chat/completions",
+            "/openai/v1//chat/completions/",
+            "//openai//v1/v1/chat/completions",
         ] {
             assert_eq!(Route::find(&Method::POST, path), Route::Chat, "{path}");
         }
@@ -187,10 +252,17 @@ mod tests {
             "/v1/models/",
             "/v1/v1/models",
             "/v1/v1/models//",
+            "/openai/v1/models",
+            "/openai/v1/v1/models/",
         ] {
-            assert_eq!(get(path), Route::Models(None), "{path}");
+            assert_eq!(get(path), Route::Models(Catalog::Plain, None), "{path}");
         }
-        for path in ["/v1/tcp_warming", "/v1/v1/tcp_warming", "/v1/tcp_warming/"] {
+        for path in [
+            "/v1/tcp_warming",
+            "/v1/v1/tcp_warming",
+            "/v1/tcp_warming/",
+            "/openai/v1/v1/tcp_warming",
+        ] {
             assert_eq!(get(path), Route::Warming, "{path}");
         }
     }
@@ -202,6 +274,28 @@ mod tests {
         assert_eq!(get("/v1/models/org%2Fmodel"), model("org/model"));
         assert_eq!(get("/v1/v1/models/a%20b"), model("a b"));
         assert_eq!(get("/v1/models/v1"), model("v1"));
+    }
+
+    #[test]
+    fn models_are_shown_in_three_forms() {
+        for (path, catalog) in [
+            ("/public/v1/models", Catalog::Public),
+            ("/anthropic/v1/models", Catalog::Anthropic),
+            ("/anthropic/v1/v1/models/", Catalog::Anthropic),
+        ] {
+            assert_eq!(get(path), Route::Models(catalog, None), "{path}");
+            let one = format!("{path}/org%2Fm");
+            let id = Some(Cow::Borrowed("org/m"));
+            assert_eq!(get(&one), Route::Models(catalog, id), "{path}");
+            assert_eq!(get(&format!("{path}/..")), Route::BadId);
+            let post = Route::find(&Method::POST, path);
+            assert_eq!(post, Route::WrongMethod { allow: READ });
+            let anthropic = catalog == Catalog::Anthropic;
+            assert_eq!(speaks_anthropic(path), anthropic, "{path}");
+        }
+        assert_eq!(get("/v1/models/cerebras/m"), model("cerebras/m"));
+        assert!(speaks_anthropic("//anthropic/nothing"));
+        assert!(!speaks_anthropic("/v1/anthropic"));
     }
 
     #[test]
@@ -249,14 +343,36 @@ mod tests {
         for path in [
             "/v1/responses",
             "/v1/responses/resp_1",
-            "/v1/embeddings",
-            "/v1/v1/embeddings",
+            "/openai/v1/responses",
             "/v1/messages",
             "/anthropic/v1/messages",
+            "/anthropic/v1/messages/count_tokens",
         ] {
             let post = Route::find(&Method::POST, path);
             assert_eq!(post, Route::NotOffered, "{path}");
             assert_eq!(get(path), Route::NotOffered, "{path}");
+        }
+        for path in [
+            "/v1/embeddings",
+            "/v1/v1/embeddings/",
+            "/openai/v1/embeddings",
+            "/v1/images/generations",
+            "/v1/audio/transcriptions",
+            "/v1/files/file-1/content",
+            "/v1/uploads",
+            "/v1/batches/b/cancel",
+            "/v1/moderations",
+            "/v1/fine_tuning/jobs",
+            "/v1/assistants",
+            "/v1/threads/t/runs",
+            "/v1/vector_stores",
+            "/v1/realtime",
+            "/anthropic/v1/files",
+        ] {
+            for method in [Method::GET, Method::POST, Method::DELETE] {
+                let found = Route::find(&method, path);
+                assert_eq!(found, Route::Unsupported, "{path}");
+            }
         }
         for path in [
             "/",
@@ -270,8 +386,17 @@ mod tests {
             "/v1/tcp_warming/more",
             "/v1/modelsx",
             "/v1/v1/v1/models",
-            "/anthropic/v1/models",
             "/V1/models",
+            "/openai",
+            "/openai/models",
+            "/openai/openai/v1/models",
+            "/openai/anthropic/v1/models",
+            "/openai/public/v1/models",
+            "/anthropic/v1/chat/completions",
+            "/anthropic/models",
+            "/public/v1/chat/completions",
+            "/public/v1/embeddings",
+            "/v1/embeddingsx",
         ] {
             assert_eq!(get(path), Route::Unknown, "{path}");
         }

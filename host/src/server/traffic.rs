@@ -24,7 +24,10 @@ use super::reading::Reading;
 use super::routes::{self, Route};
 use super::{ChatRequest, Gateway, ServerSettings, listen};
 use crate::api::headers::REQUEST_ID;
-use crate::api::{ApiError, Caller, Memory, Party, Permits, RequestId, Unauthorized};
+use crate::api::{
+    ApiError, Caller, Catalog, Memory, ModelsAsked, Party, Permits, RequestId, Unauthorized,
+    speak_anthropic,
+};
 use crate::metrics::Metrics;
 
 /// The connections and exchanges that were left when the traffic listener's time to drain was over.
@@ -132,6 +135,9 @@ impl<G: Gateway> Traffic<G> {
             ApiError::new(status, "server_error", "internal_error", message).into_response()
         });
 
+        if routes::speaks_anthropic(uri.path()) {
+            speak_anthropic(&mut response, &id);
+        }
         response.headers_mut().insert(REQUEST_ID, id.header());
         response.headers_mut().extend(told.unwrap_or_default());
         self.metrics.request(endpoint, response.status());
@@ -154,13 +160,14 @@ impl<G: Gateway> Traffic<G> {
                 Ok(request) => self.gateway.complete(request).await,
                 Err(response) => response,
             },
-            Route::Models(model) => self.models(model.as_deref(), request).await,
+            Route::Models(catalog, model) => self.models(catalog, model.as_deref(), request).await,
             Route::Warming => warm(),
             refused => {
                 let (method, path) = (request.method(), request.uri().path());
                 let error = match refused {
                     Route::WrongMethod { allow } => routes::wrong_method(method, path, allow),
                     Route::NotOffered => routes::not_offered(path),
+                    Route::Unsupported => routes::unsupported(path),
                     Route::BadId => routes::bad_id(),
                     _ => routes::unknown(path),
                 };
@@ -215,7 +222,7 @@ impl<G: Gateway> Traffic<G> {
         })
     }
 
-    async fn models(&self, id: Option<&str>, request: Request<Body>) -> Response {
+    async fn models(&self, catalog: Catalog, id: Option<&str>, request: Request<Body>) -> Response {
         let (caller, party) = match self.let_in(&request) {
             Ok(known) => known,
             Err(error) => return refuse(error, request).await,
@@ -226,9 +233,9 @@ impl<G: Gateway> Traffic<G> {
             Err(overloaded) => return refuse(overloaded, request).await,
         };
         permit.charge = self.memory.charge(&party);
-        self.gateway
-            .models(id, request.uri().query(), &caller, &mut permit)
-            .await
+        let query = request.uri().query();
+        let asked = ModelsAsked { catalog, id, query };
+        self.gateway.models(asked, &caller, &mut permit).await
     }
 
     /// Whether an exchange could begin now. Where as many run as may, and somebody hardly reads an answer, that one gives way: so the next

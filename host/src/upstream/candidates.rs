@@ -123,27 +123,21 @@ impl<'a> IntoIterator for &'a Candidates {
 
 impl Targets {
     /// The candidates for a model. `cerebras/NAME` (or any configured provider's name in front) asks for that provider and
-    /// the model NAME, unless a target is pinned to the whole text.
+    /// the model NAME, unless a target is pinned to the whole text. An alias asks for the model that it stands for.
     ///
     /// # Errors
     /// When no target takes the model.
     pub fn candidates(&self, model: &str) -> Result<Candidates, NoSuchModel> {
-        let (provider, name) = self.split(model);
-        let requested: Arc<str> = Arc::from(name);
-        let asked = |target: &Target| provider.is_none_or(|provider| provider == target.provider());
-        let takes =
-            |target: &Target| asked(target) && target.model().is_none_or(|pinned| pinned == name);
-        let mut candidates: SmallVec<[Candidate; 4]> = SmallVec::new();
-        if !name.is_empty() {
-            candidates.extend(
-                self.iter()
-                    .filter(|target| takes(target))
-                    .map(|target| Candidate {
-                        target: Arc::clone(target),
-                        model: Arc::clone(&requested),
-                    }),
-            );
-        }
+        let wanted = self.wanted(model);
+        let requested: Arc<str> = Arc::from(wanted.name);
+        let mut candidates: SmallVec<[Candidate; 4]> = self
+            .iter()
+            .filter(|target| wanted.is_taken_by(target))
+            .map(|target| Candidate {
+                target: Arc::clone(target),
+                model: Arc::clone(&requested),
+            })
+            .collect();
         if candidates.is_empty() {
             return Err(NoSuchModel {
                 model: model.to_owned(),
@@ -152,7 +146,7 @@ impl Targets {
         // A target of another provider that is pinned to no model has no model name that could be sent.
         candidates.extend(
             self.iter()
-                .filter(|target| !takes(target))
+                .filter(|target| !wanted.is_taken_by(target))
                 .filter_map(|target| {
                     Some(Candidate {
                         target: Arc::clone(target),
@@ -161,6 +155,29 @@ impl Targets {
                 }),
         );
         Ok(Candidates(candidates))
+    }
+
+    /// What a client means by a model. No alias stands for another, so it is looked up once.
+    pub(super) fn wanted<'m>(&'m self, model: &'m str) -> Wanted<'m> {
+        let (provider, name) = self.split(model);
+        // An alias may have a slash in it, so the whole is looked up first.
+        let (provider, found) = match self.aliases.get_key_value(model) {
+            Some(found) => (None, Some(found)),
+            None => (provider, self.aliases.get_key_value(name)),
+        };
+        let Some((alias, meant)) = found else {
+            return Wanted {
+                provider,
+                name,
+                alias: None,
+            };
+        };
+        let (own, name) = self.split(meant);
+        Wanted {
+            provider: own.or(provider),
+            name,
+            alias: Some(alias),
+        }
     }
 
     fn split<'m>(&self, model: &'m str) -> (Option<&'m str>, &'m str) {
@@ -175,5 +192,23 @@ impl Targets {
         } else {
             (None, model)
         }
+    }
+}
+
+/// A model, and the provider that is asked for it, if one is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted<'m> {
+    provider: Option<&'m str>,
+    pub(super) name: &'m str,
+    /// The other name that it was asked for by, if it was.
+    pub(super) alias: Option<&'m str>,
+}
+
+impl Wanted<'_> {
+    /// Whether a target is asked for it first.
+    pub(super) fn is_taken_by(&self, target: &Target) -> bool {
+        !self.name.is_empty()
+            && self.provider.is_none_or(|it| it == target.provider())
+            && target.model().is_none_or(|pinned| pinned == self.name)
     }
 }

@@ -160,7 +160,7 @@ pub(super) fn is_an_answers(status: StatusCode) -> bool {
 }
 
 /// A text of the target's, for a line of the log: no line of its own making, and nothing that a terminal obeys.
-fn in_one_line(text: &str) -> String {
+pub(super) fn in_one_line(text: &str) -> String {
     let plain = |c: char| if c.is_control() { ' ' } else { c };
     text.chars().map(plain).collect()
 }

@@ -15,6 +15,7 @@ mod error_body;
 mod failure;
 mod headers;
 mod lean_json;
+mod models;
 mod own_secret;
 mod retry;
 mod target;
@@ -35,6 +36,7 @@ pub use target::Target;
 use crate::config::{Config, Secret, SecretError, SecretRef};
 use crate::metrics::Metrics;
 use client::Clients;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The usable targets of one configuration, in order. Never empty.
@@ -43,6 +45,8 @@ pub struct Targets {
     targets: Vec<Arc<Target>>,
     clients: Clients,
     warnings: Vec<String>,
+    /// Other names of models, and what they stand for.
+    aliases: BTreeMap<String, String>,
 }
 
 impl Targets {
@@ -84,48 +88,17 @@ impl Targets {
             targets,
             clients,
             warnings: usable.warnings,
+            aliases: config.models.aliases.clone(),
         })
     }
 
     /// The targets, in configured order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<Target>> {
+    pub fn iter(&self) -> std::slice::Iter<'_, Arc<Target>> {
         self.targets.iter()
     }
 
     /// A sentence for each configured target that was left out.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
-    }
-
-    /// Sends `GET models` to the first target. `query` is the client's, without the question mark.
-    ///
-    /// # Errors
-    /// As [`Candidate::send`].
-    pub async fn models(&self, query: Option<&str>) -> Result<Answer, Failure> {
-        self.first().models(query).await
-    }
-
-    /// Sends `GET models/{id}` to the first target that takes this model, or else to the first target, whose answer for an
-    /// unknown model is then passed on.
-    ///
-    /// # Errors
-    /// As [`Candidate::send`].
-    pub async fn model(&self, id: &str, query: Option<&str>) -> Result<Answer, Failure> {
-        match self.candidates(id) {
-            Ok(candidates) => {
-                let candidate = candidates.first();
-                candidate
-                    .target()
-                    .model_entry(candidate.model(), query)
-                    .await
-            }
-            Err(NoSuchModel { .. }) => self.first().model_entry(id, query).await,
-        }
-    }
-
-    fn first(&self) -> &Target {
-        self.targets
-            .first()
-            .expect("there is no Targets without a target")
     }
 }

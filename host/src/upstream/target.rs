@@ -8,6 +8,7 @@ use super::failure::{Failure, failed_status, is_an_answers};
 use super::headers;
 use super::own_secret::OwnSecret;
 use super::retry::RetryPolicy;
+use crate::api::Catalog;
 use crate::config::{Secret, TargetConfig, Timeouts, UnknownMembers};
 use crate::metrics::TargetMetrics;
 use bytes::Bytes;
@@ -105,19 +106,33 @@ impl Target {
     ///
     /// # Errors
     /// As [`super::Candidate::send`].
-    pub async fn models(&self, query: Option<&str>) -> Result<Answer, Failure> {
-        self.get(below(&self.base_url, ["models"]), query).await
+    pub async fn models(&self, of: Catalog, query: Option<&str>) -> Result<Answer, Failure> {
+        self.get(below(&self.catalog(of), ["models"]), query).await
     }
 
     /// Sends `GET models/{id}`. A slash in the id stays a part of the id.
     ///
     /// # Errors
     /// As [`super::Candidate::send`].
-    pub async fn model_entry(&self, id: &str, query: Option<&str>) -> Result<Answer, Failure> {
+    pub async fn model_entry(
+        &self,
+        of: Catalog,
+        id: &str,
+        query: Option<&str>,
+    ) -> Result<Answer, Failure> {
         if leads_elsewhere(id) {
             return Err(Failure::NoName);
         }
-        self.get(below(&self.base_url, ["models", id]), query).await
+        self.get(below(&self.catalog(of), ["models", id]), query)
+            .await
+    }
+
+    /// The address above its models. Cerebras has the public ones beside `v1`, not below it.
+    fn catalog(&self, of: Catalog) -> Url {
+        match of {
+            Catalog::Plain | Catalog::Anthropic => self.base_url.clone(),
+            Catalog::Public => beside_v1(&self.base_url),
+        }
     }
 
     async fn get(&self, mut url: Url, query: Option<&str>) -> Result<Answer, Failure> {
@@ -228,6 +243,14 @@ fn leads_elsewhere(id: &str) -> bool {
     })
 }
 
+fn beside_v1(base: &Url) -> Url {
+    let mut url = base.clone();
+    let path = url.path().trim_end_matches('/');
+    let path = path.strip_suffix("/v1").unwrap_or(path);
+    url.set_path(&format!("{path}/public/v1"));
+    url
+}
+
 fn below<'a>(base: &Url, segments: impl IntoIterator<Item = &'a str>) -> Url {
     let mut url = base.clone();
     // Only an address that can't be a base has no segments, and an HTTP one always can.
@@ -277,6 +300,19 @@ mod tests {
             "@cf/m",
         ] {
             assert!(!leads_elsewhere(id), "{id:?}");
+        }
+    }
+
+    #[test]
+    fn the_public_catalog_stands_beside_v1() {
+        for (base, expected) in [
+            ("http://x/v1", "http://x/public/v1"),
+            ("http://x/v1/", "http://x/public/v1"),
+            ("http://x", "http://x/public/v1"),
+            ("http://x/a/v1", "http://x/a/public/v1"),
+            ("http://x/a/xv1", "http://x/a/xv1/public/v1"),
+        ] {
+            assert_eq!(beside_v1(&Url::parse(base).unwrap()).as_str(), expected);
         }
     }
 

@@ -68,7 +68,15 @@ pub fn replace_segment(index: u32, text: &str) {
 ///
 /// Not among them: the model's name, words of the protocol itself, and the data of images, sounds and files.
 pub fn texts() -> Vec<Text> {
-    host_side::texts()
+    let mut all = host_side::texts(0);
+    loop {
+        // The host hands over so many at a time.
+        let more = host_side::texts(all.len() as u32);
+        if more.is_empty() {
+            return all;
+        }
+        all.extend(more);
+    }
 }
 
 /// Puts a string in the place of one of [`texts`], by its index among them; out of range is a fault. It works beside

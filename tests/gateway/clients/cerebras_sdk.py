@@ -31,6 +31,16 @@ def a_base_url_may_have_its_own_v1():
 
 
 @check
+def the_address_for_openai_works_as_well():
+    for base in ["/openai", "/openai/", "/openai/v1/"]:
+        client = client_with(base_url=BASE + base)
+        said = client.chat.completions.create(model=MODEL, messages=user("say: the same")).choices[0].message.content
+        assert said == "the same", base
+        assert MODEL in [model.id for model in client.models.list().data], base
+        assert client.models.retrieve(MODEL).id == MODEL, base
+
+
+@check
 def a_stream_has_usage_and_times():
     chunks = list(
         client_with().chat.completions.create(model=MODEL, messages=user("chunk: 3 | say: counted"), stream=True)

@@ -270,3 +270,19 @@ def shared_checks(sdk, client, client_with, status_error):
     def the_provider_may_stand_before_the_model():
         answer = create(model="cerebras/" + MODEL, messages=user("say: hi"))
         assert answer.choices[0].message.content == "hi"
+
+    @check
+    def a_model_is_found_by_its_alias_and_with_its_provider():
+        assert create(model="an-alias", messages=user("say: hi")).choices[0].message.content == "hi"
+        assert "an-alias" in [model.id for model in client.models.list().data]
+        assert client.models.retrieve("an-alias").id == "an-alias"
+        assert client.models.retrieve("cerebras/" + MODEL).id == MODEL
+
+    @check
+    def a_model_that_is_not_there_is_not_found():
+        try:
+            client.models.retrieve("none")
+        except sdk.NotFoundError as error:
+            assert error.status_code == 404, error
+        else:
+            raise AssertionError("it was found")

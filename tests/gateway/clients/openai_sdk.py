@@ -23,6 +23,33 @@ def a_stream_through_the_helper():
 
 
 @check
+def the_address_for_openai_works_as_well():
+    for base in ["/openai/v1", "/openai/v1/", "/openai//v1"]:
+        other = client_with(base_url=BASE + base)
+        said = other.chat.completions.create(model=MODEL, messages=user("say: the same")).choices[0].message.content
+        assert said == "the same", base
+        assert MODEL in [model.id for model in other.models.list()], base
+        assert other.models.retrieve(MODEL).id == MODEL, base
+
+
+@check
+def what_is_not_supported_is_a_bad_request():
+    for ask in [
+        lambda: client.embeddings.create(model=MODEL, input="hi"),
+        lambda: client.moderations.create(input="hi"),
+        lambda: client.images.generate(model=MODEL, prompt="a cat"),
+        lambda: client.files.list(),
+        lambda: client.batches.list(),
+    ]:
+        try:
+            ask()
+        except openai.BadRequestError as error:
+            assert error.code == "unsupported_operation", error
+        else:
+            raise AssertionError("it was answered")
+
+
+@check
 def many_at_once():
     async def all_of_them():
         async with openai.AsyncOpenAI(base_url=BASE + "/v1", api_key=KEY) as many:

@@ -12,6 +12,7 @@ mod file;
 mod headers;
 mod journal;
 mod limits;
+mod models;
 mod nearest;
 mod pack;
 mod reload;
@@ -31,6 +32,7 @@ pub use error::{ConfigError, Position, Problem};
 pub use file::{FileStamp, read_file};
 pub use journal::JournalConfig;
 pub use limits::Limits;
+pub use models::ModelsConfig;
 pub use pack::Pack;
 pub use reload::ReloadConfig;
 pub use requests::{OpaqueParts, RequestsConfig};
@@ -73,6 +75,8 @@ pub struct Config {
     pub reload: ReloadConfig,
     /// What of a request goes on, beside what the stages say of it.
     pub requests: RequestsConfig,
+    /// What models are called here, beside their own names.
+    pub models: ModelsConfig,
 }
 
 impl Config {
@@ -226,6 +230,7 @@ fn read(
         "journal",
         "reload",
         "requests",
+        "models",
     ])?;
     // Every part is read before the first failure counts, so that all problems are reported at once.
     let pack = pack::read(&fields);
@@ -235,6 +240,7 @@ fn read(
     let journal = journal::read(&fields, base);
     let reload = reload::read(&fields);
     let requests = requests::read(&fields);
+    let models = models::read(&fields, targets.as_deref());
     let stages::Chain {
         stages,
         answers,
@@ -252,6 +258,7 @@ fn read(
         journal,
         reload: reload?,
         requests: requests?,
+        models: models?,
     })
 }
 

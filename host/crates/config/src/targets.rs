@@ -93,6 +93,19 @@ const KNOWN: [Known; 2] = [
 /// The most targets that there may be.
 const MOST: usize = 256;
 
+/// A model's name without the provider in front of it: `cerebras/NAME`, or that of any target.
+pub(super) fn after_provider<'m>(model: &'m str, targets: &[TargetConfig]) -> &'m str {
+    match model.split_once('/') {
+        Some((provider, name))
+            if provider == "cerebras"
+                || targets.iter().any(|target| target.provider == provider) =>
+        {
+            name
+        }
+        _ => model,
+    }
+}
+
 /// Reads `providers.targets` out of the document. Without `providers` there are no targets.
 pub(super) fn read(document: &Fields<'_>, base: &Path) -> Option<Vec<TargetConfig>> {
     let Some(providers) = document.get("providers") else {

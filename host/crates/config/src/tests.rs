@@ -443,6 +443,8 @@ refused! {
     breaker_not_by_name: with("policies: {chain: [{id: pii-detector, on_error: skip, breaker: deny}]}\n"),
     reload_wrong: with("reload: {drain: 10ms, probation: yes, keep: 3}\n"),
     requests_wrong: with("requests: {opaque_parts: refused, parts: 1}\n"),
+    models_wrong: with("providers: {targets: [{id: a, provider: \"x:chat:pinned\", base_url: \"http://x/v1\"}, {id: b, provider: cerebras}]}\nmodels:\n  alias: {}\n  aliases:\n    a: b\n    b: c\n    d: d\n    e: x/b\n    f: cerebras/b\n    g: 1\n    h: \"\"\n    pinned: c\n    \"i\\n\": c\n"),
+    alias_of_nothing: with("providers: {targets: [{id: a, provider: \"cerebras:chat:llama-3.3-70b\"}]}\nmodels: {aliases: {a: llama3.3-70b, b: cerebras/llama-3.3-70b}}\n"),
     mode_unknown: with("policies: {chain: [{id: a, component: a.wasm, mode: shadwo}]}\n"),
     isolation_reused: with("policies: {chain: [{id: a, component: a.wasm, isolation: reused}]}\n"),
     isolation_unknown: with("policies: {chain: [{id: a, component: a.wasm, isolation: exchagne}]}\n"),
@@ -509,13 +511,30 @@ fn lists_have_a_bound() {
         .collect();
     let targets = "{id: a, provider: cerebras}, ".repeat(257);
     let stages = "pii-detector, ".repeat(65);
+    let aliases: String = (0..1025).map(|alias| format!("a{alias}: b, ")).collect();
     for (text, most) in [
         (with(&format!("clients: {{keys: [{clients}]}}\n")), 4096),
         (with(&format!("providers: {{targets: [{targets}]}}\n")), 256),
         (with(&format!("policies: {{chain: [{stages}]}}\n")), 64),
+        (with(&format!("models: {{aliases: {{{aliases}}}}}\n")), 1024),
     ] {
         let error = parse(&text).unwrap_err().to_string();
         let said = format!("expected at most {most} entries, found {}", most + 1);
         assert!(error.contains(&said), "{error:.300}");
+    }
+}
+
+#[test]
+fn aliases_are_read_as_they_are_written() {
+    let text = "models: {aliases: {llama3.3-70b: llama-3.3-70b, gpt: cerebras/gpt-oss-120b}}\n";
+    let aliases = parse(&with(text)).unwrap().models.aliases;
+    let read: Vec<_> = aliases.iter().map(|(a, m)| (&**a, &**m)).collect();
+    let expected = [
+        ("gpt", "cerebras/gpt-oss-120b"),
+        ("llama3.3-70b", "llama-3.3-70b"),
+    ];
+    assert_eq!(read, expected);
+    for none in ["", "models:\n", "models: {}\n", "models: {aliases: {}}\n"] {
+        assert!(parse(&with(none)).unwrap().models.aliases.is_empty());
     }
 }

@@ -123,7 +123,7 @@ labels! {
         Chat = "chat",
         /// `POST /v1/completions`.
         Completions = "completions",
-        /// `GET /v1/models` and `GET /v1/models/{id}`.
+        /// `GET /v1/models` and `GET /v1/models/{id}`, in any form.
         Models = "models",
         /// `GET /v1/tcp_warming`.
         Warming = "warming",

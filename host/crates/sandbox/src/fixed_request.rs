@@ -106,7 +106,10 @@ impl RequestView for FixedRequest {
         }]
     }
 
-    fn texts(&self) -> Vec<Text> {
+    fn texts(&self, first: u32) -> Vec<Text> {
+        if first > 0 {
+            return Vec::new();
+        }
         if let Some(on_read) = &self.on_read {
             on_read();
         }

@@ -30,9 +30,6 @@ use witgate_metrics::Hook;
 /// The target of the line here: operators filter by this name, whatever the module is called.
 const TARGET: &str = "witgate::policy::instance";
 
-/// What a message counts for beside its text, in bytes, where time is given by size: empty ones must be read as well.
-const MESSAGE: u64 = 128;
-
 /// One sandbox, serving one exchange.
 pub struct Instance {
     stage: Arc<Stage>,
@@ -241,14 +238,11 @@ impl Instance {
             .await
     }
 
-    /// How long a call may run in which all of the request may be read, and the bytes of its text.
+    /// How long a call may run in which all of the request may be read, and how much of it there is to read.
     fn reading_time(&mut self) -> (Duration, u64) {
         let request = self.state().request.as_ref();
-        let (size, messages) = request.map_or((0, 0), |request| {
-            (request.texts_size(), request.messages().len() as u64)
-        });
-        let read = size.saturating_add(messages.saturating_mul(MESSAGE));
-        let cpu = self.stage.limits().request_cpu + per_mebibyte(read);
+        let size = request.map_or(0, |request| request.texts_size());
+        let cpu = self.stage.limits().request_cpu + per_mebibyte(size);
         (cpu, size)
     }
 

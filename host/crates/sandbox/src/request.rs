@@ -23,12 +23,13 @@ pub trait RequestView: Any + Send + Sync {
     fn messages(&self) -> Vec<Role>;
     /// Bytes of text in all segments.
     fn size(&self) -> u64;
-    /// Bytes of everything that a policy may be shown of it: what a call about it may cost goes by that.
+    /// Bytes of everything that a policy may be shown of it, and a fixed number for each string: what a call about it may cost goes by that.
     fn texts_size(&self) -> u64;
     /// The segments of the messages from that one on.
     fn segments(&self, first_message: u32) -> Vec<Segment>;
-    /// Every string that an upstream may show the model, in the order of the body.
-    fn texts(&self) -> Vec<Text>;
+    /// The strings that an upstream may show the model, in the order of the body: those from this index on, as many as are handed over at a
+    /// time. None: there are no more.
+    fn texts(&self, first: u32) -> Vec<Text>;
     /// The tools that the model may call.
     fn tools(&self) -> Vec<Tool>;
     /// JSON at a pointer.

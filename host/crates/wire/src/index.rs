@@ -27,6 +27,13 @@ pub(crate) fn push<T>(list: &mut Vec<T>, item: T) {
 /// Stands for the message after the last, as which a prediction counts, and the suffix of a text completion.
 pub(crate) const PREDICTION: u32 = u32::MAX - 1;
 
+/// What a text counts for beside its bytes where the cost of reading it is reckoned: its pointer, and what else tells of it.
+pub(crate) const A_TEXT: u64 = 128;
+
+/// Most texts that are shown at a time, and the bytes after which no other one is: who asks for many lets others have their turn.
+const PAGE: usize = 1024;
+const PAGE_BYTES: usize = 1 << 20;
+
 /// The longest pointer that is told whole, in bytes.
 const POINTER: usize = 256;
 
@@ -101,18 +108,43 @@ pub(crate) struct Call {
     pub(crate) name: Span,
 }
 
+/// How many segments there are: those of messages, and those of a prediction, which come after them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counted {
+    said: u32,
+    predicted: u32,
+}
+
+impl Counted {
+    /// Counts a text, if it is a segment: whether it is a prediction's, and which of its kind.
+    fn count(&mut self, entry: &Entry) -> Option<(bool, u32)> {
+        let predicted = entry.message == PREDICTION;
+        let count = match predicted {
+            true => &mut self.predicted,
+            false => &mut self.said,
+        };
+        entry.is_segment().then(|| {
+            *count += 1;
+            (predicted, *count - 1)
+        })
+    }
+}
+
 /// All that is remembered.
 #[derive(Clone, Debug)]
 pub(crate) struct Index {
     /// In the order of the body.
     pub(crate) texts: Vec<Entry>,
+    /// The segments before each page of texts, and in all.
+    pages: Vec<Counted>,
+    counted: Counted,
     pub(crate) containers: Vec<Container>,
     pub(crate) calls: Vec<Call>,
     /// Where each message of a chat begins; who speaks in each, a prompt too; and in what counts as the one after the last.
     pub(crate) messages: Vec<u32>,
     pub(crate) roles: Vec<Role>,
     pub(crate) last_role: Role,
-    /// Bytes of all segments, and of all texts.
+    /// Bytes of all segments, and what all texts cost to read, in bytes.
     pub(crate) size: u64,
     pub(crate) shown: u64,
     pub(crate) model: Box<str>,
@@ -128,6 +160,8 @@ impl Default for Index {
     fn default() -> Self {
         Index {
             texts: Vec::new(),
+            pages: Vec::new(),
+            counted: Counted::default(),
             containers: Vec::new(),
             calls: Vec::new(),
             messages: Vec::new(),
@@ -146,6 +180,14 @@ impl Default for Index {
 }
 
 impl Index {
+    /// An empty one, of a request in which that role has what counts as the message after the last.
+    pub(crate) fn of(last_role: Role) -> Index {
+        Index {
+            last_role,
+            ..Index::default()
+        }
+    }
+
     /// How many strings a body of so many bytes may have. What is remembered of each, and of what it stands in, takes up to 40 bytes.
     pub(crate) fn most(bytes: usize) -> usize {
         10_000 + bytes / 24
@@ -206,23 +248,43 @@ impl Index {
         ToolCall::new(call.index, text(call.id), text(call.name))
     }
 
-    /// Every text.
-    pub(crate) fn shown_texts<'t>(&self, body: &'t [u8]) -> Vec<Text<'t>> {
-        let is_said = |entry: &&Entry| entry.is_segment() && entry.message != PREDICTION;
-        let mut said = 0..;
-        let mut predicted =
-            u32::try_from(self.texts.iter().filter(is_said).count()).unwrap_or(NONE)..;
-        let texts = self.texts.iter().map(|entry| Text {
-            pointer: self.pointer(body, entry),
-            is_key: entry.is_key,
-            message: self.message(entry),
-            role: self.role(entry),
-            segment: match entry.is_segment() {
-                false => None,
-                true if entry.message == PREDICTION => predicted.next(),
-                true => said.next(),
-            },
-            text: entry.text(body),
+    /// Remembers one more text.
+    pub(crate) fn push(&mut self, entry: Entry) {
+        if self.texts.len().is_multiple_of(PAGE) {
+            self.pages.push(self.counted);
+        }
+        self.counted.count(&entry);
+        push(&mut self.texts, entry);
+    }
+
+    /// The texts from that one on: a page, which ends earlier where there is much in it.
+    pub(crate) fn shown_texts<'t>(&self, body: &'t [u8], first: u32) -> Vec<Text<'t>> {
+        let first = first as usize;
+        let Some(mut before) = self.pages.get(first / PAGE).copied() else {
+            return Vec::new();
+        };
+        let page = first / PAGE * PAGE;
+        for entry in self.texts[page..].iter().take(first - page) {
+            before.count(entry);
+        }
+        let mut room = PAGE_BYTES;
+        let texts = self.texts.iter().skip(first).take(PAGE).map_while(|entry| {
+            if room == 0 {
+                return None;
+            }
+            room = room.saturating_sub((entry.end - entry.start) as usize);
+            let segment = before.count(entry).map(|(predicted, nth)| {
+                let said = if predicted { self.counted.said } else { 0 };
+                said + nth
+            });
+            Some(Text {
+                pointer: self.pointer(body, entry),
+                is_key: entry.is_key,
+                message: self.message(entry),
+                role: self.role(entry),
+                segment,
+                text: entry.text(body),
+            })
         });
         texts.collect()
     }

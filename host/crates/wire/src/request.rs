@@ -108,7 +108,21 @@ impl Request {
 
     /// Every string that an upstream may show the model, each once, in the order of the body.
     pub fn texts(&self) -> Vec<Text<'_>> {
-        self.index.shown_texts(&self.body)
+        let mut texts = Vec::new();
+        loop {
+            let first = u32::try_from(texts.len()).unwrap_or(u32::MAX);
+            let page = self.texts_from(first);
+            if page.is_empty() {
+                return texts;
+            }
+            texts.extend(page);
+        }
+    }
+
+    /// Those of the [`texts`](Request::texts) from this index on that are worth one reading: a bounded number of them, and of bytes but
+    /// for the last one's. None: there are no more.
+    pub fn texts_from(&self, first: u32) -> Vec<Text<'_>> {
+        self.index.shown_texts(&self.body, first)
     }
 
     /// Bytes of all texts.

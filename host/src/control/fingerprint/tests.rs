@@ -54,7 +54,10 @@ type Change = (&'static str, fn(&mut Config));
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Changes one field each. The list follows the fields of the structs.
-const CHANGES: [Change; 51] = [
+const CHANGES: [Change; 52] = [
+    ("models.aliases", |it| {
+        it.models.aliases.insert("a".into(), "b".into());
+    }),
     ("requests.opaque_parts", |it| {
         it.requests.opaque_parts = crate::config::OpaqueParts::Pass;
     }),

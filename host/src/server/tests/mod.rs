@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::api::{Keys, RequestId};
+use crate::api::{Keys, ModelsAsked, RequestId};
 use crate::metrics::Metrics;
 use client::{Answer, Client};
 
@@ -114,13 +114,15 @@ impl Gateway for Fake {
 
     async fn models(
         &self,
-        id: Option<&str>,
-        query: Option<&str>,
+        asked: ModelsAsked<'_>,
         caller: &Caller,
         _permit: &mut Permit,
     ) -> Response {
+        let ModelsAsked { catalog, id, query } = asked;
         let principal = caller.principal.as_deref();
-        Response::new(Body::from(format!("{id:?} {query:?} {principal:?}")))
+        Response::new(Body::from(format!(
+            "{catalog:?} {id:?} {query:?} {principal:?}"
+        )))
     }
 
     fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Unauthorized> {

@@ -27,7 +27,7 @@ async fn an_unknown_path_is_a_404_that_names_the_routes() {
 async fn what_this_release_lacks_is_a_404_that_says_so() {
     let server = Running::plain().await;
     let mut client = server.client().await;
-    for path in ["/v1/responses", "/anthropic/v1/messages", "/v1/embeddings"] {
+    for path in ["/v1/responses", "/openai/v1/responses", "/v1/messages"] {
         let answer = client.ask(&format!("POST {path}"), "{}").await;
         let [message, _, _, code] = answer.error();
         assert_eq!((answer.status, &*code), (404, "not_offered"));
@@ -36,6 +36,61 @@ async fn what_this_release_lacks_is_a_404_that_says_so() {
             "{message}"
         );
     }
+}
+
+#[tokio::test]
+async fn what_nothing_behind_the_gateway_does_is_a_400_that_says_what_is_supported() {
+    let server = Running::plain().await;
+    let mut client = server.client().await;
+    for head in [
+        "POST /v1/embeddings",
+        "GET /openai/v1/files",
+        "DELETE /v1/threads/t",
+    ] {
+        let answer = client.ask(head, "{}").await;
+        let [message, kind, param, code] = answer.error();
+        assert_eq!((answer.status, &*code), (400, "unsupported_operation"));
+        assert_eq!((&*kind, &*param), ("invalid_request_error", "path"));
+        assert!(message.contains("POST /v1/chat/completions"), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_asks_as_anthropics_clients_do_reads_errors_as_they_do() {
+    let gateway = Fake {
+        keys: team_a(),
+        ..Fake::default()
+    };
+    let server = Running::start(gateway, ServerSettings::default()).await;
+    let mut client = server.client().await;
+    for (head, status, kind) in [
+        ("GET /anthropic/v1/models", 401, "authentication_error"),
+        ("POST /anthropic/v1/models", 405, "invalid_request_error"),
+        ("GET /anthropic/v1/models/..", 404, "not_found_error"),
+        ("GET /anthropic/v1/nothing", 404, "not_found_error"),
+        ("POST /anthropic/v1/messages", 404, "not_found_error"),
+        ("POST /anthropic/v1/files", 400, "invalid_request_error"),
+    ] {
+        let answer = client.ask(head, "").await;
+        assert_eq!(answer.status, status, "{head}");
+        let body: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!(
+            (&body["type"], &body["error"]["type"]),
+            (&"error".into(), &kind.into())
+        );
+        assert!(!body["error"]["message"].as_str().unwrap().is_empty());
+        assert_eq!(body["request_id"], *answer.headers["x-request-id"]);
+        assert_eq!(answer.headers["request-id"], answer.headers["x-request-id"]);
+    }
+    // Its SDKs send the key by another name.
+    let answer = client
+        .ask("GET /anthropic/v1/models?limit=1\nx-api-key: key-a", "")
+        .await;
+    assert_eq!(
+        answer.body,
+        r#"Anthropic None Some("limit=1") Some("team-a")"#
+    );
+    assert_eq!(answer.headers["request-id"], answer.headers["x-request-id"]);
 }
 
 #[tokio::test]
@@ -85,10 +140,14 @@ async fn a_base_url_with_v1_and_an_sdk_that_adds_its_own_get_along() {
         .await;
     assert_eq!(
         answer.body,
-        r#"Some("org/model") Some("format=openrouter") None"#
+        r#"Plain Some("org/model") Some("format=openrouter") None"#
     );
     let answer = client.ask("GET /v1/models/", "").await;
-    assert_eq!(answer.body, "None None None");
+    assert_eq!(answer.body, "Plain None None None");
+    let answer = client.ask("GET /openai/v1/v1/models", "").await;
+    assert_eq!(answer.body, "Plain None None None");
+    let answer = client.ask("GET /public/v1/models?format=x", "").await;
+    assert_eq!(answer.body, r#"Public None Some("format=x") None"#);
 }
 
 #[tokio::test]
@@ -153,6 +212,8 @@ async fn without_a_good_key_nothing_but_the_warm_up_is_answered() {
         "POST /v1/chat/completions",
         "GET /v1/models",
         "GET /v1/models/x",
+        "GET /public/v1/models",
+        "GET /openai/v1/models",
     ] {
         let answer = client.ask(head, "").await;
         assert_eq!((answer.status, &*answer.code()), (401, "missing_api_key"));

@@ -1,7 +1,7 @@
 //! Which targets take a model, and in which order they are tried.
 
 use super::super::*;
-use super::targets;
+use super::{aliased, targets};
 
 const FOUR: &str = "{id: big, provider: 'cerebras:chat:big'}, {id: any, provider: cerebras}, \
     {id: gpt, provider: openai, model: gpt}, {id: local, provider: vllm, base_url: 'http://127.0.0.1:1/v1'}";
@@ -54,6 +54,27 @@ fn a_prefix_picks_the_provider_and_is_stripped() {
         order(&targets, "org/m").unwrap(),
         ["any:org/m", "local:org/m", "big:big", "gpt:gpt"]
     );
+}
+
+#[test]
+fn an_alias_asks_for_the_model_that_it_stands_for() {
+    let targets = aliased(FOUR, "large: big, o: openai/gpt, '70b': cerebras/org/m");
+    let as_big = ["big:big", "any:big", "local:big", "gpt:gpt"];
+    assert_eq!(order(&targets, "large").unwrap(), as_big);
+    assert_eq!(order(&targets, "big").unwrap(), as_big);
+    // With a provider in front it asks that provider, and one in front of what it stands for is the one that is meant.
+    let of_cerebras = ["big:big", "any:big", "gpt:gpt"];
+    assert_eq!(order(&targets, "cerebras/large").unwrap(), of_cerebras);
+    for model in ["o", "cerebras/o"] {
+        assert_eq!(order(&targets, model).unwrap(), ["gpt:gpt", "big:big"]);
+    }
+    assert_eq!(
+        order(&targets, "70b").unwrap(),
+        ["any:org/m", "big:big", "gpt:gpt"]
+    );
+    // An error names the model as it was asked for.
+    let none = aliased(FOUR, "x: openai/big");
+    assert_eq!(order(&none, "x").unwrap_err().model, "x");
 }
 
 #[test]

@@ -36,8 +36,8 @@ async fn an_encoded_answer_is_no_answer() {
 #[tokio::test]
 async fn an_encoded_answer_to_any_question_is_no_answer() {
     let server = Server::start(&[&answer("200 OK", GZIP, "rubbish")]).await;
-    let failure = one(&server.base).models(None).await.unwrap_err();
-    assert!(matches!(failure, Failure::Coded(_)), "{failure:?}");
+    let error = listed(&one(&server.base), None).await.unwrap_err();
+    assert_eq!(&*error.code, "upstream_unreadable", "{error}");
 }
 
 #[tokio::test]

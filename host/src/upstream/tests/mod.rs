@@ -6,12 +6,13 @@ mod ask;
 mod body;
 mod candidates;
 mod encoded;
+mod models;
 mod own_secret;
 mod renewed;
 mod server;
 
 use super::*;
-use crate::api::Charge;
+use crate::api::{ApiError, Catalog, Charge, ModelsAsked};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -26,8 +27,18 @@ fn targets(list: &str) -> Targets {
 }
 
 fn targets_after(list: &str, previous: Option<&Targets>) -> Targets {
+    targets_called(list, "", previous)
+}
+
+/// With these aliases of models.
+fn aliased(list: &str, aliases: &str) -> Targets {
+    targets_called(list, aliases, None)
+}
+
+fn targets_called(list: &str, aliases: &str, previous: Option<&Targets>) -> Targets {
     let text = format!(
-        "pack: {{name: t, version: 1.0.0, enabled: true}}\npolicies: {{chain: []}}\nproviders: {{targets: [{list}]}}\n"
+        "pack: {{name: t, version: 1.0.0, enabled: true}}\npolicies: {{chain: []}}\nproviders: {{targets: [{list}]}}\n\
+         models: {{aliases: {{{aliases}}}}}\n"
     );
     let config = Config::parse(&text, "test", Path::new("/")).unwrap();
     let read =
@@ -49,6 +60,23 @@ async fn chat(targets: &Targets, headers: &HeaderMap) -> Result<Answer, Failure>
         .first()
         .send("chat/completions", body, headers)
         .await
+}
+
+/// What a client is told that asks for models, all of them or one.
+async fn listed(targets: &Targets, id: Option<&str>) -> Result<String, ApiError> {
+    shown(targets, Catalog::Plain, id, None).await
+}
+
+/// The same in this form, with this query.
+async fn shown(
+    targets: &Targets,
+    catalog: Catalog,
+    id: Option<&str>,
+    query: Option<&str>,
+) -> Result<String, ApiError> {
+    let asked = ModelsAsked { catalog, id, query };
+    let answer = targets.models(asked, &mut Charge::unbound()).await?;
+    Ok(String::from_utf8(answer.into_body().into()).unwrap())
 }
 
 /// Waits for something that must come, and fails if it doesn't.
@@ -279,47 +307,6 @@ async fn connections_are_kept_across_configurations() {
         .await
         .unwrap();
     assert_eq!(server.requests.recv().await.unwrap().connection, 0);
-}
-
-#[tokio::test]
-async fn models_are_asked_of_the_first_target_that_knows() {
-    let ok = answer("200 OK", "", "{}");
-    let mut first = Server::start(&[&ok, &ok]).await;
-    let mut second = Server::start(&[&ok]).await;
-    let targets = targets(&format!(
-        "{{id: a, provider: x, model: m, base_url: \"{}\"}}, {{id: b, provider: y, model: org/n, base_url: \"{}\"}}",
-        first.base, second.base
-    ));
-    targets.models(Some("format=openrouter")).await.unwrap();
-    let head = first.requests.recv().await.unwrap().head;
-    assert!(
-        head.starts_with("get /v1/models?format=openrouter http/1.1\r\n"),
-        "{head}"
-    );
-    targets.model("y/org/n", None).await.unwrap();
-    let head = second.requests.recv().await.unwrap().head;
-    assert!(
-        head.starts_with("get /v1/models/org%2fn http/1.1\r\n"),
-        "{head}"
-    );
-    targets.model("unknown", None).await.unwrap();
-    let head = first.requests.recv().await.unwrap().head;
-    assert!(
-        head.starts_with("get /v1/models/unknown http/1.1\r\n"),
-        "{head}"
-    );
-}
-
-#[tokio::test]
-async fn a_name_that_is_a_path_is_asked_of_nobody() {
-    let mut server = Server::start(&[]).await;
-    let failure = one(&server.base).model(".\t.", None).await.unwrap_err();
-    let error = crate::api::ApiError::from(failure);
-    assert_eq!(
-        (error.status.as_u16(), &*error.code),
-        (404, "model_not_found")
-    );
-    assert!(server.requests.try_recv().is_err(), "it was asked");
 }
 
 #[tokio::test]

@@ -108,11 +108,7 @@ async fn the_list_of_models_has_it_too() {
     .await;
     let targets = one(&base);
     for _ in 0..3 {
-        let answer = targets.models(None).await.unwrap();
-        answer
-            .whole(100, Duration::from_secs(60), &mut Charge::unbound())
-            .await
-            .unwrap();
+        listed(&targets, None).await.unwrap();
     }
 }
 

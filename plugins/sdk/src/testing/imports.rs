@@ -308,8 +308,14 @@ pub(crate) mod request {
             segments
         })
     }
-    pub(crate) fn texts() -> Vec<Text> {
-        of("request::texts", testing::Request::texts)
+    /// Fewer than the host does, so that tests of a policy need not many texts to ask twice.
+    const A_PAGE: usize = 8;
+
+    pub(crate) fn texts(first: u32) -> Vec<Text> {
+        of("request::texts", |request| {
+            let texts = request.texts().into_iter();
+            texts.skip(first as usize).take(A_PAGE).collect()
+        })
     }
     pub(crate) fn tools() -> Vec<Tool> {
         of("request::tools", |request| request.body.tools())

@@ -52,8 +52,8 @@ impl wit::request::Host for Guest {
             .map_err(|why| Misused(why).into())
     }
 
-    fn texts(&mut self) -> wasmtime::Result<Vec<Text>> {
-        Ok(self.exchange.request()?.texts())
+    fn texts(&mut self, first: u32) -> wasmtime::Result<Vec<Text>> {
+        Ok(self.exchange.request()?.texts(first))
     }
 
     fn replace_text(&mut self, index: u32, text: String) -> wasmtime::Result<Result<(), String>> {

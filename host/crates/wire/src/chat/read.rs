@@ -13,7 +13,7 @@ use super::shape::{Shape, folded};
 use crate::Role;
 use crate::completions::PROMPT;
 use crate::dialect::Dialect;
-use crate::index::{Call, Container, Entry, Index, NONE, PREDICTION, Span, key_at, push};
+use crate::index::{A_TEXT, Call, Container, Entry, Index, NONE, PREDICTION, Span, key_at, push};
 use crate::json::{
     BadRequest, Fault, Kind, Literal, MAX_DEPTH, Scanner, cut, cut_at, line_column, members,
     sentence, string_at,
@@ -175,10 +175,7 @@ impl<'t> Reader<'t> {
             keys: Vec::with_capacity(16),
             message: NONE,
             most: Index::most(text.len()),
-            index: Index {
-                last_role: dialect.last_role(),
-                ..Index::default()
-            },
+            index: Index::of(dialect.last_role()),
         }
     }
 
@@ -555,7 +552,7 @@ impl<'t> Reader<'t> {
             shape,
             is_key,
         };
-        self.index.shown += literal.length as u64;
+        self.index.shown += literal.length as u64 + A_TEXT;
         if entry.is_segment() {
             self.index.size += literal.length as u64;
             if shape == Shape::Arguments {
@@ -566,7 +563,7 @@ impl<'t> Reader<'t> {
                 push(&mut self.index.calls, call);
             }
         }
-        push(&mut self.index.texts, entry);
+        self.index.push(entry);
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 use super::*;
 use crate::{Channel, ToolCall};
 use proptest::prelude::*;
+use serde_json::json;
 
 fn request(body: &str) -> Request {
     Request::parse(Dialect::Chat, Bytes::copy_from_slice(body.as_bytes())).unwrap()
@@ -268,4 +269,39 @@ proptest! {
         let again = request(std::str::from_utf8(&after.to_bytes(None)).unwrap());
         prop_assert_eq!(again.texts(), after.texts());
     }
+}
+
+#[test]
+fn texts_come_in_pages_and_each_knows_which_segment_it_is() {
+    let message = |n: usize| match n {
+        // One that fills a page by itself.
+        1500 => json!({"role": "user", "content": "a".repeat(2 << 20)}),
+        _ => json!({"role": "user", "name": "jane", "content": format!("text {n}")}),
+    };
+    let body = json!({
+        "prediction": {"type": "content", "content": "as foretold"},
+        "model": "m",
+        "messages": (0..3000).map(message).collect::<Vec<_>>(),
+        "stop": ["end"],
+    });
+    let request = Request::parse(Dialect::Chat, Bytes::from(body.to_string())).unwrap();
+    let texts = request.texts();
+    assert_eq!(texts.len(), 3000 + 2999 + 2);
+    let segments = request.segments(0);
+    for (at, text) in texts.iter().enumerate() {
+        if let Some(segment) = text.segment {
+            assert_eq!(segments[segment as usize].text, text.text, "{at}");
+        }
+        if at % 101 > 0 {
+            continue;
+        }
+        let page = request.texts_from(at as u32);
+        assert_eq!(page[0], *text);
+        let bytes: usize = page.iter().map(|text| text.text.len()).sum();
+        assert!(page.len() <= 1024 && bytes <= 3 << 20, "{at}");
+        assert_eq!(page.last(), texts.get(at + page.len() - 1));
+    }
+    let shown = texts.iter().filter(|text| text.segment.is_some()).count();
+    assert_eq!(shown, segments.len());
+    assert!(request.texts_from(texts.len() as u32).is_empty());
 }
