@@ -11,7 +11,8 @@ use witgate::policy::types::{Edit, Verdict};
 use crate::support::request::{self, thread_time};
 use crate::support::{load, spec};
 
-const SIZE: usize = 1 << 20;
+/// A quarter of a MiB, for which a request has 55 ms.
+const SIZE: usize = 256 << 10;
 
 /// Numbers that look random and are the same in every run.
 struct Numbers(u64);
@@ -177,7 +178,7 @@ fn ordinary() -> Vec<(&'static str, String)> {
 }
 
 #[tokio::test]
-async fn a_mebibyte_of_every_ordinary_kind_passes_the_guards() {
+async fn text_of_every_ordinary_kind_passes_the_guards() {
     // What is found is reported: a denial would come early.
     for (id, settings) in [
         ("prompt-injection", json!({"action": "report"})),
