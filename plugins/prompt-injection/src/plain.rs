@@ -82,7 +82,9 @@ pub(crate) fn suspicion(lexicon: &Lexicon, text: &str) -> Option<usize> {
             || seen & LEET != 0 && length > 1 && is_disguised(lexicon, &rest[..length], rest)
             || seen == LETTER
                 && (RUN_TOGETHER..=LONGEST_RUN).contains(&length)
-                && lexicon.segment(&lower(&text[at..at + length])).is_some()
+                && lexicon
+                    .segment(&text[at..at + length].to_ascii_lowercase())
+                    .is_some()
         {
             return Some(at);
         }
@@ -135,10 +137,6 @@ fn is_disguised(lexicon: &Lexicon, word: &[u8], rest: &[u8]) -> bool {
         lexicon.knows(read)
     };
     reads(b'i') || bare.iter().any(|b| matches!(b, b'1' | b'!')) && reads(b'l')
-}
-
-fn lower(word: &str) -> String {
-    word.to_ascii_lowercase()
 }
 
 /// Letters that stand alone, which together may be a word spelt out.

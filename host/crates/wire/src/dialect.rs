@@ -16,6 +16,7 @@ use crate::choices::whole::WholeAnswer;
 use crate::completions;
 use crate::index::Index;
 use crate::json::BadRequest;
+use crate::read;
 use crate::sse::{self, DEFAULT_CAP, Event, Framer};
 
 /// Which shape a request came in, and so how its answer is read and written.
@@ -170,7 +171,7 @@ impl Dialect {
 
     /// Reads a request of this dialect: whether it is one, so far that every text in it is where it is looked for.
     pub(crate) fn read(self, body: &[u8]) -> Result<Index, BadRequest> {
-        chat::read::body(self, body).map_err(|bad| *bad)
+        read::body(self, body).map_err(|bad| *bad)
     }
 
     /// A message with one text, as JSON.

@@ -13,11 +13,11 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Bound;
 
 use crate::Role;
-use crate::chat::read;
 use crate::chat::shape::Shape;
 use crate::dialect::Dialect;
 use crate::index::{Entry, Span, key_at};
 use crate::json::{MAX_DEPTH, cut, depth, literal, members, string_at};
+use crate::read;
 use crate::request::Request;
 
 mod node;

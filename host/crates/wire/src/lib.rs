@@ -21,6 +21,7 @@ pub mod draft;
 mod index;
 pub mod json;
 pub mod raw;
+mod read;
 pub mod request;
 pub mod sse;
 

@@ -1,8 +1,7 @@
 //! The chat-completions dialect: its requests. Its answers are [`choices`](crate::choices).
 //!
-//! - [`shape`]: what each place of a request is; [`read`]: one pass over one, which checks it and remembers its texts.
+//! [`shape`] says what each place of a request is; [`read`](crate::read) goes over one by it.
 
-pub(crate) mod read;
 pub(crate) mod shape;
 
 use crate::Role;

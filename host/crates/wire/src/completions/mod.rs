@@ -1,5 +1,5 @@
 //! The text-completions dialect: what of its requests differs from chat's. They are read by the same pass
-//! ([`read`](crate::chat::read)), over another table of members. Its answers are [`choices`](crate::choices).
+//! ([`read`](crate::read)), over another table of members. Its answers are [`choices`](crate::choices).
 //!
 //! Each prompt counts as a message of the user's, and the suffix as one more after them. A prompt may be a list of tokens, which no
 //! policy can read: it is opaque, as a picture is in a chat.

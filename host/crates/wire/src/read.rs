@@ -9,8 +9,8 @@
 
 use std::fmt::Write as _;
 
-use super::shape::{Shape, folded};
 use crate::Role;
+use crate::chat::shape::{Shape, folded};
 use crate::completions::PROMPT;
 use crate::dialect::Dialect;
 use crate::index::{A_TEXT, Call, Container, Entry, Index, NONE, PREDICTION, Span, key_at, push};
