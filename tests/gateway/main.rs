@@ -28,4 +28,5 @@ mod samples;
 mod shadow;
 mod shutdown;
 mod support;
+mod turns;
 mod unseen;

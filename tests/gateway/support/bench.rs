@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use witgate::api::Turns;
 use witgate::app::App;
 use witgate::config::Config;
 use witgate::control::{CliOverrides, Controller, Services, Source};
@@ -144,6 +145,8 @@ pub struct Bench {
     pub folder: TempDir,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// The turns of what is large.
+    pub turns: Turns,
     addresses: Vec<SocketAddr>,
     http: reqwest::Client,
     stop: CancellationToken,
@@ -194,8 +197,10 @@ impl Bench {
         let app = Arc::new(App(gateway.clone()));
         let router = admin_router(app.clone(), metrics.clone());
         tokio::spawn(serve_admin(admin, router, stop.clone()));
+        let turns = Turns::beside(1);
         let settings = ServerSettings {
             max_exchanges: 256,
+            turns: turns.clone(),
             ..ServerSettings::default()
         };
         tokio::spawn(serve_traffic(
@@ -213,6 +218,7 @@ impl Bench {
             upstreams: Vec::new(),
             folder,
             metrics,
+            turns,
             addresses,
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
             stop,
