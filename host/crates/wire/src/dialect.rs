@@ -210,7 +210,7 @@ impl Dialect {
     pub(crate) fn is_said(self, shape: Shape) -> bool {
         match self {
             Dialect::Chat => shape == Shape::Messages,
-            Dialect::Completions => shape == Shape::Content,
+            Dialect::Completions => shape == Shape::Prompts,
         }
     }
 
@@ -240,11 +240,8 @@ impl Dialect {
         }
     }
 
-    /// What each element is.
-    pub(crate) fn item(self, shape: Shape) -> Shape {
-        match (self, shape) {
-            (Dialect::Completions, Shape::Content) => Shape::Content,
-            _ => shape.item(),
-        }
+    /// Whether each element of what is said is answered by choices of its own, so that a client counts on how many there are.
+    pub(crate) fn answers_each(self) -> bool {
+        self == Dialect::Completions
     }
 }

@@ -261,7 +261,10 @@ impl Draft {
             self.removed.remove(path);
         }
         let undo = self.put(&path, json.map(|json| Node::New(json.trim().into())));
-        if let Err(sentence) = self.check(&path) {
+        let checked = self
+            .check(&path)
+            .and_then(|()| self.answers_as_many(&path, &undo));
+        if let Err(sentence) = checked {
             self.undo(&path, undo);
             self.removed.remove(&path);
             self.removed.extend(revived);
@@ -277,7 +280,10 @@ impl Draft {
             return Err("the whole request can only be replaced by an object".to_owned());
         };
         let read = self.request.dialect().read(json.as_bytes());
-        read.map_err(|bad| bad.message)?;
+        let read = read.map_err(|bad| bad.message)?;
+        if self.request.dialect().answers_each() && read.roles.len() != self.request.roles().len() {
+            return Err(promised_each(self.request.dialect().said()));
+        }
         for name in ["stream", "n"] {
             if member(json.as_bytes(), name) != member(self.request.body(), name) {
                 return Err(promised(name));
@@ -464,6 +470,36 @@ impl Draft {
         read::outline(dialect, &json, shape, &dotted(up)).map_err(|bad| bad.message)
     }
 
+    /// Whether there are as many of what is answered one by one as there were.
+    fn answers_as_many(&mut self, path: &[Step], undo: &Undo) -> Result<(), String> {
+        let (body, dialect) = (self.request.body(), self.request.dialect());
+        let said = match path {
+            [said @ Step::Key(name), ..] if name == dialect.said() => std::slice::from_ref(said),
+            _ => return Ok(()),
+        };
+        let as_before = path.len() > 2 || matches!(undo, Undo::Nothing | Undo::Element(_));
+        if !dialect.answers_each() || as_before {
+            return Ok(());
+        }
+        let Some(value) = at(&mut self.tree, body, said).map(|node| node.open(body)) else {
+            return Ok(());
+        };
+        let count = match value {
+            Node::Array(items) if items.first().is_none_or(|first| !first.is_number(body)) => {
+                items.len()
+                    - under(&self.removed, said)
+                        .filter(|gone| gone.len() == 2)
+                        .count()
+            }
+            // A list of tokens is one prompt.
+            _ => 1,
+        };
+        if count == self.request.roles().len() {
+            return Ok(());
+        }
+        Err(promised_each(dialect.said()))
+    }
+
     fn removed_under<'s>(&'s self, path: &'s [Step]) -> impl Iterator<Item = &'s Vec<Step>> {
         under(&self.removed, path)
     }
@@ -526,6 +562,12 @@ fn promised(name: &str) -> String {
     format!("`{name}` can't be changed: the answer has already been promised in that form")
 }
 
+fn promised_each(name: &str) -> String {
+    format!(
+        "`{name}` must have as many elements as it had: each has been promised answers of its own"
+    )
+}
+
 /// What stands where a text stood at the start: the part of the body that still has it, or whatever was put there.
 fn still_there<'n>(
     tree: &'n mut Node,
@@ -559,7 +601,7 @@ fn shapes(dialect: Dialect, path: &[Step]) -> (Shape, Shape) {
     path.iter()
         .fold((Shape::Body, Shape::Open), |(shape, _), step| match step {
             Step::Key(name) => (dialect.member(shape, name).0, shape),
-            Step::Index(_) => (dialect.item(shape), shape),
+            Step::Index(_) => (shape.item(), shape),
         })
 }
 

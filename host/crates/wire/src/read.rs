@@ -11,7 +11,6 @@ use std::fmt::Write as _;
 
 use crate::Role;
 use crate::chat::shape::{Shape, folded};
-use crate::completions::PROMPT;
 use crate::dialect::Dialect;
 use crate::index::{A_TEXT, Call, Container, Entry, Index, NONE, PREDICTION, Span, key_at, push};
 use crate::json::{
@@ -227,7 +226,8 @@ impl<'t> Reader<'t> {
             _ if self.outline && !self.frames.is_empty() => self.scan.skip(),
             Kind::Object => self.object(shape)?,
             Kind::Array => {
-                if self.array(shape)? == 0 && self.dialect.is_said(shape) {
+                let needs_one = self.dialect.is_said(shape) || shape == Shape::Prompt;
+                if self.array(shape)? == 0 && needs_one {
                     let must_be = refused(self.dialect, shape, Kind::Bool).unwrap_or_default();
                     return Err(self.wrong(must_be, start));
                 }
@@ -238,8 +238,8 @@ impl<'t> Reader<'t> {
             }
             _ => self.scan.scalar().map_err(|fault| self.fault(fault))?,
         }
-        if kind == Kind::Number && shape == Shape::Content && self.index.opaque.is_none() {
-            // A token.
+        let token = kind == Kind::Number && matches!(shape, Shape::Prompt | Shape::Token);
+        if token && self.index.opaque.is_none() {
             self.index.opaque = Some(self.pointer());
         }
         Ok(value)
@@ -271,7 +271,7 @@ impl<'t> Reader<'t> {
                 if messages {
                     self.begin_message(count);
                 }
-                self.value(self.dialect.item(shape))?;
+                self.value(shape.item())?;
                 count += 1;
                 self.scan.space();
                 if self.scan.takes(b']') {
@@ -756,7 +756,13 @@ fn refused(dialect: Dialect, shape: Shape, kind: Kind) -> Option<&'static str> {
             (&[Object], "an object")
         }
         Shape::Function => (&[Object], "an object"),
-        Shape::Content if dialect == Dialect::Completions => PROMPT,
+        Shape::Content if dialect == Dialect::Completions => (&[String], "a string"),
+        Shape::Prompts => (
+            &[String, Array],
+            "a string, or an array with at least one prompt",
+        ),
+        Shape::Prompt => (&[String, Array, Number], "a string, or an array of tokens"),
+        Shape::Token => (&[Number], "a token, which is a number"),
         Shape::Content | Shape::Reasoning => {
             (&[String, Array, Null], "a string or an array of parts")
         }

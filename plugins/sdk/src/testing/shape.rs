@@ -21,6 +21,10 @@ pub(crate) enum Shape {
     ReasoningPart,
     /// Why the model wouldn't.
     Refusal,
+    /// What a text completion goes on from: one prompt or a list of them; one of the list; a number that stands for a piece of text.
+    Prompts,
+    Prompt,
+    Token,
     /// A message's tool calls, one of them, what it calls.
     Calls,
     Call,
@@ -104,6 +108,8 @@ impl Shape {
         match self {
             Messages => Message,
             Content => Part,
+            Prompts => Prompt,
+            Prompt => Token,
             Reasoning => ReasoningPart,
             Calls => Call,
             Tools => Tool,

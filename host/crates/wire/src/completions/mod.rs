@@ -3,16 +3,17 @@
 //!
 //! Each prompt counts as a message of the user's, and the suffix as one more after them. A prompt may be a list of tokens, which no
 //! policy can read: it is opaque, as a picture is in a chat.
+//!
+//! As many choices are answered as `n` says, for each prompt. `best_of` counts for nothing here: of so many the upstream makes, it shows `n`.
 
 use crate::chat::shape::Shape::{
-    self, Content, Count, Flag, Model, Names, Open, StreamOptions, Word,
+    self, Content, Count, Flag, Model, Names, Open, Prompts, StreamOptions, Word,
 };
-use crate::json::Kind;
 
 /// The members of the body that have a meaning.
 pub(crate) const BODY: &[(&str, Shape)] = &[
     ("model", Model),
-    ("prompt", Content),
+    ("prompt", Prompts),
     ("suffix", Content),
     ("stream", Flag),
     ("stream_options", StreamOptions),
@@ -36,12 +37,6 @@ pub(crate) const BODY: &[(&str, Shape)] = &[
     ("service_tier", Word),
     ("prompt_cache_key", Open),
 ];
-
-/// What a prompt, and what stands in a list of prompts, may be.
-pub(crate) const PROMPT: (&[Kind], &str) = (
-    &[Kind::String, Kind::Array, Kind::Number],
-    "a string, or an array with at least one prompt",
-);
 
 #[cfg(test)]
 mod tests;

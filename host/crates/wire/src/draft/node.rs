@@ -159,6 +159,15 @@ impl Node {
         out.push(b'}');
     }
 
+    pub(super) fn is_number(&self, body: &[u8]) -> bool {
+        let json = match self {
+            Node::Raw(span) => &body[span.range()],
+            Node::New(json) => json.as_bytes(),
+            Node::Array(_) | Node::Object(_) => return false,
+        };
+        Kind::of(json.trim_ascii_start().first().copied()) == Some(Kind::Number)
+    }
+
     /// Bytes of a value that isn't taken apart.
     fn length(&self) -> usize {
         match self {
