@@ -243,11 +243,6 @@ impl Bench {
         &self.upstreams[0]
     }
 
-    /// Where chat requests go.
-    pub fn url(&self) -> String {
-        format!("http://{}/v1/chat/completions", self.traffic)
-    }
-
     /// Sends a chat request and reads the answer whole.
     pub async fn chat(&self, body: &Value) -> Reply {
         self.send(body.to_string(), &[]).await
@@ -264,14 +259,26 @@ impl Bench {
         Reply::read(self.request(body, headers).send().await.unwrap()).await
     }
 
+    /// The same to another route.
+    pub async fn send_to(
+        &self,
+        route: &str,
+        body: impl Into<reqwest::Body>,
+        headers: &[(&str, &str)],
+    ) -> Reply {
+        let request = self.request_to(route, body, headers);
+        Reply::read(request.send().await.unwrap()).await
+    }
+
     /// Sends a chat request and leaves the answer's body to be read.
     pub async fn open(&self, body: &Value, headers: &[(&str, &str)]) -> Stream {
-        Stream::new(
-            self.request(body.to_string(), headers)
-                .send()
-                .await
-                .unwrap(),
-        )
+        self.open_at("chat/completions", body, headers).await
+    }
+
+    /// The same at another route.
+    pub async fn open_at(&self, route: &str, body: &Value, headers: &[(&str, &str)]) -> Stream {
+        let request = self.request_to(route, body.to_string(), headers);
+        Stream::new(request.send().await.unwrap())
     }
 
     fn request(
@@ -279,9 +286,18 @@ impl Bench {
         body: impl Into<reqwest::Body>,
         headers: &[(&str, &str)],
     ) -> reqwest::RequestBuilder {
+        self.request_to("chat/completions", body, headers)
+    }
+
+    fn request_to(
+        &self,
+        route: &str,
+        body: impl Into<reqwest::Body>,
+        headers: &[(&str, &str)],
+    ) -> reqwest::RequestBuilder {
         let request = self
             .http
-            .post(self.url())
+            .post(format!("http://{}/v1/{route}", self.traffic))
             .header("content-type", "application/json");
         let request = headers.iter().fold(request, |request, (name, value)| {
             request.header(*name, *value)
@@ -291,11 +307,9 @@ impl Bench {
 
     /// Sends a request for a text completion, with orders for the puppet.
     pub async fn complete(&self, body: &Value, orders: Value) -> Reply {
-        let url = format!("http://{}/v1/completions", self.traffic);
-        let request = self.http.post(url).body(body.to_string());
-        let request = request.header("content-type", "application/json");
-        let request = request.header("x-puppet", orders.to_string());
-        Reply::read(request.send().await.unwrap()).await
+        let headers = [("x-puppet", &*orders.to_string())];
+        self.send_to("completions", body.to_string(), &headers)
+            .await
     }
 
     /// A GET below the traffic listener.

@@ -13,7 +13,6 @@ use crate::choices::chunk::{Chunk, NotAChunk, needs_parse};
 use crate::choices::compose::Composition;
 use crate::choices::envelope::Envelope;
 use crate::choices::whole::WholeAnswer;
-use crate::completions;
 use crate::index::Index;
 use crate::json::BadRequest;
 use crate::read;
@@ -225,7 +224,7 @@ impl Dialect {
     /// The members that have a meaning at a place of that shape.
     pub(crate) fn members(self, shape: Shape) -> &'static [(&'static str, Shape)] {
         match (self, shape) {
-            (Dialect::Completions, Shape::Body) => completions::BODY,
+            (Dialect::Completions, Shape::Body) => Shape::Completion.members(),
             _ => shape.members(),
         }
     }
