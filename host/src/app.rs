@@ -7,14 +7,11 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
-use crate::api::{ApiError, Caller, ModelsAsked, Permit, RequestId, Unauthorized};
+use crate::api::{ApiError, Caller, ModelsAsked, Permit, RequestId, Turns, Unauthorized};
 use crate::control::{BuildError, Controller, ReloadError, Reloaded, Trigger};
 use crate::exchange;
 use crate::server::{self, ChatRequest};
 use crate::wire::{Endpoint, Request};
-
-/// The largest body that is read where it arrives: a tenth of a millisecond at the most.
-const AT_ONCE: usize = 64 << 10;
 
 /// What the listeners are given.
 pub struct App(pub Arc<Controller>);
@@ -84,7 +81,10 @@ impl server::Gateway for App {
 impl App {
     /// Runs the exchange of a request that came to that endpoint.
     async fn exchange(&self, endpoint: Endpoint, admitted: ChatRequest) -> Response {
-        let request = match self.read(endpoint, admitted.body).await {
+        let request = match self
+            .read(endpoint, admitted.body, &admitted.permit.turns)
+            .await
+        {
             Ok(chat) => chat,
             Err(error) => return error.into_response(),
         };
@@ -109,18 +109,17 @@ impl App {
         exchange::begin(generation, metrics, self.0.tasks(), begin).await
     }
 
-    /// Reads a request: a large one off the workers, for which others wait.
-    async fn read(&self, endpoint: Endpoint, body: Bytes) -> Result<Request, ApiError> {
-        let metrics = &self.0.services().metrics;
-        metrics.request_bytes.inc_by(body.len() as u64);
-        let large = body.len() > AT_ONCE;
+    /// Reads a request: a large one in a turn, and off the workers, for which others wait.
+    async fn read(
+        &self,
+        endpoint: Endpoint,
+        body: Bytes,
+        turns: &Turns,
+    ) -> Result<Request, ApiError> {
+        let bytes = body.len() as u64;
+        self.0.services().metrics.request_bytes.inc_by(bytes);
         let read = move || endpoint.read(body);
-        let request = if large {
-            let read = tokio::task::spawn_blocking(read).await;
-            read.expect("reading a request never panics, and is never aborted")
-        } else {
-            read()
-        };
+        let request = turns.aside(bytes, read).await;
         request.map_err(|bad| {
             let (kind, code) = ("invalid_request_error", "wrong_api_format");
             ApiError::new(StatusCode::BAD_REQUEST, kind, code, bad.message).param(bad.param)

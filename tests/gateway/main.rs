@@ -29,4 +29,5 @@ mod samples;
 mod shadow;
 mod shutdown;
 mod support;
+mod turns;
 mod unseen;

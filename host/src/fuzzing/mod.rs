@@ -15,6 +15,11 @@ pub use request::request;
 pub use response::response;
 pub use sse::sse;
 
+use crate::wire::Dialect;
+
+/// The dialects that requests come in and answers are read in. The others go by way of chat.
+pub(crate) const DIALECTS: [Dialect; 2] = [Dialect::Chat, Dialect::Completions];
+
 /// The way of an answer's text through the stages: text goes in, each stage edits as the bytes say, and what comes out is compared
 /// with what must.
 pub fn hold_back(data: &[u8]) {

@@ -32,7 +32,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
 
-use crate::api::{ApiError, Caller, ModelsAsked, Party, Permit, Share, Unauthorized};
+use crate::api::{ApiError, Caller, ModelsAsked, Party, Permit, Share, Turns, Unauthorized};
 
 pub use admin::{admin_router, serve_admin};
 pub use bind::{ADMIN_ADDRESS, BindError, TRAFFIC_ADDRESS, bind};
@@ -116,7 +116,7 @@ pub trait Gateway: Send + Sync + 'static {
 }
 
 /// The limits of a listener.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct ServerSettings {
     /// Connections that may be open. One more takes the place of one that is idle; where none is, it waits in the system's queue.
     pub max_connections: usize,
@@ -126,6 +126,8 @@ pub struct ServerSettings {
     pub max_reading: u32,
     /// The bytes that all exchanges together may take with their bodies. Past it a request is answered 503.
     pub max_memory: u64,
+    /// The turns in which large requests and answers are read.
+    pub turns: Turns,
     /// What one client or address may have of each of these.
     pub share: Share,
     /// The limits of a request's body.
@@ -153,6 +155,7 @@ impl Default for ServerSettings {
             max_exchanges: 512,
             max_reading: 1024,
             max_memory: 1 << 30,
+            turns: Turns::default(),
             share: Share::default(),
             body: BodyLimits::default(),
             origins: Arc::default(),

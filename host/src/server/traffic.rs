@@ -55,7 +55,8 @@ pub async fn serve_traffic<G: Gateway>(
         metrics.exchanges_running.clone(),
         metrics.exchanges_open.clone(),
         refused.clone(),
-    );
+    )
+    .taking(settings.turns.clone());
     let open = metrics.connections.clone();
     let own = listener.local_addr().ok().map(|at| at.ip());
     let used = metrics.memory.clone();

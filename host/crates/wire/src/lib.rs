@@ -28,6 +28,7 @@ pub mod raw;
 mod read;
 pub mod request;
 pub mod sse;
+mod steps;
 
 use std::borrow::Cow;
 
