@@ -29,5 +29,6 @@ mod responses;
 mod samples;
 mod shadow;
 mod shutdown;
+mod snippets;
 mod support;
 mod unseen;
