@@ -9,9 +9,9 @@ use crate::support::*;
 
 const CHAIN: &str = "policies: {chain: [prompt-injection, pii-detector, audit-logger]}";
 const CHAT: &str = "/v1/chat/completions";
-const JSON: (&str, &str) = ("content-type", "application/json");
-const MSGPACK: (&str, &str) = ("content-type", "application/vnd.msgpack");
-const GZIP: (&str, &str) = ("content-encoding", "gzip");
+const JSON: Header = ("content-type", "application/json");
+const MSGPACK: Header = ("content-type", "application/vnd.msgpack");
+const GZIP: Header = ("content-encoding", "gzip");
 
 fn gzip(bytes: impl AsRef<[u8]>) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
@@ -23,8 +23,10 @@ fn msgpack(value: &Value) -> Vec<u8> {
     rmp_serde::to_vec(value).unwrap()
 }
 
+type Header = (&'static str, &'static str);
+
 /// The request in each of the ways in which it may be packed.
-fn packings(body: &Value) -> [(Vec<u8>, Vec<(&'static str, &'static str)>); 5] {
+fn packings(body: &Value) -> [(Vec<u8>, Vec<Header>); 5] {
     let text = body.to_string();
     let older = ("content-type", "application/msgpack");
     [
