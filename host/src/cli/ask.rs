@@ -108,6 +108,8 @@ pub(super) async fn ask(args: AskArgs) -> Result<ExitCode, Wrong> {
     match args.format {
         _ if args.json => print(&answer.to_string())?,
         Format::Json => print(&answer.to_string())?,
+        // For a file or a pipe it stays as it is.
+        Format::Text if !std::io::stdout().is_terminal() => print(content)?,
         Format::Text => print(&readable(content))?,
     }
     match finish {
@@ -254,12 +256,20 @@ fn print(text: &str) -> Result<(), Wrong> {
     Ok(written.map_err(|why| format!("the answer can't be written: {why}"))?)
 }
 
-/// A text for a terminal, to which nothing in it may be an order. For a file or a pipe it stays as it is.
+/// A text for a terminal, to which nothing in it may be an order.
 fn readable(text: &str) -> String {
-    if !std::io::stdout().is_terminal() {
-        return text.to_owned();
+    let is_order = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    text.replace(is_order, "\u{fffd}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_model_says_is_an_order_to_a_terminal() {
+        let said = "one\n\ttwo \u{1b}[2J\u{9b}31m\r\u{7}é😀";
+        let shown = "one\n\ttwo \u{fffd}[2J\u{fffd}31m\u{fffd}\u{fffd}é😀";
+        assert_eq!(readable(said), shown);
     }
-    let shown = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
-    let shown = |c| if shown(c) { c } else { '\u{fffd}' };
-    text.chars().map(shown).collect()
 }
