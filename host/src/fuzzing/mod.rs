@@ -5,12 +5,14 @@
 
 mod component;
 mod configuration;
+mod packed;
 mod request;
 mod response;
 mod sse;
 
 pub use component::component;
 pub use configuration::configuration;
+pub use packed::packed;
 pub use request::request;
 pub use response::response;
 pub use sse::sse;
@@ -60,6 +62,11 @@ mod tests {
     #[test]
     fn every_request_that_was_kept_is_read_and_edited_as_promised() {
         replay("request", super::request);
+    }
+
+    #[test]
+    fn every_packed_body_that_was_kept_is_unpacked_as_promised() {
+        replay("packed", super::packed);
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod body;
 mod connection;
 mod connections;
 mod listen;
+mod packing;
 mod pages;
 mod patience;
 mod phase;
@@ -37,6 +38,7 @@ use crate::api::{ApiError, Caller, ModelsAsked, Party, Permit, Share, Turns, Una
 pub use admin::{admin_router, serve_admin};
 pub use bind::{ADMIN_ADDRESS, BindError, TRAFFIC_ADDRESS, bind};
 pub use body::BodyLimits;
+pub use packing::Packing;
 pub use traffic::{Drained, serve_traffic};
 
 /// The request of a completion of any kind, let in and read.
@@ -44,8 +46,12 @@ pub use traffic::{Drained, serve_traffic};
 pub struct ChatRequest {
     /// Its head. A [`crate::api::RequestId`] is in the extensions.
     pub parts: Parts,
-    /// Its body, within the limits of the listener.
+    /// Its body as it came, within the limits of the listener.
     pub body: Bytes,
+    /// What it is packed in.
+    pub packing: Packing,
+    /// The most bytes that it may have when it is unpacked.
+    pub most: usize,
     /// Who sent it.
     pub caller: Caller,
     /// Whom what it takes is put down to.

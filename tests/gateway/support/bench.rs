@@ -319,6 +319,15 @@ impl Bench {
         Reply::read(request.send().await.unwrap()).await
     }
 
+    /// Sends these bytes to any route, with these headers and no others.
+    pub async fn post_bytes(&self, path: &str, body: Vec<u8>, headers: &[(&str, &str)]) -> Reply {
+        let request = self.http.post(format!("http://{}{path}", self.traffic));
+        let request = headers.iter().fold(request, |request, (name, value)| {
+            request.header(*name, *value)
+        });
+        Reply::read(request.body(body).send().await.unwrap()).await
+    }
+
     /// A GET below the traffic listener.
     pub async fn get(&self, path: &str) -> Reply {
         Reply::read(
