@@ -21,6 +21,7 @@ mod generations;
 mod guests;
 mod hostile;
 mod journal;
+mod messy;
 mod recorded;
 mod reload;
 mod responses;

@@ -159,6 +159,7 @@ impl Hasher {
             secret,
             timeouts,
             unknown_members,
+            parameters,
         } = target;
         self.text(id);
         self.text(provider);
@@ -174,6 +175,7 @@ impl Hasher {
             self.time(*time);
         }
         self.text(&unknown_members.to_string());
+        self.text(&parameters.to_string());
     }
 
     fn client(&mut self, client: &ClientConfig) {

@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 
+use super::errors;
 use super::request::RequestState;
-use crate::upstream::{Answer, AskFailed, Question, RetryPolicy, Targets, ask};
+use super::whole::aside;
+use crate::api::ApiError;
+use crate::config::Parameters;
+use crate::upstream::{Answer, AskFailed, Outgoing, Question, RetryPolicy, Targets, ask};
 
 /// Answers an exchange: the targets of its generation, or a script.
 pub(super) trait Upstream: Send {
@@ -48,8 +52,28 @@ impl Question for RequestState {
         self.body.dialect().path()
     }
 
-    fn body(&self, model: &str) -> Bytes {
-        self.body.to_bytes(Some(model))
+    async fn body(&self, model: &str, parameters: Parameters) -> Result<Outgoing, ApiError> {
+        let as_it_came = || Outgoing {
+            body: self.body.to_bytes(Some(model)),
+            dropped: None,
+        };
+        let bytes = self.body.to_bytes(None).len();
+        let (request, name) = (self.body.clone(), model.to_owned());
+        match parameters {
+            Parameters::Pass => Ok(as_it_came()),
+            Parameters::Strip => {
+                let fitted = aside(bytes, move || request.fitted(&name)).await;
+                let dropped = fitted.dropped.map(HeaderValue::try_from);
+                Ok(Outgoing {
+                    body: fitted.body,
+                    dropped: dropped.and_then(Result::ok),
+                })
+            }
+            Parameters::Strict => {
+                let fits = aside(bytes, move || request.fits(&name)).await;
+                fits.map(|()| as_it_came()).map_err(errors::unfit)
+            }
+        }
     }
 
     fn headers(&self) -> &HeaderMap {

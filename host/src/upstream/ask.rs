@@ -1,7 +1,7 @@
 //! Asks the candidates of a request in turn, until one answers.
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use std::sync::Arc;
 use tokio::time::{Instant, timeout};
 
@@ -10,6 +10,9 @@ use super::candidates::{Candidate, Candidates};
 use super::connections::Connection;
 use super::failure::Failure;
 use super::retry::RetryPolicy;
+use crate::api::ApiError;
+use crate::api::headers::DROPPED;
+use crate::config::Parameters;
 
 /// A request, in the form that each candidate gets.
 pub trait Question: Sync {
@@ -19,14 +22,47 @@ pub trait Question: Sync {
     /// The path of the request, below a target's address.
     fn path(&self) -> &str;
 
-    /// The body, with the target's name for the model in it.
-    fn body(&self, model: &str) -> Bytes;
+    /// The body for a target: with its name for the model in it, and with what it doesn't take dealt with in its way.
+    ///
+    /// # Errors
+    /// What the target would say of it. The request isn't sent then.
+    fn body(
+        &self,
+        model: &str,
+        parameters: Parameters,
+    ) -> impl Future<Output = Result<Outgoing, ApiError>> + Send;
 
     /// The client's headers. Only those that may go on are sent.
     fn headers(&self) -> &HeaderMap;
 
     /// The error that a stream's first bytes consist of, if they do.
     fn first_error(&self, bytes: &Bytes) -> Option<Bytes>;
+}
+
+/// The body that goes to a target.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// It.
+    pub body: Bytes,
+    /// What of the request isn't in it, or under another name: a list for the client.
+    pub dropped: Option<HeaderValue>,
+}
+
+impl Outgoing {
+    /// The answer to it, or the failure, which tells the client what was dropped.
+    fn told(&self, answer: Result<Answer, Failure>) -> Result<Answer, Failure> {
+        match (answer, &self.dropped) {
+            (Ok(mut answer), dropped) => {
+                answer.dropped.clone_from(dropped);
+                Ok(answer)
+            }
+            (Err(Failure::Status(mut failure)), Some(dropped)) => {
+                failure.headers.insert(DROPPED, dropped.clone());
+                Err(Failure::Status(failure))
+            }
+            (failed, _) => failed,
+        }
+    }
 }
 
 /// No candidate answered.
@@ -53,9 +89,16 @@ pub async fn ask(
     let mut first_failure = None;
     for candidate in candidates {
         let target = candidate.target();
+        let outgoing = question.body(candidate.model(), target.parameters());
+        let outgoing = match outgoing.await {
+            Ok(outgoing) => outgoing,
+            // As an answer of the target's: others aren't asked after a request that one finds wrong.
+            Err(refused) => return Ok(Answer::refused(candidate, &refused)),
+        };
         for _ in 0..policy.tries.max(1) {
             let asked = Instant::now();
-            let failure = match attempt(candidate, question, policy).await {
+            let attempt = attempt(candidate, question, &outgoing.body, policy).await;
+            let failure = match outgoing.told(attempt) {
                 Ok(answer) => {
                     target.metrics().first_byte.observe(asked.elapsed());
                     return Ok(answer);
@@ -82,9 +125,9 @@ pub async fn ask(
 async fn attempt(
     candidate: &Candidate,
     question: &impl Question,
+    body: &Bytes,
     policy: &RetryPolicy,
 ) -> Result<Answer, Failure> {
-    let body = question.body(candidate.model());
     let send = |on| candidate.send_on(on, question.path(), body.clone(), question.headers());
     let mut answer = renewed(policy, send).await?;
     if answer.status.is_success()

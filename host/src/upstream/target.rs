@@ -9,7 +9,7 @@ use super::headers;
 use super::own_secret::OwnSecret;
 use super::retry::RetryPolicy;
 use crate::api::Catalog;
-use crate::config::{Secret, TargetConfig, Timeouts, UnknownMembers};
+use crate::config::{Parameters, Secret, TargetConfig, Timeouts, UnknownMembers};
 use crate::metrics::TargetMetrics;
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE};
@@ -30,6 +30,7 @@ pub struct Target {
     chat: Url,
     timeouts: Timeouts,
     unknown_members: UnknownMembers,
+    parameters: Parameters,
     authorization: Option<HeaderValue>,
     /// The key, to be struck out of what the target says.
     secret: OwnSecret,
@@ -66,6 +67,7 @@ impl Target {
             base_url: config.base_url.clone(),
             timeouts: config.timeouts,
             unknown_members: config.unknown_members,
+            parameters: config.parameters,
             authorization,
             secret: key.map_or_else(OwnSecret::default, |key| OwnSecret::new(key.expose())),
             connections,
@@ -210,6 +212,11 @@ impl Target {
     /// What becomes of members of its answers that aren't known.
     pub(super) fn unknown_members(&self) -> UnknownMembers {
         self.unknown_members
+    }
+
+    /// What becomes of a request's parameters that Cerebras doesn't take.
+    pub(super) fn parameters(&self) -> Parameters {
+        self.parameters
     }
 
     pub(super) fn timeouts(&self) -> Timeouts {

@@ -242,6 +242,11 @@ impl Bench {
         format!("http://{}/v1/chat/completions", self.traffic)
     }
 
+    /// The client, for requests of another make.
+    pub fn client(&self) -> &reqwest::Client {
+        &self.http
+    }
+
     /// Sends a chat request and reads the answer whole.
     pub async fn chat(&self, body: &Value) -> Reply {
         self.send(body.to_string(), &[]).await

@@ -38,7 +38,7 @@ pub use reload::ReloadConfig;
 pub use requests::{OpaqueParts, RequestsConfig};
 pub use secret::{Secret, SecretError, SecretRef};
 pub use stages::{BUNDLED, ComponentSource, Grant, Mode, OnError, StageConfig};
-pub use targets::{TargetConfig, Timeouts, UnknownMembers};
+pub use targets::{Parameters, TargetConfig, Timeouts, UnknownMembers};
 pub use units::size as parse_size;
 pub use usable::{NoUsableTarget, Usable, UsableTarget};
 
@@ -171,6 +171,7 @@ impl Config {
                 secret: None,
                 timeouts: Timeouts::default(),
                 unknown_members: UnknownMembers::default(),
+                parameters: Parameters::usual("cerebras"),
             });
         }
     }

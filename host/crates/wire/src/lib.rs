@@ -9,6 +9,7 @@
 //! - [`choices`]: answers that are lists of choices, streamed and whole;
 //! - [`chat`]: what makes a chat request, read in one pass; [`index`]: what is remembered of it, above all where its texts lie;
 //! - [`request`]: what a client asks, in any dialect, read where it lies; [`draft`]: edits to it that take effect together;
+//! - [`parameters`]: what Cerebras accepts of a request, and what becomes of the rest;
 //! - [`dialect`]: which shape a request came in: the one seam to all this.
 //!
 //! What must stay true: nothing here knows of policies or of HTTP.
@@ -20,6 +21,7 @@ pub mod dialect;
 pub mod draft;
 mod index;
 pub mod json;
+pub mod parameters;
 pub mod raw;
 mod read;
 pub mod request;
