@@ -25,3 +25,6 @@ pub const POLICIES: HeaderName = HeaderName::from_static("x-witgate-policies");
 
 /// The tags that the stages set.
 pub const TAGS: HeaderName = HeaderName::from_static("x-witgate-tags");
+
+/// What of the request didn't go to the target, or under another name.
+pub const DROPPED: HeaderName = HeaderName::from_static("x-witgate-dropped");

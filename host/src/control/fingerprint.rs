@@ -169,6 +169,7 @@ impl Hasher {
             keys,
             timeouts,
             unknown_members,
+            parameters,
         } = target;
         self.text(id);
         self.text(provider);
@@ -187,6 +188,7 @@ impl Hasher {
             self.time(*time);
         }
         self.text(&unknown_members.to_string());
+        self.text(&parameters.to_string());
     }
 
     fn client(&mut self, client: &ClientConfig) {

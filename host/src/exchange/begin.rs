@@ -53,6 +53,7 @@ pub async fn begin(
         headers: begin.headers,
         shown: generation.config().headers.clone(),
         targets: Some(generation.targets().clone()),
+        turns: begin.permit.turns.clone(),
     };
     let bridge = begin.request.bridge().cloned();
     let request = Arc::new(RequestState::new(meta, begin.request));

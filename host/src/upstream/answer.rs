@@ -3,18 +3,20 @@
 //! The body is never buffered here beyond the one chunk that was peeked at. Time counts only while a reader waits for the
 //! target, not while a slow client keeps the body from being read. Dropping the body closes the stream to the target.
 
+use super::candidates::Candidate;
 use super::client_error::error_answer;
 use super::error_body::ErrorBody;
 use super::failure::{BodyError, Failure, StatusFailure, sentence};
 use super::headers;
 use super::own_secret::OwnSecret;
 use super::target::Target;
+use crate::api::headers::DROPPED;
 use crate::api::{ApiError, Charge};
 use crate::config::UnknownMembers;
 use crate::metrics::TargetMetrics;
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body::Body as _;
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -35,7 +37,7 @@ const ERROR_BODY_TIME: Duration = Duration::from_secs(60);
 /// The same of a failure. A short time, because the next target can only be tried afterwards.
 const FAILURE_BODY_TIME: Duration = Duration::from_secs(5);
 
-/// The time limits of a scripted answer. A script answers at once, so they are never reached.
+/// The time limits of an answer that no target makes. It is there at once, so they are never reached.
 const SCRIPTED: Duration = Duration::from_secs(60);
 
 /// An answer that has begun.
@@ -54,6 +56,8 @@ pub struct Answer {
     secret: OwnSecret,
     /// What becomes of members of the answer that aren't known.
     pub unknown_members: UnknownMembers,
+    /// What of the request didn't go to the target, for the client.
+    pub(super) dropped: Option<HeaderValue>,
     body: AnswerBody,
 }
 
@@ -75,8 +79,19 @@ impl Answer {
             metrics: target.metrics().clone(),
             secret: target.secret().clone(),
             unknown_members: target.unknown_members(),
+            dropped: None,
             body: AnswerBody::new(body, first_byte, timeouts.first_byte, timeouts.silence),
         }
+    }
+
+    /// What a target would say of a request that isn't sent to it for that.
+    pub(super) fn refused(candidate: &Candidate, error: &ApiError) -> Answer {
+        let body = Response::new(reqwest::Body::from(error.to_json()));
+        let target = candidate.target();
+        let first_byte = Instant::now() + SCRIPTED;
+        let mut answer = Answer::new(body.into(), target, candidate.model().into(), first_byte);
+        answer.status = error.status;
+        answer
     }
 
     /// An answer of a script, in place of a target's. It isn't counted in any metric.
@@ -96,6 +111,7 @@ impl Answer {
             metrics: Arc::new(TargetMetrics::unregistered()),
             secret: OwnSecret::default(),
             unknown_members: UnknownMembers::default(),
+            dropped: None,
             body: AnswerBody::new(body, Instant::now() + SCRIPTED, SCRIPTED, SCRIPTED),
         }
     }
@@ -112,8 +128,10 @@ impl Answer {
 
     /// The headers that may go on to the client.
     pub fn passed_on(&self) -> HeaderMap {
-        self.secret
-            .strike_headers(headers::passed_on(&self.headers))
+        let passed_on = headers::passed_on(&self.headers);
+        let mut passed_on = self.secret.strike_headers(passed_on);
+        passed_on.extend(self.dropped.clone().map(|dropped| (DROPPED, dropped)));
+        passed_on
     }
 
     /// The target's own secret, to be struck out of what becomes an error.

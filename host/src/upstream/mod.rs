@@ -25,7 +25,7 @@ mod target;
 mod tests;
 
 pub use answer::{Answer, AnswerBody, WHOLE_BODY_CAP};
-pub use ask::{AskFailed, Question};
+pub use ask::{AskFailed, Outgoing, Question};
 pub use candidates::{Candidate, Candidates, NoSuchModel, NoneLeft};
 pub use client::UpstreamError;
 pub use error_body::ErrorBody;

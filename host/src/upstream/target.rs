@@ -10,7 +10,7 @@ use super::keys::{Key, KeyPool};
 use super::own_secret::OwnSecret;
 use super::retry::RetryPolicy;
 use crate::api::Catalog;
-use crate::config::{KeyConfig, Secret, TargetConfig, Timeouts, UnknownMembers};
+use crate::config::{KeyConfig, Parameters, Secret, TargetConfig, Timeouts, UnknownMembers};
 use crate::metrics::TargetMetrics;
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE};
@@ -31,6 +31,7 @@ pub struct Target {
     chat: Url,
     timeouts: Timeouts,
     unknown_members: UnknownMembers,
+    parameters: Parameters,
     keys: KeyPool,
     /// All keys, to be struck out of what the target says.
     secret: OwnSecret,
@@ -68,6 +69,7 @@ impl Target {
             base_url: config.base_url.clone(),
             timeouts: config.timeouts,
             unknown_members: config.unknown_members,
+            parameters: config.parameters,
             keys: KeyPool::new(pool, earlier.map(|earlier| &earlier.keys)),
             secret: OwnSecret::of(keys.iter().map(|(_, secret)| secret.expose())),
             connections,
@@ -241,6 +243,11 @@ impl Target {
     /// What becomes of members of its answers that aren't known.
     pub(super) fn unknown_members(&self) -> UnknownMembers {
         self.unknown_members
+    }
+
+    /// What becomes of a request's parameters that Cerebras doesn't take.
+    pub(super) fn parameters(&self) -> Parameters {
+        self.parameters
     }
 
     pub(super) fn timeouts(&self) -> Timeouts {

@@ -40,7 +40,7 @@ pub use requests::{OpaqueParts, RequestsConfig};
 pub use retries::RetriesConfig;
 pub use secret::{Secret, SecretError, SecretRef};
 pub use stages::{BUNDLED, ComponentSource, Grant, Mode, OnError, StageConfig};
-pub use targets::{KeyConfig, TargetConfig, Timeouts, UnknownMembers};
+pub use targets::{KeyConfig, Parameters, TargetConfig, Timeouts, UnknownMembers};
 pub use units::size as parse_size;
 pub use usable::{NoUsableTarget, Usable, UsableTarget};
 
@@ -175,6 +175,7 @@ impl Config {
                 keys: Vec::new(),
                 timeouts: Timeouts::default(),
                 unknown_members: UnknownMembers::default(),
+                parameters: Parameters::usual("cerebras"),
             });
         }
     }

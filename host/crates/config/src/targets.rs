@@ -26,6 +26,39 @@ pub struct TargetConfig {
     pub timeouts: Timeouts,
     /// What becomes of members of its answers that aren't known here, while a stage judges the answer.
     pub unknown_members: UnknownMembers,
+    /// What becomes of a request's parameters that Cerebras doesn't take.
+    pub parameters: Parameters,
+}
+
+/// What becomes of what a request has and Cerebras would refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Parameters {
+    /// It goes on as it came.
+    Pass,
+    /// It is left out, or gets the name that Cerebras has for it.
+    Strip,
+    /// The request is refused before it is sent, in Cerebras's words.
+    Strict,
+}
+
+impl Parameters {
+    /// What a provider's targets have that say nothing of it. What is refused elsewhere isn't known here.
+    pub(super) fn usual(provider: &str) -> Parameters {
+        match provider {
+            "cerebras" => Parameters::Strip,
+            _ => Parameters::Pass,
+        }
+    }
+}
+
+impl fmt::Display for Parameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Parameters::Pass => "pass",
+            Parameters::Strip => "strip",
+            Parameters::Strict => "strict",
+        })
+    }
 }
 
 /// One key of a target's.
@@ -171,6 +204,7 @@ fn target(field: &Field<'_>, base: &Path) -> Option<TargetConfig> {
         "secret_key_refs",
         "timeouts",
         "unknown_members",
+        "parameters",
     ])?;
     let id = fields.required("id").and_then(Field::id);
     let provider = fields.required("provider").and_then(provider);
@@ -223,6 +257,18 @@ fn target(field: &Field<'_>, base: &Path) -> Option<TargetConfig> {
         ),
         None => Some(UnknownMembers::default()),
     };
+    let parameters = match (fields.get("parameters"), &provider) {
+        (Some(field), _) => field.one_of(
+            &[
+                ("pass", Parameters::Pass),
+                ("strip", Parameters::Strip),
+                ("strict", Parameters::Strict),
+            ],
+            &[],
+        ),
+        (None, Some((name, _))) => Some(Parameters::usual(name)),
+        (None, None) => None,
+    };
     Some(TargetConfig {
         id: id?.to_owned(),
         provider: provider?.0.to_owned(),
@@ -231,6 +277,7 @@ fn target(field: &Field<'_>, base: &Path) -> Option<TargetConfig> {
         keys: keys?,
         timeouts: timeouts?,
         unknown_members: unknown_members?,
+        parameters: parameters?,
     })
 }
 

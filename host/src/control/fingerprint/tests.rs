@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::*;
-use crate::config::{Grant, Mode, OnError, UnknownMembers};
+use crate::config::{Grant, Mode, OnError, Parameters, UnknownMembers};
 
 const TEXT: &str = "
 pack: {name: test, version: 1.0.0, enabled: true}
@@ -54,7 +54,7 @@ type Change = (&'static str, fn(&mut Config));
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Changes one field each. The list follows the fields of the structs.
-const CHANGES: [Change; 56] = [
+const CHANGES: [Change; 57] = [
     ("models.aliases", |it| {
         it.models.aliases.insert("a".into(), "b".into());
     }),
@@ -150,6 +150,9 @@ const CHANGES: [Change; 56] = [
     }),
     ("target.timeouts.silence", |it| {
         it.targets[0].timeouts.silence += SECOND;
+    }),
+    ("target.parameters", |it| {
+        it.targets[0].parameters = Parameters::Strict;
     }),
     ("target.unknown_members", |it| {
         it.targets[0].unknown_members = UnknownMembers::Pass;

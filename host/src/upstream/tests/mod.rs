@@ -12,7 +12,9 @@ mod renewed;
 mod server;
 
 use super::*;
+use crate::api::headers::DROPPED;
 use crate::api::{ApiError, Catalog, Charge, ModelsAsked};
+use crate::config::Parameters;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use http::{HeaderMap, HeaderValue, StatusCode};
