@@ -8,6 +8,7 @@ mod cli;
 #[path = "../storm/files.rs"]
 mod files;
 mod reload;
+mod restart;
 mod rollback;
 mod scene;
 #[expect(

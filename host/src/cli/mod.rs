@@ -3,12 +3,14 @@
 //! Exit codes: 0 fine, 1 something found wrong, 2 misused.
 
 pub mod audit;
+mod certificate;
 mod check;
 mod inspect;
 mod log;
 mod rollback;
 mod room;
 mod run;
+mod service;
 mod setup;
 mod simulate;
 
