@@ -9,8 +9,9 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::config::{
-    ClientConfig, ComponentSource, Config, JournalConfig, Limits, ModelsConfig, OpaqueParts, Pack,
-    Position, ReloadConfig, RequestsConfig, SecretRef, StageConfig, TargetConfig, Timeouts,
+    ClientConfig, ComponentSource, Config, IdentityFiles, JournalConfig, Limits, ModelsConfig,
+    OpaqueParts, Pack, PemFile, Position, ReloadConfig, RequestsConfig, SecretRef, StageConfig,
+    TargetConfig, Timeouts, TlsConfig,
 };
 use crate::generation::BuildInputs;
 
@@ -159,6 +160,8 @@ impl Hasher {
             secret,
             timeouts,
             unknown_members,
+            tls,
+            http2,
         } = target;
         self.text(id);
         self.text(provider);
@@ -174,6 +177,14 @@ impl Hasher {
             self.time(*time);
         }
         self.text(&unknown_members.to_string());
+        let TlsConfig { ca, identity } = tls;
+        self.option(ca.as_deref(), Self::pem);
+        self.option(identity.as_ref(), |hasher, identity| {
+            let IdentityFiles { cert, key } = identity;
+            hasher.pem(cert);
+            hasher.pem(key);
+        });
+        self.flag(*http2);
     }
 
     fn client(&mut self, client: &ClientConfig) {
@@ -213,6 +224,15 @@ impl Hasher {
         }
         self.0.update(match reference.read() {
             Ok(secret) => Sha256::digest(secret.expose()),
+            Err(error) => Sha256::digest(error.to_string()),
+        });
+    }
+
+    /// The path, and a digest of what is there: a certificate that was replaced is a change as well.
+    fn pem(&mut self, path: &Path) {
+        self.path(path);
+        self.0.update(match PemFile::read(path) {
+            Ok(file) => Sha256::digest(file.expose()),
             Err(error) => Sha256::digest(error.to_string()),
         });
     }

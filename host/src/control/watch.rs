@@ -1,4 +1,4 @@
-//! Watching the configuration, its components and their samples.
+//! Watching the configuration, its components and their samples, and the certificates that it names.
 //!
 //! Notifications tell at once that something happened. A slow poll finds what they missed, because on some mounts they are lost.
 //!
@@ -42,7 +42,9 @@ pub(super) fn files(source: &Source, config: &Config) -> BTreeSet<PathBuf> {
         Source::Embedded => None,
         Source::File(path) => Some(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
     };
-    components.flatten().chain(own).collect()
+    let tls = config.targets.iter().flat_map(|target| target.tls.files());
+    let tls = tls.map(|file| std::path::absolute(file).unwrap_or_else(|_| file.to_owned()));
+    components.flatten().chain(own).chain(tls).collect()
 }
 
 /// The most links that are followed. A path with more links leads in a circle.

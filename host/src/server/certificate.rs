@@ -4,7 +4,6 @@
 //! that doesn't belong together is an error that changes nothing, and the next look finds the second file too. A connection keeps
 //! the certificate that it was greeted with; no session outlives a certificate.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,15 +12,11 @@ use prometheus_client::metrics::counter::Counter;
 use sha2::{Digest, Sha256};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 
-use crate::config::read_file;
+use crate::config::{PemError, PemFile};
 use crate::metrics::Metrics;
-
-/// The largest file of certificates or of a key, in bytes.
-const LARGEST: usize = 1 << 20;
 
 /// What the listener speaks once the handshake is over.
 const ALPN: &[u8] = b"http/1.1";
@@ -29,46 +24,9 @@ const ALPN: &[u8] = b"http/1.1";
 /// Why there is no certificate in two files.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
-    /// A file can't be read.
-    #[error("{}: it can't be read: {source}", file.display())]
-    Unreadable {
-        /// The file.
-        file: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A file is too large to be what it should be.
-    #[error("{}: it has more than {} KiB, which no certificate has", file.display(), LARGEST >> 10)]
-    TooLarge {
-        /// The file.
-        file: PathBuf,
-    },
-    /// A file isn't PEM.
-    #[error("{}: it can't be read as PEM: {source}", file.display())]
-    NotPem {
-        /// The file.
-        file: PathBuf,
-        /// What is wrong with it.
-        source: pem::Error,
-    },
-    /// There is no certificate in the file.
-    #[error(
-        "{}: there is no certificate in it; it must have `-----BEGIN CERTIFICATE-----`, first the listener's own and then those that \
-         signed it", file.display()
-    )]
-    NoCertificate {
-        /// The file.
-        file: PathBuf,
-    },
-    /// There is no key in the file.
-    #[error(
-        "{}: there is no private key in it that can be used; it must have `-----BEGIN PRIVATE KEY-----`, and not be encrypted",
-        file.display()
-    )]
-    NoKey {
-        /// The file.
-        file: PathBuf,
-    },
+    /// One of the files has not what it should have.
+    #[error(transparent)]
+    Pem(#[from] PemError),
     /// The key is another one's.
     #[error(
         "the key in {} isn't that of the first certificate in {}; replace both, or put the listener's own certificate first",
@@ -177,32 +135,16 @@ fn read(
     key: &Path,
     before: Option<[u8; 32]>,
 ) -> Result<Option<Pair>, CertificateError> {
-    let (certs, keys) = (bytes(cert)?, bytes(key)?);
+    let (certs, keys) = (PemFile::read(cert)?, PemFile::read(key)?);
     let mut hasher = Sha256::new();
-    hasher.update((certs.len() as u64).to_le_bytes());
-    hasher.update(&certs);
-    hasher.update(&keys);
+    hasher.update((certs.expose().len() as u64).to_le_bytes());
+    hasher.update(certs.expose());
+    hasher.update(keys.expose());
     let digest = hasher.finalize().into();
     if before == Some(digest) {
         return Ok(None);
     }
-    let not_pem = |file: &Path, source| CertificateError::NotPem {
-        file: file.to_owned(),
-        source,
-    };
-    let chain = CertificateDer::pem_slice_iter(&certs)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|source| not_pem(cert, source))?;
-    if chain.is_empty() {
-        let file = cert.to_owned();
-        return Err(CertificateError::NoCertificate { file });
-    }
-    let secret = PrivateKeyDer::from_pem_slice(&keys).map_err(|error| match error {
-        pem::Error::NoItemsFound => CertificateError::NoKey {
-            file: key.to_owned(),
-        },
-        source => not_pem(key, source),
-    })?;
+    let (chain, secret) = (certs.certificates()?, keys.private_key()?);
     let (cert, key) = (cert.to_owned(), key.to_owned());
     match config(chain, secret) {
         Ok(config) => Ok(Some(Pair {
@@ -211,19 +153,6 @@ fn read(
         })),
         Err(rustls::Error::InconsistentKeys(_)) => Err(CertificateError::NoPair { cert, key }),
         Err(source) => Err(CertificateError::Unusable { cert, key, source }),
-    }
-}
-
-fn bytes(file: &Path) -> Result<Vec<u8>, CertificateError> {
-    let bytes = read_file(file, LARGEST).map_err(|source| CertificateError::Unreadable {
-        file: file.to_owned(),
-        source,
-    })?;
-    match bytes.len() {
-        0..=LARGEST => Ok(bytes),
-        _ => Err(CertificateError::TooLarge {
-            file: file.to_owned(),
-        }),
     }
 }
 

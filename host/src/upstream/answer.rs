@@ -4,6 +4,7 @@
 //! target, not while a slow client keeps the body from being read. Dropping the body closes the stream to the target.
 
 use super::client_error::error_answer;
+use super::connections::InLane;
 use super::error_body::ErrorBody;
 use super::failure::{BodyError, Failure, StatusFailure, sentence};
 use super::headers;
@@ -65,7 +66,7 @@ impl Answer {
         first_byte: Instant,
     ) -> Answer {
         let response: http::Response<reqwest::Body> = response.into();
-        let (parts, body) = response.into_parts();
+        let (mut parts, body) = response.into_parts();
         let timeouts = target.timeouts();
         Answer {
             status: parts.status,
@@ -75,7 +76,10 @@ impl Answer {
             metrics: target.metrics().clone(),
             secret: target.secret().clone(),
             unknown_members: target.unknown_members(),
-            body: AnswerBody::new(body, first_byte, timeouts.first_byte, timeouts.silence),
+            body: AnswerBody {
+                _lane: parts.extensions.remove(),
+                ..AnswerBody::new(body, first_byte, timeouts.first_byte, timeouts.silence)
+            },
         }
     }
 
@@ -243,6 +247,8 @@ pub struct AnswerBody {
     limit: Option<Instant>,
     /// Armed for `limit` or earlier. It is moved only when it fires, so that a chunk costs no change of timers.
     timer: Option<Pin<Box<Sleep>>>,
+    /// Its place among the requests that run.
+    _lane: Option<InLane>,
 }
 
 impl AnswerBody {
@@ -260,6 +266,7 @@ impl AnswerBody {
             silence,
             limit: None,
             timer: None,
+            _lane: None,
         }
     }
 

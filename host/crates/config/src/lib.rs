@@ -15,11 +15,13 @@ mod limits;
 mod models;
 mod nearest;
 mod pack;
+mod pem;
 mod reload;
 mod requests;
 mod secret;
 mod stages;
 mod targets;
+mod tls;
 mod tree;
 mod units;
 mod usable;
@@ -34,11 +36,13 @@ pub use journal::JournalConfig;
 pub use limits::Limits;
 pub use models::ModelsConfig;
 pub use pack::Pack;
+pub use pem::{PemError, PemFile};
 pub use reload::ReloadConfig;
 pub use requests::{OpaqueParts, RequestsConfig};
 pub use secret::{Secret, SecretError, SecretRef};
 pub use stages::{BUNDLED, ComponentSource, Grant, Mode, OnError, StageConfig};
 pub use targets::{TargetConfig, Timeouts, UnknownMembers};
+pub use tls::{IdentityFiles, TlsConfig};
 pub use units::size as parse_size;
 pub use usable::{NoUsableTarget, Usable, UsableTarget};
 
@@ -161,6 +165,7 @@ impl Config {
         for target in &mut self.targets {
             target.base_url = base_url.clone();
             target.secret = None;
+            target.tls = TlsConfig::default();
         }
         if self.targets.is_empty() {
             self.targets.push(TargetConfig {
@@ -171,6 +176,8 @@ impl Config {
                 secret: None,
                 timeouts: Timeouts::default(),
                 unknown_members: UnknownMembers::default(),
+                tls: TlsConfig::default(),
+                http2: true,
             });
         }
     }

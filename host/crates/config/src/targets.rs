@@ -3,6 +3,7 @@
 use super::fields::{Field, Fields};
 use super::nearest::suggestion;
 use super::secret::{self, SecretRef};
+use super::tls::{self, TlsConfig};
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
@@ -25,6 +26,10 @@ pub struct TargetConfig {
     pub timeouts: Timeouts,
     /// What becomes of members of its answers that aren't known here, while a stage judges the answer.
     pub unknown_members: UnknownMembers,
+    /// What TLS to the target needs, where the system's roots don't do.
+    pub tls: TlsConfig,
+    /// Whether HTTP/2 is spoken where the target offers it.
+    pub http2: bool,
 }
 
 /// What becomes of a member of an answer that no stage can read.
@@ -148,6 +153,8 @@ fn target(field: &Field<'_>, base: &Path) -> Option<TargetConfig> {
         "secret_key_ref",
         "timeouts",
         "unknown_members",
+        "tls",
+        "http2",
     ])?;
     let id = fields.required("id").and_then(Field::id);
     let provider = fields.required("provider").and_then(provider);
@@ -192,6 +199,13 @@ fn target(field: &Field<'_>, base: &Path) -> Option<TargetConfig> {
         ),
         None => Some(UnknownMembers::default()),
     };
+    // Where the address is wrong, that is said alone.
+    let https = base_url.as_ref().is_none_or(|url| url.scheme() == "https");
+    let tls = tls::read(&fields, base, https);
+    let http2 = match fields.get("http2") {
+        Some(field) => field.boolean(),
+        None => Some(true),
+    };
     Some(TargetConfig {
         id: id?.to_owned(),
         provider: provider?.0.to_owned(),
@@ -200,6 +214,8 @@ fn target(field: &Field<'_>, base: &Path) -> Option<TargetConfig> {
         secret: secret?,
         timeouts: timeouts?,
         unknown_members: unknown_members?,
+        tls: tls?,
+        http2: http2?,
     })
 }
 
