@@ -30,3 +30,4 @@ mod shadow;
 mod shutdown;
 mod support;
 mod unseen;
+mod usage;

@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 
 use crate::config::{
     ClientConfig, ComponentSource, Config, IdentityFiles, JournalConfig, Limits, ModelsConfig,
-    OpaqueParts, Pack, PemFile, Position, ReloadConfig, RequestsConfig, SecretRef, StageConfig,
-    TargetConfig, Timeouts, TlsConfig,
+    OpaqueParts, Pack, PemFile, Position, Price, PricingConfig, ReloadConfig, RequestsConfig,
+    SecretRef, StageConfig, TargetConfig, Timeouts, TlsConfig,
 };
 use crate::generation::BuildInputs;
 
@@ -51,6 +51,7 @@ impl Hasher {
             reload,
             requests,
             models,
+            pricing,
         } = config;
         self.pack(pack);
         self.list(stages, Self::stage);
@@ -64,6 +65,7 @@ impl Hasher {
         self.reload(reload);
         self.requests(requests);
         self.models(models);
+        self.pricing(pricing);
     }
 
     fn models(&mut self, models: &ModelsConfig) {
@@ -72,6 +74,22 @@ impl Hasher {
         for (alias, model) in aliases {
             self.text(alias);
             self.text(model);
+        }
+    }
+
+    fn pricing(&mut self, pricing: &PricingConfig) {
+        let PricingConfig { models } = pricing;
+        self.number(models.len() as u64);
+        for (model, price) in &**models {
+            let Price {
+                input,
+                cached_input,
+                output,
+            } = price;
+            self.text(model);
+            for price in [input, cached_input, output] {
+                self.number(*price);
+            }
         }
     }
 

@@ -318,5 +318,6 @@ fn told<'a>(stages: &'a Stages, record: &'a ExchangeRecord) -> ChainStatus<'a> {
         target: record.target(),
         verdicts: stages.verdicts(),
         tags: stages.tags(),
+        took: record.took(),
     }
 }

@@ -16,6 +16,7 @@ mod models;
 mod nearest;
 mod pack;
 mod pem;
+mod pricing;
 mod reload;
 mod requests;
 mod secret;
@@ -37,6 +38,7 @@ pub use limits::Limits;
 pub use models::ModelsConfig;
 pub use pack::Pack;
 pub use pem::{PemError, PemFile};
+pub use pricing::{Price, PricingConfig};
 pub use reload::ReloadConfig;
 pub use requests::{OpaqueParts, RequestsConfig};
 pub use secret::{Secret, SecretError, SecretRef};
@@ -81,6 +83,8 @@ pub struct Config {
     pub requests: RequestsConfig,
     /// What models are called here, beside their own names.
     pub models: ModelsConfig,
+    /// What tokens cost.
+    pub pricing: PricingConfig,
 }
 
 impl Config {
@@ -238,6 +242,7 @@ fn read(
         "reload",
         "requests",
         "models",
+        "pricing",
     ])?;
     // Every part is read before the first failure counts, so that all problems are reported at once.
     let pack = pack::read(&fields);
@@ -248,6 +253,7 @@ fn read(
     let reload = reload::read(&fields);
     let requests = requests::read(&fields);
     let models = models::read(&fields, targets.as_deref());
+    let pricing = pricing::read(&fields);
     let stages::Chain {
         stages,
         answers,
@@ -266,6 +272,7 @@ fn read(
         reload: reload?,
         requests: requests?,
         models: models?,
+        pricing: pricing?,
     })
 }
 

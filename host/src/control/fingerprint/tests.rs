@@ -54,9 +54,17 @@ type Change = (&'static str, fn(&mut Config));
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Changes one field each. The list follows the fields of the structs.
-const CHANGES: [Change; 55] = [
+const CHANGES: [Change; 56] = [
     ("models.aliases", |it| {
         it.models.aliases.insert("a".into(), "b".into());
+    }),
+    ("pricing.models", |it| {
+        let price = Price {
+            input: 1,
+            cached_input: 2,
+            output: 3,
+        };
+        it.pricing.models = std::sync::Arc::new([("a".into(), price)].into());
     }),
     ("requests.opaque_parts", |it| {
         it.requests.opaque_parts = crate::config::OpaqueParts::Pass;
