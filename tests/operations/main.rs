@@ -7,6 +7,7 @@
 mod cli;
 #[path = "../storm/files.rs"]
 mod files;
+mod overload;
 mod reload;
 mod restart;
 mod rollback;
