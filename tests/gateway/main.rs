@@ -34,3 +34,4 @@ mod snippets;
 mod support;
 mod turns;
 mod unseen;
+mod usage;

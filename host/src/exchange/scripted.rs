@@ -16,6 +16,7 @@ use super::stages::Stages;
 use super::upstream::{NoAnswer, Upstream};
 use super::{Ended, Exchange};
 use crate::api::{Permit, Turns};
+use crate::config::PricingConfig;
 use crate::generation::ExchangeCounter;
 use crate::metrics::{Hook, Metrics};
 use crate::policy::types::{Account, Ending};
@@ -72,7 +73,7 @@ pub async fn play(stage: &Arc<Stage>, script: Script, most: usize) -> Played {
             stages,
             // It reads what upstreams speak, whatever the endpoint.
             client: Client::new(sink, CHAIN, None),
-            record: ExchangeRecord::new(Instant::now()),
+            record: ExchangeRecord::new(Instant::now(), PricingConfig::default()),
             metrics: Arc::new(Metrics::new()),
             permit: Permit::unbound(),
         };

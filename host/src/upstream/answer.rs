@@ -5,6 +5,7 @@
 
 use super::candidates::Candidate;
 use super::client_error::error_answer;
+use super::connections::InLane;
 use super::error_body::ErrorBody;
 use super::failure::{BodyError, Failure, StatusFailure, sentence};
 use super::headers;
@@ -69,7 +70,7 @@ impl Answer {
         first_byte: Instant,
     ) -> Answer {
         let response: http::Response<reqwest::Body> = response.into();
-        let (parts, body) = response.into_parts();
+        let (mut parts, body) = response.into_parts();
         let timeouts = target.timeouts();
         Answer {
             status: parts.status,
@@ -80,7 +81,10 @@ impl Answer {
             secret: target.secret().clone(),
             unknown_members: target.unknown_members(),
             dropped: None,
-            body: AnswerBody::new(body, first_byte, timeouts.first_byte, timeouts.silence),
+            body: AnswerBody {
+                _lane: parts.extensions.remove(),
+                ..AnswerBody::new(body, first_byte, timeouts.first_byte, timeouts.silence)
+            },
         }
     }
 
@@ -261,6 +265,8 @@ pub struct AnswerBody {
     limit: Option<Instant>,
     /// Armed for `limit` or earlier. It is moved only when it fires, so that a chunk costs no change of timers.
     timer: Option<Pin<Box<Sleep>>>,
+    /// Its place among the requests that run.
+    _lane: Option<InLane>,
 }
 
 impl AnswerBody {
@@ -278,6 +284,7 @@ impl AnswerBody {
             silence,
             limit: None,
             timer: None,
+            _lane: None,
         }
     }
 

@@ -20,6 +20,7 @@ mod models;
 mod own_secret;
 mod retry;
 mod target;
+mod trust;
 
 #[cfg(test)]
 mod tests;

@@ -15,12 +15,15 @@ mod limits;
 mod models;
 mod nearest;
 mod pack;
+mod pem;
+mod pricing;
 mod reload;
 mod requests;
 mod retries;
 mod secret;
 mod stages;
 mod targets;
+mod tls;
 mod tree;
 mod units;
 mod usable;
@@ -35,12 +38,15 @@ pub use journal::JournalConfig;
 pub use limits::Limits;
 pub use models::ModelsConfig;
 pub use pack::Pack;
+pub use pem::{PemError, PemFile};
+pub use pricing::{Price, PricingConfig};
 pub use reload::ReloadConfig;
 pub use requests::{OpaqueParts, RequestsConfig};
 pub use retries::RetriesConfig;
 pub use secret::{Secret, SecretError, SecretRef};
 pub use stages::{BUNDLED, ComponentSource, Grant, Mode, OnError, StageConfig};
 pub use targets::{KeyConfig, Parameters, TargetConfig, Timeouts, UnknownMembers};
+pub use tls::{IdentityFiles, TlsConfig};
 pub use units::size as parse_size;
 pub use usable::{NoUsableTarget, Usable, UsableTarget};
 
@@ -81,6 +87,8 @@ pub struct Config {
     pub requests: RequestsConfig,
     /// What models are called here, beside their own names.
     pub models: ModelsConfig,
+    /// What tokens cost.
+    pub pricing: PricingConfig,
 }
 
 impl Config {
@@ -165,6 +173,7 @@ impl Config {
         for target in &mut self.targets {
             target.base_url = base_url.clone();
             target.keys.clear();
+            target.tls = TlsConfig::default();
         }
         if self.targets.is_empty() {
             self.targets.push(TargetConfig {
@@ -176,6 +185,8 @@ impl Config {
                 timeouts: Timeouts::default(),
                 unknown_members: UnknownMembers::default(),
                 parameters: Parameters::usual("cerebras"),
+                tls: TlsConfig::default(),
+                http2: true,
             });
         }
     }
@@ -236,6 +247,7 @@ fn read(
         "reload",
         "requests",
         "models",
+        "pricing",
     ])?;
     // Every part is read before the first failure counts, so that all problems are reported at once.
     let pack = pack::read(&fields);
@@ -246,6 +258,7 @@ fn read(
     let reload = reload::read(&fields);
     let requests = requests::read(&fields);
     let models = models::read(&fields, targets.as_ref().map(|(targets, _)| &**targets));
+    let pricing = pricing::read(&fields);
     let stages::Chain {
         stages,
         answers,
@@ -266,6 +279,7 @@ fn read(
         reload: reload?,
         requests: requests?,
         models: models?,
+        pricing: pricing?,
     })
 }
 

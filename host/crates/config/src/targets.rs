@@ -4,6 +4,7 @@ use super::fields::{Field, Fields};
 use super::nearest::suggestion;
 use super::retries::{self, RetriesConfig};
 use super::secret::{self, SecretRef};
+use super::tls::{self, TlsConfig};
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
@@ -28,6 +29,10 @@ pub struct TargetConfig {
     pub unknown_members: UnknownMembers,
     /// What becomes of a request's parameters that Cerebras doesn't take.
     pub parameters: Parameters,
+    /// What TLS to the target needs, where the system's roots don't do.
+    pub tls: TlsConfig,
+    /// Whether HTTP/2 is spoken where the target offers it.
+    pub http2: bool,
 }
 
 /// What becomes of what a request has and Cerebras would refuse.
@@ -205,6 +210,8 @@ fn target(field: &Field<'_>, base: &Path) -> Option<TargetConfig> {
         "timeouts",
         "unknown_members",
         "parameters",
+        "tls",
+        "http2",
     ])?;
     let id = fields.required("id").and_then(Field::id);
     let provider = fields.required("provider").and_then(provider);
@@ -269,6 +276,13 @@ fn target(field: &Field<'_>, base: &Path) -> Option<TargetConfig> {
         (None, Some((name, _))) => Some(Parameters::usual(name)),
         (None, None) => None,
     };
+    // Where the address is wrong, that is said alone.
+    let https = base_url.as_ref().is_none_or(|url| url.scheme() == "https");
+    let tls = tls::read(&fields, base, https);
+    let http2 = match fields.get("http2") {
+        Some(field) => field.boolean(),
+        None => Some(true),
+    };
     Some(TargetConfig {
         id: id?.to_owned(),
         provider: provider?.0.to_owned(),
@@ -278,6 +292,8 @@ fn target(field: &Field<'_>, base: &Path) -> Option<TargetConfig> {
         timeouts: timeouts?,
         unknown_members: unknown_members?,
         parameters: parameters?,
+        tls: tls?,
+        http2: http2?,
     })
 }
 

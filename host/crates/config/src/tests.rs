@@ -555,6 +555,8 @@ refused! {
     parameters_unknown: with("providers: {targets: [{id: a, provider: cerebras, parameters: stripp}]}\n"),
     parameters_not_a_word: with("providers: {targets: [{id: a, provider: cerebras, parameters: true}]}\n"),
     timeouts_wrong: with("providers: {targets: [{id: a, provider: cerebras, timeouts: {conect: 5s, first_byte: 2d, silence: 0s}}]}\n"),
+    tls_wrong: with("providers:\n  targets:\n    - {id: a, provider: x, base_url: \"http://x\", tls: {ca: ca.pem}}\n    - {id: b, provider: x, base_url: \"https://x\", tls: {cert: cert.pem}, http2: maybe}\n    - {id: c, provider: x, base_url: \"https://x\", tls: {certs: cert.pem}}\n"),
+    pricing_wrong: with("pricing:\n  models:\n    a: {input: 0.85, output: 1.20}\n    b: {input: -1, cached_input: 0.0000001, output: free}\n    c: {inputs: 1, output: 1}\n    d: 3\n"),
     clients_empty: with("clients: {keys: []}\n"),
     clients_wrong: with("clients:\n  keys:\n    - {id: a, secret_ref: {env: A}}\n    - {id: a, secret_ref: {env: B}}\n    - {id: c, secret_ref: {env: A}}\n    - {id: d, secret: hunter2}\n    - {id: e, secret_ref: hunter2}\n"),
     journal_elsewhere: with("journal: {store: \"postgres://x/y\"}\n"),

@@ -10,6 +10,7 @@ mod models;
 mod own_secret;
 mod renewed;
 mod server;
+mod tls;
 
 use super::*;
 use crate::api::headers::DROPPED;
