@@ -8,6 +8,7 @@
 mod answer;
 mod ask;
 mod candidates;
+mod check;
 mod client;
 mod client_error;
 mod connections;
@@ -27,6 +28,7 @@ mod tests;
 pub use answer::{Answer, AnswerBody, WHOLE_BODY_CAP};
 pub use ask::{AskFailed, Question};
 pub use candidates::{Candidate, Candidates, NoSuchModel, NoneLeft};
+pub use check::{KeyCheck, TargetCheck};
 pub use client::UpstreamError;
 pub use error_body::ErrorBody;
 pub use failure::{BodyError, Failure, StatusFailure};

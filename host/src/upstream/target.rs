@@ -99,6 +99,13 @@ impl Target {
         &self.metrics
     }
 
+    /// What it is, for people and programs.
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "id": self.id(), "provider": self.provider(), "model": self.model(), "base_url": self.base_url.as_str(),
+        })
+    }
+
     /// The target's address.
     pub fn base_url(&self) -> &Url {
         &self.base_url
@@ -225,13 +232,29 @@ impl Target {
         Ok(answer)
     }
 
+    /// `GET models` with this key, whether it is ready or not.
+    pub(super) async fn models_with(&self, key: &Key) -> Result<Answer, Failure> {
+        let url = below(&self.base_url, ["models"]);
+        let model = self.model.clone().unwrap_or_else(|| Arc::from(""));
+        renewed(&RetryPolicy::EACH_ONCE, |on| {
+            let request = reqwest::Request::new(Method::GET, url.clone());
+            self.execute(on, request, key, model.clone())
+        })
+        .await
+    }
+
     pub(super) fn keys(&self) -> &KeyPool {
         &self.keys
     }
 
-    /// What the configuration calls each key of the target's, and how it is: `ready`, `resting`, or `refused`.
-    pub fn key_states(&self) -> impl Iterator<Item = (&str, &'static str)> {
-        self.keys.states()
+    /// What it is and how it is, for people and programs. Each key by what the configuration calls it: `ready`, `resting`, or `refused`.
+    pub fn state(&self) -> serde_json::Value {
+        let keys = self.keys.states();
+        let mut shown = self.to_json();
+        shown["keys"] = keys
+            .map(|(name, state)| serde_json::json!({"key": name, "state": state}))
+            .collect();
+        shown
     }
 
     pub(super) fn secret(&self) -> &OwnSecret {

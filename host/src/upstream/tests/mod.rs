@@ -5,6 +5,7 @@
 mod ask;
 mod body;
 mod candidates;
+mod check;
 mod encoded;
 mod models;
 mod own_secret;
