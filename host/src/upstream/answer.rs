@@ -7,6 +7,7 @@ use super::client_error::error_answer;
 use super::error_body::ErrorBody;
 use super::failure::{BodyError, Failure, StatusFailure, sentence};
 use super::headers;
+use super::health::Attempt;
 use super::own_secret::OwnSecret;
 use super::target::Target;
 use crate::api::{ApiError, Charge};
@@ -155,6 +156,15 @@ impl Answer {
         Ok(self.body.peek().await?)
     }
 
+    /// What becomes of the rest of it counts for the target, or against it.
+    pub(super) fn watched(mut self, mut attempt: Attempt) -> Answer {
+        if self.body.begun {
+            attempt.first_token();
+        }
+        self.body.attempt = Some(attempt);
+        self
+    }
+
     /// The body, without status and headers.
     pub fn into_body(self) -> AnswerBody {
         self.body
@@ -237,6 +247,7 @@ pub struct AnswerBody {
     inner: Option<reqwest::Body>,
     peeked: Option<Bytes>,
     begun: bool,
+    attempt: Option<Attempt>,
     first_byte: (Instant, Duration),
     silence: Duration,
     /// When the present wait ends; `None` while no reader waits.
@@ -256,6 +267,7 @@ impl AnswerBody {
             inner: Some(body),
             peeked: None,
             begun: false,
+            attempt: None,
             first_byte: (deadline, first_byte),
             silence,
             limit: None,
@@ -345,6 +357,11 @@ impl Stream for AnswerBody {
             let error = match Pin::new(inner).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                     Ok(chunk) if !chunk.is_empty() => {
+                        if !self.begun
+                            && let Some(attempt) = &mut self.attempt
+                        {
+                            attempt.first_token();
+                        }
                         self.begun = true;
                         self.limit = None;
                         return Poll::Ready(Some(Ok(chunk)));
@@ -364,6 +381,9 @@ impl Stream for AnswerBody {
                 },
             };
             // Nothing comes after an error, so the connection is dropped at once.
+            if let Some(attempt) = &mut self.attempt {
+                attempt.failed();
+            }
             self.begun = true;
             self.inner = None;
             return Poll::Ready(Some(Err(error)));

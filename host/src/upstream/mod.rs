@@ -15,11 +15,13 @@ mod connections;
 mod error_body;
 mod failure;
 mod headers;
+mod health;
 mod keys;
 mod lean_json;
 mod models;
 mod own_secret;
 mod retry;
+mod routing;
 mod target;
 
 #[cfg(test)]
@@ -36,11 +38,12 @@ pub use own_secret::OwnSecret;
 pub use retry::RetryPolicy;
 pub use target::Target;
 
-use crate::config::{Config, Secret, SecretError, SecretRef};
+use crate::config::{Config, Secret, SecretError, SecretRef, Strategy};
 use crate::metrics::Metrics;
 use ask::ask;
 use client::Clients;
 use retry::RetryBudget;
+use routing::Routing;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -50,6 +53,7 @@ pub struct Targets {
     targets: Vec<Arc<Target>>,
     clients: Clients,
     warnings: Vec<String>,
+    routing: Routing,
     retry: RetryPolicy,
     budget: Arc<RetryBudget>,
     /// Other names of models, and what they stand for.
@@ -80,6 +84,7 @@ impl Targets {
         read: impl Fn(&SecretRef) -> Result<Secret, SecretError>,
     ) -> Result<Targets, UpstreamError> {
         let usable = config.usable_targets(read)?;
+        let weighs = config.strategy == Strategy::Adaptive;
         let mut clients = Clients::default();
         let earlier = previous.map(|previous| &previous.clients);
         let targets = usable
@@ -89,13 +94,15 @@ impl Targets {
                 let client = clients.client_for(usable.config, earlier)?;
                 let metrics = metrics.target(&usable.config.id);
                 let known = previous.and_then(|previous| previous.target(&usable.config.id));
-                Target::new(usable.config, &usable.keys, client, metrics, known).map(Arc::new)
+                let target = Target::new(usable.config, &usable.keys, client, metrics, known)?;
+                Ok(Arc::new(target.weighed(weighs)))
             })
-            .collect::<Result<Vec<_>, _>>()?;
+            .collect::<Result<Vec<_>, UpstreamError>>()?;
         Ok(Targets {
             targets,
             clients,
             warnings: usable.warnings,
+            routing: Routing::new(config.strategy),
             retry: RetryPolicy::of(&config.retries),
             budget: match previous.filter(|it| it.budget.is_of(&config.retries)) {
                 Some(previous) => previous.budget.clone(),

@@ -6,6 +6,7 @@ use super::client::UpstreamError;
 use super::connections::{Connection, Connections};
 use super::failure::{Failure, failed_status, is_an_answers, refuses_key};
 use super::headers;
+use super::health::Health;
 use super::keys::{Key, KeyPool};
 use super::own_secret::OwnSecret;
 use super::retry::RetryPolicy;
@@ -32,6 +33,8 @@ pub struct Target {
     timeouts: Timeouts,
     unknown_members: UnknownMembers,
     keys: KeyPool,
+    weight: u32,
+    health: Health,
     /// All keys, to be struck out of what the target says.
     secret: OwnSecret,
     connections: Connections,
@@ -68,6 +71,14 @@ impl Target {
             base_url: config.base_url.clone(),
             timeouts: config.timeouts,
             unknown_members: config.unknown_members,
+            weight: config.weight,
+            health: Health::new(
+                config.breaker,
+                earlier
+                    .filter(|earlier| earlier.base_url == config.base_url)
+                    .map(|earlier| &earlier.health),
+                metrics.clone(),
+            ),
             keys: KeyPool::new(pool, earlier.map(|earlier| &earlier.keys)),
             secret: OwnSecret::of(keys.iter().map(|(_, secret)| secret.expose())),
             connections,
@@ -243,6 +254,21 @@ impl Target {
         .await
     }
 
+    /// Whether it is weighed against others by what its answers say of its limits.
+    pub(super) fn weighed(mut self, weighs: bool) -> Target {
+        self.health.weighs(weighs);
+        self
+    }
+
+    /// How often it is asked first beside others.
+    pub(super) fn weight(&self) -> u32 {
+        self.weight
+    }
+
+    pub(super) fn health(&self) -> &Health {
+        &self.health
+    }
+
     pub(super) fn keys(&self) -> &KeyPool {
         &self.keys
     }
@@ -251,6 +277,7 @@ impl Target {
     pub fn state(&self) -> serde_json::Value {
         let keys = self.keys.states();
         let mut shown = self.to_json();
+        shown["health"] = self.health.state();
         shown["keys"] = keys
             .map(|(name, state)| serde_json::json!({"key": name, "state": state}))
             .collect();

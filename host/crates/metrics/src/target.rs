@@ -7,6 +7,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Unit;
 
 use super::encode_count;
@@ -26,6 +27,8 @@ pub struct TargetMetrics {
     pub overhead: Histogram,
     failovers: Counts<Failover, 5>,
     again: Counter,
+    trips: Counter,
+    open: Gauge,
 }
 
 impl TargetMetrics {
@@ -41,12 +44,25 @@ impl TargetMetrics {
             overhead: Histogram::new(OVERHEAD_BOUNDS),
             failovers: Counts::default(),
             again: Counter::default(),
+            trips: Counter::default(),
+            open: Gauge::default(),
         }
     }
 
     /// Counts a request that is sent to this target again, after a pause.
     pub fn asked_again(&self) {
         self.again.inc();
+    }
+
+    /// Counts a breaker that opened.
+    pub fn breaker_opened(&self) {
+        self.trips.inc();
+        self.open.set(1);
+    }
+
+    /// Notes that it closed.
+    pub fn breaker_closed(&self) {
+        self.open.set(0);
     }
 
     /// Counts an exchange that left this target for the next, or had no next.
@@ -110,6 +126,23 @@ impl Collector for TargetCollector {
         let mut family = encoder.encode_descriptor("retries", help, None, counter)?;
         for (id, target) in targets.iter().filter(|(_, target)| target.again.get() > 0) {
             encode_count(&mut family, &[("target", id.as_str())], target.again.get())?;
+        }
+        drop(family);
+
+        let tripped = || targets.iter().filter(|(_, target)| target.trips.get() > 0);
+        let help = "How often a target's breaker opened.";
+        let mut family = encoder.encode_descriptor("target_breaker_trips", help, None, counter)?;
+        for (id, target) in tripped() {
+            encode_count(&mut family, &[("target", id.as_str())], target.trips.get())?;
+        }
+        drop(family);
+
+        let help = "Whether a target's breaker is open: it is asked last.";
+        let gauge = MetricType::Gauge;
+        let mut family = encoder.encode_descriptor("target_breaker_open", help, None, gauge)?;
+        for (id, target) in tripped() {
+            let labels = [("target", id.as_str())];
+            target.open.encode(family.encode_family(&labels)?)?;
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ mod encoded;
 mod models;
 mod own_secret;
 mod renewed;
+mod routing;
 mod server;
 
 use super::*;
