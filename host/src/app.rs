@@ -1,5 +1,7 @@
 //! The gateway as the listeners see it: each request is given to what answers it.
 
+use std::borrow::Cow;
+use std::mem;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -7,14 +9,12 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
-use crate::api::{ApiError, Caller, ModelsAsked, Permit, RequestId, Unauthorized};
+use crate::api::{ApiError, Caller, Charge, ModelsAsked, Permit, RequestId, Unauthorized};
 use crate::control::{BuildError, Controller, ReloadError, Reloaded, Trigger};
 use crate::exchange;
-use crate::server::{self, ChatRequest};
+use crate::server::{self, ChatRequest, Packing};
+use crate::wire::packed::{self, Unpacked};
 use crate::wire::{Endpoint, Request};
-
-/// The largest body that is read where it arrives: a tenth of a millisecond at the most.
-const AT_ONCE: usize = 64 << 10;
 
 /// What the listeners are given.
 pub struct App(pub Arc<Controller>);
@@ -94,9 +94,9 @@ impl server::Gateway for App {
 
 impl App {
     /// Runs the exchange of a request that came to that endpoint.
-    async fn exchange(&self, endpoint: Endpoint, admitted: ChatRequest) -> Response {
-        let request = match self.read(endpoint, admitted.body).await {
-            Ok(chat) => chat,
+    async fn exchange(&self, endpoint: Endpoint, mut admitted: ChatRequest) -> Response {
+        let request = match self.read(endpoint, &mut admitted).await {
+            Ok(request) => request,
             Err(error) => return error.into_response(),
         };
         let generation = self.0.current();
@@ -120,22 +120,29 @@ impl App {
         exchange::begin(generation, metrics, self.0.tasks(), begin).await
     }
 
-    /// Reads a request: a large one off the workers, for which others wait.
-    async fn read(&self, endpoint: Endpoint, body: Bytes) -> Result<Request, ApiError> {
-        let metrics = &self.0.services().metrics;
-        metrics.request_bytes.inc_by(body.len() as u64);
-        let large = body.len() > AT_ONCE;
-        let read = move || endpoint.read(body);
-        let request = if large {
-            let read = tokio::task::spawn_blocking(read).await;
-            read.expect("reading a request never panics, and is never aborted")
-        } else {
-            read()
+    /// Reads a request: a large one in a turn, and off the workers, for which others wait; so too one that may become large when it is
+    /// unpacked.
+    async fn read(
+        &self,
+        endpoint: Endpoint,
+        admitted: &mut ChatRequest,
+    ) -> Result<Request, ApiError> {
+        let body = mem::take(&mut admitted.body);
+        let bytes = body.len() as u64;
+        self.0.services().metrics.request_bytes.inc_by(bytes);
+        let (packing, most) = (admitted.packing, admitted.most);
+        let weight = if packing.is_any() { most as u64 } else { bytes };
+        let charge = mem::replace(&mut admitted.permit.charge, Charge::unbound());
+        let read = move || {
+            let (body, charge) = unpacked(packing, body, most, charge)?;
+            let request = endpoint.read(body);
+            request
+                .map(|request| (request, charge))
+                .map_err(|bad| bad_request(bad.message).param(bad.param))
         };
-        request.map_err(|bad| {
-            let (kind, code) = ("invalid_request_error", "wrong_api_format");
-            ApiError::new(StatusCode::BAD_REQUEST, kind, code, bad.message).param(bad.param)
-        })
+        let (request, charge) = admitted.permit.turns.aside(weight, read).await?;
+        admitted.permit.charge = charge;
+        Ok(request)
     }
 
     /// What a change came to, and what runs now.
@@ -158,6 +165,57 @@ async fn to_its_end<T: Send + 'static>(
         .map_err(|error| refused(&error))
 }
 
+/// The JSON in a body, and what it has of the memory: what was packed is given back.
+fn unpacked(
+    packing: Packing,
+    mut body: Bytes,
+    most: usize,
+    mut charge: Charge,
+) -> Result<(Bytes, Charge), ApiError> {
+    if !packing.gzip && packed::is_gzip(&body) {
+        let message =
+            "the body is gzip, and nothing says so; send it with `content-encoding: gzip`";
+        return Err(bad_request(message));
+    }
+    type Unpack = fn(
+        &[u8],
+        usize,
+        &mut dyn FnMut(usize) -> Result<(), ApiError>,
+    ) -> Result<Vec<u8>, Unpacked<ApiError>>;
+    let steps: [(bool, Unpack); 2] = [
+        (packing.gzip, packed::gunzip),
+        (packing.msgpack, packed::json_of_msgpack),
+    ];
+    for (_, unpack) in steps.into_iter().filter(|(is, _)| *is) {
+        let mut own = charge.another();
+        let unpacked = unpack(&body, most, &mut |bytes| own.grow(bytes));
+        body = unpacked.map_err(|why| wrongly_packed(why, most))?.into();
+        charge = own;
+    }
+    Ok((body, charge))
+}
+
+/// Why a body can't be unpacked.
+fn wrongly_packed(why: Unpacked<ApiError>, most: usize) -> ApiError {
+    match why {
+        Unpacked::NoRoom(error) => error,
+        Unpacked::Bad(why) => bad_request(why),
+        Unpacked::TooLarge => {
+            let message = format!(
+                "Unpacked, the request's body is larger than the {most} bytes that this gateway takes."
+            );
+            let status = StatusCode::PAYLOAD_TOO_LARGE;
+            ApiError::new(status, INVALID, "request_too_large", message).param("body")
+        }
+    }
+}
+
+fn bad_request(why: impl Into<Cow<'static, str>>) -> ApiError {
+    ApiError::new(StatusCode::BAD_REQUEST, INVALID, "wrong_api_format", why)
+}
+
+const INVALID: &str = "invalid_request_error";
+
 /// Why a request with something that no policy can read doesn't go on.
 fn opaque_part(pointer: &str) -> ApiError {
     let message = format!(
@@ -176,4 +234,64 @@ fn refused(error: &ReloadError) -> ApiError {
         ReloadError::NothingBefore => (StatusCode::CONFLICT, "nothing_before"),
     };
     ApiError::new(status, "reload_error", code, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test")]
+
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use prometheus_client::metrics::counter::Counter;
+    use prometheus_client::metrics::gauge::Gauge;
+
+    use super::*;
+    use crate::api::{Memory, Party, Share};
+
+    /// A string of zero bytes, in MessagePack and gzip.
+    fn packed_zeros(length: u32) -> Bytes {
+        let mut packed = vec![0xdb];
+        packed.extend(length.to_be_bytes());
+        packed.resize(packed.len() + length as usize, 0);
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+        gzip.write_all(&packed).unwrap();
+        gzip.finish().unwrap().into()
+    }
+
+    #[test]
+    fn what_is_unpacked_is_paid_for_as_it_grows_and_what_was_packed_is_given_back() {
+        let both = Packing {
+            gzip: true,
+            msgpack: true,
+        };
+        let used = Gauge::default();
+        let memory = Memory::new(4 << 20, Share(100), used.clone(), Counter::default());
+        let unpack = |length: u32, most| {
+            let body = packed_zeros(length);
+            let mut charge = memory.charge(&Party::Anyone);
+            charge.grow(body.len()).unwrap();
+            unpacked(both, body, most, charge)
+        };
+        let (json, charge) = unpack(10_000, 1 << 20).unwrap();
+        assert_eq!(json.len(), 60_002);
+        // In steps of 16 KiB, a byte for four.
+        assert_eq!(used.get(), 4 * (64 << 10));
+        drop(charge);
+        assert_eq!(used.get(), 0);
+
+        let cases = [
+            (100_000, 600_002, None),
+            (100_000, 600_001, Some(413)),
+            (100_000, 100_004, Some(413)),
+            (800_000, 100 << 20, Some(503)),
+            (8_000_000, 100 << 20, Some(503)),
+        ];
+        for (length, most, status) in cases {
+            let error = unpack(length, most).err();
+            assert_eq!(error.map(|error| error.status.as_u16()), status);
+            assert_eq!(used.get(), 0, "{length} {most}");
+        }
+    }
 }

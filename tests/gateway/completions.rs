@@ -117,3 +117,75 @@ async fn a_text_completion_says_the_same_at_every_cut() {
         assert!(reply.is_done());
     }
 }
+
+/// Of two choices whose pieces come in turn, one is denied in the middle; the other goes on to its end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_denied_choice_of_a_streamed_text_completion_leaves_the_other() {
+    let piece = |index, text: &str| event(&json!({"text": text, "index": index}));
+    let finish = |index| event(&json!({"text": "", "index": index, "finish_reason": "stop"}));
+    let steps = [
+        Step::Write(piece(0, "one ") + &piece(1, "fine ")),
+        Step::Gate,
+        Step::Write(piece(0, "secret") + &piece(1, "too")),
+        Step::Write(piece(0, "more") + &finish(0)),
+        Step::Write(piece(1, "!") + &finish(1) + DONE),
+    ];
+    let upstream = Scripted::serve(steps.to_vec()).await;
+    let bench = Bench::to(CHAIN, vec![upstream.address]).await;
+    let body = with(prompt("hi"), json!({"stream": true, "n": 2}));
+    let orders = json!({"answer": {"at": "secret", "then": {"deny": "leak"}}}).to_string();
+    let mut stream = bench
+        .open_at("completions", &body, &[("x-puppet", &orders)])
+        .await;
+    stream.read_until("one ").await;
+    upstream.go_on();
+    let reply = stream.finish().await;
+    let said = reply.said();
+    let texts = (said.of(0, "content"), said.of(1, "content"));
+    assert_eq!(texts, ("one ", "fine too!"), "{}", reply.text());
+    let finishes = (&*said.finishes[&0], &*said.finishes[&1]);
+    assert_eq!(finishes, ("content_filter", "stop"));
+    assert_eq!(said.denials[&0]["code"], "leak");
+    assert!(!reply.text().contains("secret") && !reply.text().contains("more"));
+    assert!(!reply.text().contains("\"delta\""), "{}", reply.text());
+    assert!(reply.is_done(), "{}", reply.text());
+    bench.settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_error_in_a_text_completion_is_the_last_that_a_client_reads() {
+    let error = json!({"status_code": 500, "error": {"message": "it broke", "type": "server_error", "code": "oops", "param": ""}});
+    let steps = [
+        Step::Write(event(&json!({"text": "ok, ann@exam", "index": 0}))),
+        Step::Write(format!("data: {error}\n\n")),
+    ];
+    let upstream = Scripted::serve(steps.to_vec()).await;
+    let bench = Bench::to(CHAIN, vec![upstream.address]).await;
+    let body = with(prompt("hi"), json!({"stream": true}));
+    let reply = bench.complete(&body, json!({})).await;
+    // Nothing had gone, or what could be judged had.
+    let events = reply.text().matches("data: ").count();
+    assert!(events <= 2, "{}", reply.text());
+    assert!(reply.text().contains("it broke"), "{}", reply.text());
+    assert!(!reply.text().contains("ann@"), "{}", reply.text());
+    assert!(!reply.is_done());
+    let journal = bench.journal().await;
+    assert_eq!(journal[0]["ended"], "upstream-failed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_prompt_that_is_none_is_a_400_that_names_it() {
+    let bench = Bench::of(CHAIN).await;
+    for (wrong, param) in [
+        (json!(5), "prompt"),
+        (json!({"text": "a"}), "prompt"),
+        (json!(null), "prompt"),
+        (json!(["a", {}]), "prompt[1]"),
+    ] {
+        let body = with(prompt(""), json!({"prompt": wrong}));
+        let reply = bench.complete(&body, json!({})).await;
+        assert_eq!(reply.error(), (400, "wrong_api_format".into()));
+        assert_eq!(reply.json()["param"], param, "{}", reply.text());
+    }
+    assert!(bench.upstream().recorder.requests().is_empty());
+}

@@ -79,7 +79,12 @@ async fn play(bench: &Bench, case: &Case, log: &Log) -> Came {
     let mut headers = vec![("authorization", key.as_str()), ("x-play", script.as_str())];
     let own = case.headers.iter();
     headers.extend(own.map(|(name, value)| (name.as_str(), value.as_str())));
-    let reply = bench.send(case.body().to_string(), &headers).await;
+    let body = case.body();
+    let route = match body.get("prompt") {
+        Some(_) => "completions",
+        None => "chat/completions",
+    };
+    let reply = bench.send_to(route, body.to_string(), &headers).await;
     let id = reply.header("x-request-id");
     let journal = bench.journal().await;
     let mut came = Came {

@@ -50,6 +50,29 @@ async fn an_endless_loop_lets_others_run() {
     assert_eq!(good.live(), 0);
 }
 
+/// In a crowd a call that only runs waits for its turn again and again. That makes no failure of it, however long it takes.
+#[tokio::test(start_paused = true)]
+async fn waiting_for_a_turn_is_no_waiting_of_a_guest() {
+    let mut spec = spec_of("loop-in-on-request");
+    spec.limits.request_cpu = Duration::from_millis(5);
+    spec.limits.call_time = Duration::from_millis(100);
+    let loaded = load(spec, guest::component()).await.unwrap();
+    let mut instance = loaded.started().await;
+    let mut call = Box::pin(instance.on_request());
+    let mut turns = 0;
+    let failure = loop {
+        if let Poll::Ready(done) = futures_util::poll!(call.as_mut()) {
+            break done.err().unwrap();
+        }
+        turns += 1;
+        tokio::time::advance(Duration::from_millis(200)).await;
+    };
+    drop(call);
+    is(&failure, Class::Deadline, "limit of 5 ms");
+    assert!(turns > 0, "it was never put aside");
+    loaded.recovers(instance).await;
+}
+
 /// Traps, floods and greed beside a good exchange, in turns on one thread.
 #[tokio::test]
 async fn failures_beside_it_are_not_its_own() {

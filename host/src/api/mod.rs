@@ -13,6 +13,7 @@ mod memory;
 mod models;
 mod permits;
 mod request_id;
+mod turns;
 
 pub use anthropic::speak_anthropic;
 pub use budget::{Budget, Part, Party, Share, Short};
@@ -22,3 +23,4 @@ pub use memory::{Charge, Memory};
 pub use models::{Catalog, ModelsAsked};
 pub use permits::{Permit, Permits, Waits};
 pub use request_id::RequestId;
+pub use turns::{Turn, Turns};

@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::budget::{Budget, Part, Party, Share, Short};
 use super::error::ApiError;
 use super::memory::Charge;
+use super::turns::Turns;
 
 /// Hands out [`Permit`]s up to the cap. Clones share it.
 #[derive(Clone, Debug)]
@@ -22,6 +23,7 @@ pub struct Permits {
     exchanges: Arc<Budget>,
     rooms: Arc<Semaphore>,
     cap: u32,
+    turns: Turns,
     open: Gauge,
     refused: Counter,
 }
@@ -34,6 +36,8 @@ pub struct Permit {
     room: Option<Room>,
     /// What its bodies have of the memory.
     pub charge: Charge,
+    /// The turns in which it reads what is large.
+    pub turns: Turns,
 }
 
 /// The client's wait for its answer. Drop it when the client has the answer or is gone: then another may come.
@@ -57,9 +61,17 @@ impl Permits {
             exchanges: Budget::new(cap.into(), share, running),
             rooms: Arc::new(Semaphore::new(cap as usize)),
             cap,
+            turns: Turns::default(),
             open,
             refused,
         }
+    }
+
+    /// The same, of exchanges that share these turns.
+    #[must_use]
+    pub fn taking(mut self, turns: Turns) -> Self {
+        self.turns = turns;
+        self
     }
 
     /// Whether there is a permit now. Asked before a body is read, which would be for nothing.
@@ -83,6 +95,7 @@ impl Permits {
             waits: Some(Waits(part.map_err(|short| self.refuse(short))?)),
             room: None,
             charge: Charge::unbound(),
+            turns: self.turns.clone(),
         })
     }
 
@@ -130,6 +143,7 @@ impl Permit {
             waits: None,
             room: None,
             charge: Charge::unbound(),
+            turns: Turns::default(),
         }
     }
 

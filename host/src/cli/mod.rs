@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 fine, 1 something found wrong, 2 misused.
 
+mod ask;
 pub mod audit;
 mod check;
 mod inspect;
@@ -39,6 +40,8 @@ enum Command {
     Run(run::RunArgs),
     /// Load the configuration and every component, ask each target, and say what would happen
     Check(check::CheckArgs),
+    /// Ask a model behind a running gateway, with every policy in force
+    Ask(ask::AskArgs),
     /// Make a running gateway go back to the chain that it ran before
     Rollback(rollback::RollbackArgs),
     /// Run the Cerebras simulator alone
@@ -87,6 +90,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => {
             setup::runtime().and_then(|runtime| runtime.block_on(check::check(args)))
         }
+        Command::Ask(args) => setup::runtime().and_then(|runtime| runtime.block_on(ask::ask(args))),
         Command::Rollback(args) => {
             setup::runtime().and_then(|runtime| runtime.block_on(rollback::rollback(args)))
         }

@@ -10,8 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use tokio::time::Instant;
 
 use super::driver::{ClientGone, ResponseSink};
-use super::whole::aside;
-use crate::api::ApiError;
+use crate::api::{ApiError, Turns};
 use crate::api::headers::{CHAIN, POLICIES, TAGS, TARGET};
 use crate::wire::bridge::{Bridge, StreamWriter};
 use crate::wire::choices::chunk::NotAChunk;
@@ -83,11 +82,16 @@ impl Client {
     ///
     /// # Errors
     /// Where it must be read for that, and can't be.
-    pub(super) async fn translated(&self, body: Bytes) -> Result<Bytes, NotAChunk> {
+    pub(super) async fn translated(
+        &self,
+        body: Bytes,
+        turns: &Turns,
+    ) -> Result<Bytes, NotAChunk> {
         let Some(bridge) = self.bridge.clone() else {
             return Ok(body);
         };
-        aside(body.len(), move || bridge.whole(body)).await
+        let bytes = body.len() as u64;
+        turns.aside(bytes, move || bridge.whole(body)).await
     }
 
     /// Events of a stream, as the client's dialect has them; may be nothing.

@@ -94,7 +94,8 @@ impl<U: Upstream> Exchange<U> {
     }
 
     async fn exchange(&mut self) -> Result<Ending, ClientGone> {
-        let decision = self.stages.run_request(|| self.client.is_gone()).await;
+        let gone = || self.client.is_gone();
+        let decision = self.stages.run_request(&self.permit.turns, gone).await;
         if self.client.is_gone() {
             return Err(ClientGone);
         }
@@ -162,7 +163,9 @@ impl<U: Upstream> Exchange<U> {
             Err(error) => return Ok(self.refuse(error.into(), Ending::UpstreamFailed)),
         };
         let judged = self.stages.may_change_answer().then_some(unknown);
-        let answer = match whole::read(self.dialect(), body.clone(), judged, secret).await {
+        let turns = &self.permit.turns;
+        let read = whole::read(turns, self.dialect(), body.clone(), judged, secret);
+        let answer = match read.await {
             Ok(Some(answer)) => answer,
             // Something in the answer is unknown here. No enforcing stage sees the answer, so that does no harm.
             Ok(None) => {
@@ -171,11 +174,13 @@ impl<U: Upstream> Exchange<U> {
             }
             Err(error) => return Ok(self.refuse(error, Ending::UpstreamFailed)),
         };
+        let bytes = body.len() as u64;
         drop(body);
         self.record.whole(&answer);
         let choices = answer.choices();
         let filtered = if self.stages.count() > 0 {
-            whole::filter(&mut self.stages, answer).await
+            let filter = whole::filter(&mut self.stages, answer);
+            self.permit.turns.run(bytes, filter).await
         } else {
             Ok(Filtered::untouched(answer))
         };
@@ -187,7 +192,7 @@ impl<U: Upstream> Exchange<U> {
         if let Some(ended) = self.denied_wholly(&filtered.assembled, choices) {
             return Ok(ended);
         }
-        let body = whole::written(filtered.body).await;
+        let body = whole::written(&self.permit.turns, filtered.body).await;
         let ended = self.answer(status, passed_on, body, Ending::Completed);
         Ok(ended.await)
     }
@@ -231,7 +236,7 @@ impl<U: Upstream> Exchange<U> {
             let (accounts, tags) = (self.stages.accounts(), self.stages.tags().to_vec());
             let sent = self.client.bytes;
             let outcome = self.record.outcome(ended, sent, total, accounts, tags);
-            self.stages.complete(outcome).await;
+            self.stages.complete(outcome, &self.permit.turns).await;
         }
     }
 
@@ -269,7 +274,7 @@ impl<U: Upstream> Exchange<U> {
         body: Bytes,
         ended: Ending,
     ) -> Ending {
-        let body = match self.client.translated(body).await {
+        let body = match self.client.translated(body, &self.permit.turns).await {
             Ok(body) => body,
             Err(error) => return self.refuse(errors::unreadable(&error), Ending::UpstreamFailed),
         };

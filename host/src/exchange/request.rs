@@ -136,6 +136,11 @@ impl RequestState {
         }
     }
 
+    /// How much it is to read, in bytes: whoever reads much takes turns.
+    pub(super) fn weight(&self) -> u64 {
+        self.body.length().max(self.body.texts_size())
+    }
+
     /// The request that a draft made: every view of an exchange is one of these.
     pub(super) fn from_view(view: Arc<dyn RequestView>) -> Arc<RequestState> {
         let view: Arc<dyn Any + Send + Sync> = view;

@@ -8,6 +8,7 @@ use super::passages::{Aborted, StageFailure, StageId};
 use super::request::RequestState;
 use super::stage_status::{StageStatus, drained};
 use super::translate::channel_for_policy;
+use crate::api::Turns;
 use crate::config::OnError;
 use crate::generation::ExchangeGuard;
 use crate::metrics::Hook;
@@ -56,6 +57,22 @@ pub(super) enum RequestStep {
 pub(super) struct Passage {
     choice: u32,
     guest: policy::Passage,
+}
+
+/// Asks for the verdict on a request of that weight, and puts what was changed into effect: in turns, where it is large.
+async fn judge(
+    instance: &mut Instance,
+    weight: u64,
+    turns: &Turns,
+) -> Result<(Verdict, Option<Arc<RequestState>>), Failure> {
+    let Requested { verdict, draft } = turns.run(weight, instance.on_request()).await?;
+    let Some(draft) = draft else {
+        return Ok((verdict, None));
+    };
+    match turns.aside(weight, || draft.commit()).await {
+        Ok(changed) => Ok((verdict, Some(RequestState::from_view(changed)))),
+        Err(why) => Err(instance.cannot_be_committed(&why)),
+    }
 }
 
 impl StageRun {
@@ -126,22 +143,23 @@ impl StageRun {
         &mut self,
         guard: &ExchangeGuard,
         request: &Arc<RequestState>,
+        turns: &Turns,
         tags: &mut Tags,
     ) -> RequestStep {
         self.status = StageStatus::Proceeded;
         if !self.wants(Hooks::ON_REQUEST) {
             return RequestStep::Proceed(None);
         }
-        let requested = match self.called(guard, request).await {
+        let judged = match self.called(guard, request).await {
             Ok(instance) => {
                 instance.set_request(request.clone());
-                let requested = instance.on_request().await;
-                requested.map_err(|failure| (Hook::OnRequest, failure))
+                let judged = judge(instance, request.weight(), turns).await;
+                judged.map_err(|failure| (Hook::OnRequest, failure))
             }
             Err(failure) => Err((Hook::New, failure)),
         };
-        let Requested { verdict, request } = match requested {
-            Ok(requested) => requested,
+        let (verdict, request) = match judged {
+            Ok(judged) => judged,
             Err((hook, failure)) => {
                 return match self.failed(hook, &failure, tags) {
                     StageFailure::Skip => RequestStep::Proceed(None),
@@ -151,7 +169,7 @@ impl StageRun {
         };
         self.collect(tags);
         let shadow = self.stage.is_shadow();
-        let step = self.decided(verdict, request.map(RequestState::from_view));
+        let step = self.decided(verdict, request);
         let goes_on = shadow || matches!(step, RequestStep::Proceed(_));
         if goes_on && !self.sees_answer() && !self.wants(Hooks::ON_COMPLETE) {
             self.instance = None;
@@ -260,9 +278,14 @@ impl StageRun {
     /// Tells it how the exchange ended, if it wants to hear of it, and drops its instance. If it fails, the journal says so in the
     /// place of the entry that it may have owed. A stage whose instance was lost, or that
     /// was never reached, gets a fresh one.
-    pub(super) async fn complete(&mut self, request: &Arc<RequestState>, outcome: &Arc<Outcome>) {
+    pub(super) async fn complete(
+        &mut self,
+        request: &Arc<RequestState>,
+        outcome: &Arc<Outcome>,
+        turns: &Turns,
+    ) {
         if self.wants(Hooks::ON_COMPLETE)
-            && let Err((hook, failure)) = self.tell_outcome(request, outcome).await
+            && let Err((hook, failure)) = self.tell_outcome(request, outcome, turns).await
         {
             self.count_failure(hook, &failure);
             tracing::error!(
@@ -299,6 +322,7 @@ impl StageRun {
         &mut self,
         request: &Arc<RequestState>,
         outcome: &Arc<Outcome>,
+        turns: &Turns,
     ) -> Result<(), (Hook, Failure)> {
         self.instance.take_if(|instance| instance.is_lost());
         if self.trial.is_none() && self.status == StageStatus::Proceeded {
@@ -309,8 +333,10 @@ impl StageRun {
         let instance = self.instance(request).await;
         let instance = instance.map_err(|failure| (Hook::New, failure))?;
         instance.set_request(request.clone());
-        let told = instance.on_complete(outcome.clone()).await;
-        told.map_err(|failure| (Hook::OnComplete, failure))
+        // What it reads now is the request, and what it kept of the answer.
+        let weight = request.weight().max(outcome.sent_bytes);
+        let told = turns.run(weight, instance.on_complete(outcome.clone()));
+        told.await.map_err(|failure| (Hook::OnComplete, failure))
     }
 
     /// A denial of its counts: of the request, or of that choice of the answer. Of several choices the first one's is kept: the

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::passages::{Aborted, AnswerStages, HoldLimits, StageFailure, StageId};
 use super::request::RequestState;
 use super::stage_run::{Passage, RequestStep, StageRun, Tags};
+use crate::api::Turns;
 use crate::generation::ExchangeGuard;
 use crate::metrics::Hook;
 use crate::policy::types::{Account, Delta, Denial, Edit, Hooks};
@@ -66,16 +67,18 @@ impl Stages {
         &self.request
     }
 
-    /// Takes the request through the stages in configured order. `gone`: whether the client has left.
-    pub(super) async fn run_request(&mut self, gone: impl Fn() -> bool) -> RequestDecision {
+    /// Takes the request through the stages in configured order, in turns where it is large. `gone`: whether the client has left.
+    pub(super) async fn run_request(
+        &mut self,
+        turns: &Turns,
+        gone: impl Fn() -> bool,
+    ) -> RequestDecision {
         for (run, id) in self.runs.iter_mut().zip((0..).map(StageId)) {
             if gone() {
                 break;
             }
-            match run
-                .request(&self.guard, &self.request, &mut self.tags)
-                .await
-            {
+            let (request, tags) = (&self.request, &mut self.tags);
+            match run.request(&self.guard, request, turns, tags).await {
                 RequestStep::Proceed(None) => {}
                 RequestStep::Proceed(Some(request)) => self.request = request,
                 RequestStep::Deny(denial) => return RequestDecision::Deny(id, denial),
@@ -148,10 +151,10 @@ impl Stages {
     }
 
     /// Tells every stage that wants it how the exchange ended, once.
-    pub(super) async fn complete(&mut self, outcome: Outcome) {
+    pub(super) async fn complete(&mut self, outcome: Outcome, turns: &Turns) {
         let outcome = Arc::new(outcome);
         for run in &mut self.runs {
-            run.complete(&self.request, &outcome).await;
+            run.complete(&self.request, &outcome, turns).await;
         }
         // No instance is left by now: the disk is all that is waited for.
         for run in &mut self.runs {

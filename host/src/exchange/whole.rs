@@ -9,7 +9,7 @@ use super::assembled::{Assembled, Render};
 use super::errors;
 use super::passages::{Aborted, AnswerStages, Delta, Output, Passages, TextRef};
 use super::stream::OutOfTurn;
-use crate::api::ApiError;
+use crate::api::{ApiError, Turns};
 use crate::config::UnknownMembers;
 use crate::upstream::{ErrorBody, OwnSecret};
 use crate::wire::choices::chunk::NotAChunk;
@@ -20,32 +20,19 @@ use crate::wire::{ChannelKey, Dialect};
 /// The longest delta that a whole answer is cut into, in bytes.
 const PIECE: usize = 4 << 10;
 
-/// Bodies longer than this are read and written off the workers, on which every other exchange waits, in bytes.
-const LONG: usize = 64 << 10;
-
-/// Does work on so many bytes, where it holds up nobody else.
-pub(super) async fn aside<T: Send + 'static>(
-    bytes: usize,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> T {
-    if bytes <= LONG {
-        return work();
-    }
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-    }
-}
+/// After so much text, in bytes, a long answer lets others have their turn.
+const STEP: usize = 64 << 10;
 
 /// Reads a whole answer. `judged`: what becomes of what isn't known, where a stage that enforces sees the answer. `None` where it can't be
 /// read, and needn't. An error in an answer's place is one, whatever the status.
 pub(super) async fn read(
+    turns: &Turns,
     dialect: Dialect,
     body: Bytes,
     judged: Option<UnknownMembers>,
     secret: OwnSecret,
 ) -> Result<Option<WholeAnswer>, ApiError> {
-    let bytes = body.len();
+    let bytes = body.len() as u64;
     let read = move || {
         let said = || ErrorBody::in_place_of_an_answer(&body, &secret).map(ApiError::from);
         if memmem::find(&body, b"\"error\"").is_some()
@@ -59,7 +46,7 @@ pub(super) async fn read(
             read => read,
         }
     };
-    aside(bytes, read).await
+    turns.aside(bytes, read).await
 }
 
 fn readable(
@@ -83,11 +70,13 @@ fn readable(
 }
 
 /// The body to send.
-pub(super) async fn written(body: WholeAnswer) -> Bytes {
+pub(super) async fn written(turns: &Turns, body: WholeAnswer) -> Bytes {
     if body.is_unchanged() {
         return body.to_bytes();
     }
-    aside(body.size(), move || body.to_bytes()).await
+    turns
+        .aside(body.size() as u64, move || body.to_bytes())
+        .await
 }
 
 /// A whole answer as the stages made it.
@@ -143,8 +132,7 @@ pub(super) async fn filter<S: AnswerStages>(
             };
             known.starts.push(at);
             start = next;
-            if known.starts.len().is_multiple_of(LONG / PIECE) {
-                // A long answer lets others have their turn.
+            if known.starts.len().is_multiple_of(STEP / PIECE) {
                 tokio::task::yield_now().await;
             }
             passages.push(stages, delta, &mut outputs).await?;
@@ -277,13 +265,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_long_answer_is_read_off_the_workers_and_lets_others_have_their_turn() {
-        let here = std::thread::current().id();
-        for (bytes, elsewhere) in [(LONG, false), (LONG + 1, true)] {
-            let at = aside(bytes, || std::thread::current().id()).await;
-            assert_eq!(at != here, elsewhere, "{bytes}");
-        }
-        let text = "a".repeat(10 * LONG);
+    async fn a_long_answer_lets_others_have_their_turn() {
+        let text = "a".repeat(10 * STEP);
         let body = format!(r#"{{"choices":[{{"message":{{"content":"{text}"}}}}]}}"#);
         let answer = WholeAnswer::parse(body.into()).expect("an answer");
         let mut stages = Rewriters::new(arbitrary::Unstructured::new(&[]), &[]);

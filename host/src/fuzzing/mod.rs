@@ -5,15 +5,22 @@
 
 mod component;
 mod configuration;
+mod packed;
 mod request;
 mod response;
 mod sse;
 
 pub use component::component;
 pub use configuration::configuration;
+pub use packed::packed;
 pub use request::request;
 pub use response::response;
 pub use sse::sse;
+
+use crate::wire::Dialect;
+
+/// The dialects that requests come in and answers are read in. The others go by way of chat.
+pub(crate) const DIALECTS: [Dialect; 2] = [Dialect::Chat, Dialect::Completions];
 
 /// The way of an answer's text through the stages: text goes in, each stage edits as the bytes say, and what comes out is compared
 /// with what must.
@@ -55,6 +62,11 @@ mod tests {
     #[test]
     fn every_request_that_was_kept_is_read_and_edited_as_promised() {
         replay("request", super::request);
+    }
+
+    #[test]
+    fn every_packed_body_that_was_kept_is_unpacked_as_promised() {
+        replay("packed", super::packed);
     }
 
     #[test]

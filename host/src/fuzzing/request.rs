@@ -14,8 +14,14 @@ pub fn request(data: &[u8]) {
         Some(end) => (&data[..end], &data[end + 1..]),
         None => (data, &[][..]),
     };
+    for dialect in super::DIALECTS {
+        in_dialect(dialect, body, script);
+    }
+}
+
+fn in_dialect(dialect: Dialect, body: &[u8], script: &[u8]) {
     let original = Bytes::copy_from_slice(body);
-    let Ok(request) = Request::parse(Dialect::Chat, original.clone()) else {
+    let Ok(request) = Request::parse(dialect, original.clone()) else {
         return;
     };
     let text = std::str::from_utf8(body).expect("JSON is UTF-8");
@@ -50,7 +56,10 @@ fn keys_differ(text: &str) -> bool {
 fn reads(request: &Request, value: &Value) {
     assert_eq!(request.model(), value["model"]);
     assert_eq!(request.stream(), value["stream"] == Value::Bool(true));
-    let messages = value["messages"].as_array().map_or(0, Vec::len);
+    let messages = match request.dialect() {
+        Dialect::Completions => prompts(&value["prompt"]),
+        _ => value["messages"].as_array().map_or(0, Vec::len),
+    };
     assert_eq!(request.roles().len(), messages);
     let all = request.segments(0);
     let size: usize = all.iter().map(|segment| segment.text.len()).sum();
@@ -62,6 +71,15 @@ fn reads(request: &Request, value: &Value) {
     let whole = request.get("").expect("there is a body");
     assert_eq!(&serde_json::from_str::<Value>(&whole).expect("JSON"), value);
     request.tools();
+}
+
+/// How many prompts there are: a list of tokens is one.
+fn prompts(prompt: &Value) -> usize {
+    let Some(list) = prompt.as_array() else {
+        return 1;
+    };
+    let mut more = list.iter().skip(1);
+    1 + more.by_ref().filter(|item| !item.is_number()).count()
 }
 
 fn goes_on_as_it_came(request: &Request, original: &Bytes, value: &Value) {
@@ -177,7 +195,8 @@ fn sent(draft: Draft, before: &Request) -> Request {
 }
 
 fn as_sent(edited: Request, before: &Request) -> Request {
-    let sent = Request::parse(Dialect::Chat, edited.to_bytes(None)).expect("it is still a request");
+    let sent =
+        Request::parse(before.dialect(), edited.to_bytes(None)).expect("it is still a request");
     assert_eq!(
         sent.segments(0),
         edited.segments(0),
@@ -238,8 +257,10 @@ fn edited(request: &Request, mut script: Unstructured<'_>) {
 
 /// A key, an index or a text.
 fn word<'s>(script: &mut Unstructured<'s>) -> &'s str {
-    const WORDS: [&str; 28] = [
+    const WORDS: [&str; 30] = [
         "messages",
+        "prompt",
+        "suffix",
         "0",
         "1",
         "2",

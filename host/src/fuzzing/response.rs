@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::exchange::around;
 
-use crate::wire::choices::chunk::{Chunk, Piece, needs_parse};
+use crate::wire::choices::chunk::{Chunk, Piece};
 use crate::wire::choices::compose::Denied;
 use crate::wire::choices::splice::{Slot, set_texts};
 use crate::wire::choices::split::{Rest, only, without, without_any_choice, without_choices};
@@ -22,11 +22,17 @@ const PIECES: usize = 8;
 
 /// Bytes as the data of an event and as a whole answer.
 pub fn response(data: &[u8]) {
-    let Ok(chunk) = Chunk::parse(data) else {
-        assert!(WholeAnswer::parse(Bytes::copy_from_slice(data)).is_err());
+    for dialect in super::DIALECTS {
+        in_dialect(dialect, data);
+    }
+}
+
+fn in_dialect(dialect: Dialect, data: &[u8]) {
+    let Ok(chunk) = dialect.chunk(data) else {
+        assert!(dialect.whole(Bytes::copy_from_slice(data)).is_err());
         return;
     };
-    if !needs_parse(data) {
+    if !dialect.needs_parse(data) {
         assert!(chunk.finishes.is_empty() && chunk.usage.is_none() && chunk.error.is_none());
     }
     // Some chunks can't be read this way: a number may be past what a float holds, a text may have half a surrogate pair.
@@ -34,19 +40,19 @@ pub fn response(data: &[u8]) {
     if let Some(value) = &value {
         assert_eq!(
             texts(&chunk),
-            shown(value),
+            shown(dialect, value),
             "a client would read something else"
         );
     }
-    readable(data, &chunk);
-    spliced(data, &chunk, value.as_ref());
-    split(data, &chunk);
-    enveloped(data, &chunk);
-    whole(data, &chunk);
+    readable(dialect, data, &chunk);
+    spliced(dialect, data, &chunk, value.as_ref());
+    split(dialect, data, &chunk);
+    enveloped(dialect, data, &chunk);
+    whole(dialect, data, &chunk);
 }
 
-fn read(data: &[u8]) -> Chunk<'_> {
-    match Chunk::parse(data) {
+fn read(dialect: Dialect, data: &[u8]) -> Chunk<'_> {
+    match dialect.chunk(data) {
         Ok(chunk) => chunk,
         Err(error) => panic!("{error}: {}", String::from_utf8_lossy(data)),
     }
@@ -76,7 +82,7 @@ fn sorted(mut texts: Texts) -> Texts {
 }
 
 /// The same, as a client finds them in the JSON.
-fn shown(value: &Value) -> Texts {
+fn shown(dialect: Dialect, value: &Value) -> Texts {
     let mut texts = Texts::new();
     for choice in value["choices"].as_array().into_iter().flatten() {
         let index = choice["index"].as_u64().unwrap_or(0) as u32;
@@ -84,6 +90,9 @@ fn shown(value: &Value) -> Texts {
             None | Some("") => {}
             Some(text) => texts.push((index, kind, text.to_owned())),
         };
+        if dialect == Dialect::Completions {
+            show("content", &choice["text"]);
+        }
         for delta in [&choice["delta"], &choice["message"]] {
             for (name, kind) in [
                 ("content", "content"),
@@ -107,11 +116,11 @@ fn shown(value: &Value) -> Texts {
 }
 
 /// Without what a stage can't read it is the same chunk, and can be read; and whatever it says beside its texts is short.
-fn readable(data: &[u8], chunk: &Chunk<'_>) {
+fn readable(dialect: Dialect, data: &[u8], chunk: &Chunk<'_>) {
     for passes in [false, true] {
         let now = chunk.readable(data, passes);
         let now = now.unwrap_or_else(|error| panic!("a chunk that was read: {error}"));
-        let after = read(&now);
+        let after = read(dialect, &now);
         let unknown = passes && after.unknown.is_some();
         assert!(
             unknown || after.is_readable(&now),
@@ -126,7 +135,7 @@ fn readable(data: &[u8], chunk: &Chunk<'_>) {
     }
 }
 
-fn spliced(data: &[u8], chunk: &Chunk<'_>, value: Option<&Value>) {
+fn spliced(dialect: Dialect, data: &[u8], chunk: &Chunk<'_>, value: Option<&Value>) {
     assert_eq!(set_texts(data, &[], &[]), data);
     let slots = || chunk.pieces.iter().map(|piece| &piece.slot);
     let one = slots().take(PIECES).map(|slot| vec![slot]);
@@ -139,7 +148,7 @@ fn spliced(data: &[u8], chunk: &Chunk<'_>, value: Option<&Value>) {
             .map(|logprobs| logprobs.span.clone())
             .collect();
         let bytes = set_texts(data, &edits, &nulled);
-        let after = read(&bytes);
+        let after = read(dialect, &bytes);
         assert_eq!(after.pieces.len(), chunk.pieces.len());
         for (before, after) in chunk.pieces.iter().zip(&after.pieces) {
             let text = if changed.contains(&&before.slot) {
@@ -163,31 +172,39 @@ fn spliced(data: &[u8], chunk: &Chunk<'_>, value: Option<&Value>) {
     }
 }
 
-fn split(data: &[u8], chunk: &Chunk<'_>) {
+fn split(dialect: Dialect, data: &[u8], chunk: &Chunk<'_>) {
     let cut = |error| -> Rest { panic!("a chunk that was read can't be cut: {error}") };
     let pieces = || chunk.pieces.iter();
     for piece in pieces().take(PIECES) {
         let bytes = only(data, &piece.slot).expect("a piece of this chunk");
-        let alone = read(&bytes);
+        let alone = read(dialect, &bytes);
         assert_eq!(alone.pieces.len(), 1, "{}", String::from_utf8_lossy(&bytes));
         assert_eq!(says(&alone.pieces[0]), says(piece));
         assert!(alone.finishes.is_empty() && alone.usage.is_none() && alone.error.is_none());
 
         let rest = without(data, &[&piece.slot]).unwrap_or_else(cut);
-        left(&rest, pieces().filter(|other| other.slot != piece.slot));
+        left(
+            dialect,
+            &rest,
+            pieces().filter(|other| other.slot != piece.slot),
+        );
     }
     let odd = || pieces().skip(1).step_by(2);
     let slots: Vec<&Slot> = odd().map(|piece| &piece.slot).collect();
     let rest = without(data, &slots).unwrap_or_else(cut);
-    left(&rest, pieces().step_by(2));
+    left(dialect, &rest, pieces().step_by(2));
 
     for choice in pieces().map(|piece| piece.choice).take(PIECES) {
         let rest = without_choices(data, &[choice]).unwrap_or_else(cut);
-        left(&rest, pieces().filter(|piece| piece.choice != choice));
+        left(
+            dialect,
+            &rest,
+            pieces().filter(|piece| piece.choice != choice),
+        );
     }
     let rest = without_any_choice(data).unwrap_or_else(cut);
     assert!(!matches!(rest, Rest::Chunk(_)));
-    left(&rest, pieces().take(0));
+    left(dialect, &rest, pieces().take(0));
 }
 
 /// What a piece says. A call that has no index is told by its place, which may be another now: so not that.
@@ -207,13 +224,13 @@ fn says(piece: &Piece<'_>) -> (u32, &'static str, Option<String>, Option<String>
 }
 
 /// That these pieces are what is left.
-fn left<'p>(rest: &Rest, pieces: impl Iterator<Item = &'p Piece<'p>>) {
+fn left<'p>(dialect: Dialect, rest: &Rest, pieces: impl Iterator<Item = &'p Piece<'p>>) {
     let bytes = match rest {
         Rest::Nothing => &b"{}"[..],
         Rest::Usage(bytes) | Rest::Chunk(bytes) => bytes,
     };
     let mut expected: Vec<_> = pieces.map(says).collect();
-    let mut found: Vec<_> = read(bytes).pieces.iter().map(says).collect();
+    let mut found: Vec<_> = read(dialect, bytes).pieces.iter().map(says).collect();
     expected.sort_unstable();
     found.sort_unstable();
     assert_eq!(found, expected, "{}", String::from_utf8_lossy(bytes));
@@ -228,15 +245,17 @@ fn denied(choice: u32, word: &str) -> Denied<'_> {
     }
 }
 
-fn enveloped(data: &[u8], chunk: &Chunk<'_>) {
-    let envelope = Dialect::Chat
+fn enveloped(dialect: Dialect, data: &[u8], chunk: &Chunk<'_>) {
+    let envelope = dialect
         .envelope(data)
         .expect("it has been read as an object");
     let pieces = chunk.pieces.iter().take(PIECES);
     let channels = pieces.map(|piece| piece.channel.clone());
+    // A text completion has no other texts.
+    let channels = channels.filter(|_| dialect != Dialect::Completions);
     for channel in channels.chain([Channel::Content]) {
         let bytes = envelope.text_chunk(7, &channel, OTHER);
-        let made = read(&bytes);
+        let made = read(dialect, &bytes);
         assert_eq!((made.choices.len(), made.pieces.len()), (1, 1));
         assert_eq!(
             (
@@ -255,7 +274,7 @@ fn enveloped(data: &[u8], chunk: &Chunk<'_>) {
         envelope.denied_chunk(&denied(7, OTHER)),
         envelope.finish_chunk(7, "stop", chunk.usage.as_ref()),
     ] {
-        let made = read(&bytes);
+        let made = read(dialect, &bytes);
         assert_eq!(
             (made.choices.len(), made.pieces.len(), made.finishes.len()),
             (1, 0, 1)
@@ -263,9 +282,9 @@ fn enveloped(data: &[u8], chunk: &Chunk<'_>) {
     }
 }
 
-fn whole(data: &[u8], chunk: &Chunk<'_>) {
+fn whole(dialect: Dialect, data: &[u8], chunk: &Chunk<'_>) {
     let parse = |data: Bytes| -> WholeAnswer {
-        match WholeAnswer::parse(data.clone()) {
+        match dialect.whole(data.clone()) {
             Ok(answer) => answer,
             Err(error) => panic!("{error}: {}", String::from_utf8_lossy(&data)),
         }
@@ -274,7 +293,7 @@ fn whole(data: &[u8], chunk: &Chunk<'_>) {
     let mut indices = chunk.choices.to_vec();
     indices.sort_unstable();
     if indices.is_empty() || indices.windows(2).any(|pair| pair[0] == pair[1]) {
-        assert!(WholeAnswer::parse(original).is_err());
+        assert!(dialect.whole(original).is_err());
         return;
     }
     let answer = parse(original.clone());

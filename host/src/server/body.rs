@@ -101,6 +101,9 @@ impl From<RequestBodyError> for ApiError {
     }
 }
 
+/// After so much of a body, in bytes, others have their turn, however much of it is there already.
+const STEP: usize = 128 << 10;
+
 const INVALID: &str = "invalid_request_error";
 
 /// Reads the body of one request.
@@ -155,8 +158,14 @@ impl<'a> Reader<'a> {
         let mut whole = BytesMut::with_capacity((first.len() + rest).min(limit));
         whole.extend_from_slice(&first);
         drop(first);
+        let mut step = 0;
         while let Some(piece) = self.next(body, limit - whole.len()).await? {
             whole.extend_from_slice(&piece);
+            step += piece.len();
+            if step >= STEP {
+                step = 0;
+                tokio::task::yield_now().await;
+            }
         }
         Ok(whole.freeze())
     }
@@ -294,6 +303,26 @@ mod tests {
         let bytes = Bytes::from_static(b"12345678");
         let read = read_body(Body::from(bytes.clone()), LIMITS).await.unwrap();
         assert_eq!(read.as_ptr(), bytes.as_ptr());
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_all_there_lets_others_have_their_turn() {
+        let size = 64 << 10;
+        let pieces = vec![Ok::<_, Infallible>(Bytes::from(vec![b'a'; size])); 40];
+        let limits = BodyLimits {
+            size: 40 * size,
+            ..LIMITS
+        };
+        let reading = Reading::new(0, Share(100), Gauge::default());
+        let body = Body::from_stream(stream::iter(pieces));
+        let mut read = std::pin::pin!(read_in(&reading, body, limits));
+        let mut steps = 0;
+        let read = std::future::poll_fn(|cx| {
+            steps += 1;
+            read.as_mut().poll(cx)
+        });
+        assert_eq!(read.await.unwrap().len(), 40 * size);
+        assert!(steps >= 40 * size / STEP, "{steps}");
     }
 
     #[tokio::test]

@@ -13,6 +13,7 @@ mod body;
 mod connection;
 mod connections;
 mod listen;
+mod packing;
 mod pages;
 mod patience;
 mod phase;
@@ -32,11 +33,12 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
 
-use crate::api::{ApiError, Caller, ModelsAsked, Party, Permit, Share, Unauthorized};
+use crate::api::{ApiError, Caller, ModelsAsked, Party, Permit, Share, Turns, Unauthorized};
 
 pub use admin::{admin_router, serve_admin};
 pub use bind::{ADMIN_ADDRESS, BindError, TRAFFIC_ADDRESS, bind};
 pub use body::BodyLimits;
+pub use packing::Packing;
 pub use traffic::{Drained, serve_traffic};
 
 /// The request of a completion of any kind, let in and read.
@@ -44,8 +46,12 @@ pub use traffic::{Drained, serve_traffic};
 pub struct ChatRequest {
     /// Its head. A [`crate::api::RequestId`] is in the extensions.
     pub parts: Parts,
-    /// Its body, within the limits of the listener.
+    /// Its body as it came, within the limits of the listener.
     pub body: Bytes,
+    /// What it is packed in.
+    pub packing: Packing,
+    /// The most bytes that it may have when it is unpacked.
+    pub most: usize,
     /// Who sent it.
     pub caller: Caller,
     /// Whom what it takes is put down to.
@@ -119,7 +125,7 @@ pub trait Gateway: Send + Sync + 'static {
 }
 
 /// The limits of a listener.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct ServerSettings {
     /// Connections that may be open. One more takes the place of one that is idle; where none is, it waits in the system's queue.
     pub max_connections: usize,
@@ -129,6 +135,8 @@ pub struct ServerSettings {
     pub max_reading: u32,
     /// The bytes that all exchanges together may take with their bodies. Past it a request is answered 503.
     pub max_memory: u64,
+    /// The turns in which large requests and answers are read.
+    pub turns: Turns,
     /// What one client or address may have of each of these.
     pub share: Share,
     /// The limits of a request's body.
@@ -156,6 +164,7 @@ impl Default for ServerSettings {
             max_exchanges: 512,
             max_reading: 1024,
             max_memory: 1 << 30,
+            turns: Turns::default(),
             share: Share::default(),
             body: BodyLimits::default(),
             origins: Arc::default(),

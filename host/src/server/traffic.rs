@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::body::{BodyLimits, Reader, discard};
 use super::connections::Connections;
 use super::listen::Peer;
+use super::packing::Packing;
 use super::pages::{Pages, one_host};
 use super::reading::Reading;
 use super::routes::{self, Route};
@@ -55,7 +56,8 @@ pub async fn serve_traffic<G: Gateway>(
         metrics.exchanges_running.clone(),
         metrics.exchanges_open.clone(),
         refused.clone(),
-    );
+    )
+    .taking(settings.turns.clone());
     let open = metrics.connections.clone();
     let own = listener.local_addr().ok().map(|at| at.ip());
     let used = metrics.memory.clone();
@@ -192,12 +194,15 @@ impl<G: Gateway> Traffic<G> {
             Ok(known) => known,
             Err(error) => return Err(refuse(error, request).await),
         };
-        let takes = is_json(request.headers(), &caller)
-            .and_then(|()| self.gateway.takes_requests())
-            .and_then(|()| self.has_permit(&party));
-        if let Err(error) = takes {
-            return Err(refuse(error, request).await);
-        }
+        let takes = Packing::of(request.headers(), &caller).and_then(|packing| {
+            self.gateway.takes_requests()?;
+            self.has_permit(&party)?;
+            Ok(packing)
+        });
+        let packing = match takes {
+            Ok(packing) => packing,
+            Err(error) => return Err(refuse(error, request).await),
+        };
         let (parts, mut body) = request.into_parts();
         let mut charge = self.memory.charge(&party);
         let reader = Reader::new(self.body, &self.reading, &party, &mut charge);
@@ -219,6 +224,8 @@ impl<G: Gateway> Traffic<G> {
         Ok(ChatRequest {
             parts,
             body: bytes,
+            packing,
+            most: self.body.size,
             caller,
             party,
             began,
@@ -292,27 +299,6 @@ impl IntoResponse for Refusal {
             Refusal::Other(error) => error.into_response(),
         }
     }
-}
-
-/// Checks that the body is said to be JSON. For that a page must ask the browser first, which asks us. A page can also send a body without
-/// any type: so one that is missing is let through only where a key shows that no page sent it.
-fn is_json(headers: &HeaderMap, caller: &Caller) -> Result<(), ApiError> {
-    let json = match headers.get(header::CONTENT_TYPE) {
-        None => caller.principal.is_some(),
-        Some(kind) => kind.to_str().is_ok_and(|kind| {
-            let kind = kind.split(';').next().unwrap_or_default().trim();
-            let kind = kind.to_ascii_lowercase();
-            let name = kind.strip_prefix("application/");
-            name.is_some_and(|name| name == "json" || name.ends_with("+json"))
-        }),
-    };
-    if json {
-        return Ok(());
-    }
-    let message = "The body of a completion is JSON: send it with the header `content-type: application/json`.";
-    let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-    let kind = "invalid_request_error";
-    Err(ApiError::new(status, kind, "wrong_content_type", message).param("content-type"))
 }
 
 /// Cerebras' SDKs call this whenever a client is made, and give up after a second.

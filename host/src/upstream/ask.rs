@@ -152,7 +152,7 @@ async fn attempt(
     loop {
         let (place, key) = match target.keys().pick(candidate.model(), &tried) {
             Ok(picked) => picked,
-            Err(none) => return Err(failed.unwrap_or_else(|| none.into())),
+            Err(none) => return Err(none.after(failed)),
         };
         match attempt_with(key, candidate, question, policy).await {
             Err(failure) if failure.is_the_keys() && target.keys().len() > 1 => {

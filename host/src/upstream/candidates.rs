@@ -44,7 +44,8 @@ impl Candidate {
         body: Bytes,
         headers: &HeaderMap,
     ) -> Result<Answer, Failure> {
-        let (_, key) = self.target.keys().pick(&self.model, &[])?;
+        let picked = self.target.keys().pick(&self.model, &[]);
+        let (_, key) = picked.map_err(|none| none.after(None))?;
         self.send_on(Connection::Kept, key, path, body, headers)
             .await
     }

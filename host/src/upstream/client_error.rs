@@ -31,7 +31,7 @@ impl From<Failure> for ApiError {
             Failure::Status(failure) => {
                 return error_answer(failure.headers, failure.error);
             }
-            Failure::Refused(_) | Failure::NoKey => {
+            Failure::Refused(_) => {
                 let why = "The upstream refuses this gateway's own key, whatever yours is; its operator has to see to it.";
                 return ApiError::new(StatusCode::BAD_GATEWAY, KIND, "upstream_credentials", why);
             }

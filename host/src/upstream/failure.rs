@@ -29,9 +29,6 @@ pub enum Failure {
     /// The target refuses this gateway's key: 401, 402 or 403. Its words are for the log: to a client they would be about its own key.
     #[error("it refuses this gateway's key: {0}")]
     Refused(Box<StatusFailure>),
-    /// Every key of the target's was refused a short while ago.
-    #[error("it refuses every key that this gateway has for it")]
-    NoKey,
     /// Every key of the target's has used up its limit for the model. The first is one that may be sent after this time.
     #[error("every key for it has used up its limit for the model, the next one for {0:?}")]
     Resting(Duration),
@@ -132,7 +129,6 @@ impl Failure {
             }
             Failure::Status(_)
             | Failure::Refused(_)
-            | Failure::NoKey
             | Failure::Redirect(_)
             | Failure::NoStatus(_)
             | Failure::NoName
@@ -174,11 +170,13 @@ pub enum BodyError {
     Deadline(Duration),
 }
 
-impl From<NoKey> for Failure {
-    fn from(why: NoKey) -> Failure {
-        match why {
-            NoKey::Resting(rest) => Failure::Resting(rest),
-            NoKey::Refused | NoKey::Tried => Failure::NoKey,
+impl NoKey {
+    /// The failure of a target whose keys, as far as they were tried, have `failed` so.
+    pub(super) fn after(self, failed: Option<Failure>) -> Failure {
+        match (failed, self) {
+            (Some(failed), _) => failed,
+            (None, NoKey::Resting(rest)) => Failure::Resting(rest),
+            (None, NoKey::Tried) => unreachable!("a key that was tried has failed or answered"),
         }
     }
 }

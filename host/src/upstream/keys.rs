@@ -1,7 +1,7 @@
 //! The keys of a target: which one a request goes out with, and which ones rest.
 //!
 //! Limits are a key's, for each model. A key that has used one up rests for that model until the target said it would be served again; a key
-//! that the target refuses rests for all. So a request isn't sent to be refused, and another key of the target's serves meanwhile. What is
+//! that the target refuses rests for all, as long as there is another. So a request isn't sent to be refused, and another key of the target's serves meanwhile. What is
 //! known of a key outlives the configuration: a reload forgets nothing of a key that is still there.
 
 use std::fmt;
@@ -59,8 +59,6 @@ pub(super) enum NoKey {
     Tried,
     /// All rest; the first one for so long.
     Resting(Duration),
-    /// All were refused.
-    Refused,
 }
 
 impl KeyPool {
@@ -117,24 +115,21 @@ impl KeyPool {
         }
         let now = Instant::now();
         let mut ready: SmallVec<[(usize, u32); 8]> = SmallVec::new();
-        let (mut soonest, mut refused) = (None::<Duration>, false);
+        let (mut soonest, mut refused) = (None::<Duration>, None);
         for (place, key) in self.keys.iter().enumerate() {
             match key.ready(model, now) {
                 _ if tried.contains(&place) => {}
-                Ok(()) => ready.push((place, self.weights[place])),
-                Err(NoKey::Resting(rest)) => {
+                Readiness::Ready => ready.push((place, self.weights[place])),
+                Readiness::Resting(rest) => {
                     soonest = Some(soonest.map_or(rest, |soonest| soonest.min(rest)));
                 }
-                Err(_) => refused = true,
+                Readiness::Refused => refused = refused.or(Some((place, key))),
             }
         }
         let total: u32 = ready.iter().map(|(_, weight)| weight).sum();
         if total == 0 {
-            return Err(match (soonest, refused) {
-                (Some(soonest), _) => NoKey::Resting(soonest),
-                (None, true) => NoKey::Refused,
-                (None, false) => NoKey::Tried,
-            });
+            // A key that was refused may be good again; where nothing else is left, asking costs less than an outage.
+            return refused.ok_or_else(|| soonest.map_or(NoKey::Tried, NoKey::Resting));
         }
         let mut at = fastrand::u32(..total);
         let mut turns = ready.iter();
@@ -161,22 +156,22 @@ impl Key {
         self.authorization.as_ref()
     }
 
-    fn ready(&self, model: &str, now: Instant) -> Result<(), NoKey> {
+    fn ready(&self, model: &str, now: Instant) -> Readiness {
         if !self.state.rests.load(Ordering::Acquire) {
-            return Ok(());
+            return Readiness::Ready;
         }
         let mut rest = self.state.rest.lock();
         rest.models.retain(|(_, until)| *until > now);
         if rest.refused.is_some_and(|(until, _)| until > now) {
-            return Err(NoKey::Refused);
+            return Readiness::Refused;
         }
         if rest.models.is_empty() && rest.refused.is_none() {
             self.state.rests.store(false, Ordering::Release);
         }
         let mut resting = rest.models.iter();
         match resting.find(|(known, _)| **known == *model) {
-            Some((_, until)) => Err(NoKey::Resting(*until - now)),
-            None => Ok(()),
+            Some((_, until)) => Readiness::Resting(*until - now),
+            None => Readiness::Ready,
         }
     }
 
@@ -198,9 +193,16 @@ impl Key {
         match status {
             StatusCode::UNAUTHORIZED | StatusCode::PAYMENT_REQUIRED => self.refused(target, status),
             StatusCode::TOO_MANY_REQUESTS => {
-                let wish = headers.get(header::RETRY_AFTER);
-                let wish = wish.and_then(|value| seconds(value.to_str().ok()?));
-                if let Some(rest) = used_up(headers).max(wish) {
+                let rest = match used_up(headers) {
+                    Limits::UsedUp(rest) => Some(rest),
+                    // One large request didn't fit; others may.
+                    Limits::Left => None,
+                    Limits::Unknown => {
+                        let wish = headers.get(header::RETRY_AFTER);
+                        wish.and_then(|value| seconds(value.to_str().ok()?))
+                    }
+                };
+                if let Some(rest) = rest {
                     self.rest(target, model, rest);
                 }
             }
@@ -208,7 +210,7 @@ impl Key {
                 if self.state.rests.load(Ordering::Acquire) {
                     self.state.rest.lock().refused = None;
                 }
-                if let Some(rest) = used_up(headers) {
+                if let Limits::UsedUp(rest) = used_up(headers) {
                     self.rest(target, model, rest);
                 }
             }
@@ -252,22 +254,49 @@ impl Key {
     }
 }
 
-/// How long it takes until the last of the limits that are used up is one no more. `None`: none is, or it isn't said.
-fn used_up(headers: &HeaderMap) -> Option<Duration> {
+/// How a key is.
+enum Readiness {
+    Ready,
+    Resting(Duration),
+    Refused,
+}
+
+/// What an answer's head says of the limits.
+enum Limits {
+    /// Nothing that is understood.
+    Unknown,
+    /// Something is left of each that it names.
+    Left,
+    /// How long it takes until the last of those that are used up is one no more.
+    UsedUp(Duration),
+}
+
+fn used_up(headers: &HeaderMap) -> Limits {
     const REMAINING: &str = "x-ratelimit-remaining-";
-    let mut rest = None;
+    let mut limits = Limits::Unknown;
     for (name, value) in headers {
         let Some(limit) = name.as_str().strip_prefix(REMAINING) else {
             continue;
         };
-        let left = value.to_str().ok().and_then(|it| it.trim().parse().ok());
-        if left.is_none_or(|left: f64| left >= 1.0) {
+        let left: Option<f64> = value.to_str().ok().and_then(|it| it.trim().parse().ok());
+        let Some(left) = left else {
+            continue;
+        };
+        if left >= 1.0 {
+            if matches!(limits, Limits::Unknown) {
+                limits = Limits::Left;
+            }
             continue;
         }
         let reset = headers.get(format!("x-ratelimit-reset-{limit}"));
-        rest = rest.max(reset.and_then(|value| seconds(value.to_str().ok()?)));
+        if let Some(reset) = reset.and_then(|value| seconds(value.to_str().ok()?)) {
+            limits = Limits::UsedUp(match limits {
+                Limits::UsedUp(longest) => longest.max(reset),
+                _ => reset,
+            });
+        }
     }
-    rest
+    limits
 }
 
 impl fmt::Debug for Key {

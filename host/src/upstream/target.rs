@@ -163,7 +163,7 @@ impl Target {
         loop {
             let (place, key) = match self.keys.pick("", &tried) {
                 Ok(picked) => picked,
-                Err(none) => return Err(failed.unwrap_or_else(|| none.into())),
+                Err(none) => return Err(none.after(failed)),
             };
             let sent = renewed(&RetryPolicy::EACH_ONCE, |on| {
                 let request = reqwest::Request::new(Method::GET, url.clone());

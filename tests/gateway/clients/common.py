@@ -1,8 +1,9 @@
-"""What both clients' checks stand on: where the gateway is, what it counted, and how a check is run."""
+"""What the clients' checks stand on: where the gateway is, what it counted, and how a check is run."""
 
 import json
 import os
 import re
+import time
 import traceback
 import urllib.request
 
@@ -67,6 +68,19 @@ def warmed():
         text = page.read().decode()
     line = re.search(r'^witgate_requests_total{endpoint="warming",status="200"} (\d+)', text, re.M)
     return int(line.group(1)) if line else 0
+
+
+def all_are_over():
+    """Waits until nobody waits for an answer: a client that left early has ended its exchange."""
+    until = time.monotonic() + 60
+    while True:
+        with urllib.request.urlopen(f"{ADMIN}/metrics") as page:
+            text = page.read().decode()
+        running = int(re.search(r"^witgate_exchanges_running (\d+)", text, re.M).group(1))
+        if running == 0:
+            return
+        assert time.monotonic() < until, f"{running} exchanges still run"
+        time.sleep(0.02)
 
 
 class raises:
@@ -155,14 +169,26 @@ def shared_checks(sdk, client, client_with, status_error):
         assert [json.loads(call["arguments"])["who"] for call in said[0]["calls"].values()] == ["Zoë", "nobody"]
 
     @check
-    def a_tools_answer_goes_back():
-        call = ask("call: lookup {}", tools=TOOLS).choices[0].message
-        messages = user("call: lookup {}") + [
+    def a_tools_answer_goes_back_with_the_reasoning_before_it():
+        directive = "think: Whom? | call: lookup {}"
+        call = ask(directive, tools=TOOLS).choices[0].message
+        assert call.reasoning == "Whom?", call
+        messages = user(directive) + [
             call.to_dict() if hasattr(call, "to_dict") else call.model_dump(exclude_none=True),
             {"role": "tool", "tool_call_id": call.tool_calls[0].id, "content": "Ann, ann@example.org"},
         ]
         answer = create(model=MODEL, messages=messages, tools=TOOLS)
         assert answer.choices[0].message.content
+        messages += [{"role": "assistant", "content": answer.choices[0].message.content}, *user("say: goodbye")]
+        assert create(model=MODEL, messages=messages, tools=TOOLS).choices[0].message.content == "goodbye"
+
+    @check
+    def one_that_stops_early_ends_its_exchange():
+        stream = create(model=MODEL + "+stall", messages=user("chunk: 3 | say: a beginning, and no more"), stream=True)
+        assert next(iter(stream)).id
+        stream.close()
+        all_are_over()
+        assert ask("say: still here").choices[0].message.content == "still here"
 
     @check
     def two_choices():

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use witgate::api::Turns;
 use witgate::app::App;
 use witgate::config::Config;
 use witgate::control::{CliOverrides, Controller, Services, Source};
@@ -144,6 +145,8 @@ pub struct Bench {
     pub folder: TempDir,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// The turns of what is large.
+    pub turns: Turns,
     addresses: Vec<SocketAddr>,
     http: reqwest::Client,
     stop: CancellationToken,
@@ -194,8 +197,10 @@ impl Bench {
         let app = Arc::new(App(gateway.clone()));
         let router = admin_router(app.clone(), metrics.clone());
         tokio::spawn(serve_admin(admin, router, stop.clone()));
+        let turns = Turns::beside(1);
         let settings = ServerSettings {
             max_exchanges: 256,
+            turns: turns.clone(),
             ..ServerSettings::default()
         };
         tokio::spawn(serve_traffic(
@@ -213,6 +218,7 @@ impl Bench {
             upstreams: Vec::new(),
             folder,
             metrics,
+            turns,
             addresses,
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
             stop,
@@ -237,11 +243,6 @@ impl Bench {
         &self.upstreams[0]
     }
 
-    /// Where chat requests go.
-    pub fn url(&self) -> String {
-        format!("http://{}/v1/chat/completions", self.traffic)
-    }
-
     /// Sends a chat request and reads the answer whole.
     pub async fn chat(&self, body: &Value) -> Reply {
         self.send(body.to_string(), &[]).await
@@ -258,14 +259,26 @@ impl Bench {
         Reply::read(self.request(body, headers).send().await.unwrap()).await
     }
 
+    /// The same to another route.
+    pub async fn send_to(
+        &self,
+        route: &str,
+        body: impl Into<reqwest::Body>,
+        headers: &[(&str, &str)],
+    ) -> Reply {
+        let request = self.request_to(route, body, headers);
+        Reply::read(request.send().await.unwrap()).await
+    }
+
     /// Sends a chat request and leaves the answer's body to be read.
     pub async fn open(&self, body: &Value, headers: &[(&str, &str)]) -> Stream {
-        Stream::new(
-            self.request(body.to_string(), headers)
-                .send()
-                .await
-                .unwrap(),
-        )
+        self.open_at("chat/completions", body, headers).await
+    }
+
+    /// The same at another route.
+    pub async fn open_at(&self, route: &str, body: &Value, headers: &[(&str, &str)]) -> Stream {
+        let request = self.request_to(route, body.to_string(), headers);
+        Stream::new(request.send().await.unwrap())
     }
 
     fn request(
@@ -273,9 +286,18 @@ impl Bench {
         body: impl Into<reqwest::Body>,
         headers: &[(&str, &str)],
     ) -> reqwest::RequestBuilder {
+        self.request_to("chat/completions", body, headers)
+    }
+
+    fn request_to(
+        &self,
+        route: &str,
+        body: impl Into<reqwest::Body>,
+        headers: &[(&str, &str)],
+    ) -> reqwest::RequestBuilder {
         let request = self
             .http
-            .post(self.url())
+            .post(format!("http://{}/v1/{route}", self.traffic))
             .header("content-type", "application/json");
         let request = headers.iter().fold(request, |request, (name, value)| {
             request.header(*name, *value)
@@ -295,6 +317,15 @@ impl Bench {
         let request = request.header("content-type", "application/json");
         let request = request.header("x-puppet", orders.to_string());
         Reply::read(request.send().await.unwrap()).await
+    }
+
+    /// Sends these bytes to any route, with these headers and no others.
+    pub async fn post_bytes(&self, path: &str, body: Vec<u8>, headers: &[(&str, &str)]) -> Reply {
+        let request = self.http.post(format!("http://{}{path}", self.traffic));
+        let request = headers.iter().fold(request, |request, (name, value)| {
+            request.header(*name, *value)
+        });
+        Reply::read(request.body(body).send().await.unwrap()).await
     }
 
     /// A GET below the traffic listener.

@@ -5,11 +5,12 @@
 //! - [`reply`]: answers, read as a client reads them;
 //! - [`process`]: the program itself;
 //! - [`policies`], [`build`]: the components that the tests build;
-//! - [`python`]: the virtual environment with the official SDKs.
+//! - [`python`], [`node`]: the clients that people use, installed below the target directory.
 
 pub mod bench;
 #[path = "../../guests/build.rs"]
 pub mod build;
+pub mod node;
 pub mod policies;
 pub mod process;
 pub mod python;

@@ -115,10 +115,7 @@ async fn edits_then_denial() {
         Verdict::Deny(denial) => assert_eq!(denial.message, "The policy `tested` denied this."),
         other => panic!("{other:?}"),
     }
-    assert!(
-        requested.request.is_none(),
-        "a denial drops what was edited"
-    );
+    assert!(requested.draft.is_none(), "a denial drops what was edited");
 }
 
 #[tokio::test]
@@ -131,7 +128,8 @@ async fn edits_then_trap() {
     // A good one's edits do arrive: the tests above would hold of a host that drops all of them.
     let good = crate::forged::policy_that_edits().await;
     let mut instance = good.started().await;
-    let edited = instance.on_request().await.unwrap().request.unwrap();
+    let edited = instance.on_request().await.unwrap().draft.unwrap();
+    let edited = edited.commit().unwrap();
     assert_eq!(edited.segments(0)[0].text, "edited");
     assert_eq!(request::small().segments(0)[0].text, "hello");
 }

@@ -5,7 +5,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 
 use wasmtime::Store;
@@ -17,9 +17,9 @@ use super::failure::{Class, Failure};
 use super::grants::GrantStates;
 use super::guest::Guest;
 use super::limits::{CONFIGURE_CPU, Cpu, DELTA_OUTPUT, OUTPUT};
-use super::meter::metered;
+use super::meter::{gave_way, metered};
 use super::outcome::Outcome;
-use super::request::RequestView;
+use super::request::{Draft, RequestView};
 use super::stage::{Instantiation, Stage};
 use super::store::store;
 use super::text::{cut, is_name, quoted};
@@ -48,8 +48,8 @@ pub struct Passage(ResourceAny);
 pub struct Requested {
     /// The verdict; a denial in it is valid.
     pub verdict: Verdict,
-    /// The request as this stage made it, where it changed anything.
-    pub request: Option<Arc<dyn RequestView>>,
+    /// What it changed of the request, if it proceeds and changed anything: not yet in effect.
+    pub draft: Option<Box<dyn Draft>>,
 }
 
 /// What a call on an answer came to.
@@ -127,33 +127,22 @@ impl Instance {
             .call(Hook::OnRequest, HookPhase::Request, cpu, output, call)
             .await?;
         let draft = self.state().draft.take();
-        let request = match &verdict {
-            Verdict::Proceed => match draft {
-                // A large request is written and read anew: others wait for the worker.
-                Some(draft) if size > AT_ONCE => {
-                    let commit = tokio::task::spawn_blocking(|| draft.commit()).await;
-                    commit
-                        .unwrap_or_else(|lost| Err(lost.to_string()))
-                        .map(Some)
-                }
-                draft => draft.map(|draft| draft.commit()).transpose(),
-            },
-            Verdict::Deny(_) | Verdict::Respond(_) => Ok(None),
-        };
-        let request = request.map_err(|why| {
-            let what = format!("its changes of the request don't go together: {why}");
-            Failure::new(Class::Output, what)
-        });
         let verdict = match verdict {
             Verdict::Deny(denial) => self.valid(denial).map(Verdict::Deny),
             Verdict::Respond(deltas) => valid_deltas(deltas).map(Verdict::Respond),
             Verdict::Proceed => Ok(Verdict::Proceed),
         };
-        self.lost = verdict.is_err() || request.is_err();
-        Ok(Requested {
-            verdict: verdict?,
-            request: request?,
-        })
+        self.lost = verdict.is_err();
+        let verdict = verdict?;
+        let draft = draft.filter(|_| matches!(verdict, Verdict::Proceed));
+        Ok(Requested { verdict, draft })
+    }
+
+    /// Its changes of the request turned out not to go together, which is its failure: nothing more is asked of it.
+    pub fn cannot_be_committed(&mut self, why: &str) -> Failure {
+        self.lost = true;
+        let what = format!("its changes of the request don't go together: {why}");
+        Failure::new(Class::Output, what)
     }
 
     /// Tells of a channel that begins. `None`: the stage doesn't want to see it.
@@ -364,15 +353,14 @@ fn valid_deltas(deltas: Vec<Delta>) -> Result<Vec<Delta>, Failure> {
     Ok(deltas)
 }
 
-/// The most text of a request whose changes are put into effect where the instance runs, in bytes.
-const AT_ONCE: u64 = 64 << 10;
-
 /// A longer text may be looked at for longer: 20 ms a MiB.
 fn per_mebibyte(size: u64) -> Duration {
     Duration::from_micros(size.saturating_mul(20_000) >> 20)
 }
 
-/// Bounds a call by the clock on the wall, and meters it. Nearly every call is done at its first poll, and needs no timer.
+/// Bounds a call by the clock on the wall, and meters it. Nearly every call is done at its first poll, and needs no timer. A guest that a
+/// tick put aside waits for a worker and for nothing of its own: that time isn't its, or a crowd would make failures of calls that are
+/// only waiting for their turn.
 async fn within<T>(
     limit: Duration,
     measured: bool,
@@ -382,14 +370,25 @@ async fn within<T>(
     if let Poll::Ready(done) = futures_util::poll!(call.as_mut()) {
         return done.map_err(Failure::from);
     }
-    match tokio::time::timeout(limit, call).await {
-        Ok(done) => done.map_err(Failure::from),
-        Err(_) => Err(Failure::new(
-            Class::Deadline,
-            format!(
-                "waited for longer than its call_time of {} ms",
-                limit.as_millis()
-            ),
-        )),
-    }
+    let put_aside = || gave_way().then(tokio::time::Instant::now);
+    let (mut aside, mut timer) = (put_aside(), pin!(tokio::time::sleep(limit)));
+    std::future::poll_fn(|cx| {
+        if let Some(since) = aside.take() {
+            let later = timer.deadline() + since.elapsed();
+            timer.as_mut().reset(later);
+        }
+        if let Poll::Ready(done) = call.as_mut().poll(cx) {
+            return Poll::Ready(done.map_err(Failure::from));
+        }
+        aside = put_aside();
+        if aside.is_some() {
+            // Its turn comes without being asked for.
+            return Poll::Pending;
+        }
+        ready!(timer.as_mut().poll(cx));
+        let limit = limit.as_millis();
+        let what = format!("waited for longer than its call_time of {limit} ms");
+        Poll::Ready(Err(Failure::new(Class::Deadline, what)))
+    })
+    .await
 }

@@ -11,6 +11,8 @@ use std::time::Duration;
 thread_local! {
     /// This thread's clock when it went on with the guest that it runs now. `None`: not read.
     static WENT_ON: Cell<Option<Duration>> = const { Cell::new(None) };
+    /// Whether the guest that ran last on this thread was put aside by a tick.
+    static GAVE_WAY: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Runs a call into a guest. `measured`: already in its first step, before it was ever put aside.
@@ -19,11 +21,22 @@ pub(super) async fn metered<T>(mut measured: bool, call: impl Future<Output = T>
     std::future::poll_fn(move |context| {
         WENT_ON.set(if measured { thread_time() } else { None });
         measured = true;
+        GAVE_WAY.set(false);
         let poll = call.as_mut().poll(context);
         WENT_ON.set(None);
         poll
     })
     .await
+}
+
+/// The guest that runs on this thread is put aside, so that others have their turn.
+pub(super) fn give_way() {
+    GAVE_WAY.set(true);
+}
+
+/// Whether the guest that ran last on this thread was put aside. If not, and it isn't done, it waits for something.
+pub(super) fn gave_way() -> bool {
+    GAVE_WAY.get()
 }
 
 /// How long the guest that runs on this thread has run since it went on. `None` where that isn't known.

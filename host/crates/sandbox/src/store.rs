@@ -21,6 +21,7 @@ pub(super) fn store(engine: &Engine, guest: Guest) -> Store<Guest> {
 /// waits, for its turn or for the host, isn't counted.
 fn on_tick(mut store: StoreContextMut<'_, Guest>) -> wasmtime::Result<UpdateDeadline> {
     store.data_mut().exchange.cpu.ticked(meter::ran())?;
+    meter::give_way();
     // tokio's own yield goes to the back of the queue; wasmtime's would be polled again at once.
     Ok(UpdateDeadline::YieldCustom(
         1,

@@ -13,7 +13,6 @@ use crate::choices::chunk::{Chunk, NotAChunk, needs_parse};
 use crate::choices::compose::Composition;
 use crate::choices::envelope::Envelope;
 use crate::choices::whole::WholeAnswer;
-use crate::completions;
 use crate::index::Index;
 use crate::json::BadRequest;
 use crate::read;
@@ -210,7 +209,7 @@ impl Dialect {
     pub(crate) fn is_said(self, shape: Shape) -> bool {
         match self {
             Dialect::Chat => shape == Shape::Messages,
-            Dialect::Completions => shape == Shape::Content,
+            Dialect::Completions => shape == Shape::Prompts,
         }
     }
 
@@ -225,7 +224,7 @@ impl Dialect {
     /// The members that have a meaning at a place of that shape.
     pub(crate) fn members(self, shape: Shape) -> &'static [(&'static str, Shape)] {
         match (self, shape) {
-            (Dialect::Completions, Shape::Body) => completions::BODY,
+            (Dialect::Completions, Shape::Body) => Shape::Completion.members(),
             _ => shape.members(),
         }
     }
@@ -240,11 +239,8 @@ impl Dialect {
         }
     }
 
-    /// What each element is.
-    pub(crate) fn item(self, shape: Shape) -> Shape {
-        match (self, shape) {
-            (Dialect::Completions, Shape::Content) => Shape::Content,
-            _ => shape.item(),
-        }
+    /// Whether each element of what is said is answered by choices of its own, so that a client counts on how many there are.
+    pub(crate) fn answers_each(self) -> bool {
+        self == Dialect::Completions
     }
 }

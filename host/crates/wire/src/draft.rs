@@ -15,15 +15,17 @@ use std::ops::Bound;
 use crate::Role;
 use crate::chat::shape::Shape;
 use crate::dialect::Dialect;
-use crate::index::{Entry, Span, key_at};
+use crate::index::{Entry, Span};
 use crate::json::{MAX_DEPTH, cut, depth, literal, members, string_at};
 use crate::read;
 use crate::request::Request;
+use crate::steps;
 
+mod members;
 mod node;
 pub(crate) mod pointer;
 
-use self::node::{Key, Node, Splices};
+use self::node::{Node, Splices};
 use self::pointer::{Step, at, index, purge, tokens};
 
 /// There is no such segment.
@@ -79,8 +81,10 @@ struct Keys {
 /// How to take one `set` back.
 enum Undo {
     Nothing,
-    Put(Node),
-    Reinsert(usize, (Key, Node)),
+    /// What an element was; what a member was, if there was one.
+    Element(Node),
+    Member(Option<Node>),
+    /// The element is new.
     Remove,
     /// The element was only marked as removed.
     Unmark,
@@ -257,7 +261,10 @@ impl Draft {
             self.removed.remove(path);
         }
         let undo = self.put(&path, json.map(|json| Node::New(json.trim().into())));
-        if let Err(sentence) = self.check(&path) {
+        let checked = self
+            .check(&path)
+            .and_then(|()| self.answers_as_many(&path, &undo));
+        if let Err(sentence) = checked {
             self.undo(&path, undo);
             self.removed.remove(&path);
             self.removed.extend(revived);
@@ -273,7 +280,10 @@ impl Draft {
             return Err("the whole request can only be replaced by an object".to_owned());
         };
         let read = self.request.dialect().read(json.as_bytes());
-        read.map_err(|bad| bad.message)?;
+        let read = read.map_err(|bad| bad.message)?;
+        if self.request.dialect().answers_each() && read.roles.len() != self.request.roles().len() {
+            return Err(promised_each(self.request.dialect().said()));
+        }
         for name in ["stream", "n"] {
             if member(json.as_bytes(), name) != member(self.request.body(), name) {
                 return Err(promised(name));
@@ -296,8 +306,8 @@ impl Draft {
             match node.open(body) {
                 Node::Object(members) => {
                     path.push(Step::Key(token.clone()));
-                    match members.iter_mut().find(|(key, _)| key.is(body, token)) {
-                        Some((_, member)) => node = member,
+                    match members.get_mut(body, token) {
+                        Some(member) => node = member,
                         None if last => break,
                         None => return Err(nowhere()),
                     }
@@ -345,17 +355,13 @@ impl Draft {
                 cut(name)
             ));
         }
-        let hash = read::key_hash(shape, name);
-        for (key, _) in members {
-            let other = key.name(body);
-            if other != *name && read::key_hash(shape, &other) == hash {
-                let (name, other) = (cut(name), cut(&other));
-                return Err(format!(
-                    "`{name}` differs from `{other}` in case alone, and some readers take one for the other"
-                ));
-            }
-        }
-        Ok(())
+        let Some(other) = members.taken_for(body, shape, name) else {
+            return Ok(());
+        };
+        let (name, other) = (cut(name), cut(&other));
+        Err(format!(
+            "`{name}` differs from `{other}` in case alone, and some readers take one for the other"
+        ))
     }
 
     fn put(&mut self, path: &[Step], value: Option<Node>) -> Undo {
@@ -368,22 +374,15 @@ impl Draft {
         };
         match (parent, last, value) {
             (Node::Object(members), Step::Key(name), value) => {
-                let place = members.iter().position(|(key, _)| key.is(body, name));
-                match (place, value) {
-                    (Some(place), Some(value)) => {
-                        Undo::Put(std::mem::replace(&mut members[place].1, value))
-                    }
-                    (Some(place), None) => Undo::Reinsert(place, members.remove(place)),
-                    (None, Some(value)) => {
-                        members.push((Key::New(name.as_str().into()), value));
-                        Undo::Remove
-                    }
-                    (None, None) => Undo::Nothing,
+                let removes = value.is_none();
+                match members.put(body, name, value) {
+                    None if removes => Undo::Nothing,
+                    old => Undo::Member(old),
                 }
             }
             (Node::Array(items), Step::Index(index), value) => match (items.get_mut(*index), value)
             {
-                (Some(item), Some(value)) => Undo::Put(std::mem::replace(item, value)),
+                (Some(item), Some(value)) => Undo::Element(std::mem::replace(item, value)),
                 (Some(_), None) => {
                     self.removed.insert(path.to_vec());
                     Undo::Unmark
@@ -404,19 +403,12 @@ impl Draft {
             return;
         };
         match (at(&mut self.tree, body, up), last, undo) {
-            (Some(Node::Object(members)), Step::Key(name), Undo::Put(old)) => {
-                let member = members.iter_mut().find(|(key, _)| key.is(body, name));
-                if let Some((_, value)) = member {
-                    *value = old;
-                }
+            (Some(Node::Object(members)), Step::Key(name), Undo::Member(old)) => {
+                members.put(body, name, old);
             }
-            (Some(Node::Object(members)), _, Undo::Reinsert(place, old)) => {
-                members.insert(place, old)
+            (Some(Node::Array(items)), Step::Index(index), Undo::Element(old)) => {
+                items[*index] = old;
             }
-            (Some(Node::Object(members)), _, Undo::Remove) => {
-                members.pop();
-            }
-            (Some(Node::Array(items)), Step::Index(index), Undo::Put(old)) => items[*index] = old,
             (Some(Node::Array(items)), _, Undo::Remove) => {
                 items.pop();
             }
@@ -438,42 +430,74 @@ impl Draft {
             }
             return Ok(());
         };
-        let checked = match path.get(1) {
-            Some(Step::Index(index)) if name == said => {
-                let Node::Array(messages) = value.open(body) else {
-                    return Ok(());
-                };
-                if self.removed.contains(&path[..2]) {
-                    let removed = &self.removed;
-                    let gone = under(removed, &path[..1]).filter(|gone| gone.len() == 2);
-                    if self.inserted.is_empty() && messages.len() == gone.count() {
-                        return Err(format!(
-                            "the last {} can't be removed: {request} needs one",
-                            said.trim_end_matches('s')
-                        ));
-                    }
-                    return Ok(());
-                }
-                match messages.get(*index) {
-                    Some(message) => (message, 2),
-                    // What wasn't there was taken away.
-                    None => return Ok(()),
-                }
-            }
-            // A member without a shape can't be wrong, and one that was put whole has been read.
-            None => return Ok(()),
-            Some(_) if matches!(shapes(dialect, &path[..1]).0, Shape::Open | Shape::Names) => {
+        let Some((_, up)) = path[1..]
+            .split_last()
+            .map(|(last, _)| (last, &path[..path.len() - 1]))
+        else {
+            // What was put whole has been read.
+            return Ok(());
+        };
+        if path.len() == 2 && name == said && self.removed.contains(path) {
+            let Node::Array(messages) = value.open(body) else {
+                return Ok(());
+            };
+            let gone = || {
+                under(&self.removed, up)
+                    .filter(|gone| gone.len() == 2)
+                    .count()
+            };
+            let some = self.removed.len() < messages.len() || gone() < messages.len();
+            if some || !self.inserted.is_empty() {
                 return Ok(());
             }
-            Some(_) => (&*value, 1),
+            return Err(format!(
+                "the last {} can't be removed: {request} needs one",
+                said.trim_end_matches('s')
+            ));
+        }
+        // A value has been read, too. What it may have made wrong is what its object says of its members, and no other's.
+        let (shape, _) = shapes(dialect, up);
+        let object = at(&mut self.tree, body, up).map(|node| node.open(body));
+        let Some(object @ Node::Object(_)) = object else {
+            return Ok(());
         };
-        let (node, steps) = checked;
+        if dialect.members(shape).is_empty() {
+            return Ok(());
+        }
         let mut json = Vec::new();
-        node.write(&mut json, body, &self.splices);
+        object.write_outline(&mut json, body, &self.splices);
         let json = String::from_utf8_lossy(&json);
-        let path = &path[..steps];
-        read::value(dialect, &json, shapes(dialect, path).0, &dotted(path))
-            .map_err(|bad| bad.message)
+        read::outline(dialect, &json, shape, &dotted(up)).map_err(|bad| bad.message)
+    }
+
+    /// Whether there are as many of what is answered one by one as there were.
+    fn answers_as_many(&mut self, path: &[Step], undo: &Undo) -> Result<(), String> {
+        let (body, dialect) = (self.request.body(), self.request.dialect());
+        let said = match path {
+            [said @ Step::Key(name), ..] if name == dialect.said() => std::slice::from_ref(said),
+            _ => return Ok(()),
+        };
+        let as_before = path.len() > 2 || matches!(undo, Undo::Nothing | Undo::Element(_));
+        if !dialect.answers_each() || as_before {
+            return Ok(());
+        }
+        let Some(value) = at(&mut self.tree, body, said).map(|node| node.open(body)) else {
+            return Ok(());
+        };
+        let count = match value {
+            Node::Array(items) if items.first().is_none_or(|first| !first.is_number(body)) => {
+                items.len()
+                    - under(&self.removed, said)
+                        .filter(|gone| gone.len() == 2)
+                        .count()
+            }
+            // A list of tokens is one prompt.
+            _ => 1,
+        };
+        if count == self.request.roles().len() {
+            return Ok(());
+        }
+        Err(promised_each(dialect.said()))
     }
 
     fn removed_under<'s>(&'s self, path: &'s [Step]) -> impl Iterator<Item = &'s Vec<Step>> {
@@ -538,6 +562,12 @@ fn promised(name: &str) -> String {
     format!("`{name}` can't be changed: the answer has already been promised in that form")
 }
 
+fn promised_each(name: &str) -> String {
+    format!(
+        "`{name}` must have as many elements as it had: each has been promised answers of its own"
+    )
+}
+
 /// What stands where a text stood at the start: the part of the body that still has it, or whatever was put there.
 fn still_there<'n>(
     tree: &'n mut Node,
@@ -546,19 +576,13 @@ fn still_there<'n>(
 ) -> Option<&'n mut Node> {
     let mut node = tree;
     for (step, _) in steps {
+        steps::took(1);
         if let Node::Raw(_) = node {
             break;
         }
         node = match node.open(body) {
             Node::Array(items) => items.get_mut(step as usize)?,
-            Node::Object(members) => {
-                let is = |key: &Key| match key {
-                    Key::Raw(span) => span.start == step,
-                    Key::New(key) => **key == *key_at(body, step),
-                };
-                let member = members.iter_mut().find(|(key, _)| is(key));
-                member.map(|(_, value)| value)?
-            }
+            Node::Object(members) => members.at_key(body, step)?,
             _ => return None,
         };
     }
@@ -577,7 +601,7 @@ fn shapes(dialect: Dialect, path: &[Step]) -> (Shape, Shape) {
     path.iter()
         .fold((Shape::Body, Shape::Open), |(shape, _), step| match step {
             Step::Key(name) => (dialect.member(shape, name).0, shape),
-            Step::Index(_) => (dialect.item(shape), shape),
+            Step::Index(_) => (shape.item(), shape),
         })
 }
 

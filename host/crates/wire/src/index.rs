@@ -76,7 +76,12 @@ impl Entry {
     pub(crate) fn is_segment(&self) -> bool {
         let shape = matches!(
             self.shape,
-            Shape::Content | Shape::Reasoning | Shape::Refusal | Shape::Arguments
+            Shape::Content
+                | Shape::Prompts
+                | Shape::Prompt
+                | Shape::Reasoning
+                | Shape::Refusal
+                | Shape::Arguments
         );
         shape && !self.is_key && self.message != NONE
     }

@@ -11,13 +11,13 @@ use std::fmt::Write as _;
 
 use crate::Role;
 use crate::chat::shape::{Shape, folded};
-use crate::completions::PROMPT;
 use crate::dialect::Dialect;
 use crate::index::{A_TEXT, Call, Container, Entry, Index, NONE, PREDICTION, Span, key_at, push};
 use crate::json::{
     BadRequest, Fault, Kind, Literal, MAX_DEPTH, Scanner, cut, cut_at, line_column, members,
     sentence, string_at,
 };
+use crate::steps;
 
 /// The longest name of a model, in bytes: it goes into journals, metrics and headers.
 const MAX_MODEL: usize = 256;
@@ -35,6 +35,7 @@ type Checked<T = ()> = Result<T, Box<BadRequest>>;
 
 /// Reads a whole body.
 pub(crate) fn body(dialect: Dialect, text: &[u8]) -> Checked<Index> {
+    steps::took(text.len());
     if text.len() > MAX_LENGTH {
         return Err(bad("", "the body is too large to be read"));
     }
@@ -68,9 +69,21 @@ pub(crate) fn body(dialect: Dialect, text: &[u8]) -> Checked<Index> {
 
 /// Reads a value that is to be put at a place of that shape, which the path names.
 pub(crate) fn value(dialect: Dialect, text: &str, shape: Shape, path: &str) -> Checked {
+    steps::took(text.len());
     let mut reader = Reader::new(dialect, text.as_bytes(), "the value");
     reader.at.push_str(path);
     reader.scan.space();
+    reader.value(shape)?;
+    reader.end()
+}
+
+/// Reads an object that stands, or is to stand, at a place of that shape: which members it has, and what those say that are words. What is
+/// in an array or object in it isn't read.
+pub(crate) fn outline(dialect: Dialect, text: &str, shape: Shape, path: &str) -> Checked {
+    let mut reader = Reader::new(dialect, text.as_bytes(), "the value");
+    steps::took(text.len());
+    reader.at.push_str(path);
+    reader.outline = true;
     reader.value(shape)?;
     reader.end()
 }
@@ -150,6 +163,8 @@ struct Reader<'t> {
     frames: Vec<Frame>,
     /// The hashes of the keys of all objects that the reader is in.
     keys: Vec<u64>,
+    /// Only the outermost object is read.
+    outline: bool,
     /// The message that it is in.
     message: u32,
     most: usize,
@@ -173,6 +188,7 @@ impl<'t> Reader<'t> {
             at: String::new(),
             frames: Vec::with_capacity(8),
             keys: Vec::with_capacity(16),
+            outline: false,
             message: NONE,
             most: Index::most(text.len()),
             index: Index::of(dialect.last_role()),
@@ -204,9 +220,14 @@ impl<'t> Reader<'t> {
             literal: Literal::default(),
         };
         match kind {
+            Kind::String if self.outline => {
+                value.literal = self.scan.string().map_err(|fault| self.fault(fault))?;
+            }
+            _ if self.outline && !self.frames.is_empty() => self.scan.skip(),
             Kind::Object => self.object(shape)?,
             Kind::Array => {
-                if self.array(shape)? == 0 && self.dialect.is_said(shape) {
+                let needs_one = self.dialect.is_said(shape) || shape == Shape::Prompt;
+                if self.array(shape)? == 0 && needs_one {
                     let must_be = refused(self.dialect, shape, Kind::Bool).unwrap_or_default();
                     return Err(self.wrong(must_be, start));
                 }
@@ -217,8 +238,8 @@ impl<'t> Reader<'t> {
             }
             _ => self.scan.scalar().map_err(|fault| self.fault(fault))?,
         }
-        if kind == Kind::Number && shape == Shape::Content && self.index.opaque.is_none() {
-            // A token.
+        let token = kind == Kind::Number && matches!(shape, Shape::Prompt | Shape::Token);
+        if token && self.index.opaque.is_none() {
             self.index.opaque = Some(self.pointer());
         }
         Ok(value)
@@ -250,7 +271,7 @@ impl<'t> Reader<'t> {
                 if messages {
                     self.begin_message(count);
                 }
-                self.value(self.dialect.item(shape))?;
+                self.value(shape.item())?;
                 count += 1;
                 self.scan.space();
                 if self.scan.takes(b']') {
@@ -735,7 +756,13 @@ fn refused(dialect: Dialect, shape: Shape, kind: Kind) -> Option<&'static str> {
             (&[Object], "an object")
         }
         Shape::Function => (&[Object], "an object"),
-        Shape::Content if dialect == Dialect::Completions => PROMPT,
+        Shape::Content if dialect == Dialect::Completions => (&[String], "a string"),
+        Shape::Prompts => (
+            &[String, Array],
+            "a string, or an array with at least one prompt",
+        ),
+        Shape::Prompt => (&[String, Array, Number], "a string, or an array of tokens"),
+        Shape::Token => (&[Number], "a token, which is a number"),
         Shape::Content | Shape::Reasoning => {
             (&[String, Array, Null], "a string or an array of parts")
         }

@@ -92,6 +92,11 @@ impl Request {
         self.edited
     }
 
+    /// Bytes of the body.
+    pub fn length(&self) -> u64 {
+        self.body.len() as u64
+    }
+
     /// The model that is asked for.
     pub fn model(&self) -> &str {
         &self.index.model

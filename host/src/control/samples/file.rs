@@ -37,6 +37,24 @@ pub struct Sample {
     expect: Expect,
 }
 
+/// What a request is sent to, by the word that policies have for it.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Endpoint {
+    #[default]
+    Chat,
+    Completions,
+}
+
+impl From<Endpoint> for Dialect {
+    fn from(endpoint: Endpoint) -> Dialect {
+        match endpoint {
+            Endpoint::Chat => Dialect::Chat,
+            Endpoint::Completions => Dialect::Completions,
+        }
+    }
+}
+
 /// A sample as it stands in the file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,6 +62,8 @@ struct Entry {
     name: String,
     #[serde(default)]
     when: Option<Object>,
+    #[serde(default)]
+    endpoint: Endpoint,
     request: Object,
     #[serde(default)]
     answer: Texts,
@@ -101,20 +121,22 @@ impl Sample {
         let Entry {
             name,
             when,
+            endpoint,
             request: Object(mut body),
             answer: Texts(answer),
             expect,
         } = entry;
         body.entry("model").or_insert_with(|| json!(MODEL));
+        let request = |body: &_| request(&name, endpoint.into(), body);
         // As the file has it, so that nothing in it goes unchecked; then once without the stream and once with it.
-        let whole = request(&name, &body).and_then(|_| {
+        let whole = request(&body).and_then(|_| {
             body.shift_remove("stream");
             body.shift_remove("stream_options");
-            request(&name, &body)
+            request(&body)
         })?;
         body.insert("stream".into(), json!(true));
         Ok(Sample {
-            stream: request(&name, &body)?,
+            stream: request(&body)?,
             whole,
             when: when.unwrap_or_default().0,
             answer,
@@ -159,9 +181,13 @@ impl Sample {
     }
 }
 
-fn request(sample: &str, body: &Map<String, Value>) -> Result<Request, SampleError> {
+fn request(
+    sample: &str,
+    dialect: Dialect,
+    body: &Map<String, Value>,
+) -> Result<Request, SampleError> {
     let bytes = serde_json::to_vec(body).expect("a JSON value always makes JSON");
-    Request::parse(Dialect::Chat, Bytes::from(bytes)).map_err(|why| SampleError::Request {
+    Request::parse(dialect, Bytes::from(bytes)).map_err(|why| SampleError::Request {
         sample: sample.to_owned(),
         why: why.message,
     })
@@ -293,6 +319,23 @@ mod tests {
         let asked = (whole.stream(), whole.include_usage(), stream.stream());
         assert_eq!(asked, (false, false, true));
         assert_eq!(whole.model(), "m");
+    }
+
+    #[test]
+    fn a_request_is_the_endpoints_that_it_names() {
+        assert_eq!(only("").request(Cut::Whole).dialect(), Dialect::Chat);
+        let text = "- {name: a, endpoint: completions, request: {prompt: hi}}";
+        let Samples(samples) = Samples::parse(text.as_bytes()).unwrap();
+        for cut in [Cut::Whole, Cut::Characters] {
+            let request = samples[0].request(cut);
+            assert_eq!(request.dialect(), Dialect::Completions);
+            assert_eq!(request.segments(0)[0].text, "hi");
+        }
+        let said = refusal("- {name: a, request: {prompt: hi}}");
+        assert!(said.contains("`messages` is missing"), "{said}");
+        let said = refusal("- name: a\n  endpoint: completion\n  request: {prompt: hi}\n");
+        assert!(said.contains("`chat` or `completions`"), "{said}");
+        assert!(said.contains("line 2"), "{said}");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::wire::choices::compose::Composition;
 use crate::wire::sse::Framer;
 use crate::wire::{Channel, ChannelKey, Dialect};
 
-const ANSWER: &str = "chatcmpl-sample";
+const ANSWER: &str = "sample";
 /// What stands for the target that answers.
 const TARGET: &str = "sample";
 
@@ -79,8 +79,9 @@ fn answer(sample: &Sample, cut: Cut) -> Vec<Bytes> {
     let texts = texts.into_iter().map(|text| (0, Channel::Content, text));
     let texts: Vec<_> = texts.collect();
     let request = sample.request(cut);
+    let id = request.dialect().answer_id(ANSWER);
     let composition = Composition {
-        id: ANSWER,
+        id: &id,
         model: request.model(),
         choices: &[0],
         texts: &texts,

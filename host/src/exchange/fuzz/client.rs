@@ -74,6 +74,7 @@ impl Read {
         show(ChannelKey::Reasoning, &choice[delta]["reasoning"]);
         show(AGAIN, &choice[delta]["reasoning_content"]);
         show(ChannelKey::Content, &choice[delta]["content"]);
+        show(ChannelKey::Content, &choice["text"]);
         show(ChannelKey::Refusal, &choice[delta]["refusal"]);
         let calls = choice[delta]["tool_calls"].as_array();
         for (call, place) in calls.into_iter().flatten().zip(0..) {
@@ -134,6 +135,9 @@ pub(crate) fn around(mut value: Value) -> Value {
                 "prompt_logprobs",
             ],
         );
+        if let Some(text) = choice.get_mut("text") {
+            *text = Value::Null;
+        }
         for name in ["delta", "message"] {
             let Some(delta) = choice.get_mut(name) else {
                 continue;

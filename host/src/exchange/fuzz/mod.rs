@@ -28,13 +28,14 @@ use super::passages::{AnswerStages, ChannelKey};
 use super::stream::{AnswerStream, StreamError};
 use super::whole;
 use crate::config::UnknownMembers;
+use crate::fuzzing::DIALECTS;
 use crate::wire::Dialect;
 use crate::wire::choices::whole::WholeAnswer;
 
 /// Texts by choice and channel.
 type Texts = BTreeMap<(u32, ChannelKey), String>;
 
-/// The first byte says what the stages are, the rest is the script.
+/// The first byte says what the stages are and which dialect the answer is in, the rest is the script.
 pub(crate) fn answer(data: &[u8]) {
     let Some((kind, script)) = data.split_first() else {
         return;
@@ -44,10 +45,11 @@ pub(crate) fn answer(data: &[u8]) {
         .start_paused(true)
         .build()
         .expect("a runtime of one thread");
+    let dialect = DIALECTS[usize::from(kind / 3) % DIALECTS.len()];
     match kind % 3 {
-        0 => runtime.block_on(accounted_for(script)),
-        1 => runtime.block_on(same_at_every_cut(script)),
-        _ => runtime.block_on(untouched(script)),
+        0 => runtime.block_on(accounted_for(dialect, script)),
+        1 => runtime.block_on(same_at_every_cut(dialect, script)),
+        _ => runtime.block_on(untouched(dialect, script)),
     }
 }
 
@@ -65,10 +67,11 @@ enum Ended {
 /// Runs a stream to its end and returns all that went out.
 async fn stream<S: AnswerStages>(
     stages: &mut S,
-    (pieces, choices): (&[Bytes], u32),
+    upstream: &Upstream,
+    pieces: &[Bytes],
     mut pause: impl FnMut(&mut S) -> Duration,
 ) -> (Vec<u8>, Ended) {
-    let mut streaming = AnswerStream::new(Dialect::Chat, UnknownMembers::Drop);
+    let mut streaming = AnswerStream::new(upstream.dialect, UnknownMembers::Drop);
     let mut out = Vec::new();
     for piece in pieces {
         advance(pause(stages)).await;
@@ -81,7 +84,7 @@ async fn stream<S: AnswerStages>(
         }
     }
     let ended = match streaming.end(stages).await {
-        Ok(()) if streaming.is_complete(choices as usize) => Ended::Well,
+        Ok(()) if streaming.is_complete(upstream.choices as usize) => Ended::Well,
         Ok(()) => Ended::Broke,
         Err(StreamError::Stage(_)) => Ended::Aborted,
         Err(broken) => panic!("the upstream's events can be read: {broken:?}"),
@@ -91,9 +94,9 @@ async fn stream<S: AnswerStages>(
 }
 
 /// Stages that do anything: what the last of them let go is what the client reads.
-async fn accounted_for(script: &[u8]) {
+async fn accounted_for(dialect: Dialect, script: &[u8]) {
     let mut script = Unstructured::new(script);
-    let upstream = Upstream::draw(&mut script, Limits::any());
+    let upstream = Upstream::draw(&mut script, Limits::any(dialect));
     let pieces = upstream.cut(&mut script);
     let whole = next(&mut script, 3) == 0;
     let mut stages = Recorder::new(anyone::Anyone::draw(script));
@@ -105,7 +108,7 @@ async fn accounted_for(script: &[u8]) {
         0 => Duration::from_millis(u64::from(next(&mut stages.inner.script, 12))),
         _ => Duration::ZERO,
     };
-    let (out, ended) = stream(&mut stages, (&pieces, upstream.choices), pause).await;
+    let (out, ended) = stream(&mut stages, &upstream, &pieces, pause).await;
     let read = Read::stream(&out);
     for (key, text) in &read.texts {
         let let_go = stages.texts.get(key).map_or("", String::as_str);
@@ -150,7 +153,7 @@ async fn accounted_for(script: &[u8]) {
 
 async fn whole_accounted_for(stages: &mut Recorder<anyone::Anyone<'_>>, upstream: &Upstream) {
     let body = upstream.whole();
-    let Ok(filtered) = whole::filter(stages, parsed(&body)).await else {
+    let Ok(filtered) = whole::filter(stages, parsed(upstream.dialect, &body)).await else {
         return;
     };
     let read = Read::whole(&filtered.body.to_bytes());
@@ -176,10 +179,10 @@ async fn whole_accounted_for(stages: &mut Recorder<anyone::Anyone<'_>>, upstream
 }
 
 /// Stages whose output is a function of the text: the client reads what the rules make of it, however the answer was cut.
-async fn same_at_every_cut(script: &[u8]) {
+async fn same_at_every_cut(dialect: Dialect, script: &[u8]) {
     let mut script = Unstructured::new(script);
     let rules = rewriters::draw(&mut script);
-    let upstream = Upstream::draw(&mut script, Limits::plain());
+    let upstream = Upstream::draw(&mut script, Limits::plain(dialect));
     let rest = script.peek_bytes(script.len()).unwrap_or_default().to_vec();
     let stages = || rewriters::Rewriters::new(Unstructured::new(&rest), &rules);
     let mut expected = Texts::new();
@@ -197,10 +200,7 @@ async fn same_at_every_cut(script: &[u8]) {
         rechunked.cut(&mut script),
     ];
     for pieces in ways {
-        let (out, ended) = stream(&mut stages(), (&pieces, upstream.choices), |_| {
-            Duration::ZERO
-        })
-        .await;
+        let (out, ended) = stream(&mut stages(), &upstream, &pieces, |_| Duration::ZERO).await;
         assert!(matches!(ended, Ended::Well), "{ended:?}");
         assert_eq!(
             Read::stream(&out).texts,
@@ -210,19 +210,19 @@ async fn same_at_every_cut(script: &[u8]) {
             String::from_utf8_lossy(&pieces.concat())
         );
     }
-    let filtered = whole::filter(&mut stages(), parsed(&upstream.whole())).await;
+    let filtered = whole::filter(&mut stages(), parsed(dialect, &upstream.whole())).await;
     let filtered = filtered.expect("no stage fails");
     assert_eq!(Read::whole(&filtered.body.to_bytes()).texts, expected);
 }
 
 /// Stages that hold and forward and do nothing else: every byte goes as it came.
-async fn untouched(script: &[u8]) {
+async fn untouched(dialect: Dialect, script: &[u8]) {
     let mut script = Unstructured::new(script);
     let rules = vec![rewriters::Rule::Same; usize::from(next(&mut script, 4))];
-    let upstream = Upstream::draw(&mut script, Limits::one_text_a_chunk());
+    let upstream = Upstream::draw(&mut script, Limits::one_text_a_chunk(dialect));
     let pieces = upstream.cut(&mut script);
     let mut stages = rewriters::Rewriters::new(script, &rules);
-    let (out, _) = stream(&mut stages, (&pieces, upstream.choices), |_| Duration::ZERO).await;
+    let (out, _) = stream(&mut stages, &upstream, &pieces, |_| Duration::ZERO).await;
     if rules.is_empty() {
         assert_eq!(
             out,
@@ -238,13 +238,15 @@ async fn untouched(script: &[u8]) {
     went.sort_unstable();
     assert_eq!(went, came);
     let whole = upstream.whole();
-    let filtered = whole::filter(&mut stages, parsed(&whole)).await;
+    let filtered = whole::filter(&mut stages, parsed(dialect, &whole)).await;
     let filtered = filtered.expect("no stage fails");
     assert_eq!(filtered.body.to_bytes(), whole);
 }
 
-fn parsed(body: &Bytes) -> WholeAnswer {
-    WholeAnswer::parse(body.clone()).expect("the upstream's answer can be read")
+fn parsed(dialect: Dialect, body: &Bytes) -> WholeAnswer {
+    dialect
+        .whole(body.clone())
+        .expect("the upstream's answer can be read")
 }
 
 #[cfg(test)]

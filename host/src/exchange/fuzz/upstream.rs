@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::Texts;
 use crate::exchange::passages::ChannelKey;
 use crate::exchange::passages::fuzz::next;
-use crate::wire::{Beside, Member, Voice};
+use crate::wire::{Beside, Dialect, Member, Voice};
 
 /// More chunks than this find nothing new.
 const CHUNKS: usize = 40;
@@ -24,6 +24,8 @@ pub(super) const AGAIN: ChannelKey = ChannelKey::Beside(Beside {
 /// What an answer may have in it.
 #[derive(Clone, Copy)]
 pub(super) struct Limits {
+    /// What its choices look like.
+    dialect: Dialect,
     /// Texts of one choice in one chunk.
     texts: u8,
     /// There are tool calls, beside each other.
@@ -35,8 +37,9 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    pub(super) fn any() -> Self {
+    pub(super) fn any(dialect: Dialect) -> Self {
         Limits {
+            dialect,
             texts: 3,
             tools: true,
             unfinished: true,
@@ -45,8 +48,9 @@ impl Limits {
     }
 
     /// No arguments that must stay JSON, and each choice finishes.
-    pub(super) fn plain() -> Self {
+    pub(super) fn plain(dialect: Dialect) -> Self {
         Limits {
+            dialect,
             texts: 3,
             tools: false,
             unfinished: false,
@@ -54,8 +58,9 @@ impl Limits {
         }
     }
 
-    pub(super) fn one_text_a_chunk() -> Self {
+    pub(super) fn one_text_a_chunk(dialect: Dialect) -> Self {
         Limits {
+            dialect,
             texts: 1,
             tools: false,
             unfinished: false,
@@ -65,6 +70,7 @@ impl Limits {
 }
 
 pub(super) struct Upstream {
+    pub(super) dialect: Dialect,
     events: Vec<Vec<u8>>,
     /// In the order in which they came.
     texts: Vec<(u32, ChannelKey, String)>,
@@ -78,6 +84,7 @@ pub(super) struct Upstream {
 impl Upstream {
     pub(super) fn draw(script: &mut Unstructured<'_>, limits: Limits) -> Self {
         let mut upstream = Upstream {
+            dialect: limits.dialect,
             events: Vec::new(),
             texts: Vec::new(),
             choices: 1 + u32::from(next(script, 3)),
@@ -108,8 +115,9 @@ impl Upstream {
                 continue;
             }
             upstream.finishes.insert(choice, "stop");
-            let end = json!([{"delta": {}, "finish_reason": "stop", "index": choice}]);
-            upstream.push(script, end);
+            let mut end = upstream.says_nothing(choice);
+            end["finish_reason"] = json!("stop");
+            upstream.push(script, json!([end]));
         }
         let finished = upstream.finishes.len() == upstream.choices as usize;
         if finished && next(script, 4) == 0 {
@@ -134,7 +142,7 @@ impl Upstream {
             .get(usize::from(next(script, 3)) % going.len().max(1))
             .copied()
         else {
-            return json!({"delta": {}, "index": 0});
+            return self.says_nothing(0);
         };
         let mut keys = BTreeSet::new();
         for _ in 0..=next(script, limits.texts) {
@@ -170,9 +178,15 @@ impl Upstream {
         if next(script, 8) == 0 {
             delta.insert("role".to_owned(), json!("assistant"));
         }
-        let mut json = json!({"delta": delta, "index": choice});
+        let mut json = match limits.dialect {
+            Dialect::Completions => json!({"text": delta["content"], "index": choice}),
+            _ => json!({"delta": delta, "index": choice}),
+        };
         match next(script, 12) {
             0 if limits.odd => json["logprobs"] = json!({"content": [{"token": "x"}]}),
+            0 if limits.dialect == Dialect::Completions => {
+                json["logprobs"] = json!({"tokens": [json["text"]], "token_logprobs": [-0.5]});
+            }
             0 => {
                 let content = json["delta"]["content"].as_str().unwrap_or_default();
                 let tokens = content
@@ -190,6 +204,14 @@ impl Upstream {
             _ => {}
         }
         json
+    }
+
+    /// A choice without any text.
+    fn says_nothing(&self, choice: u32) -> Value {
+        match self.dialect {
+            Dialect::Completions => json!({"text": "", "index": choice}),
+            _ => json!({"delta": {}, "index": choice}),
+        }
     }
 
     /// Writes a chunk as an event, in one of the ways that events are written.
@@ -246,6 +268,7 @@ impl Upstream {
     /// The same texts in other chunks: choice after choice.
     pub(super) fn rechunked(&self, script: &mut Unstructured<'_>) -> Upstream {
         let mut other = Upstream {
+            dialect: self.dialect,
             events: Vec::new(),
             texts: self.texts.clone(),
             choices: self.choices,
@@ -264,13 +287,18 @@ impl Upstream {
             while !rest.is_empty() {
                 let length = usize::from(next(script, 6)) + 1;
                 let (piece, after) = rest.split_at(rest.floor_char_boundary(length.max(4)));
-                other.push(script, json!([{"delta": {name: piece}, "index": choice}]));
+                let choice = match self.dialect {
+                    Dialect::Completions => json!({"text": piece, "index": choice}),
+                    _ => json!({"delta": {name: piece}, "index": choice}),
+                };
+                other.push(script, json!([choice]));
                 rest = after;
             }
         }
         for (choice, finish) in &self.finishes {
-            let end = json!([{"delta": {}, "finish_reason": finish, "index": choice}]);
-            other.push(script, end);
+            let mut end = self.says_nothing(*choice);
+            end["finish_reason"] = json!(finish);
+            other.push(script, json!([end]));
         }
         other.events.push(b"data: [DONE]\n\n".to_vec());
         other
@@ -306,6 +334,10 @@ impl Upstream {
                 message["tool_calls"] = calls.into();
             }
             let finish = self.finishes.get(&choice);
+            if self.dialect == Dialect::Completions {
+                let text = message["content"].as_str().unwrap_or_default();
+                return json!({"finish_reason": finish, "index": choice, "text": text, "logprobs": null});
+            }
             json!({"finish_reason": finish, "index": choice, "message": message, "logprobs": {"content": []}})
         });
         let body = json!({
@@ -318,6 +350,7 @@ impl Upstream {
 
 fn key(script: &mut Unstructured<'_>, limits: Limits) -> ChannelKey {
     match next(script, 12) {
+        _ if limits.dialect == Dialect::Completions => ChannelKey::Content,
         0..=4 => ChannelKey::Content,
         5 => ChannelKey::Reasoning,
         6 => AGAIN,

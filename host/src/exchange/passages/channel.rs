@@ -22,6 +22,8 @@ pub(super) struct OpenChannel<P> {
 pub(super) struct Hop<P> {
     /// `None`: the stage doesn't see the channel.
     pub(super) passage: Option<P>,
+    /// Whether anything of the channel has reached the stage.
+    pub(super) told: bool,
     pub(super) hold: Hold,
 }
 
@@ -75,7 +77,11 @@ impl<P: Send> OpenChannel<P> {
             onward: Items::new(),
             ended: None,
         };
-        let Hop { passage, hold } = &mut self.hops[at];
+        let Hop {
+            passage,
+            told,
+            hold,
+        } = &mut self.hops[at];
         let Some(passage) = passage else {
             delivered.onward = items;
             return Ok(delivered);
@@ -90,6 +96,7 @@ impl<P: Send> OpenChannel<P> {
             }
             let limits = stages.hold_limits(at);
             hold.came(limits);
+            *told = true;
             match stages.on_delta(at, passage, &item.text).await {
                 Ok(Edit::Forward | Edit::HoldLast(0)) => {
                     hold.release_into(onward);

@@ -140,8 +140,11 @@ impl<P: Send> Passages<P> {
             if gone || said.denial.is_some() && channel.choice == here.choice {
                 continue;
             }
-            let hop = self.channel(channel).hops.get_mut(at);
-            let Some(passage) = hop.and_then(|hop| hop.passage.take()) else {
+            let Some(hop) = self.channel(channel).hops.get_mut(at) else {
+                continue;
+            };
+            let Some(passage) = hop.passage.take().filter(|_| hop.told) else {
+                // Where nothing has reached it there is no last word: what it added would come before the channel's beginning.
                 continue;
             };
             let edit = match stages.on_end(at, passage, "").await {

@@ -178,7 +178,11 @@ impl<P: Send> Passages<P> {
                 Err(StageFailure::Abort(aborted)) => return Err(aborted),
             };
             let hold = Hold::default();
-            hops.push(Hop { passage, hold });
+            hops.push(Hop {
+                passage,
+                told: false,
+                hold,
+            });
         }
         let seen = hops.iter().any(|hop: &Hop<P>| hop.passage.is_some());
         let key = channel.key();

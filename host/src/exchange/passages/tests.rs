@@ -578,6 +578,25 @@ async fn what_must_go_at_a_limit_goes_with_the_stages_last_word() {
 }
 
 #[tokio::test]
+async fn a_stage_has_no_last_word_on_what_has_not_reached_it() {
+    let mut script = removes();
+    let holds_openings = |text: &str| match text {
+        "" => Edit::Hold,
+        _ => Edit::Forward,
+    };
+    script.stages.insert(0, stage(holds_openings, forward));
+    script.saw.push(Vec::new());
+    script.off.push(false);
+    let mut run = Run::new(script);
+    let call = ChannelKey::ToolArguments(0);
+    assert_eq!(run.push(0, call, "").await.unwrap(), []);
+    // The second stage is skipped for what it holds. What it says of the call would come before the call's name.
+    assert_eq!(run.content("secrets").await, [changed(1, "removed")]);
+    assert_eq!(run.push(0, call, "{}").await.unwrap(), [came(0), came(2)]);
+    assert_eq!(run.script.saw[2], ["removed", "", "{}"]);
+}
+
+#[tokio::test]
 async fn a_last_word_may_be_a_denial() {
     let mut script = removes();
     script.stages[0].1 = Box::new(|_| Edit::Deny(denial()));

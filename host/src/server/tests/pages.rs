@@ -49,7 +49,7 @@ async fn where_there_are_keys_a_key_is_enough() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_said_to_be_json_is_a_415() {
+async fn a_body_that_is_not_said_to_be_json_or_messagepack_is_a_415() {
     let server = Running::plain().await;
     let keyed = with_keys().await;
     let key = "authorization: Bearer key-a";
@@ -58,6 +58,8 @@ async fn a_body_that_is_not_said_to_be_json_is_a_415() {
         "application/x-www-form-urlencoded",
         "multipart/form-data; boundary=a",
         "application/jsonx",
+        "application/msgpackx",
+        "text/plain; application/vnd.msgpack",
         "text/json; application/json",
         "",
     ] {
@@ -73,6 +75,9 @@ async fn a_body_that_is_not_said_to_be_json_is_a_415() {
         "application/json",
         "Application/JSON; charset=utf-8",
         "application/vnd.api+json",
+        "application/vnd.msgpack",
+        "application/MsgPack",
+        "application/x-msgpack; x=y",
     ] {
         let head = format!("{CHAT}\ncontent-type: {kind}");
         assert_eq!(server.ask(&head).await.status, 200, "{kind}");
@@ -87,6 +92,36 @@ async fn a_body_that_is_not_said_to_be_json_is_a_415() {
         let mut client = server.client().await;
         client.send_raw(bare(key).as_bytes()).await.unwrap();
         assert_eq!(client.answer(false).await.status, status);
+    }
+}
+
+#[tokio::test]
+async fn a_body_is_encoded_with_gzip_or_not_at_all() {
+    let server = Running::plain().await;
+    for encoding in ["gzip", "GZip", "x-gzip", "identity", ""] {
+        let head = format!("{CHAT}\ncontent-encoding: {encoding}");
+        assert_eq!(server.ask(&head).await.status, 200, "{encoding}");
+    }
+    for encoding in [
+        "br",
+        "deflate",
+        "zstd",
+        "compress",
+        "gzip, gzip",
+        "gzip, identity",
+        "gzip\ncontent-encoding: gzip",
+        "identity\ncontent-encoding: gzip",
+        "gzip\ncontent-encoding: ",
+        "gz\u{ff}ip",
+    ] {
+        let head = format!("{CHAT}\ncontent-encoding: {encoding}");
+        let answer = server.ask(&head).await;
+        assert_eq!(answer.status, 415, "{encoding}");
+        let [message, _, param, code] = answer.error();
+        let said = (&*param, &*code);
+        assert_eq!(said, ("content-encoding", "wrong_content_encoding"));
+        assert!(message.contains("gzip"), "{message}");
+        assert_eq!(answer.headers["accept-encoding"], "gzip");
     }
 }
 

@@ -98,23 +98,40 @@ async fn a_limit_that_is_used_up_is_waited_for_and_one_that_is_not_is_no_matter(
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_key_is_tried_again_ever_later_until_it_serves() {
-    let pool = pool(&[("a", 1)]);
+    let pool = pool(&[("a", 1_000_000), ("b", 1)]);
+    let states = || pool.states().map(|(_, state)| state).collect::<Vec<_>>();
     for seconds in [60, 120, 240] {
         heard(&pool, "m", 401, &[]);
         // What was under way then changes nothing.
         heard(&pool, "m", 401, &[]);
-        assert_eq!(pool.pick("m", &[]).unwrap_err(), NoKey::Refused);
+        assert_eq!(pool.pick("any", &[]).unwrap().0, 1);
         advance(Duration::from_secs(seconds - 1)).await;
-        assert!(pool.pick("any", &[]).is_err());
+        assert_eq!(states(), ["refused", "ready"]);
         advance(Duration::from_secs(1)).await;
-        assert!(pool.pick("m", &[]).is_ok());
+        assert_eq!(states(), ["ready", "ready"]);
     }
     heard(&pool, "m", 200, &[]);
     heard(&pool, "m", 402, &[]);
     advance(Duration::from_secs(60)).await;
-    assert!(pool.pick("m", &[]).is_ok());
+    assert_eq!(states(), ["ready", "ready"]);
     // What a request says may be answered with it, so it says nothing of the key.
     heard(&pool, "m", 403, &[]);
+    assert_eq!(states(), ["ready", "ready"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_refused_is_sent_where_there_is_no_other() {
+    let pool = pool(&[("a", 1)]);
+    heard(&pool, "m", 401, &[]);
+    assert_eq!(pool.pick("m", &[]).unwrap().0, 0);
+    assert_eq!(pool.pick("m", &[0]).unwrap_err(), NoKey::Tried);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_request_that_does_not_fit_keeps_none_other_out() {
+    let pool = pool(&[("a", 1)]);
+    let left = ("x-ratelimit-remaining-tokens-minute", "20000");
+    heard(&pool, "m", 429, &[("retry-after", "30"), left]);
     assert!(pool.pick("m", &[]).is_ok());
 }
 

@@ -1,7 +1,8 @@
-//! A chat-shaped body, as the host reads it: its segments, roles and tools.
+//! A body, of a chat or of a text completion, as the host reads it: its segments, roles and tools.
 
 use serde_json::{Map, Value, json};
 
+use super::shape::Shape;
 use crate::{Channel, Role, Segment, Tool, ToolCall};
 
 #[derive(Clone, Debug)]
@@ -12,22 +13,48 @@ impl Body {
         self.0["model"].as_str().unwrap_or_default().into()
     }
 
+    /// What it is as a whole.
+    pub(super) fn shape(&self) -> Shape {
+        match self.0.get("prompt") {
+            Some(_) => Shape::Completion,
+            None => Shape::Body,
+        }
+    }
+
+    /// How many prompts it has. A list of tokens is one.
+    pub(super) fn prompts(&self) -> usize {
+        match &self.0["prompt"] {
+            Value::Null => 0,
+            Value::Array(list) => {
+                let others = list.iter().skip(1).filter(|item| !item.is_number());
+                list.len().min(1) + others.count()
+            }
+            _ => 1,
+        }
+    }
+
     pub(super) fn roles(&self) -> Vec<Role> {
-        let prompts = match &self.0["prompt"] {
-            Value::Array(prompts) => prompts.len(),
-            Value::String(_) => 1,
-            _ => 0,
-        };
-        let messages = list(&self.0["messages"]).iter().map(role);
-        messages
-            .chain(std::iter::repeat_n(Role::User, prompts))
-            .collect()
+        match self.shape() {
+            Shape::Completion => vec![Role::User; self.prompts()],
+            _ => list(&self.0["messages"]).iter().map(role).collect(),
+        }
     }
 
     /// Every text that the model reads, each with its JSON pointer. The members of a message come in the order in which the
     /// `Value` has them: serde_json keeps that of the document with its feature `preserve_order` alone.
     pub(super) fn segments(&self) -> Vec<(String, Segment)> {
         let mut found = Found(Vec::new());
+        if self.shape() == Shape::Completion {
+            let mut said = |at: String, message: usize, text: &Value| {
+                found.text(at, message, Role::User, Channel::Content, text);
+            };
+            said("/prompt".into(), 0, &self.0["prompt"]);
+            for (index, prompt) in list(&self.0["prompt"]).iter().enumerate() {
+                said(format!("/prompt/{index}"), index, prompt);
+            }
+            said("/suffix".into(), self.prompts(), &self.0["suffix"]);
+            return found.0;
+        }
         let messages = list(&self.0["messages"]);
         for (index, message) in messages.iter().enumerate() {
             if let Some(members) = message.as_object() {
@@ -35,18 +62,6 @@ impl Body {
             }
         }
         let after = messages.len();
-        for (index, prompt) in list(&self.0["prompt"]).iter().enumerate() {
-            let at = format!("/prompt/{index}");
-            found.text(at, after + index, Role::User, Channel::Content, prompt);
-        }
-        let prompt = &self.0["prompt"];
-        found.text(
-            "/prompt".into(),
-            after,
-            Role::User,
-            Channel::Content,
-            prompt,
-        );
         let predicted = &self.0["prediction"]["content"];
         let at = "/prediction/content";
         found.texts(at, after, Role::Assistant, &Channel::Content, predicted);

@@ -32,9 +32,9 @@ pub(super) fn after(body: &Value, tokens: &[String], inserted: bool) -> Checked 
     let name = tokens[0].as_str();
     let Some(value) = body.get(name) else {
         return match name {
-            "model" | "messages" => Err(format!(
-                "`{name}` can't be removed: a chat request needs it"
-            )),
+            "model" | "messages" | "prompt" => {
+                Err(format!("`{name}` can't be removed: the request needs it"))
+            }
             _ => Ok(()),
         };
     };
@@ -77,7 +77,9 @@ fn field(name: &str, value: &Value) -> Checked {
                 .enumerate()
                 .try_for_each(|(at, value)| message(&format!("messages[{at}]"), value))
         }
+        "prompt" => prompts(value),
         _ if value.is_null() => Ok(()),
+        "suffix" => be(value.is_string(), name),
         "stream_options" => {
             be(value.is_object(), name)?;
             let usage = value.get("include_usage").unwrap_or(&Value::Null);
@@ -99,6 +101,20 @@ fn field(name: &str, value: &Value) -> Checked {
         }
         _ => Ok(()),
     }
+}
+
+/// A text, or a list in which each is a text, a token or a list of tokens.
+fn prompts(prompt: &Value) -> Checked {
+    be(prompt.is_string() || !list(prompt).is_empty(), "prompt")?;
+    let tokens = |prompt: &Value| {
+        let tokens = list(prompt);
+        !tokens.is_empty() && tokens.iter().all(Value::is_number)
+    };
+    for (index, one) in list(prompt).iter().enumerate() {
+        let right = one.is_string() || one.is_number() || tokens(one);
+        be(right, &format!("prompt[{index}]"))?;
+    }
+    Ok(())
 }
 
 fn message(path: &str, message: &Value) -> Checked {

@@ -25,6 +25,9 @@ pub(super) struct Draft {
     /// Members that get another key in the end, by their pointers: until then they are found by the old one.
     keys: Vec<(String, String)>,
     inserted: Vec<(usize, Value)>,
+    shape: Shape,
+    /// How many prompts there are: each has been promised answers of its own.
+    prompts: usize,
 }
 
 impl Draft {
@@ -35,6 +38,8 @@ impl Draft {
             texts: texts(body).into_iter().map(|(place, _)| place).collect(),
             keys: Vec::new(),
             inserted: Vec::new(),
+            shape: body.shape(),
+            prompts: body.prompts(),
         }
     }
 
@@ -92,7 +97,9 @@ impl Draft {
         text: &str,
     ) -> Result<(), String> {
         if !self.body["messages"].is_array() {
-            return Err("this endpoint takes no messages".into());
+            let sentence =
+                "a text completion has no messages; change its prompt with `replace-text` or `set`";
+            return Err(sentence.into());
         }
         if role == Role::Tool {
             return Err("a tool message needs a tool_call_id; put it in with `set`".into());
@@ -123,16 +130,26 @@ impl Draft {
             return Err(promised(first));
         }
         if value.is_some() {
-            may_be_new(&self.body, &tokens)?;
+            may_be_new(self.shape, &self.body, &tokens)?;
         }
         let before = self.body.clone();
         let done = put(&mut self.body, &tokens, value)
             .ok_or_else(|| format!("`{pointer}` leads nowhere in this request"))
-            .and_then(|()| check::after(&self.body, &tokens, !self.inserted.is_empty()));
+            .and_then(|()| check::after(&self.body, &tokens, !self.inserted.is_empty()))
+            .and_then(|()| self.answers_as_many());
         if done.is_err() {
             self.body = before;
         }
         done
+    }
+
+    fn answers_as_many(&self) -> Result<(), String> {
+        let mut body = self.body.clone();
+        purge(&mut body);
+        if Body(body).prompts() == self.prompts {
+            return Ok(());
+        }
+        Err("`prompt` must have as many elements as it had: each has been promised answers of its own".into())
     }
 
     fn set_all(&mut self, value: Option<Value>) -> Result<(), String> {
@@ -145,8 +162,12 @@ impl Draft {
                 return Err(promised(name));
             }
         }
-        self.body = body;
-        Ok(())
+        let before = std::mem::replace(&mut self.body, body);
+        let same = self.answers_as_many();
+        if same.is_err() {
+            self.body = before;
+        }
+        same
     }
 
     /// The body with all changes in effect.
@@ -165,11 +186,11 @@ impl Draft {
 }
 
 /// Whether a member may come where it is none yet: readers that don't mind case must not take it for another.
-fn may_be_new(body: &Value, tokens: &[String]) -> Result<(), String> {
+fn may_be_new(whole: Shape, body: &Value, tokens: &[String]) -> Result<(), String> {
     let Some((last, up)) = tokens.split_last() else {
         return Ok(());
     };
-    let (mut shape, mut value) = (Shape::Body, Some(body));
+    let (mut shape, mut value) = (whole, Some(body));
     for token in up {
         (shape, value) = match value {
             Some(Value::Array(items)) => (

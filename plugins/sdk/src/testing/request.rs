@@ -17,7 +17,7 @@ const CREDENTIALS: [&str; 8] = [
     "credential",
 ];
 
-/// A fake request: a chat-shaped body, and what the host knows beside it. Build it by chaining.
+/// A fake request: a body, and what the host knows beside it. Build it by chaining.
 #[derive(Clone, Debug)]
 pub struct Request {
     pub(super) id: String,
@@ -47,11 +47,20 @@ impl Request {
         Self::new().message(Role::User, text)
     }
 
-    /// A request with this body: chat-shaped, or with a `prompt` in place of `messages`.
+    /// A request for a text completion, with one prompt.
+    pub fn prompt(text: &str) -> Self {
+        Self::from_body(json!({"model": "llama3.1-8b", "prompt": text}))
+    }
+
+    /// A request with this body: a chat's, or where it has a `prompt` a text completion's.
     pub fn from_body(body: Value) -> Self {
+        let endpoint = match body.get("prompt") {
+            Some(_) => "completions",
+            None => "chat",
+        };
         Self {
             id: "req-1".into(),
-            endpoint: "chat".into(),
+            endpoint: endpoint.into(),
             principal: None,
             received_at: 1_735_689_600_000,
             headers: Vec::new(),

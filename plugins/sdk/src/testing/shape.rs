@@ -1,4 +1,4 @@
-//! What each place of a chat request is: which of its strings a model may be shown, and which keys have a meaning.
+//! What each place of a request is, a chat's or a text completion's: which of its strings a model may be shown, and which keys have a meaning.
 //!
 //! What must stay true: a string is shown unless this table says that it isn't one for a model. So a member that nobody knows is shown,
 //! key and all; and a word of the protocol is only one while it looks like a word.
@@ -8,8 +8,9 @@
 /// What a place is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
-    /// The whole.
+    /// The whole: of a chat, of a text completion.
     Body,
+    Completion,
     /// The list of messages, one of them.
     Messages,
     Message,
@@ -21,6 +22,10 @@ pub(crate) enum Shape {
     ReasoningPart,
     /// Why the model wouldn't.
     Refusal,
+    /// What a text completion goes on from: one prompt or a list of them; one of the list; a number that stands for a piece of text.
+    Prompts,
+    Prompt,
+    Token,
     /// A message's tool calls, one of them, what it calls.
     Calls,
     Call,
@@ -70,6 +75,7 @@ impl Shape {
     pub(crate) fn members(self) -> &'static [(&'static str, Shape)] {
         match self {
             Body => BODY,
+            Completion => COMPLETION,
             Message => MESSAGE,
             Part => PART,
             ReasoningPart => REASONING_PART,
@@ -104,6 +110,8 @@ impl Shape {
         match self {
             Messages => Message,
             Content => Part,
+            Prompts => Prompt,
+            Prompt => Token,
             Reasoning => ReasoningPart,
             Calls => Call,
             Tools => Tool,
@@ -192,6 +200,33 @@ const BODY: &[(&str, Shape)] = &[
     ("function_call", Choice),
     ("documents", Open),
     ("chat_template_kwargs", Names),
+];
+
+const COMPLETION: &[(&str, Shape)] = &[
+    ("model", Model),
+    ("prompt", Prompts),
+    ("suffix", Content),
+    ("stream", Flag),
+    ("stream_options", StreamOptions),
+    ("n", Count),
+    ("best_of", Open),
+    ("echo", Open),
+    ("temperature", Open),
+    ("top_p", Open),
+    ("max_tokens", Open),
+    ("min_tokens", Open),
+    ("stop", Open),
+    ("user", Open),
+    ("seed", Open),
+    ("logprobs", Open),
+    ("logit_bias", Names),
+    ("presence_penalty", Open),
+    ("frequency_penalty", Open),
+    ("grammar_root", Word),
+    ("return_raw_tokens", Open),
+    ("reasoning_format", Word),
+    ("service_tier", Word),
+    ("prompt_cache_key", Open),
 ];
 
 const MESSAGE: &[(&str, Shape)] = &[

@@ -305,3 +305,17 @@ fn segments_are_every_text_that_the_model_reads() {
     ];
     assert_eq!(texts, expected.map(|(m, r, t)| (m, r, t.to_string())));
 }
+
+#[test]
+fn a_text_completion_has_prompts_in_the_place_of_messages() {
+    let request = Request::prompt("one").with("suffix", json!("two"));
+    let segments = request.segments().into_iter();
+    let segments: Vec<_> = segments.map(|it| (it.message, it.role, it.text)).collect();
+    let user = |message, text: &str| (message, Role::User, text.to_owned());
+    assert_eq!(segments, [user(0, "one"), user(1, "two")]);
+    let replace = json!({"script": ["replace 2", "code as-usual"]});
+    let mut exchange = configure::<Puppet>(replace).unwrap().exchange(request);
+    assert_eq!(exchange.on_request(), Verdict::Proceed);
+    assert_eq!(exchange.request().body()["suffix"], "2");
+    assert_eq!(exchange.request().body()["prompt"], "one");
+}

@@ -30,7 +30,7 @@ pub(super) fn texts(body: &Body) -> Vec<(Place, Text)> {
         found: Vec::new(),
         message: None,
     };
-    walk.value(Shape::Body, String::new(), &body.0);
+    walk.value(body.shape(), String::new(), &body.0);
     walk.found
 }
 

@@ -1,5 +1,7 @@
 //! The action form that workflow tools use: a flat request with one prompt, and a flat answer. It is a chat with one message.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
@@ -50,8 +52,8 @@ const TEXTS: [&str; 2] = ["model", "prompt"];
 /// The chat request that stands for it.
 pub(crate) fn request(body: &[u8]) -> Result<Request, BadRequest> {
     let asked = bridge::object(body)?;
-    for (name, _) in &asked.members {
-        known(name)?;
+    for (name, value) in &asked.members {
+        known(name, value.get())?;
     }
     let [model, prompt] = TEXTS.map(|name| {
         let value = asked.get(name).map(RawValue::get);
@@ -72,18 +74,17 @@ pub(crate) fn request(body: &[u8]) -> Result<Request, BadRequest> {
     for number in &NUMBERS {
         let value = asked.get(number.name).map(RawValue::get);
         let value = value.filter(|value| *value != "null");
-        writer.raw(
-            number.chat,
-            number.checked(value.unwrap_or(number.default))?,
-        );
+        let value = number.checked(value.unwrap_or(number.default))?;
+        writer.raw(number.chat, &value);
     }
     writer.end();
     Ok(Request::parse(Dialect::Chat, chat.into())?.across(Bridge::Action))
 }
 
-fn known(name: &str) -> Result<(), BadRequest> {
+fn known(name: &str, value: &str) -> Result<(), BadRequest> {
     let mut names = TEXTS.into_iter().chain(NUMBERS.iter().map(|it| it.name));
-    if names.any(|known| known == name) {
+    let asks_for_whole = name == "stream" && matches!(value, "false" | "null");
+    if asks_for_whole || names.any(|known| known == name) {
         return Ok(());
     }
     let name = cut(name);
@@ -100,14 +101,19 @@ fn known(name: &str) -> Result<(), BadRequest> {
 }
 
 impl Number {
-    /// The number as it is written, if it is one and within its range.
-    fn checked<'v>(&self, value: &'v str) -> Result<&'v str, BadRequest> {
+    /// The number as it is written, if it is one and within its range. One that must be whole loses a point and an exponent, which
+    /// tools write without meaning anything by it, and which upstreams refuse there.
+    fn checked<'v>(&self, value: &'v str) -> Result<Cow<'v, str>, BadRequest> {
         let Number {
             name, least, most, ..
         } = self;
         let fits = |it: &f64| (*least..=*most).contains(it) && (!self.whole || it.fract() == 0.0);
         let number = value.parse::<f64>().ok().filter(fits);
-        number.map(|_| value).ok_or_else(|| {
+        let written = |number: f64| match self.whole {
+            true => Cow::Owned(format!("{number:.0}")),
+            false => Cow::Borrowed(value),
+        };
+        number.map(written).ok_or_else(|| {
             let kind = if self.whole {
                 "a whole number"
             } else {

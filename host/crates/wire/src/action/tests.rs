@@ -24,6 +24,18 @@ fn a_flat_request_is_a_chat_with_one_message() {
         ),
         r#"{"model":"m","messages":[{"role":"user","content":""}],"temperature":1.0,"max_completion_tokens":1,"top_p":0.50,"frequency_penalty":2e0,"presence_penalty":-2}"#
     );
+    for (written, whole) in [
+        ("1000.0", "1000"),
+        ("1e3", "1000"),
+        ("7", "7"),
+        ("2147483647", "2147483647"),
+    ] {
+        let chat = chat(&format!(
+            r#"{{"model":"m","prompt":"p","stream":false,"max_tokens":{written}}}"#
+        ));
+        let has = format!(r#""max_completion_tokens":{whole},"#);
+        assert!(chat.contains(&has) && !chat.contains("stream"), "{chat}");
+    }
     let request = request(br#"{"model":"m","prompt":"hi"}"#).unwrap();
     assert_eq!(
         (request.endpoint(), request.dialect()),
@@ -64,6 +76,11 @@ fn what_is_wrong_is_named() {
         ),
         (
             r#"{"model":"m","prompt":"p","stream":true}"#,
+            "stream",
+            "no stream",
+        ),
+        (
+            r#"{"model":"m","prompt":"p","stream":"no"}"#,
             "stream",
             "no stream",
         ),

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use super::chunk::NotAChunk;
 use super::scan::aside::{DEPTH, ERROR, is_count};
 use super::scan::keys::{CallKey, ChoiceKey, DeltaKey, FunctionKey, PartKey, TopKey};
+use super::scan::says;
 use crate::json::write_str;
 use crate::raw::{ObjectWriter, each_item, each_member, span_in, unescape};
 
@@ -168,20 +169,27 @@ fn error(error: &RawValue, out: &mut Vec<u8>) -> Written {
             None => out.extend_from_slice(value.get().as_bytes()),
         }
     }
-    if !error.get().starts_with('{') {
-        match error.get().starts_with('[') {
-            // It still is an error.
-            true => out.extend_from_slice(b"true"),
-            false => short(error, out),
-        }
+    if !error.get().starts_with(['{', '[']) {
+        short(error, out);
         return Ok(());
     }
-    members(error, out, |key, value, writer| {
-        if let "message" | "type" | "param" | "code" | "id" | "status_code" = key {
-            short(value, writer.key(key));
-        }
-        Ok(())
-    })
+    let start = out.len();
+    if error.get().starts_with('{') {
+        members(error, out, |key, value, writer| {
+            if let "message" | "type" | "param" | "code" | "id" | "status_code" = key {
+                short(value, writer.key(key));
+            }
+            Ok(())
+        })?;
+    }
+    if says(error) && matches!(&out[start..], b"" | b"{}") {
+        // Whatever it says isn't known. It still is an error.
+        out.truncate(start);
+        out.extend_from_slice(b"true");
+    } else if out.len() == start {
+        out.extend_from_slice(error.get().as_bytes());
+    }
+    Ok(())
 }
 
 #[cfg(test)]

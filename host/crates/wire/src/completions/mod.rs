@@ -1,47 +1,10 @@
 //! The text-completions dialect: what of its requests differs from chat's. They are read by the same pass
-//! ([`read`](crate::read)), over another table of members. Its answers are [`choices`](crate::choices).
+//! ([`read`](crate::read)), over another table of members ([`Shape::Completion`](crate::chat::shape::Shape::Completion)). Its answers are [`choices`](crate::choices).
 //!
 //! Each prompt counts as a message of the user's, and the suffix as one more after them. A prompt may be a list of tokens, which no
 //! policy can read: it is opaque, as a picture is in a chat.
-
-use crate::chat::shape::Shape::{
-    self, Content, Count, Flag, Model, Names, Open, StreamOptions, Word,
-};
-use crate::json::Kind;
-
-/// The members of the body that have a meaning.
-pub(crate) const BODY: &[(&str, Shape)] = &[
-    ("model", Model),
-    ("prompt", Content),
-    ("suffix", Content),
-    ("stream", Flag),
-    ("stream_options", StreamOptions),
-    ("n", Count),
-    ("best_of", Open),
-    ("echo", Open),
-    ("temperature", Open),
-    ("top_p", Open),
-    ("max_tokens", Open),
-    ("min_tokens", Open),
-    ("stop", Open),
-    ("user", Open),
-    ("seed", Open),
-    ("logprobs", Open),
-    ("logit_bias", Names),
-    ("presence_penalty", Open),
-    ("frequency_penalty", Open),
-    ("grammar_root", Word),
-    ("return_raw_tokens", Open),
-    ("reasoning_format", Word),
-    ("service_tier", Word),
-    ("prompt_cache_key", Open),
-];
-
-/// What a prompt, and what stands in a list of prompts, may be.
-pub(crate) const PROMPT: (&[Kind], &str) = (
-    &[Kind::String, Kind::Array, Kind::Number],
-    "a string, or an array with at least one prompt",
-);
+//!
+//! As many choices are answered as `n` says, for each prompt. `best_of` counts for nothing here: of so many the upstream makes, it shows `n`.
 
 #[cfg(test)]
 mod tests;

@@ -79,10 +79,58 @@ fn what_is_no_text_completion_is_refused() {
         refused(r#"{"model":"m","prompt":[]}"#),
         "`prompt` must be a string, or an array with at least one prompt, not an empty array"
     );
+    for (prompt, path, must_be) in [
+        (
+            "5",
+            "prompt",
+            "a string, or an array with at least one prompt, not 5",
+        ),
+        (
+            "true",
+            "prompt",
+            "a string, or an array with at least one prompt, not true",
+        ),
+        (
+            "null",
+            "prompt",
+            "a string, or an array with at least one prompt, not null",
+        ),
+        (
+            r#"{"a":1}"#,
+            "prompt",
+            "a string, or an array with at least one prompt, not an object",
+        ),
+        (
+            r#"["a",{}]"#,
+            "prompt[1]",
+            "a string, or an array of tokens, not an object",
+        ),
+        (
+            "[[]]",
+            "prompt[0]",
+            "a string, or an array of tokens, not an empty array",
+        ),
+        (
+            r#"[["a"]]"#,
+            "prompt[0][0]",
+            "a token, which is a number, not \"a\"",
+        ),
+        (
+            "[[[1]]]",
+            "prompt[0][0]",
+            "a token, which is a number, not an array",
+        ),
+    ] {
+        let body = format!(r#"{{"model":"m","prompt":{prompt}}}"#);
+        let bad = Request::parse(Dialect::Completions, body.into()).unwrap_err();
+        assert_eq!(bad.param, path);
+        assert_eq!(bad.message, format!("`{path}` must be {must_be}"));
+    }
+    assert_eq!(
+        refused(r#"{"model":"m","prompt":"a","suffix":["b"]}"#),
+        "`suffix` must be a string, not an array"
+    );
     for body in [
-        r#"{"model":"m","prompt":null}"#,
-        r#"{"model":"m","prompt":{"a":1}}"#,
-        r#"{"model":"m","prompt":[{"type":"text","text":"a"}]}"#,
         r#"{"model":"m","prompt":"a","prompt":"b"}"#,
         r#"{"model":"m","prompt":"a","Prompt":"b"}"#,
         r#"{"model":"m","prompt":"a","stream":"yes"}"#,
@@ -99,9 +147,7 @@ fn edits_hold_and_a_message_has_no_place() {
     let mut draft = request.draft();
     draft.replace_segment(1, "B").unwrap();
     draft.replace_segment(2, "C").unwrap();
-    draft.set("/prompt/0", None).unwrap();
-    let why = draft.set("/prompt/1", None).unwrap_err();
-    assert!(why.contains("the last prompt"), "{why}");
+    draft.set("/prompt/0", Some("\"A\"")).unwrap();
     draft.set("/prompt", None).unwrap_err();
     draft.set("/prompt/1", Some("{}")).unwrap_err();
     draft.set("/n", Some("2")).unwrap_err();
@@ -110,8 +156,52 @@ fn edits_hold_and_a_message_has_no_place() {
     let edited = draft.commit().unwrap();
     assert_eq!(
         edited.to_bytes(None),
-        r#"{"model":"m","prompt":["B"],"suffix":"C"}"#
+        r#"{"model":"m","prompt":["A","B"],"suffix":"C"}"#
     );
+}
+
+/// The client tells the answers by how many prompts it sent.
+#[test]
+fn as_many_prompts_go_on_as_came() {
+    let one = r#"{"model":"m","prompt":"a"}"#;
+    let two = r#"{"model":"m","prompt":["a","b"]}"#;
+    let tokens = r#"{"model":"m","prompt":[1,2]}"#;
+    for (body, pointer, json, holds) in [
+        (two, "/prompt/-", Some(r#""c""#), false),
+        (two, "/prompt/0", None, false),
+        (two, "/prompt", Some(r#""a""#), false),
+        (two, "/prompt", Some(r#"["a"]"#), false),
+        (two, "/prompt", Some("[1,2]"), false),
+        (two, "/prompt", Some(r#"["b","a"]"#), true),
+        (two, "/prompt", Some("[[1,2],[3]]"), true),
+        (two, "", Some(one), false),
+        (two, "", Some(r#"{"model":"m","prompt":["x","y"]}"#), true),
+        (one, "/prompt", Some(r#"["b"]"#), true),
+        (one, "/prompt", Some(r#"["a","b"]"#), false),
+        (one, "/prompt/-", Some(r#""b""#), false),
+        (tokens, "/prompt/-", Some("3"), true),
+        (tokens, "/prompt/0", None, true),
+        (tokens, "/prompt", Some(r#""a""#), true),
+    ] {
+        let request = read(body);
+        let mut draft = request.draft();
+        let set = draft.set(pointer, json);
+        assert_eq!(set.is_ok(), holds, "{body} {pointer} {json:?}: {set:?}");
+        let sent = draft.commit().unwrap();
+        assert_eq!(sent.n(), request.n());
+        if !holds {
+            assert_eq!(sent.to_bytes(None), body, "nothing is changed");
+        }
+    }
+}
+
+/// Of the candidates that the upstream makes it shows as many as `n` says.
+#[test]
+fn best_of_promises_no_choices() {
+    for more in ["", r#","best_of":5"#] {
+        let body = format!(r#"{{"model":"m","prompt":["a","b"],"n":2{more}}}"#);
+        assert_eq!(read(&body).n(), 4);
+    }
 }
 
 const CHUNK: &str = r#"{"id":"cmpl-1","choices":[{"text":"secret","index":0,"logprobs":LOGPROBS,"finish_reason":null}],"created":7,"model":"m","object":"text_completion"}"#;

@@ -3,11 +3,14 @@
 //! What must stay true: only what an edit goes through is taken apart, one layer at a time; every value that it doesn't change is
 //! written as it came, digit for digit.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::members::Members;
 use crate::index::Span;
 use crate::json::{Kind, Scanner, items, literal, members, string_at};
+use crate::steps;
 
 /// One value.
 #[derive(Clone, Debug)]
@@ -17,7 +20,7 @@ pub(super) enum Node {
     /// JSON that was put there.
     New(Box<str>),
     Array(Vec<Node>),
-    Object(Vec<(Key, Node)>),
+    Object(Members),
 }
 
 /// The key of a member.
@@ -39,10 +42,10 @@ impl Key {
         }
     }
 
-    pub(super) fn name(&self, body: &[u8]) -> String {
+    pub(super) fn name<'k>(&'k self, body: &'k [u8]) -> Cow<'k, str> {
         match self {
-            Key::Raw(span) => string_at(body, span.range()).into_owned(),
-            Key::New(key) => key.to_string(),
+            Key::Raw(span) => string_at(body, span.range()),
+            Key::New(key) => Cow::Borrowed(key),
         }
     }
 }
@@ -53,6 +56,7 @@ impl Node {
         let range = |range: Range<usize>| Span::of(range.start, range.end);
         let opened = match self {
             Node::Raw(span) => {
+                steps::took(span.range().len());
                 let mut scanner = Scanner::new(body, span.start as usize);
                 scanner.space();
                 let start = scanner.at;
@@ -61,7 +65,7 @@ impl Node {
                         let members = members(body, start);
                         let open = members
                             .map(|(key, value)| (Key::Raw(range(key)), Node::Raw(range(value))));
-                        Node::Object(open.collect())
+                        Node::Object(Members::of(body, open))
                     }
                     Some(Kind::Array) => Node::Array(
                         items(body, start)
@@ -72,6 +76,7 @@ impl Node {
                 }
             }
             Node::New(json) => {
+                steps::took(json.len());
                 let text = json.as_bytes();
                 let new = |place: Range<usize>| Node::New(json[place].into());
                 match Kind::of(text.trim_ascii_start().first().copied()) {
@@ -80,7 +85,7 @@ impl Node {
                         let open = members.map(|(key, value)| {
                             (Key::New(string_at(text, key).into()), new(value))
                         });
-                        Node::Object(open.collect())
+                        Node::Object(Members::of(body, open))
                     }
                     Some(Kind::Array) => Node::Array(items(text, 0).map(new).collect()),
                     _ => return self,
@@ -96,8 +101,12 @@ impl Node {
     pub(super) fn write(&self, out: &mut Vec<u8>, body: &[u8], splices: &Splices) {
         match self {
             Node::Raw(span) => write_span(out, body, *span, splices),
-            Node::New(json) => out.extend_from_slice(json.as_bytes()),
+            Node::New(json) => {
+                steps::took(json.len());
+                out.extend_from_slice(json.as_bytes());
+            }
             Node::Array(items) => {
+                steps::took(items.len());
                 out.push(b'[');
                 for (index, item) in items.iter().enumerate() {
                     if index > 0 {
@@ -110,23 +119,79 @@ impl Node {
             Node::Object(members) => {
                 out.push(b'{');
                 for (index, (key, value)) in members.iter().enumerate() {
+                    steps::took(1);
                     if index > 0 {
                         out.push(b',');
                     }
-                    match key {
-                        Key::Raw(span) => write_span(out, body, *span, splices),
-                        Key::New(key) => out.extend_from_slice(literal(key).as_bytes()),
-                    }
-                    out.push(b':');
+                    write_key(out, body, key, splices);
                     value.write(out, body, splices);
                 }
                 out.push(b'}');
             }
         }
     }
+
+    /// Writes an object's keys, and of each value what it is: a long string as another one, and nothing that is in an array or an object.
+    pub(super) fn write_outline(&self, out: &mut Vec<u8>, body: &[u8], splices: &Splices) {
+        let Node::Object(members) = self else {
+            return self.write(out, body, splices);
+        };
+        out.push(b'{');
+        for (index, (key, value)) in members.iter().enumerate() {
+            steps::took(1);
+            if index > 0 {
+                out.push(b',');
+            }
+            write_key(out, body, key, splices);
+            let first = match value {
+                Node::Raw(span) => body[span.range()].trim_ascii_start().first(),
+                Node::New(json) => json.trim_ascii_start().as_bytes().first(),
+                Node::Array(_) => Some(&b'['),
+                Node::Object(_) => Some(&b'{'),
+            };
+            match Kind::of(first.copied()) {
+                Some(Kind::Array) => out.extend_from_slice(b"[]"),
+                Some(Kind::Object) => out.extend_from_slice(b"{}"),
+                Some(Kind::String) if value.length() > WORD => out.extend_from_slice(LONG),
+                _ => value.write(out, body, splices),
+            }
+        }
+        out.push(b'}');
+    }
+
+    pub(super) fn is_number(&self, body: &[u8]) -> bool {
+        let json = match self {
+            Node::Raw(span) => &body[span.range()],
+            Node::New(json) => json.as_bytes(),
+            Node::Array(_) | Node::Object(_) => return false,
+        };
+        Kind::of(json.trim_ascii_start().first().copied()) == Some(Kind::Number)
+    }
+
+    /// Bytes of a value that isn't taken apart.
+    fn length(&self) -> usize {
+        match self {
+            Node::Raw(span) => span.range().len(),
+            Node::New(json) => json.len(),
+            Node::Array(_) | Node::Object(_) => 0,
+        }
+    }
+}
+
+/// Longer than any word that has a meaning, in bytes, and what stands for such a string: no word that has one.
+const WORD: usize = 512;
+const LONG: &[u8] = b"\"a long one\"";
+
+fn write_key(out: &mut Vec<u8>, body: &[u8], key: &Key, splices: &Splices) {
+    match key {
+        Key::Raw(span) => write_span(out, body, *span, splices),
+        Key::New(key) => out.extend_from_slice(literal(key).as_bytes()),
+    }
+    out.push(b':');
 }
 
 fn write_span(out: &mut Vec<u8>, body: &[u8], span: Span, splices: &Splices) {
+    steps::took(span.range().len());
     let mut at = span.start;
     for (start, (end, new)) in splices.range(span.start..span.end) {
         out.extend_from_slice(&body[at as usize..*start as usize]);

@@ -33,10 +33,7 @@ pub(super) fn purge(tree: &mut Node, body: &[u8], removed: impl IntoIterator<Ite
 pub(super) fn at<'n>(tree: &'n mut Node, body: &[u8], path: &[Step]) -> Option<&'n mut Node> {
     path.iter()
         .try_fold(tree, |node, step| match (node.open(body), step) {
-            (Node::Object(members), Step::Key(name)) => {
-                let member = members.iter_mut().find(|(key, _)| key.is(body, name));
-                member.map(|(_, value)| value)
-            }
+            (Node::Object(members), Step::Key(name)) => members.get_mut(body, name),
             (Node::Array(items), Step::Index(index)) => items.get_mut(*index),
             _ => None,
         })

@@ -359,3 +359,119 @@ fn pointers_and_segments_are_found_without_a_walk_over_the_rest() {
         r#"{"role":"user","content":"[A]"}"#
     );
 }
+
+/// Of a chat with so many of everything: messages, parts of one message, members of one object, tools.
+fn wide(count: usize) -> Request {
+    let list = |one: &dyn Fn(usize) -> String| (0..count).map(one).collect::<Vec<_>>().join(",");
+    let messages = list(&|at| format!(r#"{{"role":"user","content":"said {at}"}}"#));
+    let parts = list(&|at| format!(r#"{{"type":"text","text":"part {at}"}}"#));
+    let members = list(&|at| format!(r#""key {at}":"value {at}""#));
+    let tools = list(&|at| {
+        format!(r#"{{"type":"function","function":{{"name":"f{at}","description":"does {at}"}}}}"#)
+    });
+    let body = format!(
+        r#"{{"model":"m","messages":[{messages},{{"role":"user","content":[{parts}]}}],"metadata":{{{members}}},"tools":[{tools}]}}"#
+    );
+    Request::parse(Dialect::Chat, body.into()).unwrap()
+}
+
+/// The steps of editing so many places, from the first to the last, with the commit.
+fn steps_of(count: usize, edit: impl Fn(&mut Draft, usize)) -> u64 {
+    let request = wide(count);
+    crate::steps::of(|| {
+        let mut draft = request.draft();
+        for at in 0..count {
+            edit(&mut draft, at);
+        }
+        draft.commit().unwrap();
+    })
+}
+
+type Editor<'e> = (&'e str, &'e dyn Fn(&mut Draft, usize));
+
+#[test]
+fn twice_the_edits_take_no_more_than_twice_the_steps() {
+    let text = |at: usize| format!("another {at}");
+    let json = |at: usize| literal(&text(at));
+    let put = |draft: &mut Draft, pointer: String, json: &str| {
+        draft.set(&pointer, Some(json)).unwrap();
+    };
+    // Once any element or member was set, the tree is no longer as it lies in the body.
+    let opened = |draft: &mut Draft| {
+        for pointer in ["/metadata/key 0", "/messages/0/content", "/tools/0/type"] {
+            draft.set(pointer, Some("\"function\"")).unwrap();
+        }
+    };
+    let editors: [Editor<'_>; 13] = [
+        ("replace_segment", &|draft, at| {
+            draft.replace_segment(at as u32, &text(at)).unwrap();
+        }),
+        ("replace_segment of a tree in parts", &|draft, at| {
+            if at == 0 {
+                opened(draft);
+            }
+            draft.replace_segment(at as u32, &text(at)).unwrap();
+        }),
+        ("replace_text of every text", &|draft, at| {
+            for at in 6 * at..6 * at + 6 {
+                draft.replace_text(at as u32, &text(at)).unwrap();
+            }
+        }),
+        ("replace_text of members, and their keys", &|draft, at| {
+            if at == 0 {
+                opened(draft);
+            }
+            let texts = &draft.request.index().texts;
+            let first = texts.iter().position(|text| text.is_key).unwrap();
+            for at in [first + 2 * at, first + 2 * at + 1] {
+                draft.replace_text(at as u32, &text(at)).unwrap();
+            }
+        }),
+        ("insert_message", &|draft, at| {
+            draft
+                .insert_message(at as u32, Role::User, &text(at))
+                .unwrap();
+        }),
+        ("set of messages' contents", &|draft, at| {
+            put(draft, format!("/messages/{at}/content"), &json(at));
+        }),
+        ("set of a message's parts", &|draft, at| {
+            let last = draft.request.roles().len() - 1;
+            let pointer = format!("/messages/{last}/content/{at}/text");
+            put(draft, pointer, &json(at));
+        }),
+        ("set of one message's name", &|draft, at| {
+            let last = draft.request.roles().len() - 1;
+            put(draft, format!("/messages/{last}/name"), &json(at));
+        }),
+        ("set of members", &|draft, at| {
+            put(draft, format!("/metadata/key {at}"), &json(at));
+        }),
+        ("set of new members", &|draft, at| {
+            put(draft, format!("/metadata/new {at}"), &json(at));
+        }),
+        ("set of what tools say", &|draft, at| {
+            put(
+                draft,
+                format!("/tools/{at}/function/description"),
+                &json(at),
+            );
+        }),
+        ("set that appends", &|draft, at| {
+            let message = format!(r#"{{"role":"user","content":{}}}"#, json(at));
+            put(draft, "/messages/-".to_owned(), &message);
+        }),
+        ("set that removes", &|draft, at| {
+            draft.set(&format!("/messages/{at}"), None).unwrap();
+            draft.set(&format!("/metadata/key {at}"), None).unwrap();
+        }),
+    ];
+    for (name, edit) in editors {
+        let [once, twice] = [400, 800].map(|count| steps_of(count, edit));
+        assert!(once > 400, "{name} takes {once} steps: they aren't counted");
+        assert!(
+            twice <= 2 * once + once / 8,
+            "{name}: {once} steps, and {twice} for twice as much"
+        );
+    }
+}

@@ -198,3 +198,23 @@ fn what_nobody_reads_is_kept_as_nothing() {
         }
     }
 }
+
+#[test]
+fn an_error_of_members_that_nobody_knows_still_is_one() {
+    for (error, left) in [
+        (r#"{"why":"SECRET"}"#, "true"),
+        ("{ }", "true"),
+        (r#"["SECRET"]"#, "true"),
+        (r#"{"why":"SECRET","code":7}"#, r#"{"code":7}"#),
+        ("[]", "[]"),
+        ("{}", "{}"),
+        ("null", "null"),
+    ] {
+        let data = format!(r#"{{"choices":[],"error":{error}}}"#);
+        let chunk = parse(&data);
+        let readable = chunk.readable(data.as_bytes(), false).unwrap();
+        let now = String::from_utf8(readable.to_vec()).unwrap();
+        assert_eq!(now, format!(r#"{{"choices":[],"error":{left}}}"#));
+        assert_eq!(parse(&now).error.is_some(), chunk.error.is_some(), "{now}");
+    }
+}

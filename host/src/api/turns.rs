@@ -1,0 +1,214 @@
+//! Turns for what is large. Whoever has much to read takes the processor in steps, and only so many take a step at once: so half of the
+//! workers, and of the cores, stay free for small requests, however many large ones there are.
+//!
+//! A turn is one step: as long as a future runs without giving way, or a piece of work on a thread of its own. What must stay true: nobody
+//! who waits for anything else has a turn, whoever is gone has none, and turns are given in the order in which they were asked for. So a
+//! request of 100 KiB gets its few steps between those of 10 MiB.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::ready;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// What has no more bytes than this takes no turn: it is read in a tenth of a millisecond.
+const SMALL: u64 = 64 << 10;
+
+/// Hands out turns. Clones share them.
+#[derive(Clone, Debug)]
+pub struct Turns(Arc<Semaphore>);
+
+impl Default for Turns {
+    /// Those of a machine that runs a worker on each core.
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism();
+        Turns::beside(cores.map_or(1, usize::from))
+    }
+}
+
+impl Turns {
+    /// Of half of so many workers, but of one at least.
+    pub fn beside(workers: usize) -> Self {
+        Turns(Arc::new(Semaphore::new((workers / 2).max(1))))
+    }
+
+    /// Does work that reads so many bytes: each step of it in a turn, if that is much.
+    pub async fn run<F: Future>(&self, bytes: u64, work: F) -> F::Output {
+        if bytes <= SMALL {
+            return work.await;
+        }
+        let (mut work, mut turn) = (pin!(work), pin!(self.next()));
+        std::future::poll_fn(|cx| {
+            let taken = ready!(turn.as_mut().poll(cx));
+            let done = work.as_mut().poll(cx);
+            drop(taken);
+            if done.is_pending() {
+                turn.set(self.next());
+            }
+            done
+        })
+        .await
+    }
+
+    /// Does work on so many bytes that can't give way: if they are many, in a turn and on a thread of its own, where it holds up nobody.
+    pub async fn aside<T: Send + 'static>(
+        &self,
+        bytes: u64,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
+        if bytes <= SMALL {
+            return work();
+        }
+        let turn = self.next().await;
+        // The turn is the work's: it goes on when nobody waits for it any more.
+        let done = tokio::task::spawn_blocking(move || {
+            let done = work();
+            drop(turn);
+            done
+        });
+        match done.await {
+            Ok(done) => done,
+            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+        }
+    }
+
+    /// The next turn.
+    pub async fn next(&self) -> Turn {
+        let turn = Arc::clone(&self.0).acquire_owned().await;
+        Turn(turn.expect("turns are never closed"))
+    }
+}
+
+/// A turn, over when this is dropped.
+#[derive(Debug)]
+pub struct Turn(#[expect(dead_code, reason = "it is held")] OwnedSemaphorePermit);
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+    use std::pin::Pin;
+    use std::task::{Context, Waker};
+
+    use tokio::task::yield_now;
+
+    use super::*;
+
+    const LARGE: u64 = SMALL + 1;
+
+    /// Polls it once: whether it is done.
+    fn step(work: &mut Pin<Box<dyn Future<Output = ()> + '_>>) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        work.as_mut().poll(&mut context).is_ready()
+    }
+
+    #[test]
+    fn half_of_the_workers_stay_free_and_one_has_a_turn_at_least() {
+        for (workers, turns) in [(0, 1), (1, 1), (2, 1), (3, 1), (4, 2), (64, 32)] {
+            assert_eq!(Turns::beside(workers).0.available_permits(), turns);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_small_waits_for_no_turn() {
+        let turns = Turns::beside(4);
+        let _all = [turns.next().await, turns.next().await];
+        let here = std::thread::current().id();
+        let there = turns.aside(SMALL, || std::thread::current().id());
+        assert_eq!(turns.run(SMALL, there).await, here);
+        let mut large: [Pin<Box<dyn Future<Output = ()>>>; 2] = [
+            Box::pin(turns.run(LARGE, async {})),
+            Box::pin(turns.aside(LARGE, || {})),
+        ];
+        assert!(!large.iter_mut().any(step), "it had no turn");
+    }
+
+    #[tokio::test]
+    async fn what_is_large_goes_step_by_step_and_in_order() {
+        let turns = Turns::beside(2);
+        let steps = RefCell::new(Vec::new());
+        let inside = Cell::new(0);
+        let work = async |name: char, count: usize| {
+            for _ in 0..count {
+                assert_eq!(inside.replace(1), 0, "two have a turn");
+                steps.borrow_mut().push(name);
+                inside.set(0);
+                yield_now().await;
+            }
+        };
+        let held = turns.next().await;
+        let mut all: Vec<Pin<Box<dyn Future<Output = ()> + '_>>> = Vec::new();
+        for (name, count) in [('a', 4), ('b', 2), ('c', 3)] {
+            all.push(Box::pin(turns.run(LARGE, work(name, count))));
+            assert!(!all.last_mut().is_some_and(step));
+        }
+        drop(held);
+        // Whoever is polled first doesn't go first.
+        while !all.is_empty() {
+            for at in (0..all.len()).rev() {
+                if step(&mut all[at]) {
+                    drop(all.remove(at));
+                }
+            }
+        }
+        drop(all);
+        let steps: String = steps.into_inner().into_iter().collect();
+        assert_eq!(steps, "abcabcaca");
+        assert_eq!(turns.0.available_permits(), 1);
+    }
+
+    #[tokio::test]
+    async fn nobody_who_waits_for_something_else_has_a_turn() {
+        let turns = Turns::beside(1);
+        let mut waits: Pin<Box<dyn Future<Output = ()>>> =
+            Box::pin(turns.run(LARGE, std::future::pending()));
+        for _ in 0..3 {
+            assert!(!step(&mut waits));
+            assert_eq!(turns.aside(LARGE, || 7).await, 7);
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_leaves_gives_his_turn_up_and_his_place() {
+        let turns = Turns::beside(1);
+        let held = turns.next().await;
+        let ran = Cell::new("");
+        let work = async |name| ran.set(name);
+        let mut first: Pin<Box<dyn Future<Output = ()> + '_>> =
+            Box::pin(turns.run(LARGE, work("first")));
+        let mut second: Pin<Box<dyn Future<Output = ()> + '_>> =
+            Box::pin(turns.run(LARGE, work("second")));
+        assert!(!step(&mut first) && !step(&mut second));
+        drop(held);
+        assert!(!step(&mut second), "it isn't its turn yet");
+        drop(first);
+        assert!(step(&mut second));
+        assert_eq!(ran.get(), "second");
+        // In the middle of its work, too.
+        let mut third: Pin<Box<dyn Future<Output = ()> + '_>> =
+            Box::pin(turns.run(LARGE, std::future::pending()));
+        assert!(!step(&mut third));
+        drop(third);
+        assert_eq!(turns.0.available_permits(), 1);
+    }
+
+    #[tokio::test]
+    async fn work_aside_keeps_its_turn_when_nobody_waits_for_it() {
+        let turns = Turns::beside(1);
+        let (go_on, gate) = std::sync::mpsc::channel::<()>();
+        let mut work: Pin<Box<dyn Future<Output = ()>>> = Box::pin(turns.aside(LARGE, move || {
+            gate.recv().expect("the test lets it go on");
+        }));
+        assert!(!step(&mut work));
+        drop(work);
+        assert_eq!(turns.0.available_permits(), 0, "it still works");
+        go_on.send(()).expect("it waits for this");
+        drop(turns.next().await);
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "as it is told")]
+    async fn a_panic_aside_is_one_here() {
+        let turns = Turns::beside(1);
+        turns.aside(LARGE, || panic!("as it is told")).await
+    }
+}
