@@ -76,6 +76,17 @@ impl server::Gateway for App {
         Ok(self.result("rolled-back"))
     }
 
+    async fn check(&self) -> serde_json::Value {
+        let current = self.0.current();
+        let checks = current.targets().check().await;
+        serde_json::json!({
+            "ok": checks.iter().all(|check| check.ok()),
+            "generation": current.number(),
+            "targets": checks.iter().map(|check| check.to_json()).collect::<Vec<_>>(),
+            "warnings": current.targets().warnings(),
+        })
+    }
+
     fn ready(&self) -> Result<(), String> {
         self.0.ready()
     }

@@ -1,5 +1,6 @@
 //! Everything that an upstream can do wrong, and what the client gets to see of it.
 
+mod matrix;
 mod targets;
 mod unreadable;
 

@@ -2,22 +2,17 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::{Format, Wrong, setup};
-use crate::api::{Catalog, Charge};
 use crate::config::{Config, StageConfig};
 use crate::control::{BuildError, VerifiedStage};
 use crate::generation::BuildInputs;
 use crate::metrics::Metrics;
 use crate::policy::{Instantiation, Sandbox, StageSpec, hook_names};
-use crate::upstream::{Target, Targets};
-
-/// How long a target may take to list its models.
-const MODELS_TIMEOUT: Duration = Duration::from_secs(10);
+use crate::upstream::Targets;
 
 /// The arguments of `witgate check`.
 #[derive(Debug, Args)]
@@ -139,66 +134,18 @@ async fn targets(config: &Config, offline: bool, found: &mut Findings) {
     for warning in targets.warnings() {
         found.targets.push(json!({"ok": true, "warning": warning}));
     }
-    for target in targets.iter() {
-        let mut shown = json!({
-            "id": target.id(), "provider": target.provider(), "model": target.model(), "base_url": target.base_url().as_str(), "ok": true,
+    if offline {
+        let shown = targets.iter().map(|target| {
+            let mut shown = target.to_json();
+            shown["ok"] = json!(true);
+            shown
         });
-        if !offline {
-            match models(target).await {
-                Ok(models) => {
-                    if let Some(pinned) = target.model()
-                        && !models.iter().any(|model| model == pinned)
-                    {
-                        shown["warning"] = json!(format!(
-                            "it doesn't list `{pinned}`, the model it is pinned to; requests for it may fail"
-                        ));
-                    }
-                    shown["models"] = json!(models);
-                }
-                Err(error) => {
-                    found.well = false;
-                    shown["ok"] = json!(false);
-                    shown["error"] = json!(error);
-                }
-            }
-        }
-        found.targets.push(shown);
+        found.targets.extend(shown);
+        return;
     }
-}
-
-async fn models(target: &Target) -> Result<Vec<String>, String> {
-    let asked = async {
-        let answer = target
-            .models(Catalog::Plain, None)
-            .await
-            .map_err(|failure| failure.to_string())?;
-        if !answer.status.is_success() {
-            let (status, said) = (
-                answer.status,
-                answer.into_error(&mut Charge::unbound()).await,
-            );
-            return Err(format!("it answers {status}: {}", said.message));
-        }
-        let body = answer
-            .whole(4 << 20, MODELS_TIMEOUT, &mut Charge::unbound())
-            .await
-            .map_err(|error| error.to_string())?;
-        let list: Value = serde_json::from_slice(&body)
-            .map_err(|_| "its list of models isn't JSON".to_owned())?;
-        let models = list["data"]
-            .as_array()
-            .ok_or("its list of models has no `data`")?;
-        Ok(models
-            .iter()
-            .filter_map(|model| model["id"].as_str().map(str::to_owned))
-            .collect())
-    };
-    match tokio::time::timeout(MODELS_TIMEOUT, asked).await {
-        Ok(models) => models,
-        Err(_) => Err(format!(
-            "it didn't list its models within {} s",
-            MODELS_TIMEOUT.as_secs()
-        )),
+    for check in targets.check().await {
+        found.well &= check.ok();
+        found.targets.push(check.to_json());
     }
 }
 
@@ -278,23 +225,43 @@ fn print_stage(stage: &Value) {
 }
 
 fn print_target(target: &Value) {
-    let id = target["id"].as_str().unwrap_or_default();
-    if let Some(error) = target["error"].as_str() {
-        println!("  ✗ {id} {error}");
+    let text = |key: &str| target[key].as_str();
+    let id = text("id").unwrap_or_default();
+    if let Some(error) = text("error") {
+        println!("  ✗ {error}");
         return;
     }
     if !id.is_empty() {
-        let model = target["model"].as_str().unwrap_or("any model");
+        let model = text("model").unwrap_or("any model");
         let listed = target["models"]
             .as_array()
             .map(|models| format!("; it lists {} models", models.len()));
         println!(
-            "  ✓ {id}: {model} at {}{}",
-            target["base_url"].as_str().unwrap_or_default(),
+            "  {} {id}: {model} at {}{}",
+            mark(target["ok"] == true),
+            text("base_url").unwrap_or_default(),
             listed.unwrap_or_default()
         );
     }
-    if let Some(warning) = target["warning"].as_str() {
+    let keys = target["keys"].as_array().map_or(&[][..], |keys| keys);
+    for key in keys {
+        let why = key["why"].as_str();
+        // Of a single key nothing is worth saying but what is wrong with it.
+        if keys.len() > 1 || why.is_some() {
+            println!(
+                "      {} with {}: {}{}",
+                mark(why.is_none()),
+                key["key"].as_str().unwrap_or_default(),
+                key["result"].as_str().unwrap_or_default(),
+                why.map(|why| format!(", {why}")).unwrap_or_default()
+            );
+        }
+    }
+    if let Some(warning) = text("warning") {
         println!("  ! {warning}");
     }
+}
+
+fn mark(well: bool) -> char {
+    if well { '✓' } else { '✗' }
 }

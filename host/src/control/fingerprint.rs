@@ -9,8 +9,8 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::config::{
-    ClientConfig, ComponentSource, Config, IdentityFiles, JournalConfig, KeyConfig, Limits,
-    ModelsConfig, OpaqueParts, Pack, PemFile, Position, Price, PricingConfig, ReloadConfig,
+    BreakerConfig, ClientConfig, ComponentSource, Config, IdentityFiles, JournalConfig, KeyConfig,
+    Limits, ModelsConfig, OpaqueParts, Pack, PemFile, Position, Price, PricingConfig, ReloadConfig,
     RequestsConfig, RetriesConfig, SecretRef, StageConfig, TargetConfig, Timeouts, TlsConfig,
 };
 use crate::generation::BuildInputs;
@@ -46,6 +46,7 @@ impl Hasher {
             answers,
             headers,
             targets,
+            strategy,
             retries,
             clients,
             journal,
@@ -61,6 +62,7 @@ impl Hasher {
         });
         self.list(headers, |hasher, name| hasher.text(name));
         self.list(targets, Self::target);
+        self.text(&strategy.to_string());
         let RetriesConfig {
             attempts,
             within,
@@ -185,6 +187,8 @@ impl Hasher {
             model,
             base_url,
             keys,
+            weight,
+            breaker,
             timeouts,
             unknown_members,
             parameters,
@@ -199,6 +203,15 @@ impl Hasher {
             hasher.secret(secret);
             hasher.number(u64::from(*weight));
         });
+        self.number(u64::from(*weight));
+        let BreakerConfig {
+            failures,
+            rate,
+            rest,
+        } = breaker;
+        self.number(u64::from(*failures));
+        self.number(u64::from(*rate));
+        self.time(*rest);
         let Timeouts {
             connect,
             first_byte,

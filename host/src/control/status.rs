@@ -51,10 +51,7 @@ impl Controller {
             "before": self.previous.lock().as_ref().map(|previous| previous.chain.clone()),
             "stages": current.chain().stages().iter().map(|stage| describe(stage)).collect::<Vec<_>>(),
             "answers": current.chain().answers().iter().map(|at| current.chain().stages()[*at].id().to_string()).collect::<Vec<_>>(),
-            "targets": current.targets().iter().map(|target| json!({
-                "id": target.id(), "provider": target.provider(), "model": target.model(), "base_url": target.base_url().as_str(),
-                "keys": target.key_states().map(|(name, state)| json!({"key": name, "state": state})).collect::<Vec<_>>(),
-            })).collect::<Vec<_>>(),
+            "targets": current.targets().iter().map(|target| target.state()).collect::<Vec<_>>(),
             "warnings": current.targets().warnings(),
             "last_reload": last_reload,
             "last_rollback": last_rollback,

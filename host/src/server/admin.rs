@@ -1,4 +1,4 @@
-//! The admin listener: health, readiness, metrics, status; reload and rollback.
+//! The admin listener: health, readiness, metrics, status; reload, rollback and check.
 //!
 //! It has no keys: only the loopback address protects it, from other machines and, by [`Pages`], from other sites' pages.
 
@@ -24,29 +24,50 @@ use crate::metrics::{self, Metrics};
 
 /// Reloads and rollbacks that may be under way or wait. Beside them there is always room to ask for health.
 const CHANGES: usize = 8;
+/// Checks of the targets that may be under way. Each asks all of them.
+const CHECKS: usize = 2;
 
 /// The admin routes. A caller may merge in more before giving the router to [`serve_admin`].
 pub fn admin_router<G: Gateway>(gateway: Arc<G>, metrics: Arc<Metrics>) -> Router {
-    let places = Arc::new(Semaphore::new(CHANGES));
-    let few = move |request: Request, next: Next| {
-        let place = Arc::clone(&places).try_acquire_owned();
-        async move {
-            match place {
-                Ok(_place) => next.run(request).await,
-                Err(_) => too_many_changes().into_response(),
-            }
-        }
-    };
+    let changes = few(
+        CHANGES,
+        "As many reloads and rollbacks are under way as may be. Try again when one is over.",
+    );
+    let checks = few(
+        CHECKS,
+        "As many checks are under way as may be. Try again when one is over.",
+    );
     Router::new()
         .route("/reload", post(reload::<G>))
         .route("/rollback", post(roll_back::<G>))
-        .route_layer(middleware::from_fn(few))
+        .route_layer(middleware::from_fn(changes))
+        .route(
+            "/check",
+            post(check::<G>).route_layer(middleware::from_fn(checks)),
+        )
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready::<G>))
         .route("/status", get(status::<G>))
         .with_state(gateway)
         .route("/metrics", get(render).with_state(metrics))
         .fallback(unknown)
+}
+
+/// Lets only so many through at once, and tells others this.
+fn few(
+    places: usize,
+    refusal: &'static str,
+) -> impl Clone + Fn(Request, Next) -> std::pin::Pin<Box<dyn Future<Output = Response> + Send>> {
+    let places = Arc::new(Semaphore::new(places));
+    move |request, next| {
+        let place = Arc::clone(&places).try_acquire_owned();
+        Box::pin(async move {
+            match place {
+                Ok(_place) => next.run(request).await,
+                Err(_) => overloaded(refusal).into_response(),
+            }
+        })
+    }
 }
 
 async fn ready<G: Gateway>(State(gateway): State<Arc<G>>) -> Response {
@@ -68,6 +89,10 @@ async fn roll_back<G: Gateway>(State(gateway): State<Arc<G>>) -> Response {
     json_or_error(gateway.roll_back().await)
 }
 
+async fn check<G: Gateway>(State(gateway): State<Arc<G>>) -> Response {
+    axum::Json(gateway.check().await).into_response()
+}
+
 fn json_or_error(done: Result<serde_json::Value, ApiError>) -> Response {
     match done {
         Ok(done) => axum::Json(done).into_response(),
@@ -80,16 +105,14 @@ async fn render(State(metrics): State<Arc<Metrics>>) -> Response {
     (kind, metrics.render()).into_response()
 }
 
-fn too_many_changes() -> ApiError {
-    let message =
-        "As many reloads and rollbacks are under way as may be. Try again when one is over.";
+fn overloaded(message: &'static str) -> ApiError {
     let status = StatusCode::SERVICE_UNAVAILABLE;
     ApiError::new(status, "overloaded", "overloaded", message).retry_after(5)
 }
 
 async fn unknown() -> ApiError {
     let message = "There is no such route here. The admin listener answers GET /healthz, /readyz, /metrics and /status, and \
-                   POST /reload and /rollback.";
+                   POST /reload, /rollback and /check.";
     let status = StatusCode::NOT_FOUND;
     ApiError::new(status, "not_found_error", "unknown_route", message).param("path")
 }

@@ -118,6 +118,9 @@ pub trait Gateway: Send + Sync + 'static {
     /// Why nothing has changed.
     fn roll_back(&self) -> impl Future<Output = Result<serde_json::Value, ApiError>> + Send;
 
+    /// Asks every target for its models with each of its keys, and says what came of it.
+    fn check(&self) -> impl Future<Output = serde_json::Value> + Send;
+
     /// Whether requests can be served.
     ///
     /// # Errors

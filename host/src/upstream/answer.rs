@@ -9,6 +9,7 @@ use super::connections::InLane;
 use super::error_body::ErrorBody;
 use super::failure::{BodyError, Failure, StatusFailure, sentence};
 use super::headers;
+use super::health::Attempt;
 use super::own_secret::OwnSecret;
 use super::target::Target;
 use crate::api::headers::DROPPED;
@@ -177,6 +178,15 @@ impl Answer {
         Ok(self.body.peek().await?)
     }
 
+    /// What becomes of the rest of it counts for the target, or against it.
+    pub(super) fn watched(mut self, mut attempt: Attempt) -> Answer {
+        if self.body.begun {
+            attempt.first_token();
+        }
+        self.body.attempt = Some(attempt);
+        self
+    }
+
     /// The body, without status and headers.
     pub fn into_body(self) -> AnswerBody {
         self.body
@@ -259,6 +269,7 @@ pub struct AnswerBody {
     inner: Option<reqwest::Body>,
     peeked: Option<Bytes>,
     begun: bool,
+    attempt: Option<Attempt>,
     first_byte: (Instant, Duration),
     silence: Duration,
     /// When the present wait ends; `None` while no reader waits.
@@ -280,6 +291,7 @@ impl AnswerBody {
             inner: Some(body),
             peeked: None,
             begun: false,
+            attempt: None,
             first_byte: (deadline, first_byte),
             silence,
             limit: None,
@@ -370,6 +382,11 @@ impl Stream for AnswerBody {
             let error = match Pin::new(inner).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                     Ok(chunk) if !chunk.is_empty() => {
+                        if !self.begun
+                            && let Some(attempt) = &mut self.attempt
+                        {
+                            attempt.first_token();
+                        }
                         self.begun = true;
                         self.limit = None;
                         return Poll::Ready(Some(Ok(chunk)));
@@ -389,6 +406,9 @@ impl Stream for AnswerBody {
                 },
             };
             // Nothing comes after an error, so the connection is dropped at once.
+            if let Some(attempt) = &mut self.attempt {
+                attempt.failed();
+            }
             self.begun = true;
             self.inner = None;
             return Poll::Ready(Some(Err(error)));

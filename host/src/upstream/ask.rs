@@ -102,21 +102,24 @@ pub(super) async fn ask(
     for round in 0.. {
         let mut pause = None;
         let mut again = SmallVec::new();
-        for candidate in left {
+        let (mut turns, all) = (0, left.len());
+        while let Some(&candidate) = left.get(turns) {
             let target = candidate.target();
+            turns += 1;
+            // Who fails too often is asked when all others have failed.
+            if all > 1 && turns <= all && !target.health().in_turn() {
+                left.push(candidate);
+                continue;
+            }
             let outgoing = question.body(candidate.model(), target.parameters());
             let outgoing = match outgoing.await {
                 Ok(outgoing) => outgoing,
                 // As an answer of the target's: others aren't asked after a request that one finds wrong.
                 Err(refused) => return Ok(Answer::refused(candidate, &refused)),
             };
-            let asked = Instant::now();
-            let attempt = attempt(candidate, question, &outgoing.body, policy).await;
-            let failure = match outgoing.told(attempt) {
-                Ok(answer) => {
-                    target.metrics().first_byte.observe(asked.elapsed());
-                    return Ok(answer);
-                }
+            let answer = watched(candidate, question, &outgoing.body, policy).await;
+            let failure = match outgoing.told(answer) {
+                Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
             target.metrics().failover(failure.reason());
@@ -152,6 +155,33 @@ pub(super) async fn ask(
         }
     }
     Err(first_failure.expect("there is no Candidates without a candidate"))
+}
+
+/// Makes one attempt at one target. What comes of it counts for the target, or against it.
+async fn watched(
+    candidate: &Candidate,
+    question: &impl Question,
+    body: &Bytes,
+    policy: &RetryPolicy,
+) -> Result<Answer, Failure> {
+    let target = candidate.target();
+    let asked = Instant::now();
+    let mut trial = target.health().attempt();
+    match attempt(candidate, question, body, policy).await {
+        Ok(answer) => {
+            target.metrics().first_byte.observe(asked.elapsed());
+            trial.answered(&answer.headers);
+            Ok(answer.watched(trial))
+        }
+        Err(failure) => {
+            match failure.blames_target() {
+                Some(true) => trial.failed(),
+                Some(false) => trial.answered(&HeaderMap::new()),
+                None => {}
+            }
+            Err(failure)
+        }
+    }
 }
 
 /// Makes one attempt at one target: with one of its keys, and with another where the fault is the key's.

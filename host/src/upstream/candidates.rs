@@ -1,7 +1,7 @@
 //! Which targets a request may go to, in the order of trial.
 //!
 //! Targets that are pinned to the requested model, or to none, come first. The others follow, each under its own model's
-//! name, and are tried only after one of the first kind has failed. Without a target of the first kind there is no
+//! name, and are tried only after one of the first kind has failed. Among the first kind the strategy says who is first. Without a target of the first kind there is no
 //! candidate, because a client that asks for an unknown model must not be given another model.
 
 use super::Targets;
@@ -148,6 +148,7 @@ impl Targets {
                 model: model.to_owned(),
             });
         }
+        self.routing.arrange(&mut candidates);
         // A target of another provider that is pinned to no model has no model name that could be sent.
         candidates.extend(
             self.iter()

@@ -90,6 +90,22 @@ impl Failure {
         }))
     }
 
+    /// What it says of the target: that it fails, or that it is well and something else is wrong. `None`: nothing.
+    pub(super) fn blames_target(&self) -> Option<bool> {
+        match self {
+            Failure::Status(failure) => Some(failure.status != StatusCode::TOO_MANY_REQUESTS),
+            Failure::Refused(_) => Some(false),
+            Failure::Resting(_) | Failure::NoName => None,
+            Failure::Connect(_)
+            | Failure::FirstByteTimeout(_)
+            | Failure::Redirect(_)
+            | Failure::Broken(_)
+            | Failure::Closed(_)
+            | Failure::NoStatus(_)
+            | Failure::Coded(_) => Some(true),
+        }
+    }
+
     /// Whether another key of the same target may do better.
     pub(super) fn is_the_keys(&self) -> bool {
         match self {

@@ -89,6 +89,11 @@ impl KeyPool {
         self.keys.len()
     }
 
+    /// All of them, ready or not.
+    pub(super) fn iter(&self) -> std::slice::Iter<'_, Arc<Key>> {
+        self.keys.iter()
+    }
+
     /// Each key's name, and in a word how it is.
     pub(super) fn states(&self) -> impl Iterator<Item = (&str, &'static str)> {
         self.keys.iter().map(|key| (&*key.name, key.word()))

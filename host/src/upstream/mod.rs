@@ -8,17 +8,20 @@
 mod answer;
 mod ask;
 mod candidates;
+mod check;
 mod client;
 mod client_error;
 mod connections;
 mod error_body;
 mod failure;
 mod headers;
+mod health;
 mod keys;
 mod lean_json;
 mod models;
 mod own_secret;
 mod retry;
+mod routing;
 mod target;
 mod trust;
 
@@ -28,6 +31,7 @@ mod tests;
 pub use answer::{Answer, AnswerBody, WHOLE_BODY_CAP};
 pub use ask::{AskFailed, Outgoing, Question};
 pub use candidates::{Candidate, Candidates, NoSuchModel, NoneLeft};
+pub use check::{KeyCheck, TargetCheck};
 pub use client::UpstreamError;
 pub use error_body::ErrorBody;
 pub use failure::{BodyError, Failure, StatusFailure};
@@ -35,11 +39,12 @@ pub use own_secret::OwnSecret;
 pub use retry::RetryPolicy;
 pub use target::Target;
 
-use crate::config::{Config, Secret, SecretError, SecretRef};
+use crate::config::{Config, Secret, SecretError, SecretRef, Strategy};
 use crate::metrics::Metrics;
 use ask::ask;
 use client::Clients;
 use retry::RetryBudget;
+use routing::Routing;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -49,6 +54,7 @@ pub struct Targets {
     targets: Vec<Arc<Target>>,
     clients: Clients,
     warnings: Vec<String>,
+    routing: Routing,
     retry: RetryPolicy,
     budget: Arc<RetryBudget>,
     /// Other names of models, and what they stand for.
@@ -79,6 +85,7 @@ impl Targets {
         read: impl Fn(&SecretRef) -> Result<Secret, SecretError>,
     ) -> Result<Targets, UpstreamError> {
         let usable = config.usable_targets(read)?;
+        let weighs = config.strategy == Strategy::Adaptive;
         let mut clients = Clients::default();
         let earlier = previous.map(|previous| &previous.clients);
         let targets = usable
@@ -88,13 +95,15 @@ impl Targets {
                 let client = clients.client_for(usable.config, earlier)?;
                 let metrics = metrics.target(&usable.config.id);
                 let known = previous.and_then(|previous| previous.target(&usable.config.id));
-                Target::new(usable.config, &usable.keys, client, metrics, known).map(Arc::new)
+                let target = Target::new(usable.config, &usable.keys, client, metrics, known)?;
+                Ok(Arc::new(target.weighed(weighs)))
             })
-            .collect::<Result<Vec<_>, _>>()?;
+            .collect::<Result<Vec<_>, UpstreamError>>()?;
         Ok(Targets {
             targets,
             clients,
             warnings: usable.warnings,
+            routing: Routing::new(config.strategy),
             retry: RetryPolicy::of(&config.retries),
             budget: match previous.filter(|it| it.budget.is_of(&config.retries)) {
                 Some(previous) => previous.budget.clone(),

@@ -6,6 +6,7 @@ use super::client::UpstreamError;
 use super::connections::{Connection, Connections};
 use super::failure::{Failure, failed_status, is_an_answers, refuses_key};
 use super::headers;
+use super::health::Health;
 use super::keys::{Key, KeyPool};
 use super::own_secret::OwnSecret;
 use super::retry::RetryPolicy;
@@ -33,6 +34,8 @@ pub struct Target {
     unknown_members: UnknownMembers,
     parameters: Parameters,
     keys: KeyPool,
+    weight: u32,
+    health: Health,
     /// All keys, to be struck out of what the target says.
     secret: OwnSecret,
     connections: Connections,
@@ -70,6 +73,14 @@ impl Target {
             timeouts: config.timeouts,
             unknown_members: config.unknown_members,
             parameters: config.parameters,
+            weight: config.weight,
+            health: Health::new(
+                config.breaker,
+                earlier
+                    .filter(|earlier| earlier.base_url == config.base_url)
+                    .map(|earlier| &earlier.health),
+                metrics.clone(),
+            ),
             keys: KeyPool::new(pool, earlier.map(|earlier| &earlier.keys)),
             secret: OwnSecret::of(keys.iter().map(|(_, secret)| secret.expose())),
             connections,
@@ -99,6 +110,13 @@ impl Target {
     /// The target's counters.
     pub fn metrics(&self) -> &Arc<TargetMetrics> {
         &self.metrics
+    }
+
+    /// What it is, for people and programs.
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "id": self.id(), "provider": self.provider(), "model": self.model(), "base_url": self.base_url.as_str(),
+        })
     }
 
     /// The target's address.
@@ -227,13 +245,45 @@ impl Target {
         Ok(answer)
     }
 
+    /// `GET models` with this key, whether it is ready or not.
+    pub(super) async fn models_with(&self, key: &Key) -> Result<Answer, Failure> {
+        let url = below(&self.base_url, ["models"]);
+        let model = self.model.clone().unwrap_or_else(|| Arc::from(""));
+        renewed(&RetryPolicy::EACH_ONCE, |on| {
+            let request = reqwest::Request::new(Method::GET, url.clone());
+            self.execute(on, request, key, model.clone())
+        })
+        .await
+    }
+
+    /// Whether it is weighed against others by what its answers say of its limits.
+    pub(super) fn weighed(mut self, weighs: bool) -> Target {
+        self.health.weighs(weighs);
+        self
+    }
+
+    /// How often it is asked first beside others.
+    pub(super) fn weight(&self) -> u32 {
+        self.weight
+    }
+
+    pub(super) fn health(&self) -> &Health {
+        &self.health
+    }
+
     pub(super) fn keys(&self) -> &KeyPool {
         &self.keys
     }
 
-    /// What the configuration calls each key of the target's, and how it is: `ready`, `resting`, or `refused`.
-    pub fn key_states(&self) -> impl Iterator<Item = (&str, &'static str)> {
-        self.keys.states()
+    /// What it is and how it is, for people and programs. Each key by what the configuration calls it: `ready`, `resting`, or `refused`.
+    pub fn state(&self) -> serde_json::Value {
+        let keys = self.keys.states();
+        let mut shown = self.to_json();
+        shown["health"] = self.health.state();
+        shown["keys"] = keys
+            .map(|(name, state)| serde_json::json!({"key": name, "state": state}))
+            .collect();
+        shown
     }
 
     pub(super) fn secret(&self) -> &OwnSecret {

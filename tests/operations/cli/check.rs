@@ -2,7 +2,7 @@
 
 use super::Workspace;
 use crate::scene::{NONE, TONE_HERE, component, tone};
-use crate::support::Value;
+use crate::support::{Value, json};
 
 #[tokio::test]
 async fn check_shows_a_good_configuration_stage_by_stage() {
@@ -25,7 +25,12 @@ async fn check_shows_a_good_configuration_stage_by_stage() {
         .json();
     assert_eq!(found["ok"], true);
     assert_eq!(found["stages"][0]["policy"], "tone-police");
-    assert!(!found["targets"][0]["models"].as_array().unwrap().is_empty());
+    let target = &found["targets"][0];
+    assert!(!target["models"].as_array().unwrap().is_empty());
+    assert_eq!(
+        target["keys"],
+        json!([{"key": "no key", "result": "valid"}])
+    );
 }
 
 #[tokio::test]
@@ -58,6 +63,11 @@ async fn check_asks_no_target_offline_and_names_one_that_does_not_answer() {
     assert_eq!(done.code, 1, "{done:?}");
     assert!(
         done.out.contains("✗ gone") && done.out.contains("something is wrong"),
+        "{done:?}"
+    );
+    assert!(
+        done.out
+            .contains("✗ with no key: unreachable, no connection could be made"),
         "{done:?}"
     );
 }

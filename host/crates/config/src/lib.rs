@@ -20,6 +20,7 @@ mod pricing;
 mod reload;
 mod requests;
 mod retries;
+mod routing;
 mod secret;
 mod stages;
 mod targets;
@@ -43,6 +44,7 @@ pub use pricing::{Price, PricingConfig};
 pub use reload::ReloadConfig;
 pub use requests::{OpaqueParts, RequestsConfig};
 pub use retries::RetriesConfig;
+pub use routing::{BreakerConfig, Strategy};
 pub use secret::{Secret, SecretError, SecretRef};
 pub use stages::{BUNDLED, ComponentSource, Grant, Mode, OnError, StageConfig};
 pub use targets::{KeyConfig, Parameters, TargetConfig, Timeouts, UnknownMembers};
@@ -75,6 +77,8 @@ pub struct Config {
     pub headers: Arc<[String]>,
     /// The upstreams, in order. The list may be empty, because a simulated upstream needs none.
     pub targets: Vec<TargetConfig>,
+    /// Which of those that take a model is asked first.
+    pub strategy: Strategy,
     /// When a request that got no answer from them is sent again.
     pub retries: RetriesConfig,
     /// Who may send requests. An empty list admits anyone who can reach the listener.
@@ -182,6 +186,8 @@ impl Config {
                 model: None,
                 base_url: base_url.clone(),
                 keys: Vec::new(),
+                weight: 1,
+                breaker: BreakerConfig::default(),
                 timeouts: Timeouts::default(),
                 unknown_members: UnknownMembers::default(),
                 parameters: Parameters::usual("cerebras"),
@@ -257,14 +263,18 @@ fn read(
     let journal = journal::read(&fields, base);
     let reload = reload::read(&fields);
     let requests = requests::read(&fields);
-    let models = models::read(&fields, targets.as_ref().map(|(targets, _)| &**targets));
+    let models = models::read(&fields, targets.as_ref().map(|it| &*it.targets));
     let pricing = pricing::read(&fields);
     let stages::Chain {
         stages,
         answers,
         headers,
     } = chain?;
-    let (targets, retries) = targets?;
+    let targets::Providers {
+        targets,
+        strategy,
+        retries,
+    } = targets?;
     let mut journal = journal?;
     journal::take_over(&mut journal, &fields, &stages)?;
     Some(Config {
@@ -273,6 +283,7 @@ fn read(
         answers,
         headers,
         targets,
+        strategy,
         retries,
         clients: clients?,
         journal,

@@ -3,6 +3,7 @@
 use super::fields::{Field, Fields};
 use super::nearest::suggestion;
 use super::retries::{self, RetriesConfig};
+use super::routing::{self, BreakerConfig, Strategy};
 use super::secret::{self, SecretRef};
 use super::tls::{self, TlsConfig};
 use std::fmt;
@@ -23,6 +24,10 @@ pub struct TargetConfig {
     pub base_url: Url,
     /// The keys to send to the target, one with each request. Empty: none is sent.
     pub keys: Vec<KeyConfig>,
+    /// How often it is asked first beside others, where the strategy goes by weight. From 1.
+    pub weight: u32,
+    /// When it is asked last, because it fails.
+    pub breaker: BreakerConfig,
     /// How long to wait for the target.
     pub timeouts: Timeouts,
     /// What becomes of members of its answers that aren't known here, while a stage judges the answer.
@@ -163,16 +168,21 @@ pub(super) fn after_provider<'m>(model: &'m str, targets: &[TargetConfig]) -> &'
     }
 }
 
-/// Reads `providers.targets` out of the document. Without `providers` there are no targets.
-pub(super) fn read(
-    document: &Fields<'_>,
-    base: &Path,
-) -> Option<(Vec<TargetConfig>, RetriesConfig)> {
+/// What stands under `providers`.
+#[derive(Debug, Default)]
+pub(super) struct Providers {
+    pub(super) targets: Vec<TargetConfig>,
+    pub(super) strategy: Strategy,
+    pub(super) retries: RetriesConfig,
+}
+
+/// Reads `providers` out of the document. Without it there are no targets.
+pub(super) fn read(document: &Fields<'_>, base: &Path) -> Option<Providers> {
     let Some(providers) = document.get("providers") else {
-        return Some((Vec::new(), RetriesConfig::default()));
+        return Some(Providers::default());
     };
-    let fields = providers.fields(&["targets", "retries"])?;
-    let retries = retries::read(&fields);
+    let fields = providers.fields(&["targets", "routing", "retries"])?;
+    let (strategy, retries) = (routing::strategy(&fields), retries::read(&fields));
     let list = fields.required("targets").cloned()?;
     let items = list.items_up_to(MOST)?;
     if items.is_empty() {
@@ -195,8 +205,12 @@ pub(super) fn read(
         }
         targets.push(target);
     }
-    let retries = retries?;
-    complete.then_some((targets, retries))
+    let providers = Providers {
+        targets,
+        strategy: strategy?,
+        retries: retries?,
+    };
+    complete.then_some(providers)
 }
 
 fn target(field: &Field<'_>, base: &Path) -> Option<TargetConfig> {
@@ -207,6 +221,8 @@ fn target(field: &Field<'_>, base: &Path) -> Option<TargetConfig> {
         "base_url",
         "secret_key_ref",
         "secret_key_refs",
+        "weight",
+        "breaker",
         "timeouts",
         "unknown_members",
         "parameters",
@@ -249,6 +265,14 @@ fn target(field: &Field<'_>, base: &Path) -> Option<TargetConfig> {
         }
         (None, None, _) => Some(Vec::new()),
     };
+    let weight = match fields.get("weight") {
+        Some(field) => field.integer(1..=1000),
+        None => Some(1),
+    };
+    let breaker = match fields.get("breaker") {
+        Some(field) => routing::breaker(field),
+        None => Some(BreakerConfig::default()),
+    };
     let timeouts = match fields.get("timeouts") {
         Some(field) => timeouts(field),
         None => Some(Timeouts::default()),
@@ -289,6 +313,8 @@ fn target(field: &Field<'_>, base: &Path) -> Option<TargetConfig> {
         model: pinned?.or(named).map(str::to_owned),
         base_url: base_url?,
         keys: keys?,
+        weight: u32::try_from(weight?).ok()?,
+        breaker: breaker?,
         timeouts: timeouts?,
         unknown_members: unknown_members?,
         parameters: parameters?,

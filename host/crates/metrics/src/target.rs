@@ -8,6 +8,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::exemplar::Exemplar;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Unit;
 
 use super::encode_count;
@@ -33,6 +34,8 @@ pub struct TargetMetrics {
     cost_micros: Counter,
     /// Exchanges whose tokens have no price.
     unpriced: Counter,
+    trips: Counter,
+    open: Gauge,
 }
 
 /// What [`TargetMetrics::used`] counts, in its order.
@@ -54,12 +57,25 @@ impl TargetMetrics {
             tokens: Default::default(),
             cost_micros: Counter::default(),
             unpriced: Counter::default(),
+            trips: Counter::default(),
+            open: Gauge::default(),
         }
     }
 
     /// Counts a request that is sent to this target again, after a pause.
     pub fn asked_again(&self) {
         self.again.inc();
+    }
+
+    /// Counts a breaker that opened.
+    pub fn breaker_opened(&self) {
+        self.trips.inc();
+        self.open.set(1);
+    }
+
+    /// Notes that it closed.
+    pub fn breaker_closed(&self) {
+        self.open.set(0);
     }
 
     /// Counts an exchange that left this target for the next, or had no next.
@@ -163,6 +179,23 @@ impl Collector for TargetCollector {
                 &[("target", id.as_str())],
                 target.unpriced.get(),
             )?;
+        }
+        drop(family);
+
+        let tripped = || targets.iter().filter(|(_, target)| target.trips.get() > 0);
+        let help = "How often a target's breaker opened.";
+        let mut family = encoder.encode_descriptor("target_breaker_trips", help, None, counter)?;
+        for (id, target) in tripped() {
+            encode_count(&mut family, &[("target", id.as_str())], target.trips.get())?;
+        }
+        drop(family);
+
+        let help = "Whether a target's breaker is open: it is asked last.";
+        let gauge = MetricType::Gauge;
+        let mut family = encoder.encode_descriptor("target_breaker_open", help, None, gauge)?;
+        for (id, target) in tripped() {
+            let labels = [("target", id.as_str())];
+            target.open.encode(family.encode_family(&labels)?)?;
         }
         Ok(())
     }

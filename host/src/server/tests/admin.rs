@@ -106,6 +106,35 @@ async fn health_is_shown_however_many_reloads_hang() {
 }
 
 #[tokio::test]
+async fn checks_that_hang_hold_up_no_reload_and_no_health() {
+    let go = Arc::new(Semaphore::new(0));
+    let gateway = Fake {
+        go: Some(Arc::clone(&go)),
+        ..Fake::default()
+    };
+    let (_, at) = listening(gateway).await;
+    let mut hanging = Vec::new();
+    // Of three, one is told so, whichever comes last.
+    for _ in 0..3 {
+        let mut client = Client::connect(at).await;
+        client.send("POST /check", "").await;
+        hanging.push(client);
+    }
+    let mut other = Client::connect(at).await;
+    assert_eq!(other.ask("GET /healthz", "").await.status, 200);
+    go.add_permits(1);
+    assert_eq!(other.ask("POST /rollback", "").await.status, 409);
+    go.add_permits(3);
+    let mut told = Vec::new();
+    for client in &mut hanging {
+        told.push(client.answer(false).await.status);
+    }
+    told.sort_unstable();
+    assert_eq!(told, [200, 200, 503]);
+    assert_eq!(other.ask("GET /check", "").await.status, 405);
+}
+
+#[tokio::test]
 async fn an_unknown_path_is_a_404_in_the_usual_shape() {
     let (mut client, ..) = start(Fake::default()).await;
     let answer = client.ask("GET /v1/models", "").await;

@@ -156,6 +156,13 @@ impl Gateway for Fake {
         ))
     }
 
+    async fn check(&self) -> serde_json::Value {
+        if let Some(go) = &self.go {
+            wait(go).await;
+        }
+        serde_json::json!({"ok": true})
+    }
+
     fn ready(&self) -> Result<(), String> {
         self.not_ready.clone().map_or(Ok(()), Err)
     }

@@ -192,6 +192,12 @@ impl Targets {
     }
 }
 
+/// The models in a target's list; `None` where it is none.
+pub(super) fn names(body: &[u8]) -> Option<Vec<String>> {
+    let list = List::read(body)?;
+    Some(list.entries.into_iter().map(|entry| entry.id).collect())
+}
+
 /// The answer about an alias names the alias.
 fn called(answer: Response<Bytes>, alias: Option<&str>) -> Response<Bytes> {
     match (alias, alias.and_then(|_| Entry::read(answer.body()))) {

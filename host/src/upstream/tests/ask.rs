@@ -215,7 +215,7 @@ async fn a_key_that_is_refused_or_has_used_up_its_limit_gives_way_to_another() {
             assert_eq!(keys[1], keys[2], "{head}: it was sent again");
         }
         let target = targets.iter().next().unwrap();
-        let mut states: Vec<_> = target.key_states().map(|(_, state)| state).collect();
+        let mut states: Vec<_> = target.keys().states().map(|(_, state)| state).collect();
         states.sort_unstable();
         let mut expected = ["ready", state];
         expected.sort_unstable();

@@ -5,10 +5,12 @@
 mod ask;
 mod body;
 mod candidates;
+mod check;
 mod encoded;
 mod models;
 mod own_secret;
 mod renewed;
+mod routing;
 mod server;
 mod tls;
 
