@@ -5,13 +5,15 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
+use crate::api::headers::ESTIMATED;
 use crate::api::{ApiError, Caller, ModelsAsked, Permit, RequestId, Unauthorized};
 use crate::control::{BuildError, Controller, ReloadError, Reloaded, Trigger};
 use crate::exchange;
 use crate::server::{self, ChatRequest};
-use crate::wire::{Endpoint, Request};
+use crate::wire::json::BadRequest;
+use crate::wire::{Endpoint, messages};
 
 /// The largest body that is read where it arrives: a tenth of a millisecond at the most.
 const AT_ONCE: usize = 64 << 10;
@@ -30,6 +32,21 @@ impl server::Gateway for App {
 
     async fn act(&self, admitted: ChatRequest) -> Response {
         self.exchange(Endpoint::Action, admitted).await
+    }
+
+    async fn message(&self, admitted: ChatRequest) -> Response {
+        self.exchange(Endpoint::Messages, admitted).await
+    }
+
+    async fn count_tokens(&self, admitted: ChatRequest) -> Response {
+        match self.read(admitted.body, messages::count).await {
+            Ok(tokens) => {
+                let headers = [(ESTIMATED, HeaderValue::from_static("input_tokens"))];
+                let body = serde_json::json!({ "input_tokens": tokens });
+                (headers, axum::Json(body)).into_response()
+            }
+            Err(error) => error.into_response(),
+        }
     }
 
     fn takes_requests(&self) -> Result<(), ApiError> {
@@ -84,8 +101,9 @@ impl server::Gateway for App {
 impl App {
     /// Runs the exchange of a request that came to that endpoint.
     async fn exchange(&self, endpoint: Endpoint, admitted: ChatRequest) -> Response {
-        let request = match self.read(endpoint, admitted.body).await {
-            Ok(chat) => chat,
+        let read = self.read(admitted.body, move |body| endpoint.read(body));
+        let request = match read.await {
+            Ok(request) => request,
             Err(error) => return error.into_response(),
         };
         let generation = self.0.current();
@@ -110,16 +128,19 @@ impl App {
     }
 
     /// Reads a request: a large one off the workers, for which others wait.
-    async fn read(&self, endpoint: Endpoint, body: Bytes) -> Result<Request, ApiError> {
+    async fn read<T: Send + 'static>(
+        &self,
+        body: Bytes,
+        read: impl FnOnce(Bytes) -> Result<T, BadRequest> + Send + 'static,
+    ) -> Result<T, ApiError> {
         let metrics = &self.0.services().metrics;
         metrics.request_bytes.inc_by(body.len() as u64);
         let large = body.len() > AT_ONCE;
-        let read = move || endpoint.read(body);
         let request = if large {
-            let read = tokio::task::spawn_blocking(read).await;
+            let read = tokio::task::spawn_blocking(move || read(body)).await;
             read.expect("reading a request never panics, and is never aborted")
         } else {
-            read()
+            read(body)
         };
         request.map_err(|bad| {
             let (kind, code) = ("invalid_request_error", "wrong_api_format");

@@ -51,6 +51,6 @@ async fn the_cerebras_sdk_works() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn anthropics_sdk_finds_the_models() {
+async fn anthropics_sdk_works() {
     passes("anthropic_sdk.py").await;
 }

@@ -22,6 +22,7 @@ mod generations;
 mod guests;
 mod hostile;
 mod journal;
+mod messages;
 mod recorded;
 mod reload;
 mod responses;

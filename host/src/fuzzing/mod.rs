@@ -5,12 +5,14 @@
 
 mod component;
 mod configuration;
+mod messages;
 mod request;
 mod response;
 mod sse;
 
 pub use component::component;
 pub use configuration::configuration;
+pub use messages::{messages_request, messages_stream};
 pub use request::request;
 pub use response::response;
 pub use sse::sse;
@@ -60,6 +62,16 @@ mod tests {
     #[test]
     fn every_response_that_was_kept_is_read_and_cut_as_promised() {
         replay("response", super::response);
+    }
+
+    #[test]
+    fn every_request_for_a_message_that_was_kept_becomes_a_chat_as_promised() {
+        replay("messages_request", super::messages_request);
+    }
+
+    #[test]
+    fn every_stream_that_was_kept_becomes_a_message_as_promised() {
+        replay("messages_stream", super::messages_stream);
     }
 
     #[test]

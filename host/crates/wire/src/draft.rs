@@ -272,7 +272,7 @@ impl Draft {
         let Some(json) = json else {
             return Err("the whole request can only be replaced by an object".to_owned());
         };
-        let read = self.request.dialect().read(json.as_bytes());
+        let read = self.request.dialect().read(json.as_bytes(), json.len());
         read.map_err(|bad| bad.message)?;
         for name in ["stream", "n"] {
             if member(json.as_bytes(), name) != member(self.request.body(), name) {
