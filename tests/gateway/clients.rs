@@ -75,7 +75,7 @@ async fn the_cerebras_sdk_works() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn anthropics_sdk_finds_the_models() {
+async fn anthropics_sdk_works() {
     passes(Client::Python("sdks"), "anthropic_sdk.py").await;
 }
 

@@ -22,6 +22,7 @@ mod generations;
 mod guests;
 mod hostile;
 mod journal;
+mod messages;
 mod messy;
 mod packed;
 mod recorded;

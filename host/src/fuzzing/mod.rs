@@ -5,6 +5,7 @@
 
 mod component;
 mod configuration;
+mod messages;
 mod packed;
 mod request;
 mod response;
@@ -12,6 +13,7 @@ mod sse;
 
 pub use component::component;
 pub use configuration::configuration;
+pub use messages::{messages_request, messages_stream};
 pub use packed::packed;
 pub use request::request;
 pub use response::response;
@@ -72,6 +74,16 @@ mod tests {
     #[test]
     fn every_response_that_was_kept_is_read_and_cut_as_promised() {
         replay("response", super::response);
+    }
+
+    #[test]
+    fn every_request_for_a_message_that_was_kept_becomes_a_chat_as_promised() {
+        replay("messages_request", super::messages_request);
+    }
+
+    #[test]
+    fn every_stream_that_was_kept_becomes_a_message_as_promised() {
+        replay("messages_stream", super::messages_stream);
     }
 
     #[test]

@@ -10,7 +10,8 @@ use bytes::Bytes;
 
 use crate::action;
 use crate::choices::chunk::{Chunk, NotAChunk, UpstreamError};
-use crate::json::{BadRequest, Kind, cut};
+use crate::json::{BadRequest, Fault, Kind, Scanner, cut, sentence};
+use crate::messages;
 use crate::raw::RawObject;
 use crate::sse::{DEFAULT_CAP, Event, Framer};
 
@@ -19,6 +20,8 @@ use crate::sse::{DEFAULT_CAP, Event, Framer};
 pub enum Bridge {
     /// `POST /v1/actions/text-completion`.
     Action,
+    /// `POST /anthropic/v1/messages`.
+    Messages,
 }
 
 impl Bridge {
@@ -26,6 +29,7 @@ impl Bridge {
     pub fn word(&self) -> &'static str {
         match self {
             Bridge::Action => "action",
+            Bridge::Messages => "messages",
         }
     }
 
@@ -36,6 +40,7 @@ impl Bridge {
     pub fn whole(&self, answer: Bytes) -> Result<Bytes, NotAChunk> {
         match self {
             Bridge::Action => action::answer(answer),
+            Bridge::Messages => messages::answer(answer),
         }
     }
 
@@ -43,6 +48,7 @@ impl Bridge {
     pub fn stream(&self) -> Option<StreamWriter> {
         match self {
             Bridge::Action => None,
+            Bridge::Messages => Some(StreamWriter::new(messages::Writer::default())),
         }
     }
 }
@@ -76,6 +82,35 @@ pub(crate) fn object(body: &[u8]) -> Result<RawObject<'_>, BadRequest> {
         ));
     }
     Ok(object)
+}
+
+/// A body, gone over once: one JSON object, without the space before it. That costs nothing beside the body, and whoever looks for
+/// something in it afterwards reads JSON.
+pub(crate) fn checked(body: &[u8]) -> Result<&str, BadRequest> {
+    let bad = |why: String| BadRequest::new("", why);
+    let fault = |at, fault| bad(sentence(body, "the body", at, fault));
+    let text =
+        std::str::from_utf8(body).map_err(|error| fault(error.valid_up_to(), Fault::Encoding))?;
+    let mut scanner = Scanner::new(body, 0);
+    scanner.space();
+    let start = scanner.at;
+    match Kind::of(scanner.peek()) {
+        Some(Kind::Object) => {}
+        Some(other) => {
+            let is = other.word();
+            return Err(bad(format!("the body must be a JSON object, not {is}")));
+        }
+        None if scanner.peek().is_none() => {
+            return Err(bad("the body is empty; it must be a JSON object".into()));
+        }
+        None => return Err(fault(scanner.at, Fault::Syntax)),
+    }
+    scanner.value().map_err(|why| fault(scanner.at, why))?;
+    scanner.space();
+    match scanner.peek() {
+        None => Ok(&text[start..]),
+        Some(_) => Err(fault(scanner.at, Fault::Syntax)),
+    }
 }
 
 /// Writes the events of one stream as a dialect has them.
@@ -143,8 +178,11 @@ impl StreamWriter {
             return;
         }
         let Some(data) = event.data.as_deref().filter(|data| !data.is_empty()) else {
-            if event.name.is_none() {
-                out.extend_from_slice(&event.raw);
+            // Of a line's end that was cut in two the second half comes alone, and says nothing.
+            let said = event.raw.trim_ascii_end();
+            if event.name.is_none() && !said.is_empty() {
+                out.extend_from_slice(said);
+                out.extend_from_slice(b"\n\n");
             }
             return;
         };

@@ -170,8 +170,9 @@ impl Dialect {
     }
 
     /// Reads a request of this dialect: whether it is one, so far that every text in it is where it is looked for.
-    pub(crate) fn read(self, body: &[u8]) -> Result<Index, BadRequest> {
-        read::body(self, body).map_err(|bad| *bad)
+    /// `size` is what it has strings for.
+    pub(crate) fn read(self, body: &[u8], size: usize) -> Result<Index, BadRequest> {
+        read::body(self, body, size).map_err(|bad| *bad)
     }
 
     /// A message with one text, as JSON.

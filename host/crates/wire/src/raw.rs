@@ -249,6 +249,11 @@ impl<'o> ObjectWriter<'o> {
         self.out
     }
 
+    /// Where the value that was begun last goes on.
+    pub(super) fn value(&mut self) -> &mut Vec<u8> {
+        self.out
+    }
+
     pub(super) fn raw(&mut self, key: &str, json: &str) {
         self.key(key).extend_from_slice(json.as_bytes());
     }

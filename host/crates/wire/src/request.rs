@@ -33,7 +33,20 @@ impl Request {
     /// # Errors
     /// [`BadRequest`] where it is no JSON, or no request of that dialect.
     pub fn parse(dialect: Dialect, body: Bytes) -> Result<Request, BadRequest> {
-        let index = Arc::new(dialect.read(&body)?);
+        let size = body.len();
+        Request::standing_for(size, dialect, body)
+    }
+
+    /// The same, where it stands for a request of that size, and may have no more strings than that.
+    ///
+    /// # Errors
+    /// As [`parse`](Request::parse).
+    pub(crate) fn standing_for(
+        size: usize,
+        dialect: Dialect,
+        body: Bytes,
+    ) -> Result<Request, BadRequest> {
+        let index = Arc::new(dialect.read(&body, size)?);
         Ok(Request {
             dialect,
             body,

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use peak_alloc::PeakAlloc;
-use witgate_wire::{Dialect, Request};
+use witgate_wire::{Dialect, Endpoint, Request};
 
 #[global_allocator]
 static COUNTED: PeakAlloc = PeakAlloc;
@@ -99,6 +99,147 @@ fn a_body_of_any_shape_takes_at_most_three_times_its_size_beside_itself() {
     let small = Bytes::from_static(br#"{"model":"m","messages":[{"role":"user","content":"x"}]}"#);
     let (taken, _) = taken(&small);
     assert!(taken < 4096, "{taken} bytes for a small one");
+
+    for (name, body) in of_messages() {
+        let size = body.len();
+        let before = COUNTED.current_usage();
+        COUNTED.reset_peak_usage();
+        let read = Endpoint::Messages.read(body);
+        let taken = COUNTED.peak_usage() - before;
+        let times = taken as f64 / size as f64;
+        println!(
+            "{name}: {size} bytes, {times:.2} times as much beside it, {}",
+            read.err().map_or("a request".into(), |bad| bad.message)
+        );
+        assert!(taken <= 3 * size, "{name}: {times:.2} times");
+    }
+}
+
+/// Requests for messages. Each becomes a chat, which is longer than it.
+fn of_messages() -> Vec<(&'static str, Bytes)> {
+    let filled = |before: &str, unit: &str, after: &str| {
+        let before = format!(r#"{{"model":"m","max_tokens":1,{before}"#);
+        // A quarter is enough to tell, and is told four times as fast: a small one may have more strings for its size.
+        let times = (LARGEST / 4 - before.len() - after.len()) / (unit.len() + 1);
+        let units = vec![unit; times].join(",");
+        Bytes::from(format!("{before}{units}{after}"))
+    };
+    let said = r#""messages":[{"role":"user","content":"x"}]"#;
+    let user = r#""messages":[{"role":"user","content":["#;
+    let assistant = r#""messages":[{"role":"assistant","content":["#;
+    let called = r#""messages":[{"role":"assistant","content":[{"type":"tool_use","id":"","name":"","input":{"":["#;
+    let nest = format!("{}0{}", "{\"\":".repeat(110), "}".repeat(110));
+    vec![
+        (
+            "the least tools",
+            filled(
+                &format!("{said},\"tools\":["),
+                r#"{"name":"","input_schema":{}}"#,
+                "]}",
+            ),
+        ),
+        (
+            "tools",
+            filled(
+                &format!("{said},\"tools\":["),
+                r#"{"name":"f","description":"What it does.","input_schema":{"type":"object","properties":{"place":{"type":"string","description":"Where."}}}}"#,
+                "]}",
+            ),
+        ),
+        (
+            "the least messages",
+            filled(
+                r#""messages":["#,
+                r#"{"role":"user","content":""},{"role":"assistant","content":""}"#,
+                "]}",
+            ),
+        ),
+        (
+            "messages of one role",
+            filled(r#""messages":["#, r#"{"role":"user","content":""}"#, "]}"),
+        ),
+        (
+            "empty messages",
+            filled(
+                r#""messages":["#,
+                r#"{"role":"user","content":[]},{"role":"assistant","content":[]}"#,
+                "]}",
+            ),
+        ),
+        (
+            "texts",
+            filled(user, r#"{"type":"text","text":""}"#, "]}]}"),
+        ),
+        (
+            "pictures",
+            filled(
+                user,
+                r#"{"type":"image","source":{"type":"url","url":""}}"#,
+                "]}]}",
+            ),
+        ),
+        (
+            "documents",
+            filled(
+                user,
+                r#"{"type":"document","title":"","source":{"type":"text","data":""}}"#,
+                "]}]}",
+            ),
+        ),
+        (
+            "results",
+            filled(user, r#"{"type":"tool_result","tool_use_id":""}"#, "]}]}"),
+        ),
+        (
+            "failures",
+            filled(
+                user,
+                r#"{"type":"tool_result","is_error":true,"tool_use_id":""}"#,
+                "]}]}",
+            ),
+        ),
+        (
+            "calls",
+            filled(
+                assistant,
+                r#"{"type":"tool_use","id":"","name":"","input":{}}"#,
+                "]}]}",
+            ),
+        ),
+        (
+            "thoughts",
+            filled(assistant, r#"{"type":"thinking","thinking":""}"#, "]}]}"),
+        ),
+        (
+            "an input of quotation marks",
+            filled(called, "\"\"", "]}}]}]}"),
+        ),
+        ("an input that nests", filled(called, &nest, "]}}]}]}")),
+        (
+            "an input of escapes",
+            filled(called, &format!("\"{}\"", "\\\\".repeat(1000)), "]}}]}]}"),
+        ),
+        (
+            "what isn't known",
+            filled(&format!("{said},\"x\":["), "0", "]}"),
+        ),
+        (
+            "members that aren't known",
+            filled(&format!("{said},"), r#""x":0"#, "}"),
+        ),
+        (
+            "one text",
+            filled(
+                r#""messages":[{"role":"user","content":""#,
+                &"x".repeat(1000),
+                "\"}]}",
+            ),
+        ),
+        (
+            "stop words",
+            filled(&format!("{said},\"stop_sequences\":["), "\"\"", "]}"),
+        ),
+    ]
 }
 
 /// 150,000 messages that say nothing.
