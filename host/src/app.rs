@@ -11,18 +11,22 @@ use crate::api::{ApiError, Caller, ModelsAsked, Permit, RequestId, Turns, Unauth
 use crate::control::{BuildError, Controller, ReloadError, Reloaded, Trigger};
 use crate::exchange;
 use crate::server::{self, ChatRequest};
-use crate::wire::{Dialect, Request};
+use crate::wire::{Endpoint, Request};
 
 /// What the listeners are given.
 pub struct App(pub Arc<Controller>);
 
 impl server::Gateway for App {
     async fn chat(&self, admitted: ChatRequest) -> Response {
-        self.exchange(Dialect::Chat, admitted).await
+        self.exchange(Endpoint::Chat, admitted).await
     }
 
     async fn complete(&self, admitted: ChatRequest) -> Response {
-        self.exchange(Dialect::Completions, admitted).await
+        self.exchange(Endpoint::Completions, admitted).await
+    }
+
+    async fn act(&self, admitted: ChatRequest) -> Response {
+        self.exchange(Endpoint::Action, admitted).await
     }
 
     fn takes_requests(&self) -> Result<(), ApiError> {
@@ -75,12 +79,10 @@ impl server::Gateway for App {
 }
 
 impl App {
-    /// Runs the exchange of a request in that dialect.
-    async fn exchange(&self, dialect: Dialect, admitted: ChatRequest) -> Response {
-        let request = match self
-            .read(dialect, admitted.body, &admitted.permit.turns)
-            .await
-        {
+    /// Runs the exchange of a request that came to that endpoint.
+    async fn exchange(&self, endpoint: Endpoint, admitted: ChatRequest) -> Response {
+        let turns = &admitted.permit.turns;
+        let request = match self.read(endpoint, admitted.body, turns).await {
             Ok(chat) => chat,
             Err(error) => return error.into_response(),
         };
@@ -108,13 +110,13 @@ impl App {
     /// Reads a request: a large one in a turn, and off the workers, for which others wait.
     async fn read(
         &self,
-        dialect: Dialect,
+        endpoint: Endpoint,
         body: Bytes,
         turns: &Turns,
     ) -> Result<Request, ApiError> {
         let bytes = body.len() as u64;
         self.0.services().metrics.request_bytes.inc_by(bytes);
-        let read = move || Request::parse(dialect, body);
+        let read = move || endpoint.read(body);
         let request = turns.aside(bytes, read).await;
         request.map_err(|bad| {
             let (kind, code) = ("invalid_request_error", "wrong_api_format");

@@ -307,9 +307,14 @@ impl Bench {
 
     /// Sends a request for a text completion, with orders for the puppet.
     pub async fn complete(&self, body: &Value, orders: Value) -> Reply {
+        self.post("/v1/completions", body, orders).await
+    }
+
+    /// Sends a request of any route, with orders for the puppet.
+    pub async fn post(&self, path: &str, body: &Value, orders: Value) -> Reply {
         let headers = [("x-puppet", &*orders.to_string())];
-        self.send_to("completions", body.to_string(), &headers)
-            .await
+        let route = path.trim_start_matches("/v1/");
+        self.send_to(route, body.to_string(), &headers).await
     }
 
     /// A GET below the traffic listener.
