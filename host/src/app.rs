@@ -13,8 +13,9 @@ use crate::api::{ApiError, Caller, Charge, ModelsAsked, Permit, RequestId, Unaut
 use crate::control::{BuildError, Controller, ReloadError, Reloaded, Trigger};
 use crate::exchange;
 use crate::server::{self, ChatRequest, Packing};
+use crate::wire::Endpoint;
+use crate::wire::json::BadRequest;
 use crate::wire::packed::{self, Unpacked};
-use crate::wire::{Endpoint, Request};
 
 /// The largest body that is read where it arrives: a tenth of a millisecond at the most.
 const AT_ONCE: usize = 64 << 10;
@@ -87,7 +88,8 @@ impl server::Gateway for App {
 impl App {
     /// Runs the exchange of a request that came to that endpoint.
     async fn exchange(&self, endpoint: Endpoint, mut admitted: ChatRequest) -> Response {
-        let request = match self.read(endpoint, &mut admitted).await {
+        let read = self.read(&mut admitted, move |body| endpoint.read(body));
+        let request = match read.await {
             Ok(request) => request,
             Err(error) => return error.into_response(),
         };
@@ -113,29 +115,27 @@ impl App {
     }
 
     /// Reads a request: a large one off the workers, for which others wait, and one that may become large when it is unpacked.
-    async fn read(
+    async fn read<T: Send + 'static>(
         &self,
-        endpoint: Endpoint,
         admitted: &mut ChatRequest,
-    ) -> Result<Request, ApiError> {
+        read: impl FnOnce(Bytes) -> Result<T, BadRequest> + Send + 'static,
+    ) -> Result<T, ApiError> {
         let body = mem::take(&mut admitted.body);
         let metrics = &self.0.services().metrics;
         metrics.request_bytes.inc_by(body.len() as u64);
         let (packing, most) = (admitted.packing, admitted.most);
         let large = packing.is_any() || body.len() > AT_ONCE;
         let charge = mem::replace(&mut admitted.permit.charge, Charge::unbound());
-        let read = move || {
+        let work = move || {
             let (body, charge) = unpacked(packing, body, most, charge)?;
-            let request = endpoint.read(body);
-            request
-                .map(|request| (request, charge))
-                .map_err(|bad| bad_request(bad.message).param(bad.param))
+            let request = read(body).map_err(|bad| bad_request(bad.message).param(bad.param))?;
+            Ok::<_, ApiError>((request, charge))
         };
         let read = if large {
-            let read = tokio::task::spawn_blocking(read).await;
+            let read = tokio::task::spawn_blocking(work).await;
             read.expect("reading a request never panics, and is never aborted")
         } else {
-            read()
+            work()
         };
         let (request, charge) = read?;
         admitted.permit.charge = charge;
