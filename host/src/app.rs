@@ -151,13 +151,12 @@ impl App {
         let (packing, most) = (admitted.packing, admitted.most);
         let weight = if packing.is_any() { most as u64 } else { bytes };
         let charge = mem::replace(&mut admitted.permit.charge, Charge::unbound());
-        let read = move || {
+        let work = move || {
             let (body, charge) = unpacked(packing, body, most, charge)?;
-            read(body)
-                .map(|request| (request, charge))
-                .map_err(|bad| bad_request(bad.message).param(bad.param))
+            let request = read(body).map_err(|bad| bad_request(bad.message).param(bad.param))?;
+            Ok::<_, ApiError>((request, charge))
         };
-        let (request, charge) = admitted.permit.turns.aside(weight, read).await?;
+        let (request, charge) = admitted.permit.turns.aside(weight, work).await?;
         admitted.permit.charge = charge;
         Ok(request)
     }
