@@ -11,7 +11,7 @@ use crate::api::{ApiError, Caller, ModelsAsked, Permit, RequestId, Unauthorized}
 use crate::control::{BuildError, Controller, ReloadError, Reloaded, Trigger};
 use crate::exchange;
 use crate::server::{self, ChatRequest};
-use crate::wire::{Dialect, Request};
+use crate::wire::{Endpoint, Request};
 
 /// The largest body that is read where it arrives: a tenth of a millisecond at the most.
 const AT_ONCE: usize = 64 << 10;
@@ -21,11 +21,15 @@ pub struct App(pub Arc<Controller>);
 
 impl server::Gateway for App {
     async fn chat(&self, admitted: ChatRequest) -> Response {
-        self.exchange(Dialect::Chat, admitted).await
+        self.exchange(Endpoint::Chat, admitted).await
     }
 
     async fn complete(&self, admitted: ChatRequest) -> Response {
-        self.exchange(Dialect::Completions, admitted).await
+        self.exchange(Endpoint::Completions, admitted).await
+    }
+
+    async fn act(&self, admitted: ChatRequest) -> Response {
+        self.exchange(Endpoint::Action, admitted).await
     }
 
     fn takes_requests(&self) -> Result<(), ApiError> {
@@ -78,9 +82,9 @@ impl server::Gateway for App {
 }
 
 impl App {
-    /// Runs the exchange of a request in that dialect.
-    async fn exchange(&self, dialect: Dialect, admitted: ChatRequest) -> Response {
-        let request = match self.read(dialect, admitted.body).await {
+    /// Runs the exchange of a request that came to that endpoint.
+    async fn exchange(&self, endpoint: Endpoint, admitted: ChatRequest) -> Response {
+        let request = match self.read(endpoint, admitted.body).await {
             Ok(chat) => chat,
             Err(error) => return error.into_response(),
         };
@@ -106,11 +110,11 @@ impl App {
     }
 
     /// Reads a request: a large one off the workers, for which others wait.
-    async fn read(&self, dialect: Dialect, body: Bytes) -> Result<Request, ApiError> {
+    async fn read(&self, endpoint: Endpoint, body: Bytes) -> Result<Request, ApiError> {
         let metrics = &self.0.services().metrics;
         metrics.request_bytes.inc_by(body.len() as u64);
         let large = body.len() > AT_ONCE;
-        let read = move || Request::parse(dialect, body);
+        let read = move || endpoint.read(body);
         let request = if large {
             let read = tokio::task::spawn_blocking(read).await;
             read.expect("reading a request never panics, and is never aborted")

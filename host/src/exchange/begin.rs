@@ -54,6 +54,7 @@ pub async fn begin(
         shown: generation.config().headers.clone(),
         targets: Some(generation.targets().clone()),
     };
+    let bridge = begin.request.bridge().cloned();
     let request = Arc::new(RequestState::new(meta, begin.request));
     let (chain, guard) = (generation.chain(), generation.exchanges().begin());
     let stages = Stages::new(chain.stages(), chain.answers(), guard, request);
@@ -63,7 +64,7 @@ pub async fn begin(
         let exchange = Exchange {
             upstream: TargetsInTurn(generation.targets().clone()),
             stages,
-            client: Client::new(sink, label),
+            client: Client::new(sink, label, bridge),
             record: ExchangeRecord::new(begin.began),
             metrics,
             permit: begin.permit,

@@ -1,6 +1,7 @@
 //! The one way to the client. A stream's head leaves with its first frame, or soon; what a head tells of the chain is what is known
 //! when it leaves.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,8 +10,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use tokio::time::Instant;
 
 use super::driver::{ClientGone, ResponseSink};
+use super::whole::aside;
 use crate::api::ApiError;
 use crate::api::headers::{CHAIN, POLICIES, TAGS, TARGET};
+use crate::wire::bridge::{Bridge, StreamWriter};
+use crate::wire::choices::chunk::NotAChunk;
 
 /// How long a stream's head waits for its first frame, so that both leave together.
 pub(super) const HEAD_WAIT: Duration = Duration::from_millis(50);
@@ -30,6 +34,10 @@ pub(super) struct Client {
     sink: ResponseSink,
     /// The value of `x-witgate-chain`.
     chain: HeaderValue,
+    /// What the client speaks, where no upstream does.
+    bridge: Option<Arc<Bridge>>,
+    /// What writes a stream in its dialect.
+    writer: Option<StreamWriter>,
     /// A stream's head that has not left, and until when it waits.
     head: Option<(Response<()>, Instant)>,
     /// Bytes of answers that were sent, errors left out.
@@ -37,10 +45,12 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(sink: ResponseSink, chain: HeaderValue) -> Self {
+    pub(super) fn new(sink: ResponseSink, chain: HeaderValue, bridge: Option<Arc<Bridge>>) -> Self {
         Client {
             sink,
             chain,
+            writer: bridge.as_ref().and_then(|bridge| bridge.stream()),
+            bridge,
             head: None,
             bytes: 0,
         }
@@ -62,6 +72,38 @@ impl Client {
     /// Waits until the client has all that it gets. What follows delays no client: it runs on a task.
     pub(super) async fn left(&self) {
         self.sink.left().await;
+    }
+
+    /// Whether an answer of that kind, to a request for one of that kind, can be written in the client's dialect.
+    pub(super) fn can_read(&self, is_stream: bool, asked: bool) -> bool {
+        self.bridge.is_none() || is_stream == asked
+    }
+
+    /// A whole answer, as the client's dialect has it.
+    ///
+    /// # Errors
+    /// Where it must be read for that, and can't be.
+    pub(super) async fn translated(&self, body: Bytes) -> Result<Bytes, NotAChunk> {
+        let Some(bridge) = self.bridge.clone() else {
+            return Ok(body);
+        };
+        aside(body.len(), move || bridge.whole(body)).await
+    }
+
+    /// Events of a stream, as the client's dialect has them; may be nothing.
+    pub(super) fn written(&mut self, events: Bytes) -> Bytes {
+        match &mut self.writer {
+            Some(writer) => writer.write(events),
+            None => events,
+        }
+    }
+
+    /// What the client's dialect says at the end of a stream; may be nothing.
+    pub(super) fn last_words(&mut self) -> Bytes {
+        self.writer
+            .as_mut()
+            .map(StreamWriter::end)
+            .unwrap_or_default()
     }
 
     /// Sends a whole answer.

@@ -127,8 +127,13 @@ impl<U: Upstream> Exchange<U> {
         };
         self.record.answered(&answer);
         self.stages.begin_answer();
+        let asked = self.stages.request().body.stream();
         if !answer.status.is_success() {
             self.upstream_refused(answer).await
+        } else if !self.client.can_read(answer.is_stream(), asked) {
+            let why = if asked { "no stream" } else { "a stream" };
+            let error = errors::unreadable(&format_args!("it is {why}"));
+            Ok(self.refuse(error, Ending::UpstreamFailed))
         } else if answer.is_stream() {
             self.stream(answer).await
         } else {
@@ -160,7 +165,10 @@ impl<U: Upstream> Exchange<U> {
         let answer = match whole::read(self.dialect(), body.clone(), judged, secret).await {
             Ok(Some(answer)) => answer,
             // Something in the answer is unknown here. No enforcing stage sees the answer, so that does no harm.
-            Ok(None) => return Ok(self.answer(status, passed_on, body, Ending::Completed)),
+            Ok(None) => {
+                let ended = self.answer(status, passed_on, body, Ending::Completed);
+                return Ok(ended.await);
+            }
             Err(error) => return Ok(self.refuse(error, Ending::UpstreamFailed)),
         };
         drop(body);
@@ -180,7 +188,8 @@ impl<U: Upstream> Exchange<U> {
             return Ok(ended);
         }
         let body = whole::written(filtered.body).await;
-        Ok(self.answer(status, passed_on, body, Ending::Completed))
+        let ended = self.answer(status, passed_on, body, Ending::Completed);
+        Ok(ended.await)
     }
 
     /// A stage answers in the model's place.
@@ -204,11 +213,11 @@ impl<U: Upstream> Exchange<U> {
         if stream {
             self.client.begin(HeaderMap::new());
             self.send(answer).await?;
-            self.client.end();
-        } else {
-            self.answer(StatusCode::OK, HeaderMap::new(), answer, Ending::Responded);
+            self.end().await?;
+            return Ok(Ending::Responded);
         }
-        Ok(Ending::Responded)
+        let ended = self.answer(StatusCode::OK, HeaderMap::new(), answer, Ending::Responded);
+        Ok(ended.await)
     }
 
     /// Tells every stage that wants it how the exchange ended. The client has all that it gets by then.
@@ -253,13 +262,17 @@ impl<U: Upstream> Exchange<U> {
         ended
     }
 
-    fn answer(
+    async fn answer(
         &mut self,
         status: StatusCode,
         passed_on: HeaderMap,
         body: Bytes,
         ended: Ending,
     ) -> Ending {
+        let body = match self.client.translated(body).await {
+            Ok(body) => body,
+            Err(error) => return self.refuse(errors::unreadable(&error), Ending::UpstreamFailed),
+        };
         // A slow client may take longer for it than the exchange lasts.
         let body = self.permit.charge.ride_with(body);
         let told = told(&self.stages, &self.record);
@@ -267,8 +280,25 @@ impl<U: Upstream> Exchange<U> {
         ended
     }
 
-    /// Sends a frame of a stream.
-    async fn send(&mut self, bytes: Bytes) -> Result<(), ClientGone> {
+    /// Sends events of a stream.
+    async fn send(&mut self, events: Bytes) -> Result<(), ClientGone> {
+        let frame = self.client.written(events);
+        self.send_frame(frame).await
+    }
+
+    /// A stream is over: what its dialect says last goes, and nothing after it.
+    async fn end(&mut self) -> Result<(), ClientGone> {
+        let frame = self.client.last_words();
+        self.send_frame(frame).await?;
+        self.client.send_head(|| told(&self.stages, &self.record));
+        self.client.end();
+        Ok(())
+    }
+
+    async fn send_frame(&mut self, bytes: Bytes) -> Result<(), ClientGone> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
         let first = (self.client).first(bytes, || told(&self.stages, &self.record));
         match first {
             Some(bytes) => self.client.frame(bytes).await,

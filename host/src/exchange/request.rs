@@ -41,7 +41,7 @@ impl RequestView for RequestState {
     }
 
     fn endpoint(&self) -> &str {
-        self.body.dialect().word()
+        self.body.endpoint()
     }
 
     fn model(&self) -> &str {

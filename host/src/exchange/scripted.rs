@@ -69,7 +69,8 @@ pub async fn play(stage: &Arc<Stage>, script: Script, most: usize) -> Played {
         let exchange = Exchange {
             upstream: script,
             stages,
-            client: Client::new(sink, CHAIN),
+            // It reads what upstreams speak, whatever the endpoint.
+            client: Client::new(sink, CHAIN, None),
             record: ExchangeRecord::new(Instant::now()),
             metrics: Arc::new(Metrics::new()),
             permit: Permit::unbound(),

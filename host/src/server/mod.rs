@@ -39,7 +39,7 @@ pub use bind::{ADMIN_ADDRESS, BindError, TRAFFIC_ADDRESS, bind};
 pub use body::BodyLimits;
 pub use traffic::{Drained, serve_traffic};
 
-/// The request of a chat or text completion, let in and read.
+/// The request of a completion of any kind, let in and read.
 #[derive(Debug)]
 pub struct ChatRequest {
     /// Its head. A [`crate::api::RequestId`] is in the extensions.
@@ -63,6 +63,9 @@ pub trait Gateway: Send + Sync + 'static {
 
     /// The same for `POST /v1/completions`.
     fn complete(&self, request: ChatRequest) -> impl Future<Output = Response> + Send;
+
+    /// The same for `POST /v1/actions/text-completion`.
+    fn act(&self, request: ChatRequest) -> impl Future<Output = Response> + Send;
 
     /// Whether requests for completions are taken at all. Asked before the body is read.
     ///

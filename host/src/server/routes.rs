@@ -15,6 +15,8 @@ pub(super) enum Route<'a> {
     Chat,
     /// A text completion.
     Completions,
+    /// A text completion in the flat form of workflow tools.
+    Action,
     /// The list of models in this form, or the model of this id.
     Models(Catalog, Option<Cow<'a, str>>),
     /// The warm-up call of Cerebras' SDKs.
@@ -64,20 +66,22 @@ impl<'a> Route<'a> {
 
     fn find_openai(method: &Method, first: &str, below: &'a str) -> Self {
         match first {
-            "chat" if is(below, "completions") => match *method {
-                Method::POST => Self::Chat,
-                _ => Self::WrongMethod { allow: "POST" },
-            },
-            "completions" if is_end(below) => match *method {
-                Method::POST => Self::Completions,
-                _ => Self::WrongMethod { allow: "POST" },
-            },
+            "chat" if is(below, "completions") => Self::posted(method, Self::Chat),
+            "completions" if is_end(below) => Self::posted(method, Self::Completions),
+            "actions" if is(below, "text-completion") => Self::posted(method, Self::Action),
             "models" => Self::models(Catalog::Plain, method, below),
             "tcp_warming" if is_end(below) && !reads(method) => Self::WrongMethod { allow: READ },
             "tcp_warming" if is_end(below) => Self::Warming,
             "responses" | "messages" => Self::NotOffered,
             first if UNSUPPORTED.contains(&first) => Self::Unsupported,
             _ => Self::Unknown,
+        }
+    }
+
+    fn posted(method: &Method, route: Self) -> Self {
+        match *method {
+            Method::POST => route,
+            _ => Self::WrongMethod { allow: "POST" },
         }
     }
 
@@ -99,6 +103,7 @@ impl<'a> Route<'a> {
         match self {
             Self::Chat => Endpoint::Chat,
             Self::Completions => Endpoint::Completions,
+            Self::Action => Endpoint::Action,
             Self::Models(..) => Endpoint::Models,
             Self::Warming => Endpoint::Warming,
             _ => Endpoint::Other,
@@ -169,7 +174,7 @@ const NOT_FOUND: &str = "not_found_error";
 const INVALID: &str = "invalid_request_error";
 
 /// What there is, for those who asked for something else.
-const OFFERED: &str = "POST /v1/chat/completions, POST /v1/completions, GET /v1/models, GET /v1/models/{id} and GET /v1/tcp_warming, each below /openai \
+const OFFERED: &str = "POST /v1/chat/completions, POST /v1/completions, POST /v1/actions/text-completion, GET /v1/models, GET /v1/models/{id} and GET /v1/tcp_warming, each below /openai \
                        as well, GET /public/v1/models and GET /anthropic/v1/models";
 
 /// A 404 that names the routes that exist.

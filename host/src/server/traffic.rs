@@ -160,6 +160,10 @@ impl<G: Gateway> Traffic<G> {
                 Ok(request) => self.gateway.complete(request).await,
                 Err(response) => response,
             },
+            Route::Action => match self.admit(request).await {
+                Ok(request) => self.gateway.act(request).await,
+                Err(response) => response,
+            },
             Route::Models(catalog, model) => self.models(catalog, model.as_deref(), request).await,
             Route::Warming => warm(),
             refused => {

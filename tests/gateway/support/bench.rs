@@ -290,7 +290,12 @@ impl Bench {
 
     /// Sends a request for a text completion, with orders for the puppet.
     pub async fn complete(&self, body: &Value, orders: Value) -> Reply {
-        let url = format!("http://{}/v1/completions", self.traffic);
+        self.post("/v1/completions", body, orders).await
+    }
+
+    /// Sends a request of any route, with orders for the puppet.
+    pub async fn post(&self, path: &str, body: &Value, orders: Value) -> Reply {
+        let url = format!("http://{}{path}", self.traffic);
         let request = self.http.post(url).body(body.to_string());
         let request = request.header("content-type", "application/json");
         let request = request.header("x-puppet", orders.to_string());

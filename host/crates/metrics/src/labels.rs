@@ -123,6 +123,8 @@ labels! {
         Chat = "chat",
         /// `POST /v1/completions`.
         Completions = "completions",
+        /// `POST /v1/actions/text-completion`.
+        Action = "action",
         /// `GET /v1/models` and `GET /v1/models/{id}`, in any form.
         Models = "models",
         /// `GET /v1/tcp_warming`.

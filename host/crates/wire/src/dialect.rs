@@ -1,4 +1,4 @@
-//! The one seam between the gateway and the shapes that its clients speak.
+//! The one seam between the gateway and the shapes that upstreams speak. Clients speak others as well: see [`bridge`](crate::bridge).
 //!
 //! A dialect has a folder in this crate for its requests; answers that are lists of choices share [`choices`](crate::choices). Whoever
 //! takes a request through the gateway names no member of its JSON: the functions here do, each for all dialects.
@@ -20,7 +20,7 @@ use crate::parameters;
 use crate::read;
 use crate::sse::{self, DEFAULT_CAP, Event, Framer};
 
-/// Which shape a request came in, and so how its answer is read and written.
+/// Which shape a request has, and so how its answer is read and written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dialect {
     /// `POST /v1/chat/completions`.

@@ -10,15 +10,19 @@
 //! - [`chat`]: what makes a chat request, read in one pass; [`index`]: what is remembered of it, above all where its texts lie;
 //! - [`request`]: what a client asks, in any dialect, read where it lies; [`draft`]: edits to it that take effect together;
 //! - [`parameters`]: what Cerebras accepts of a request, and what becomes of the rest;
-//! - [`dialect`]: which shape a request came in: the one seam to all this.
+//! - [`dialect`]: which shape a request has, of those that upstreams speak: the one seam to all this;
+//! - [`bridge`]: the dialects that no upstream speaks, by way of chat: `action`; [`endpoint`]: where requests of each come in.
 //!
 //! What must stay true: nothing here knows of policies or of HTTP.
 
+mod action;
+pub mod bridge;
 pub(crate) mod chat;
 pub mod choices;
 mod completions;
 pub mod dialect;
 pub mod draft;
+pub mod endpoint;
 mod index;
 pub mod json;
 pub mod parameters;
@@ -31,6 +35,7 @@ use std::borrow::Cow;
 
 pub use dialect::Dialect;
 pub use draft::Draft;
+pub use endpoint::Endpoint;
 pub use request::Request;
 
 /// Who speaks in a message.

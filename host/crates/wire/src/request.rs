@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::bridge::Bridge;
 use crate::dialect::Dialect;
 use crate::draft::{Draft, pointer};
 use crate::index::Index;
@@ -21,6 +22,7 @@ pub struct Request {
     body: Bytes,
     index: Arc<Index>,
     edited: bool,
+    bridge: Option<Arc<Bridge>>,
 }
 
 impl Request {
@@ -37,7 +39,16 @@ impl Request {
             body,
             index,
             edited: false,
+            bridge: None,
         })
+    }
+
+    /// The same, which stands for a request of a dialect that no upstream speaks.
+    pub(crate) fn across(self, bridge: Bridge) -> Request {
+        Request {
+            bridge: Some(Arc::new(bridge)),
+            ..self
+        }
     }
 
     /// The request that edits made of this one.
@@ -45,6 +56,7 @@ impl Request {
         let request = Request::parse(self.dialect, body.into())?;
         Ok(Request {
             edited: true,
+            bridge: self.bridge.clone(),
             ..request
         })
     }
@@ -57,9 +69,22 @@ impl Request {
         &self.index
     }
 
-    /// The shape that it came in, and that its answer has.
+    /// The shape that it has, and that its answer has upstream.
     pub fn dialect(&self) -> Dialect {
         self.dialect
+    }
+
+    /// What its client speaks, where no upstream does.
+    pub fn bridge(&self) -> Option<&Arc<Bridge>> {
+        self.bridge.as_ref()
+    }
+
+    /// What policies call the endpoint that it came to.
+    pub fn endpoint(&self) -> &'static str {
+        match &self.bridge {
+            Some(bridge) => bridge.word(),
+            None => self.dialect.word(),
+        }
     }
 
     /// Whether it differs from what the client sent.

@@ -93,7 +93,7 @@ impl<U: Upstream> Exchange<U> {
                     if !stream.facts().done {
                         self.send(self.dialect().end()).await?;
                     }
-                    self.client.end();
+                    self.end().await?;
                     return Ok(Ending::Denied);
                 }
                 Ok(()) if over || stream.facts().done && !stream.is_complete(choices) => {
@@ -101,7 +101,7 @@ impl<U: Upstream> Exchange<U> {
                 }
                 Ok(()) => {}
                 Err(StreamError::Said) => {
-                    self.client.end();
+                    self.end().await?;
                     return Ok(Ending::UpstreamFailed);
                 }
                 Err(StreamError::Stage(stage)) => {
@@ -136,8 +136,7 @@ impl<U: Upstream> Exchange<U> {
             let error = BodyError::Broken("it ended before its finish".into());
             return self.cut(error.into(), Ending::UpstreamFailed).await;
         }
-        self.client.send_head(|| told(&self.stages, &self.record));
-        self.client.end();
+        self.end().await?;
         Ok(Ending::Completed)
     }
 
@@ -148,7 +147,7 @@ impl<U: Upstream> Exchange<U> {
         }
         let event = self.dialect().error_event(&errors::event(&error));
         self.send(event).await?;
-        self.client.end();
+        self.end().await?;
         Ok(ended)
     }
 }

@@ -1,0 +1,196 @@
+//! The dialects that no upstream speaks. Their requests become chat requests at the door, so that policies and targets have one shape to
+//! know; and what leaves an exchange in chat's shape is written in the client's.
+//!
+//! Each has a folder in this crate: its request, its whole answer, its stream.
+//!
+//! What must stay true: what isn't carried into the chat request doesn't go on at all, so a policy has seen whatever does; and nothing is
+//! written here that hasn't left the exchange.
+
+use bytes::Bytes;
+
+use crate::action;
+use crate::choices::chunk::{Chunk, NotAChunk, UpstreamError};
+use crate::json::{BadRequest, Kind, cut};
+use crate::raw::RawObject;
+use crate::sse::{DEFAULT_CAP, Event, Framer};
+
+/// A dialect, and what its answers need of the request.
+#[derive(Clone, Debug)]
+pub enum Bridge {
+    /// `POST /v1/actions/text-completion`.
+    Action,
+}
+
+impl Bridge {
+    /// What policies call the endpoint.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Bridge::Action => "action",
+        }
+    }
+
+    /// Writes a whole answer, which is a chat's.
+    ///
+    /// # Errors
+    /// [`NotAChunk`] where it can't be read.
+    pub fn whole(&self, answer: Bytes) -> Result<Bytes, NotAChunk> {
+        match self {
+            Bridge::Action => action::answer(answer),
+        }
+    }
+
+    /// What writes a stream; `None` where the dialect has none.
+    pub fn stream(&self) -> Option<StreamWriter> {
+        match self {
+            Bridge::Action => None,
+        }
+    }
+}
+
+/// Reads a request's body as the object that it must be, one layer of it. A key that stands twice is refused: one reader would take the
+/// first, another the last.
+pub(crate) fn object(body: &[u8]) -> Result<RawObject<'_>, BadRequest> {
+    let bad = |why: String| BadRequest::new("", why);
+    let text = std::str::from_utf8(body)
+        .map_err(|error| bad(format!("the body can't be read as JSON: {error}")))?;
+    match Kind::of(text.trim_ascii_start().bytes().next()) {
+        Some(Kind::Object) => {}
+        Some(other) => {
+            let is = other.word();
+            return Err(bad(format!("the body must be a JSON object, not {is}")));
+        }
+        None if text.trim_ascii().is_empty() => {
+            return Err(bad("the body is empty; it must be a JSON object".into()));
+        }
+        None => {}
+    }
+    let object = RawObject::parse(text)
+        .map_err(|error| bad(format!("the body can't be read as JSON: {error}")))?;
+    let mut names: Vec<&str> = object.members.iter().map(|(name, _)| &**name).collect();
+    names.sort_unstable();
+    if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        let name = cut(twice[0]);
+        return Err(BadRequest::new(
+            &name,
+            format!("the key `{name}` stands twice in the body"),
+        ));
+    }
+    Ok(object)
+}
+
+/// Writes the events of one stream as a dialect has them.
+pub trait WriteStream: Send + Sync {
+    /// A chunk, read, and the data that it was read from.
+    fn chunk(&mut self, chunk: &Chunk<'_>, data: &[u8], out: &mut Vec<u8>);
+
+    /// The stream has broken off. Nothing follows.
+    fn error(&mut self, error: &UpstreamError, out: &mut Vec<u8>);
+
+    /// The stream has ended well. Nothing follows.
+    fn end(&mut self, out: &mut Vec<u8>);
+}
+
+/// Reads the events that leave an exchange, and writes them as a dialect has them.
+pub struct StreamWriter {
+    framer: Framer,
+    dialect: Box<dyn WriteStream>,
+    over: bool,
+}
+
+impl StreamWriter {
+    /// One for that dialect's stream.
+    pub fn new(dialect: impl WriteStream + 'static) -> StreamWriter {
+        StreamWriter {
+            framer: Framer::new(DEFAULT_CAP),
+            dialect: Box::new(dialect),
+            over: false,
+        }
+    }
+
+    /// Writes what these bytes complete; may be nothing. Comments stay what they are.
+    pub fn write(&mut self, bytes: Bytes) -> Bytes {
+        self.framer.push(bytes);
+        let mut out = Vec::new();
+        loop {
+            match self.framer.next() {
+                Ok(Some(event)) => self.event(&event, &mut out),
+                Ok(None) => return out.into(),
+                Err(error) => {
+                    self.unreadable(&error, &mut out);
+                    return out.into();
+                }
+            }
+        }
+    }
+
+    /// The exchange has sent its last. Writes what is still owed to the client; may be nothing.
+    pub fn end(&mut self) -> Bytes {
+        let mut out = Vec::new();
+        if let Some(rest) = self.framer.finish() {
+            // An end without its blank line is one, as a client of chat would have it.
+            let mut framer = Framer::new(DEFAULT_CAP);
+            framer.push([&rest[..], b"\n\n"].concat().into());
+            while let Ok(Some(event)) = framer.next() {
+                self.event(&event, &mut out);
+            }
+        }
+        self.over(&mut out);
+        out.into()
+    }
+
+    fn event(&mut self, event: &Event, out: &mut Vec<u8>) {
+        if self.over {
+            return;
+        }
+        let Some(data) = event.data.as_deref().filter(|data| !data.is_empty()) else {
+            if event.name.is_none() {
+                out.extend_from_slice(&event.raw);
+            }
+            return;
+        };
+        if event.is_done() {
+            return self.over(out);
+        }
+        match Chunk::parse(data) {
+            Ok(chunk) => match &chunk.error {
+                Some(error) => {
+                    self.over = true;
+                    self.dialect.error(error, out);
+                }
+                None => self.dialect.chunk(&chunk, data, out),
+            },
+            Err(error) => self.unreadable(&error, out),
+        }
+    }
+
+    fn over(&mut self, out: &mut Vec<u8>) {
+        if !std::mem::replace(&mut self.over, true) {
+            self.dialect.end(out);
+        }
+    }
+
+    fn unreadable(&mut self, why: &dyn std::fmt::Display, out: &mut Vec<u8>) {
+        if std::mem::replace(&mut self.over, true) {
+            return;
+        }
+        let error = UpstreamError {
+            message: format!("The upstream's answer can't be read: {why}."),
+            kind: "upstream_error".into(),
+            code: "upstream_unreadable".into(),
+            status: Some(502),
+            ..UpstreamError::default()
+        };
+        self.dialect.error(&error, out);
+    }
+}
+
+impl std::fmt::Debug for StreamWriter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StreamWriter")
+            .field("over", &self.over)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;
