@@ -19,6 +19,7 @@ mod pem;
 mod pricing;
 mod reload;
 mod requests;
+mod retries;
 mod secret;
 mod stages;
 mod targets;
@@ -41,9 +42,10 @@ pub use pem::{PemError, PemFile};
 pub use pricing::{Price, PricingConfig};
 pub use reload::ReloadConfig;
 pub use requests::{OpaqueParts, RequestsConfig};
+pub use retries::RetriesConfig;
 pub use secret::{Secret, SecretError, SecretRef};
 pub use stages::{BUNDLED, ComponentSource, Grant, Mode, OnError, StageConfig};
-pub use targets::{TargetConfig, Timeouts, UnknownMembers};
+pub use targets::{KeyConfig, TargetConfig, Timeouts, UnknownMembers};
 pub use tls::{IdentityFiles, TlsConfig};
 pub use units::size as parse_size;
 pub use usable::{NoUsableTarget, Usable, UsableTarget};
@@ -73,6 +75,8 @@ pub struct Config {
     pub headers: Arc<[String]>,
     /// The upstreams, in order. The list may be empty, because a simulated upstream needs none.
     pub targets: Vec<TargetConfig>,
+    /// When a request that got no answer from them is sent again.
+    pub retries: RetriesConfig,
     /// Who may send requests. An empty list admits anyone who can reach the listener.
     pub clients: Vec<ClientConfig>,
     /// Where journal entries are kept, and for how long.
@@ -168,7 +172,7 @@ impl Config {
     pub fn stand_in(&mut self, base_url: &url::Url) {
         for target in &mut self.targets {
             target.base_url = base_url.clone();
-            target.secret = None;
+            target.keys.clear();
             target.tls = TlsConfig::default();
         }
         if self.targets.is_empty() {
@@ -177,7 +181,7 @@ impl Config {
                 provider: "cerebras".to_owned(),
                 model: None,
                 base_url: base_url.clone(),
-                secret: None,
+                keys: Vec::new(),
                 timeouts: Timeouts::default(),
                 unknown_members: UnknownMembers::default(),
                 tls: TlsConfig::default(),
@@ -252,13 +256,14 @@ fn read(
     let journal = journal::read(&fields, base);
     let reload = reload::read(&fields);
     let requests = requests::read(&fields);
-    let models = models::read(&fields, targets.as_deref());
+    let models = models::read(&fields, targets.as_ref().map(|(targets, _)| &**targets));
     let pricing = pricing::read(&fields);
     let stages::Chain {
         stages,
         answers,
         headers,
     } = chain?;
+    let (targets, retries) = targets?;
     let mut journal = journal?;
     journal::take_over(&mut journal, &fields, &stages)?;
     Some(Config {
@@ -266,7 +271,8 @@ fn read(
         stages,
         answers,
         headers,
-        targets: targets?,
+        targets,
+        retries,
         clients: clients?,
         journal,
         reload: reload?,

@@ -32,6 +32,7 @@ pub struct TargetMetrics {
     cost_micros: Counter,
     /// Exchanges whose tokens have no price.
     unpriced: Counter,
+    again: Counter,
 }
 
 /// What [`TargetMetrics::used`] counts, in its order.
@@ -52,7 +53,13 @@ impl TargetMetrics {
             tokens: Default::default(),
             cost_micros: Counter::default(),
             unpriced: Counter::default(),
+            again: Counter::default(),
         }
+    }
+
+    /// Counts a request that is sent to this target again, after a pause.
+    pub fn asked_again(&self) {
+        self.again.inc();
     }
 
     /// Counts an exchange that left this target for the next, or had no next.
@@ -122,6 +129,14 @@ impl Collector for TargetCollector {
                 encode_count(&mut family, &labels, count)?;
             }
         }
+        drop(family);
+
+        let help = "Requests that were sent to a target again, after a pause.";
+        let mut family = encoder.encode_descriptor("retries", help, None, counter)?;
+        for (id, target) in targets.iter().filter(|(_, target)| target.again.get() > 0) {
+            encode_count(&mut family, &[("target", id.as_str())], target.again.get())?;
+        }
+        drop(family);
 
         let help = "Tokens that targets counted, by kind.";
         let mut family = encoder.encode_descriptor("tokens", help, None, counter)?;
