@@ -32,6 +32,10 @@ impl server::Gateway for App {
         self.exchange(Endpoint::Action, admitted).await
     }
 
+    async fn respond(&self, admitted: ChatRequest) -> Response {
+        self.exchange(Endpoint::Responses, admitted).await
+    }
+
     fn takes_requests(&self) -> Result<(), ApiError> {
         self.0.takes_requests().map_err(|why| {
             let status = StatusCode::SERVICE_UNAVAILABLE;

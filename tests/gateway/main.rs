@@ -25,6 +25,7 @@ mod journal;
 mod recorded;
 mod reload;
 mod responses;
+mod responses_api;
 mod samples;
 mod shadow;
 mod shutdown;

@@ -125,6 +125,8 @@ labels! {
         Completions = "completions",
         /// `POST /v1/actions/text-completion`.
         Action = "action",
+        /// `POST /v1/responses`.
+        Responses = "responses",
         /// `GET /v1/models` and `GET /v1/models/{id}`, in any form.
         Models = "models",
         /// `GET /v1/tcp_warming`.

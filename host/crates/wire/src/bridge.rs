@@ -3,15 +3,23 @@
 //!
 //! Each has a folder in this crate: its request, its whole answer, its stream.
 //!
+//! - [`place`]: how a request is read.
+//!
 //! What must stay true: what isn't carried into the chat request doesn't go on at all, so a policy has seen whatever does; and nothing is
 //! written here that hasn't left the exchange.
 
+pub(crate) mod place;
+
+use std::sync::Arc;
+
 use bytes::Bytes;
 
+use self::place::Place;
 use crate::action;
 use crate::choices::chunk::{Chunk, NotAChunk, UpstreamError};
-use crate::json::{BadRequest, Kind, cut};
+use crate::json::{BadRequest, cut};
 use crate::raw::RawObject;
+use crate::responses;
 use crate::sse::{DEFAULT_CAP, Event, Framer};
 
 /// A dialect, and what its answers need of the request.
@@ -19,6 +27,8 @@ use crate::sse::{DEFAULT_CAP, Event, Framer};
 pub enum Bridge {
     /// `POST /v1/actions/text-completion`.
     Action,
+    /// `POST /v1/responses`.
+    Responses(Arc<responses::Echo>),
 }
 
 impl Bridge {
@@ -26,6 +36,7 @@ impl Bridge {
     pub fn word(&self) -> &'static str {
         match self {
             Bridge::Action => "action",
+            Bridge::Responses(_) => "responses",
         }
     }
 
@@ -36,6 +47,7 @@ impl Bridge {
     pub fn whole(&self, answer: Bytes) -> Result<Bytes, NotAChunk> {
         match self {
             Bridge::Action => action::answer(answer),
+            Bridge::Responses(echo) => responses::answer(echo, answer),
         }
     }
 
@@ -43,6 +55,9 @@ impl Bridge {
     pub fn stream(&self) -> Option<StreamWriter> {
         match self {
             Bridge::Action => None,
+            Bridge::Responses(echo) => {
+                Some(StreamWriter::new(responses::Stream::new(echo.clone())))
+            }
         }
     }
 }
@@ -50,22 +65,9 @@ impl Bridge {
 /// Reads a request's body as the object that it must be, one layer of it. A key that stands twice is refused: one reader would take the
 /// first, another the last.
 pub(crate) fn object(body: &[u8]) -> Result<RawObject<'_>, BadRequest> {
-    let bad = |why: String| BadRequest::new("", why);
-    let text = std::str::from_utf8(body)
-        .map_err(|error| bad(format!("the body can't be read as JSON: {error}")))?;
-    match Kind::of(text.trim_ascii_start().bytes().next()) {
-        Some(Kind::Object) => {}
-        Some(other) => {
-            let is = other.word();
-            return Err(bad(format!("the body must be a JSON object, not {is}")));
-        }
-        None if text.trim_ascii().is_empty() => {
-            return Err(bad("the body is empty; it must be a JSON object".into()));
-        }
-        None => {}
-    }
-    let object = RawObject::parse(text)
-        .map_err(|error| bad(format!("the body can't be read as JSON: {error}")))?;
+    let top = Place::top(body)?;
+    let object = RawObject::parse(top.json);
+    let object = object.map_err(|error| top.bad(format_args!("can't be read as JSON: {error}")))?;
     let mut names: Vec<&str> = object.members.iter().map(|(name, _)| &**name).collect();
     names.sort_unstable();
     if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {

@@ -10,7 +10,7 @@
 //! - [`chat`]: what makes a chat request, read in one pass; [`index`]: what is remembered of it, above all where its texts lie;
 //! - [`request`]: what a client asks, in any dialect, read where it lies; [`draft`]: edits to it that take effect together;
 //! - [`dialect`]: which shape a request has, of those that upstreams speak: the one seam to all this;
-//! - [`bridge`]: the dialects that no upstream speaks, by way of chat: `action`; [`endpoint`]: where requests of each come in.
+//! - [`bridge`]: the dialects that no upstream speaks, by way of chat: `action`, [`responses`]; [`endpoint`]: where requests of each come in.
 //!
 //! What must stay true: nothing here knows of policies or of HTTP.
 
@@ -27,6 +27,7 @@ pub mod json;
 pub mod raw;
 mod read;
 pub mod request;
+pub mod responses;
 pub mod sse;
 
 use std::borrow::Cow;
