@@ -8,7 +8,7 @@ use witgate::wire::choices::compose::Composition;
 use witgate::wire::choices::splice::set_texts;
 use witgate::wire::choices::whole::WholeAnswer;
 use witgate::wire::sse::{DEFAULT_CAP, Framer};
-use witgate::wire::{Channel, Dialect, Request};
+use witgate::wire::{Channel, Dialect, Endpoint, Request};
 
 const CHUNK: &str = r#"{"id":"chatcmpl-7ac0d3d1-3082-4b14-969b-60a6c35699d8","choices":[{"delta":{"content":" a few tokens of text"},"index":0}],"created":1795254326,"model":"gpt-oss-120b","system_fingerprint":"fp_663064ddffdf41dfefb3","object":"chat.completion.chunk"}"#;
 
@@ -73,6 +73,12 @@ fn request_parse_and_read(bencher: divan::Bencher<'_, '_>) {
 
 #[divan::bench]
 fn answer_parse(bencher: divan::Bencher<'_, '_>) {
+    let body = answer();
+    bencher.bench(|| WholeAnswer::parse(body.clone()).unwrap().texts().len());
+}
+
+/// A whole answer of a thousand bytes.
+fn answer() -> Bytes {
     let composition = Composition {
         id: "chatcmpl-1",
         model: "gpt-oss-120b",
@@ -80,6 +86,43 @@ fn answer_parse(bencher: divan::Bencher<'_, '_>) {
         texts: &[(0, Channel::Content, "text ".repeat(200))],
         denied: &[],
     };
-    let body = composition.whole(Dialect::Chat);
-    bencher.bench(|| WholeAnswer::parse(body.clone()).unwrap().texts().len());
+    composition.whole(Dialect::Chat)
+}
+
+/// The same question as in [`request_parse_and_read`], asked as a response: what becomes of it is read as a chat request.
+#[divan::bench]
+fn response_request_converted(bencher: divan::Bencher<'_, '_>) {
+    let body = Bytes::from_static(
+        br#"{"model":"gpt-oss-120b","instructions":"You are a helpful assistant.","input":[{"role":"user","content":"Explain WebAssembly and its use cases in three sentences, please."}],"temperature":0}"#,
+    );
+    bencher.bench(|| {
+        let request = Endpoint::Responses.read(body.clone()).unwrap();
+        request.segments(0).len()
+    });
+}
+
+/// A hundred chunks, framed, read and written as events.
+#[divan::bench]
+fn response_stream_of_100_chunks(bencher: divan::Bencher<'_, '_>) {
+    let request = Bytes::from_static(br#"{"model":"gpt-oss-120b","input":"hi","stream":true}"#);
+    let request = Endpoint::Responses.read(request).unwrap();
+    let bridge = request.bridge().unwrap();
+    let event = Bytes::from(format!("data: {CHUNK}\n\n"));
+    bencher.bench(|| {
+        let mut writer = bridge.stream().unwrap();
+        let mut bytes = 0;
+        for _ in 0..100 {
+            bytes += writer.write(event.clone()).len();
+        }
+        bytes
+    });
+}
+
+#[divan::bench]
+fn response_of_an_answer(bencher: divan::Bencher<'_, '_>) {
+    let request = Bytes::from_static(br#"{"model":"gpt-oss-120b","input":"hi"}"#);
+    let request = Endpoint::Responses.read(request).unwrap();
+    let bridge = request.bridge().unwrap();
+    let body = answer();
+    bencher.bench(|| bridge.whole(body.clone()).unwrap().len());
 }

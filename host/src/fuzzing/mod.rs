@@ -7,12 +7,14 @@ mod component;
 mod configuration;
 mod request;
 mod response;
+mod responses;
 mod sse;
 
 pub use component::component;
 pub use configuration::configuration;
 pub use request::request;
 pub use response::response;
+pub use responses::responses;
 pub use sse::sse;
 
 /// The way of an answer's text through the stages: text goes in, each stage edits as the bytes say, and what comes out is compared
@@ -60,6 +62,11 @@ mod tests {
     #[test]
     fn every_response_that_was_kept_is_read_and_cut_as_promised() {
         replay("response", super::response);
+    }
+
+    #[test]
+    fn every_response_api_exchange_that_was_kept_is_written_as_promised() {
+        replay("responses", super::responses);
     }
 
     #[test]
