@@ -80,6 +80,9 @@ pub(crate) fn object(body: &[u8]) -> Result<RawObject<'_>, BadRequest> {
     Ok(object)
 }
 
+/// What the events of a dialect are longer than chat's, in bytes: no promise, but room that is made at once.
+const ROOM: usize = 256;
+
 /// Writes the events of one stream as a dialect has them.
 pub trait WriteStream: Send + Sync {
     /// A chunk, read, and the data that it was read from.
@@ -111,8 +114,8 @@ impl StreamWriter {
 
     /// Writes what these bytes complete; may be nothing. Comments stay what they are.
     pub fn write(&mut self, bytes: Bytes) -> Bytes {
+        let mut out = Vec::with_capacity(bytes.len() + ROOM);
         self.framer.push(bytes);
-        let mut out = Vec::new();
         loop {
             match self.framer.next() {
                 Ok(Some(event)) => self.event(&event, &mut out),

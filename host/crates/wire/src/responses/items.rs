@@ -94,11 +94,10 @@ impl<'a> Messages<'_, '_, 'a, '_> {
     fn take(&mut self, at: usize, json: &'a str) -> Result<(), BadRequest> {
         let item = self.input.item(at, json);
         item.must_be(Kind::Object)?;
-        let (kind, role) = (item.get("type"), item.get("role"));
-        let kind = kind.filter(|kind| *kind != "null");
+        let kind = item.get("type").filter(|kind| *kind != "null");
         match kind {
             Some("\"message\"") => self.said(&item, at),
-            None if role.is_some() => self.said(&item, at),
+            None if item.get("role").is_some() => self.said(&item, at),
             Some("\"reasoning\"") => {
                 read_reasoning(&item, &mut Vec::new())?;
                 self.wait(Said::Reasoning, at, json);

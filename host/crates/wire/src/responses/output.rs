@@ -36,6 +36,8 @@ pub(super) enum Kind {
 pub(super) struct Item {
     pub(super) kind: Kind,
     pub(super) id: String,
+    /// Members that tell an event's item: its id and its place.
+    pub(super) place: Vec<u8>,
     pub(super) parts: Vec<Part>,
 }
 
@@ -172,8 +174,17 @@ impl Output {
     }
 
     fn open(&mut self, kind: Kind, id: String) -> usize {
-        let parts = Vec::with_capacity(1);
-        self.items.push(Item { kind, id, parts });
+        let mut place = Vec::with_capacity(96);
+        let mut writer = ObjectWriter::new(&mut place);
+        writer.text("item_id", &id);
+        number(writer.key("output_index"), self.items.len() as u64);
+        place[0] = b',';
+        self.items.push(Item {
+            kind,
+            id,
+            place,
+            parts: Vec::with_capacity(1),
+        });
         self.items.len() - 1
     }
 
@@ -227,6 +238,7 @@ impl Item {
         Item {
             kind: self.kind.clone(),
             id: self.id.clone(),
+            place: Vec::new(),
             parts: Vec::new(),
         }
     }

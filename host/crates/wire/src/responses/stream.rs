@@ -117,10 +117,7 @@ impl Stream {
     /// Which item, and which part of it, an event is about.
     fn place(&self, spot: Spot, out: &mut Vec<u8>) {
         let item = &self.output.items[spot.item];
-        out.extend_from_slice(b",\"item_id\":");
-        write_str(out, &item.id);
-        out.extend_from_slice(b",\"output_index\":");
-        number(out, spot.item as u64);
+        out.extend_from_slice(&item.place);
         if !matches!(item.kind, Kind::Call { .. }) {
             out.extend_from_slice(b",\"content_index\":");
             number(out, spot.part as u64);
