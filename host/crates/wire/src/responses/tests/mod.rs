@@ -1,5 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+mod events;
+
 use super::*;
 use crate::json::BadRequest;
 use crate::{Channel, Dialect, Request, Role};
