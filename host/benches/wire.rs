@@ -151,6 +151,12 @@ fn request_stripped(bencher: divan::Bencher<'_, '_>) {
 
 #[divan::bench]
 fn answer_parse(bencher: divan::Bencher<'_, '_>) {
+    let body = answer();
+    bencher.bench(|| WholeAnswer::parse(body.clone()).unwrap().texts().len());
+}
+
+/// A whole answer of a thousand bytes.
+fn answer() -> Bytes {
     let composition = Composition {
         id: "chatcmpl-1",
         model: "gpt-oss-120b",
@@ -158,8 +164,45 @@ fn answer_parse(bencher: divan::Bencher<'_, '_>) {
         texts: &[(0, Channel::Content, "text ".repeat(200))],
         denied: &[],
     };
-    let body = composition.whole(Dialect::Chat);
-    bencher.bench(|| WholeAnswer::parse(body.clone()).unwrap().texts().len());
+    composition.whole(Dialect::Chat)
+}
+
+/// The same question as in [`request_parse_and_read`], asked as a response: what becomes of it is read as a chat request.
+#[divan::bench]
+fn response_request_converted(bencher: divan::Bencher<'_, '_>) {
+    let body = Bytes::from_static(
+        br#"{"model":"gpt-oss-120b","instructions":"You are a helpful assistant.","input":[{"role":"user","content":"Explain WebAssembly and its use cases in three sentences, please."}],"temperature":0}"#,
+    );
+    bencher.bench(|| {
+        let request = Endpoint::Responses.read(body.clone()).unwrap();
+        request.segments(0).len()
+    });
+}
+
+/// A hundred chunks, framed, read and written as events.
+#[divan::bench]
+fn response_stream_of_100_chunks(bencher: divan::Bencher<'_, '_>) {
+    let request = Bytes::from_static(br#"{"model":"gpt-oss-120b","input":"hi","stream":true}"#);
+    let request = Endpoint::Responses.read(request).unwrap();
+    let bridge = request.bridge().unwrap();
+    let event = Bytes::from(format!("data: {CHUNK}\n\n"));
+    bencher.bench(|| {
+        let mut writer = bridge.stream().unwrap();
+        let mut bytes = 0;
+        for _ in 0..100 {
+            bytes += writer.write(event.clone()).len();
+        }
+        bytes
+    });
+}
+
+#[divan::bench]
+fn response_of_an_answer(bencher: divan::Bencher<'_, '_>) {
+    let request = Bytes::from_static(br#"{"model":"gpt-oss-120b","input":"hi"}"#);
+    let request = Endpoint::Responses.read(request).unwrap();
+    let bridge = request.bridge().unwrap();
+    let body = answer();
+    bencher.bench(|| bridge.whole(body.clone()).unwrap().len());
 }
 
 /// A turn of a coding agent's, as it comes to chat and to messages: the same conversation.

@@ -34,6 +34,10 @@ impl server::Gateway for App {
         self.exchange(Endpoint::Action, admitted).await
     }
 
+    async fn respond(&self, admitted: ChatRequest) -> Response {
+        self.exchange(Endpoint::Responses, admitted).await
+    }
+
     async fn message(&self, admitted: ChatRequest) -> Response {
         self.exchange(Endpoint::Messages, admitted).await
     }

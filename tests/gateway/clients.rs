@@ -70,6 +70,11 @@ async fn the_openai_sdk_works() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_openai_sdk_s_responses_work() {
+    passes("responses_sdk.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_cerebras_sdk_works() {
     passes_and_leaves(Client::Python("sdks"), "cerebras_sdk.py").await;
 }

@@ -28,6 +28,7 @@ mod packed;
 mod recorded;
 mod reload;
 mod responses;
+mod responses_api;
 mod samples;
 mod shadow;
 mod shutdown;

@@ -9,6 +9,7 @@ mod messages;
 mod packed;
 mod request;
 mod response;
+mod responses;
 mod sse;
 
 pub use component::component;
@@ -17,6 +18,7 @@ pub use messages::{messages_request, messages_stream};
 pub use packed::packed;
 pub use request::request;
 pub use response::response;
+pub use responses::responses;
 pub use sse::sse;
 
 use crate::wire::Dialect;
@@ -84,6 +86,11 @@ mod tests {
     #[test]
     fn every_stream_that_was_kept_becomes_a_message_as_promised() {
         replay("messages_stream", super::messages_stream);
+    }
+
+    #[test]
+    fn every_response_api_exchange_that_was_kept_is_written_as_promised() {
+        replay("responses", super::responses);
     }
 
     #[test]

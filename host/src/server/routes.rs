@@ -21,6 +21,8 @@ pub(super) enum Route<'a> {
     Messages,
     /// An estimate of the tokens that a request for one has.
     CountTokens,
+    /// A response.
+    Responses,
     /// The list of models in this form, or the model of this id.
     Models(Catalog, Option<Cow<'a, str>>),
     /// The warm-up call of Cerebras' SDKs.
@@ -77,6 +79,7 @@ impl<'a> Route<'a> {
             "chat" if is(below, "completions") => Self::posted(method, Self::Chat),
             "completions" if is_end(below) => Self::posted(method, Self::Completions),
             "actions" if is(below, "text-completion") => Self::posted(method, Self::Action),
+            "responses" if is_end(below) => Self::posted(method, Self::Responses),
             "models" => Self::models(Catalog::Plain, method, below),
             "tcp_warming" if is_end(below) && !reads(method) => Self::WrongMethod { allow: READ },
             "tcp_warming" if is_end(below) => Self::Warming,
@@ -114,6 +117,7 @@ impl<'a> Route<'a> {
             Self::Action => Endpoint::Action,
             Self::Messages => Endpoint::Messages,
             Self::CountTokens => Endpoint::CountTokens,
+            Self::Responses => Endpoint::Responses,
             Self::Models(..) => Endpoint::Models,
             Self::Warming => Endpoint::Warming,
             _ => Endpoint::Other,
@@ -184,8 +188,9 @@ const NOT_FOUND: &str = "not_found_error";
 const INVALID: &str = "invalid_request_error";
 
 /// What there is, for those who asked for something else.
-const OFFERED: &str = "POST /v1/chat/completions, POST /v1/completions, POST /v1/actions/text-completion, GET /v1/models, GET /v1/models/{id} and GET /v1/tcp_warming, each below /openai \
-                       as well, POST /anthropic/v1/messages, POST /anthropic/v1/messages/count_tokens, GET /anthropic/v1/models and GET /public/v1/models";
+const OFFERED: &str = "POST /v1/chat/completions, POST /v1/completions, POST /v1/responses, POST /v1/actions/text-completion, GET /v1/models, \
+                       GET /v1/models/{id} and GET /v1/tcp_warming, each below /openai as well, POST /anthropic/v1/messages, \
+                       POST /anthropic/v1/messages/count_tokens, GET /anthropic/v1/models and GET /public/v1/models";
 
 /// A 404 that names the routes that exist.
 pub(super) fn unknown(path: &str) -> ApiError {
@@ -197,7 +202,8 @@ pub(super) fn unknown(path: &str) -> ApiError {
 /// A 404 for a part of the API that isn't here yet.
 pub(super) fn not_offered(path: &str) -> ApiError {
     let message = format!(
-        "{} is not offered in this release. Completions are, at POST /v1/chat/completions and POST /v1/completions, and Anthropic's messages at POST /anthropic/v1/messages.",
+        "{} is not offered in this release. Completions are, at POST /v1/chat/completions and POST /v1/completions, responses at POST \
+         /v1/responses, none of which is kept, and Anthropic's messages at POST /anthropic/v1/messages.",
         shortened(path)
     );
     ApiError::new(StatusCode::NOT_FOUND, NOT_FOUND, "not_offered", message).param("path")
@@ -347,6 +353,10 @@ mod tests {
         assert_eq!(get("/v1/completions"), post);
         let text = Route::find(&Method::POST, "/v1/completions/");
         assert_eq!(text, Route::Completions);
+        for path in ["/v1/responses", "/openai/v1/responses/"] {
+            assert_eq!(Route::find(&Method::POST, path), Route::Responses, "{path}");
+            assert_eq!(get(path), Route::WrongMethod { allow: "POST" });
+        }
         for path in ["/v1/models", "/v1/models/x", "/v1/tcp_warming"] {
             assert_eq!(Route::find(&Method::POST, path), read, "{path}");
             assert_ne!(Route::find(&Method::HEAD, path), read, "{path}");
@@ -372,9 +382,9 @@ mod tests {
     #[test]
     fn what_is_not_here_is_told_from_what_never_was() {
         for path in [
-            "/v1/responses",
             "/v1/responses/resp_1",
-            "/openai/v1/responses",
+            "/v1/responses/resp_1/cancel",
+            "/openai/v1/responses/resp_1",
             "/v1/messages",
         ] {
             let post = Route::find(&Method::POST, path);

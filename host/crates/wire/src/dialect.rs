@@ -170,9 +170,13 @@ impl Dialect {
     }
 
     /// Reads a request of this dialect: whether it is one, so far that every text in it is where it is looked for.
-    /// `size` is what it has strings for.
-    pub(crate) fn read(self, body: &[u8], size: usize) -> Result<Index, BadRequest> {
-        read::body(self, body, size).map_err(|bad| *bad)
+    pub(crate) fn read(self, body: &[u8]) -> Result<Index, BadRequest> {
+        self.read_within(body, Index::most(body.len()))
+    }
+
+    /// The same of one that may have so many strings.
+    pub(crate) fn read_within(self, body: &[u8], most: usize) -> Result<Index, BadRequest> {
+        read::body(self, body, most).map_err(|bad| *bad)
     }
 
     /// A message with one text, as JSON.

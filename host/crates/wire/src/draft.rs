@@ -279,7 +279,7 @@ impl Draft {
         let Some(json) = json else {
             return Err("the whole request can only be replaced by an object".to_owned());
         };
-        let read = self.request.dialect().read(json.as_bytes(), json.len());
+        let read = self.request.dialect().read(json.as_bytes());
         let read = read.map_err(|bad| bad.message)?;
         if self.request.dialect().answers_each() && read.roles.len() != self.request.roles().len() {
             return Err(promised_each(self.request.dialect().said()));

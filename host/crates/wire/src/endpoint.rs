@@ -5,6 +5,7 @@ use bytes::Bytes;
 use crate::action;
 use crate::json::BadRequest;
 use crate::messages;
+use crate::responses;
 use crate::{Dialect, Request};
 
 /// A place for requests of one shape.
@@ -18,6 +19,8 @@ pub enum Endpoint {
     Action,
     /// `POST /anthropic/v1/messages`.
     Messages,
+    /// `POST /v1/responses`.
+    Responses,
 }
 
 impl Endpoint {
@@ -31,6 +34,7 @@ impl Endpoint {
             Endpoint::Completions => Request::parse(Dialect::Completions, body),
             Endpoint::Action => action::request(&body),
             Endpoint::Messages => messages::request(body),
+            Endpoint::Responses => responses::request(&body),
         }
     }
 }

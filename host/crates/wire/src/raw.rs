@@ -262,6 +262,14 @@ impl<'o> ObjectWriter<'o> {
         write_str(self.key(key), text);
     }
 
+    /// Members that were written before, without braces; at least one.
+    pub(super) fn members(&mut self, members: &[u8]) {
+        if !std::mem::take(&mut self.first) {
+            self.out.push(b',');
+        }
+        self.out.extend_from_slice(members);
+    }
+
     pub(super) fn end(self) {
         self.out.push(b'}');
     }

@@ -65,6 +65,10 @@ impl Gateway for Fake {
         self.chat(request).await
     }
 
+    async fn respond(&self, request: ChatRequest) -> Response {
+        self.chat(request).await
+    }
+
     async fn chat(&self, request: ChatRequest) -> Response {
         let ChatRequest {
             parts,

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::fields::{At, fields, items, kind, string};
 use super::turns::Turns;
 use crate::bridge::{self, Bridge};
+use crate::index::Index;
 use crate::json::{BadRequest, Kind, cut};
 use crate::raw::{ObjectWriter, unescape};
 use crate::{Dialect, Request};
@@ -32,7 +33,7 @@ pub(super) fn read(body: Bytes, to_answer: bool) -> Result<(Request, u64), BadRe
     drop(body);
     let chat = Bytes::from(chat.into_boxed_slice());
     let request =
-        Request::standing_for(size, Dialect::Chat, chat).map_err(|bad| match &*bad.param {
+        Request::within(Dialect::Chat, chat, Index::most(size)).map_err(|bad| match &*bad.param {
             "model" => bad,
             // Its path leads into the chat.
             _ => BadRequest {
