@@ -71,7 +71,7 @@ async fn the_openai_sdk_works() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_openai_sdk_s_responses_work() {
-    passes("responses_sdk.py").await;
+    passes_and_leaves(Client::Python("sdks"), "responses_sdk.py").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

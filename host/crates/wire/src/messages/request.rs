@@ -32,8 +32,8 @@ pub(super) fn read(body: Bytes, to_answer: bool) -> Result<(Request, u64), BadRe
     let size = body.len();
     drop(body);
     let chat = Bytes::from(chat.into_boxed_slice());
-    let request =
-        Request::within(Dialect::Chat, chat, Index::most(size)).map_err(|bad| match &*bad.param {
+    let request = Request::within(Dialect::Chat, chat, Index::most(size)).map_err(|bad| {
+        match &*bad.param {
             "model" => bad,
             // Its path leads into the chat.
             _ => BadRequest {
@@ -43,7 +43,8 @@ pub(super) fn read(body: Bytes, to_answer: bool) -> Result<(Request, u64), BadRe
                 ),
                 ..bad
             },
-        })?;
+        }
+    })?;
     Ok((request, pictures))
 }
 
