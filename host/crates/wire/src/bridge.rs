@@ -86,16 +86,18 @@ pub(crate) fn object(body: &[u8]) -> Result<RawObject<'_>, BadRequest> {
     Ok(object)
 }
 
-/// A body, gone over once: one JSON object, without the space before it. That costs nothing beside the body, and whoever looks for
-/// something in it afterwards reads JSON.
-pub(crate) fn checked(body: &[u8]) -> Result<&str, BadRequest> {
+/// Goes over a body once: whether it is one JSON object, and nothing else. Shows each of its members in turn, the key as it is written. That
+/// costs nothing beside the body, and whoever looks for something in a value afterwards reads JSON.
+pub(crate) fn each_checked<'b>(
+    body: &'b [u8],
+    mut see: impl FnMut(&'b str, &'b str) -> Result<(), BadRequest>,
+) -> Result<(), BadRequest> {
     let bad = |why: String| BadRequest::new("", why);
     let fault = |at, fault| bad(sentence(body, "the body", at, fault));
     let text =
         std::str::from_utf8(body).map_err(|error| fault(error.valid_up_to(), Fault::Encoding))?;
     let mut scanner = Scanner::new(body, 0);
     scanner.space();
-    let start = scanner.at;
     match Kind::of(scanner.peek()) {
         Some(Kind::Object) => {}
         Some(other) => {
@@ -107,10 +109,28 @@ pub(crate) fn checked(body: &[u8]) -> Result<&str, BadRequest> {
         }
         None => return Err(fault(scanner.at, Fault::Syntax)),
     }
-    scanner.value().map_err(|why| fault(scanner.at, why))?;
-    scanner.space();
+    let member = |scanner: &mut Scanner<'b>| {
+        let key = scanner.string()?;
+        scanner.space();
+        scanner.must_take(b':')?;
+        let start = scanner.at;
+        scanner.value()?;
+        let value = &text[start..scanner.at];
+        scanner.space();
+        Ok([&text[key.start..key.end], value])
+    };
+    scanner.takes(b'{');
+    let mut over = scanner.takes(b'}');
+    while !over {
+        let [key, value] = member(&mut scanner).map_err(|why| fault(scanner.at, why))?;
+        see(key, value)?;
+        over = scanner.takes(b'}');
+        if !over {
+            (scanner.must_take(b',')).map_err(|why| fault(scanner.at, why))?;
+        }
+    }
     match scanner.peek() {
-        None => Ok(&text[start..]),
+        None => Ok(()),
         Some(_) => Err(fault(scanner.at, Fault::Syntax)),
     }
 }
@@ -183,9 +203,9 @@ impl StreamWriter {
             return;
         }
         let Some(data) = event.data.as_deref().filter(|data| !data.is_empty()) else {
-            // Of a line's end that was cut in two the second half comes alone, and says nothing.
-            let said = event.raw.trim_ascii_end();
-            if event.name.is_none() && !said.is_empty() {
+            // Nothing else that has no data says anything.
+            let said = event.raw.trim_ascii();
+            if said.starts_with(b":") && event.name.is_none() && event.data.is_none() {
                 out.extend_from_slice(said);
                 out.extend_from_slice(b"\n\n");
             }

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use memchr::memchr2;
+use memchr::{memchr, memchr2};
 use serde::de::IgnoredAny;
 
 use crate::raw::unescape;
@@ -362,12 +362,16 @@ impl<'t> Scanner<'t> {
     pub(crate) fn skip_string(&mut self) {
         let bytes = self.text;
         self.at += 1;
-        while let Some(run) = memchr2(b'"', b'\\', &bytes[self.at.min(bytes.len())..]) {
-            self.at += run + 1;
-            if bytes[self.at - 1] == b'"' {
+        let start = self.at;
+        while let Some(run) = memchr(b'"', &bytes[self.at..]) {
+            let quote = self.at + run;
+            self.at = quote + 1;
+            // A text has more escapes than it has quotation marks, and only those before a mark matter.
+            let before = bytes[start..quote].iter().rev();
+            let escapes = before.take_while(|byte| **byte == b'\\').count();
+            if escapes % 2 == 0 {
                 return;
             }
-            self.at += 1;
         }
         self.at = bytes.len();
     }
@@ -412,7 +416,7 @@ pub(crate) fn members(
 }
 
 /// The elements of an array that has been read before.
-pub(crate) fn items(text: &[u8], start: usize) -> impl Iterator<Item = Range<usize>> + Clone + '_ {
+pub(crate) fn items(text: &[u8], start: usize) -> impl Iterator<Item = Range<usize>> + '_ {
     let mut scanner = Scanner::new(text, start);
     scanner.space();
     scanner.takes(b'[');

@@ -53,6 +53,11 @@ fn a_stream_is_the_same_however_it_is_cut_and_ends_once() {
             format!("{A}data: [1]\n\n{A}data: [DONE]\n\n"),
             "a\nerror upstream_unreadable\n",
         ),
+        // Lines that aren't data say nothing, and go no further.
+        (
+            format!("{A}: ping\n\nodd: line\n\ndata:\n\nid: 5\n\n{A}"),
+            "a\n: ping\n\na\nend\n",
+        ),
         (String::new(), "end\n"),
     ] {
         for size in [1, 2, 7, stream.len().max(1)] {

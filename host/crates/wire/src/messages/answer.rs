@@ -1,11 +1,11 @@
 //! A whole answer.
 
 use bytes::Bytes;
-use serde_json::value::RawValue;
 
 use super::{Lane, SIGNATURE, Stop, call_id, message_id, write_usage};
 use crate::choices::chunk::NotAChunk;
 use crate::choices::whole::{AnswerText, WholeAnswer};
+use crate::json::Scanner;
 use crate::raw::ObjectWriter;
 use crate::{Channel, ToolCall};
 
@@ -104,11 +104,17 @@ fn write_input(arguments: &str, out: &mut Vec<u8>) {
     let object = arguments.trim_ascii();
     if object.is_empty() {
         out.extend_from_slice(b"{}");
-    } else if object.starts_with('{') && serde_json::from_str::<&RawValue>(object).is_ok() {
+    } else if is_object(object) {
         out.extend_from_slice(object.as_bytes());
     } else {
         let mut input = ObjectWriter::new(out);
         input.text(UNREAD, arguments);
         input.end();
     }
+}
+
+/// Whether any reader takes it for one.
+fn is_object(text: &str) -> bool {
+    let mut scanner = Scanner::new(text.as_bytes(), 0);
+    text.starts_with('{') && scanner.value().is_ok() && scanner.at == text.len()
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::fields::{At, fields, items, kind, string};
+use super::fields::{At, Items, fields, kind, string};
 use crate::json::{BadRequest, Kind, cut};
 use crate::raw::{ObjectWriter, unescape};
 
@@ -23,7 +23,8 @@ pub(super) struct Block<'b> {
 }
 
 impl<'b> Block<'b> {
-    pub(super) fn read(json: &'b str, at: &At<'_>) -> Result<Block<'b>, BadRequest> {
+    /// Reads the next of a content's.
+    fn read(blocks: &mut Items<'b>, at: &At<'_>) -> Result<Block<'b>, BadRequest> {
         let [
             kind,
             text,
@@ -37,8 +38,7 @@ impl<'b> Block<'b> {
             source,
             title,
             context,
-        ] = fields(
-            json,
+        ] = blocks.fields(
             [
                 "type",
                 "text",
@@ -104,10 +104,12 @@ pub(super) fn each<'b>(
     if kind(content) == Some(Kind::String) {
         return see(Said::Text(content), at);
     }
-    let places = items(content, "a string or an array of content blocks", at)?;
-    for (index, place) in places.enumerate() {
+    let mut blocks = Items::of(content, "a string or an array of content blocks", at)?;
+    let mut index = 0;
+    while blocks.more() {
         let at = At::Item(at, index);
-        see(Said::Block(Block::read(&content[place], &at)?), &at)?;
+        see(Said::Block(Block::read(&mut blocks, &at)?), &at)?;
+        index += 1;
     }
     Ok(())
 }

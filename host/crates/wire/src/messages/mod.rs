@@ -98,9 +98,12 @@ fn call_id(message: &str, place: usize) -> String {
 #[derive(Clone, Debug, Default)]
 struct Stop {
     reason: &'static str,
-    /// What a policy said that denied it, in JSON.
-    denial: Option<String>,
+    /// Which policy denied it, its code, and its sentence.
+    denial: Option<[String; 3]>,
 }
+
+/// The members of a denial, as a chat has them.
+const DENIAL: [&str; 3] = ["policy", "code", "message"];
 
 impl Stop {
     /// `data` is what said that it ended.
@@ -113,33 +116,36 @@ impl Stop {
             DENIED => "refusal",
             _ => "end_turn",
         };
-        let denied = || member(std::str::from_utf8(data).ok()?, "witgate");
+        let denied = || {
+            let denial = member(std::str::from_utf8(data).ok()?, "witgate")?;
+            let text = |name| Some(unescape(member(denial.get(), name)?.get())?.into_owned());
+            Some(DENIAL.map(|name| text(name).unwrap_or_default()))
+        };
         let denial = (finish == DENIED).then(denied).flatten();
-        Stop {
-            reason,
-            denial: denial.map(|it| it.get().to_owned()),
-        }
+        Stop { reason, denial }
     }
 
     /// The members that tell it.
     fn write(&self, writer: &mut ObjectWriter<'_>) {
         writer.text("stop_reason", self.reason);
         writer.raw("stop_sequence", "null");
-        let Some(denial) = &self.denial else {
-            return;
-        };
-        let mut details = ObjectWriter::new(writer.key("stop_details"));
-        details.text("type", "refusal");
-        details.raw("category", "null");
-        let sentence = member(denial, "message");
-        details.raw("explanation", sentence.map_or("null", |it| it.get()));
-        details.end();
+        if let Some([_, _, sentence]) = &self.denial {
+            let mut details = ObjectWriter::new(writer.key("stop_details"));
+            details.text("type", "refusal");
+            details.raw("category", "null");
+            details.text("explanation", sentence);
+            details.end();
+        }
     }
 
     /// The member that tells which policy denied it and why, as in a chat.
     fn write_denial(&self, writer: &mut ObjectWriter<'_>) {
         if let Some(denial) = &self.denial {
-            writer.raw("witgate", denial);
+            let mut told = ObjectWriter::new(writer.key("witgate"));
+            for (name, text) in DENIAL.into_iter().zip(denial) {
+                told.text(name, text);
+            }
+            told.end();
         }
     }
 }

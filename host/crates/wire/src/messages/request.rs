@@ -4,9 +4,9 @@
 
 use bytes::Bytes;
 
-use super::fields::{At, fields, items, kind, string};
+use super::fields::{At, Items, body_fields, fields, kind, string};
 use super::turns::Turns;
-use crate::bridge::{self, Bridge};
+use crate::bridge::Bridge;
 use crate::index::Index;
 use crate::json::{BadRequest, Kind, cut};
 use crate::raw::{ObjectWriter, unescape};
@@ -28,7 +28,7 @@ pub(crate) fn request(body: Bytes) -> Result<Request, BadRequest> {
 /// The chat request, and how many pictures are in it.
 pub(super) fn read(body: Bytes, to_answer: bool) -> Result<(Request, u64), BadRequest> {
     let mut chat = Vec::with_capacity(2 * body.len() + AROUND);
-    let pictures = convert(bridge::checked(&body)?, to_answer, &mut chat)?;
+    let pictures = convert(&body, to_answer, &mut chat)?;
     let size = body.len();
     drop(body);
     let chat = Bytes::from(chat.into_boxed_slice());
@@ -48,7 +48,7 @@ pub(super) fn read(body: Bytes, to_answer: bool) -> Result<(Request, u64), BadRe
     Ok((request, pictures))
 }
 
-fn convert(json: &str, to_answer: bool, out: &mut Vec<u8>) -> Result<u64, BadRequest> {
+fn convert(json: &[u8], to_answer: bool, out: &mut Vec<u8>) -> Result<u64, BadRequest> {
     let body = At::Body;
     let [
         model,
@@ -65,7 +65,7 @@ fn convert(json: &str, to_answer: bool, out: &mut Vec<u8>) -> Result<u64, BadReq
         output,
         metadata,
         tier,
-    ] = fields(
+    ] = body_fields(
         json,
         [
             "model",
@@ -83,7 +83,6 @@ fn convert(json: &str, to_answer: bool, out: &mut Vec<u8>) -> Result<u64, BadReq
             "metadata",
             "service_tier",
         ],
-        &body,
     )?;
     let mut chat = ObjectWriter::new(out);
     let model = model.ok_or_else(|| body.missing("model"))?;
@@ -123,9 +122,10 @@ fn convert(json: &str, to_answer: bool, out: &mut Vec<u8>) -> Result<u64, BadReq
     }
     if let Some(stop) = stop {
         let at = At::Member(&body, "stop_sequences");
+        let mut words = Items::of(stop, "an array of strings", &at)?;
         let mut count = 0;
-        for (index, place) in items(stop, "an array of strings", &at)?.enumerate() {
-            string(&stop[place], &At::Item(&at, index))?;
+        while words.more() {
+            string(words.next(), &At::Item(&at, count))?;
             count += 1;
         }
         if count > 0 {
@@ -164,24 +164,24 @@ fn write_tools(tools: Option<&str>, chat: &mut ObjectWriter<'_>) -> Result<bool,
         return Ok(false);
     };
     let at = At::Member(&At::Body, "tools");
-    let mut places = items(tools, "an array of tools", &at)?
-        .enumerate()
-        .peekable();
-    if places.peek().is_none() {
+    let mut tools = Items::of(tools, "an array of tools", &at)?;
+    if !tools.more() {
         return Ok(false);
     }
     let out = chat.key("tools");
-    for (index, place) in places {
+    let mut index = 0;
+    while tools.more() {
         out.push(if index == 0 { b'[' } else { b',' });
-        write_tool(&tools[place], &At::Item(&at, index), out)?;
+        write_tool(&mut tools, &At::Item(&at, index), out)?;
+        index += 1;
     }
     out.push(b']');
     Ok(true)
 }
 
-fn write_tool(tool: &str, at: &At<'_>, out: &mut Vec<u8>) -> Result<(), BadRequest> {
+fn write_tool(tools: &mut Items<'_>, at: &At<'_>, out: &mut Vec<u8>) -> Result<(), BadRequest> {
     let names = ["type", "name", "description", "input_schema", "strict"];
-    let [of, name, description, schema, strict] = fields(tool, names, at)?;
+    let [of, name, description, schema, strict] = tools.fields(names, at)?;
     if let Some(of) = of.filter(|of| *of != r#""custom""#) {
         let at = At::Member(at, "type");
         let of = unescape(string(of, &at)?).unwrap_or_default();

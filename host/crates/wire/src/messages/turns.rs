@@ -1,10 +1,10 @@
 //! The conversation. Messages of one role in a row are one turn, as Anthropic has it; a turn becomes a message of a chat, and each result
 //! of a tool one of its own, which must come first: a chat wants it right behind the call.
-
-use std::ops::Range;
+//!
+//! A turn is gone over once for each kind of thing that a chat has in its order, and only for kinds that are in it.
 
 use super::blocks::{Block, Parts, Said, each, inside};
-use super::fields::{At, fields, items, kind};
+use super::fields::{At, Items, kind};
 use crate::json::{BadRequest, Kind, write_str};
 use crate::raw::ObjectWriter;
 
@@ -18,15 +18,25 @@ enum Role {
     System,
 }
 
-impl Role {
-    fn of(message: &str, at: &At<'_>) -> Result<Role, BadRequest> {
-        let [role] = fields(message, ["role"], at)?;
-        match role.ok_or_else(|| at.missing("role"))? {
-            r#""user""# => Ok(Role::User),
-            r#""assistant""# => Ok(Role::Assistant),
-            r#""system""# => Ok(Role::System),
-            _ => Err(At::Member(at, "role").bad("must be `user`, `assistant` or `system`")),
-        }
+/// A message, one layer of it read.
+#[derive(Clone, Copy)]
+struct Message<'b> {
+    role: Role,
+    content: Option<&'b str>,
+}
+
+impl<'b> Message<'b> {
+    fn read(messages: &mut Items<'b>, at: &At<'_>) -> Result<Message<'b>, BadRequest> {
+        let [role, content] = messages.fields(["role", "content"], at)?;
+        let role = match role.ok_or_else(|| at.missing("role"))? {
+            r#""user""# => Role::User,
+            r#""assistant""# => Role::Assistant,
+            r#""system""# => Role::System,
+            _ => {
+                return Err(At::Member(at, "role").bad("must be `user`, `assistant` or `system`"));
+            }
+        };
+        Ok(Message { role, content })
     }
 }
 
@@ -35,7 +45,7 @@ pub(super) struct Turns<'o> {
     out: &'o mut Vec<u8>,
     first: bool,
     /// Pictures so far.
-    pub(super) pictures: u64,
+    pictures: u64,
 }
 
 impl<'o> Turns<'o> {
@@ -48,6 +58,7 @@ impl<'o> Turns<'o> {
         }
     }
 
+    /// Ends the list; how many pictures are in it.
     pub(super) fn end(self) -> u64 {
         self.out.push(b']');
         self.pictures
@@ -72,37 +83,39 @@ impl<'o> Turns<'o> {
     /// The messages of the client's.
     pub(super) fn messages(&mut self, messages: &str) -> Result<(), BadRequest> {
         let at = At::Member(&At::Body, "messages");
-        let mut rest = items(messages, "an array of messages", &at)?
-            .enumerate()
-            .peekable();
-        if rest.peek().is_none() {
+        let mut rest = Items::of(messages, "an array of messages", &at)?;
+        if !rest.more() {
             return Err(at.bad("must have at least one message"));
         }
-        let role_of =
-            |(index, place): &Item| Role::of(&messages[place.clone()], &At::Item(&at, *index));
+        let mut index = 0;
+        let mut first = Message::read(&mut rest, &At::Item(&at, index))?;
         loop {
-            let from_here = rest.clone();
-            let Some(first) = rest.next() else {
-                return Ok(());
+            let mut turn = Turn {
+                at: &at,
+                index,
+                first,
+                others: 0,
+                rest: rest.clone(),
             };
-            let role = role_of(&first)?;
-            let mut count = 1;
-            while let Some(next) = rest.peek() {
-                if role_of(next)? != role {
+            // It goes as far as the role does.
+            let mut next = None;
+            while rest.more() {
+                let place = index + turn.others + 1;
+                let message = Message::read(&mut rest, &At::Item(&at, place))?;
+                if message.role != first.role {
+                    next = Some((place, message));
                     break;
                 }
-                rest.next();
-                count += 1;
+                turn.others += 1;
             }
-            let turn = Turn {
-                json: messages,
-                at: &at,
-                messages: from_here.take(count),
-            };
-            match role {
+            match first.role {
                 Role::User => self.user(&turn)?,
                 Role::Assistant => self.assistant(&turn)?,
                 Role::System => self.instructions(&turn)?,
+            }
+            match next {
+                Some(next) => (index, first) = next,
+                None => return Ok(()),
             }
         }
     }
@@ -117,19 +130,22 @@ impl<'o> Turns<'o> {
         message
     }
 
-    fn user<'b>(
-        &mut self,
-        turn: &Turn<'_, 'b, impl Iterator<Item = Item> + Clone>,
-    ) -> Result<(), BadRequest> {
-        let mut results = 0_u64;
-        turn.each(&mut |said, at| match said {
-            Said::Block(block) if block.kind == "tool_result" => {
-                results += 1;
-                self.result(&block, at)
-            }
-            _ => Ok(()),
+    /// Results of tools, then what else a user says.
+    fn user(&mut self, turn: &Turn<'_, '_>) -> Result<(), BadRequest> {
+        let (mut results, mut more) = (false, false);
+        turn.each(&mut |said, at| {
+            more |= match said {
+                Said::Block(block) if block.kind == "tool_result" => {
+                    results = true;
+                    self.result(&block, at)?
+                }
+                _ => true,
+            };
+            Ok(())
         })?;
-        let before = self.out.len();
+        if results && !more {
+            return Ok(());
+        }
         let mut message = self.message("user");
         let mut parts = Parts::new(message.key("content"));
         turn.each(&mut |said, at| match said {
@@ -140,7 +156,6 @@ impl<'o> Turns<'o> {
             Said::Block(block) => match &*block.kind {
                 "image" => parts.picture(&block, at),
                 "tool_result" => match block.content {
-                    // A tool's message can have none.
                     Some(content) => pictures(content, &At::Member(at, "content"), &mut parts),
                     None => Ok(()),
                 },
@@ -149,86 +164,73 @@ impl<'o> Turns<'o> {
             },
         })?;
         let pictures = parts.pictures;
-        let said = parts.end();
+        parts.end();
         message.end();
         self.pictures += pictures;
-        if !said && results > 0 {
-            self.out.truncate(before);
-        }
         Ok(())
     }
 
-    /// What a tool answered, but for pictures.
-    fn result(&mut self, block: &Block<'_>, at: &At<'_>) -> Result<(), BadRequest> {
+    /// What a tool answered, but for pictures, which a tool's message can't have; whether there are any.
+    fn result(&mut self, block: &Block<'_>, at: &At<'_>) -> Result<bool, BadRequest> {
         let id = block.string("tool_use_id", block.tool_use_id, at)?;
         let mut message = self.message("tool");
         message.raw("tool_call_id", id);
         let prefix = if block.is_error { FAILED } else { "" };
         let mut parts = Parts::after(prefix, message.key("content"));
+        let mut pictures = false;
         if let Some(content) = block.content {
-            each(
-                content,
-                &At::Member(at, "content"),
-                &mut |said, at| match said {
-                    Said::Text(literal) => {
-                        parts.text(literal);
-                        Ok(())
-                    }
-                    Said::Block(block) if block.kind == "image" => Ok(()),
-                    Said::Block(block) => match parts.text_block(&block, at)? {
-                        true => Ok(()),
-                        false => Err(block.refused("the result of a tool", at)),
-                    },
+            let at = At::Member(at, "content");
+            each(content, &at, &mut |said, at| match said {
+                Said::Text(literal) => {
+                    parts.text(literal);
+                    Ok(())
+                }
+                Said::Block(block) if block.kind == "image" => {
+                    pictures = true;
+                    Ok(())
+                }
+                Said::Block(block) => match parts.text_block(&block, at)? {
+                    true => Ok(()),
+                    false => Err(block.refused("the result of a tool", at)),
                 },
-            )?;
+            })?;
         }
         parts.end();
         message.end();
-        Ok(())
+        Ok(pictures)
     }
 
-    fn assistant<'b>(
-        &mut self,
-        turn: &Turn<'_, 'b, impl Iterator<Item = Item> + Clone>,
-    ) -> Result<(), BadRequest> {
+    /// What was thought, what was said, and calls of tools.
+    fn assistant(&mut self, turn: &Turn<'_, '_>) -> Result<(), BadRequest> {
         let mut message = self.message("assistant");
-        let mut thoughts = 0_u64;
+        let [mut thoughts, mut texts, mut calls] = [false; 3];
         turn.each(&mut |said, at| {
-            if let Said::Block(block) = said
-                && block.kind == "thinking"
-            {
-                let thought = inside(block.string("thinking", block.thinking, at)?);
-                let out = if thoughts == 0 {
-                    let out = message.key("reasoning");
-                    out.push(b'"');
-                    out
-                } else {
-                    let out = message.value();
-                    out.extend_from_slice(b"\\n");
-                    out
-                };
-                thoughts += 1;
-                out.extend_from_slice(thought.as_bytes());
+            let Said::Block(block) = said else {
+                texts = true;
+                return Ok(());
+            };
+            match &*block.kind {
+                "text" => texts = true,
+                "tool_use" => calls = true,
+                "redacted_thinking" => {}
+                "thinking" => {
+                    let thought = inside(block.string("thinking", block.thinking, at)?);
+                    // Several are put together by line breaks.
+                    if std::mem::replace(&mut thoughts, true) {
+                        message.value().extend_from_slice(b"\\n");
+                    } else {
+                        message.key("reasoning").push(b'"');
+                    }
+                    message.value().extend_from_slice(thought.as_bytes());
+                }
+                _ => return Err(block.refused("an assistant's message", at)),
             }
             Ok(())
         })?;
-        if thoughts > 0 {
+        if thoughts {
             message.value().push(b'"');
         }
-        let (mut calls, mut texts) = (0_u64, 0_u64);
-        turn.each(&mut |said, at| {
-            match said {
-                Said::Text(_) => texts += 1,
-                Said::Block(block) => match &*block.kind {
-                    "tool_use" => calls += 1,
-                    "text" => texts += 1,
-                    "thinking" | "redacted_thinking" => {}
-                    _ => return Err(block.refused("an assistant's message", at)),
-                },
-            }
-            Ok(())
-        })?;
-        if texts > 0 || calls == 0 {
+        if texts || !calls {
             let mut parts = Parts::new(message.key("content"));
             turn.each(&mut |said, at| {
                 match said {
@@ -241,15 +243,12 @@ impl<'o> Turns<'o> {
             })?;
             parts.end();
         }
-        if calls > 0 {
+        if calls {
             let out = message.key("tool_calls");
-            out.push(b'[');
-            let mut first = true;
+            let mut before = b'[';
             turn.each(&mut |said, at| match said {
                 Said::Block(block) if block.kind == "tool_use" => {
-                    if !std::mem::take(&mut first) {
-                        out.push(b',');
-                    }
+                    out.push(std::mem::replace(&mut before, b','));
                     call(&block, at, out)
                 }
                 _ => Ok(()),
@@ -261,10 +260,7 @@ impl<'o> Turns<'o> {
     }
 
     /// A message of the system's among the others.
-    fn instructions<'b>(
-        &mut self,
-        turn: &Turn<'_, 'b, impl Iterator<Item = Item> + Clone>,
-    ) -> Result<(), BadRequest> {
+    fn instructions(&mut self, turn: &Turn<'_, '_>) -> Result<(), BadRequest> {
         let mut message = self.message("system");
         let mut parts = Parts::new(message.key("content"));
         turn.contents(&mut |content, at| only_text(content, at, &mut parts))?;
@@ -274,25 +270,29 @@ impl<'o> Turns<'o> {
     }
 }
 
-/// A message: which it is, and where it lies.
-type Item = (usize, Range<usize>);
-
 /// Messages of one role in a row.
-struct Turn<'a, 'b, I> {
-    json: &'b str,
+struct Turn<'a, 'b> {
     at: &'a At<'a>,
-    messages: I,
+    index: usize,
+    first: Message<'b>,
+    /// So many more, which follow it.
+    others: usize,
+    rest: Items<'b>,
 }
 
-impl<'b, I: Iterator<Item = Item> + Clone> Turn<'_, 'b, I> {
+impl<'b> Turn<'_, 'b> {
     fn contents(
         &self,
         see: &mut dyn FnMut(&'b str, &At<'_>) -> Result<(), BadRequest>,
     ) -> Result<(), BadRequest> {
-        for (index, place) in self.messages.clone() {
-            let at = At::Item(self.at, index);
-            let [content] = fields(&self.json[place], ["content"], &at)?;
-            let content = content.ok_or_else(|| at.missing("content"))?;
+        let mut rest = self.rest.clone();
+        for place in 0..=self.others {
+            let at = At::Item(self.at, self.index + place);
+            let message = match place {
+                0 => self.first,
+                _ => Message::read(&mut rest, &at)?,
+            };
+            let content = message.content.ok_or_else(|| at.missing("content"))?;
             see(content, &At::Member(&at, "content"))?;
         }
         Ok(())

@@ -62,7 +62,15 @@ fn a_denial_keeps_its_code_and_its_sentence() {
 
 #[test]
 fn arguments_that_are_no_object_are_told_as_the_text_that_they_are() {
-    for arguments in ["{\"a\":", "[1]", "3", "\"{}\"", "{} {}", &"[".repeat(500)] {
+    for arguments in [
+        "{\"a\":",
+        "[1]",
+        "3",
+        "\"{}\"",
+        "{} {}",
+        "{\"a\":\"\\ud800\"}",
+        &"[".repeat(500),
+    ] {
         let told = saying(
             &format!(
                 r#"{{"tool_calls":[{{"id":"i","function":{{"name":"f","arguments":{}}}}}]}}"#,

@@ -249,3 +249,16 @@ fn what_is_thought_twice_is_streamed_once() {
         ["0 thinking", r#"0 thinking "h""#, r#"0 thinking "m""#]
     );
 }
+
+#[test]
+fn what_stands_in_a_denials_place_is_told_as_three_texts() {
+    let stream = [
+        "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"content_filter\",\"index\":0}],\"witgate\":{\"code\":\"\\ud800\",\"message\":{\"a\":1},\"x\":\"y\"}}\n\n",
+        DONE,
+    ]
+    .concat();
+    assert_eq!(
+        events(&stream)[1]["witgate"],
+        json("{\"policy\":\"\",\"code\":\"\u{fffd}\",\"message\":\"\"}")
+    );
+}
