@@ -194,9 +194,11 @@ impl Hasher {
         let Timeouts {
             connect,
             first_byte,
+            first_token,
             silence,
+            total,
         } = timeouts;
-        for time in [connect, first_byte, silence] {
+        for time in [connect, first_byte, first_token, silence, total] {
             self.time(*time);
         }
         self.text(&unknown_members.to_string());

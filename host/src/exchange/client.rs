@@ -10,8 +10,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use tokio::time::Instant;
 
 use super::driver::{ClientGone, ResponseSink};
-use crate::api::{ApiError, Turns};
 use crate::api::headers::{CHAIN, POLICIES, TAGS, TARGET};
+use crate::api::{ApiError, Turns};
 use crate::wire::bridge::{Bridge, StreamWriter};
 use crate::wire::choices::chunk::NotAChunk;
 
@@ -82,11 +82,7 @@ impl Client {
     ///
     /// # Errors
     /// Where it must be read for that, and can't be.
-    pub(super) async fn translated(
-        &self,
-        body: Bytes,
-        turns: &Turns,
-    ) -> Result<Bytes, NotAChunk> {
+    pub(super) async fn translated(&self, body: Bytes, turns: &Turns) -> Result<Bytes, NotAChunk> {
         let Some(bridge) = self.bridge.clone() else {
             return Ok(body);
         };
