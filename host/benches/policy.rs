@@ -56,6 +56,7 @@ fn outcome() -> Arc<Outcome> {
         status: Some(200),
         finish_reasons: vec!["stop".into()],
         tokens: None,
+        cost_micros: None,
         stages: Vec::new(),
         tags: Vec::new(),
         deltas: 2,

@@ -71,6 +71,83 @@ fn request_parse_and_read(bencher: divan::Bencher<'_, '_>) {
     });
 }
 
+/// A conversation of about so many bytes, with as many messages of prose and code.
+fn conversation(bytes: usize) -> Request {
+    let prose = r#"Explain WebAssembly and its use cases, please.\n\n```rust\nfn main() {\n    println!(\"hi\");\n}\n```\n"#.repeat(3);
+    let mut body = r#"{"model":"gpt-oss-120b","messages":[{"role":"system","content":"You are a helpful assistant."}"#.to_owned();
+    let mut turn = 0;
+    while body.len() + 150 < bytes {
+        let role = ["user", "assistant"][turn % 2];
+        body += &format!(r#",{{"role":"{role}","content":"{prose}"}}"#);
+        turn += 1;
+    }
+    body += r#"],"temperature":0.2,"top_p":1,"max_completion_tokens":512,"stream":true,"stream_options":{"include_usage":true}}"#;
+    Request::parse(Dialect::Chat, body.into()).unwrap()
+}
+
+/// A request of an agent's: so many tools, each with a schema of about a kilobyte.
+fn agent(tools: usize) -> Request {
+    let property = r#"{"type":"string","description":"What the tool is to do, in a sentence of about this length, with an example."}"#;
+    let properties: Vec<_> = (0..8)
+        .map(|n| format!(r#""property_{n}":{property}"#))
+        .collect();
+    let schema = format!(
+        r#"{{"type":"object","properties":{{{}}},"required":["property_0"]}}"#,
+        properties.join(",")
+    );
+    let tools: Vec<_> = (0..tools)
+        .map(|n| format!(r#"{{"type":"function","function":{{"name":"tool_{n}","description":"A tool.","parameters":{schema}}}}}"#))
+        .collect();
+    let body = format!(
+        r#"{{"model":"gpt-oss-120b","messages":[{{"role":"user","content":"go on"}}],"tools":[{}],"tool_choice":"auto"}}"#,
+        tools.join(",")
+    );
+    Request::parse(Dialect::Chat, body.into()).unwrap()
+}
+
+/// A request that fits, gone over by the table of what upstream takes.
+#[divan::bench(args = [1 << 10, 100 << 10])]
+fn request_fits(bencher: divan::Bencher<'_, '_>, bytes: usize) {
+    let request = conversation(bytes);
+    bencher.bench(|| {
+        let fitted = divan::black_box(&request).fitted("gpt-oss-120b");
+        assert!(fitted.dropped.is_none());
+    });
+}
+
+/// The same reading, for comparison.
+#[divan::bench(args = [1 << 10, 100 << 10])]
+fn request_parse(bencher: divan::Bencher<'_, '_>, bytes: usize) {
+    let body = conversation(bytes).to_bytes(None);
+    bencher.bench(|| Request::parse(Dialect::Chat, body.clone()).unwrap());
+}
+
+#[divan::bench]
+fn request_fits_100_tools(bencher: divan::Bencher<'_, '_>) {
+    let request = agent(100);
+    bencher.bench(|| {
+        let fitted = divan::black_box(&request).fitted("gpt-oss-120b");
+        assert!(fitted.dropped.is_none());
+    });
+}
+
+#[divan::bench]
+fn request_parse_100_tools(bencher: divan::Bencher<'_, '_>) {
+    let body = agent(100).to_bytes(None);
+    bencher.bench(|| Request::parse(Dialect::Chat, body.clone()).unwrap());
+}
+
+/// A request with something to strip: thoughts in the history, and a parameter that isn't there upstream.
+#[divan::bench]
+fn request_stripped(bencher: divan::Bencher<'_, '_>) {
+    let body = br#"{"model":"gpt-oss-120b","messages":[{"role":"user","content":"Explain WebAssembly."},{"role":"assistant","content":"It is a format.","reasoning_content":"They want to know.","refusal":null},{"role":"user","content":"And its use cases?"}],"temperature":0,"store":false}"#;
+    let request = Request::parse(Dialect::Chat, Bytes::from_static(body)).unwrap();
+    bencher.bench(|| {
+        let fitted = divan::black_box(&request).fitted("gpt-oss-120b");
+        assert!(fitted.dropped.is_some());
+    });
+}
+
 #[divan::bench]
 fn answer_parse(bencher: divan::Bencher<'_, '_>) {
     let composition = Composition {

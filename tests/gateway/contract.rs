@@ -16,7 +16,9 @@ const KEY: &str = "sesame-team-a";
 /// Two targets that take any model, one that is pinned, and a client with a key.
 fn config(key: &std::path::Path, settings: &Value) -> String {
     let target = |id: &str, model: &str| {
-        format!("{{id: {id}, provider: \"cerebras{model}\", base_url: \"http://@0/v1\"}}")
+        format!(
+            "{{id: {id}, provider: \"cerebras{model}\", base_url: \"http://@0/v1\", parameters: pass}}"
+        )
     };
     format!(
         "policies: {{chain: [{{id: player, component: @player, grants: [journal]}}]}}\n\

@@ -8,7 +8,9 @@ mod ask;
 mod cli;
 #[path = "../storm/files.rs"]
 mod files;
+mod overload;
 mod reload;
+mod restart;
 mod rollback;
 mod scene;
 #[expect(

@@ -2,6 +2,7 @@
 //!
 //! - without arguments: a storm of a minute;
 //! - `-- --soak N`: N exchanges, one like the other;
+//! - `-- --slow N`: N streams whose clients read a byte a second, and another caller beside them;
 //! - `-- --swap`: how long a swap takes, and what exchanges feel of it.
 //!
 //! Ends with 1 if something was found that must not be.
@@ -14,6 +15,7 @@ mod clients;
 mod connection;
 mod files;
 mod gauge;
+mod slow;
 mod soak;
 mod storm;
 #[expect(
@@ -29,6 +31,7 @@ mod upstream;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use slow::Slow;
 use soak::Soak;
 use storm::Storm;
 
@@ -60,6 +63,17 @@ async fn main() -> ExitCode {
             swap::figures().await;
             Vec::new()
         }
+        ["--slow", streams] if streams.parse::<usize>().is_ok() => {
+            let slow = Slow {
+                streams: streams.parse().unwrap(),
+                every: Duration::from_secs(1),
+                time: Duration::from_secs(30),
+                requests: 1000,
+            };
+            let report = slow.run().await;
+            println!("{report}");
+            report.faults()
+        }
         ["--soak", exchanges] if exchanges.parse::<u64>().is_ok() => {
             let soak = Soak {
                 exchanges: exchanges.parse().unwrap(),
@@ -70,7 +84,7 @@ async fn main() -> ExitCode {
             report.faults()
         }
         _ => {
-            eprintln!("it takes nothing, --soak EXCHANGES, or --swap");
+            eprintln!("it takes nothing, --slow STREAMS, --soak EXCHANGES, or --swap");
             return ExitCode::from(2);
         }
     };

@@ -8,6 +8,7 @@ mod clients;
 mod connection;
 mod files;
 mod gauge;
+mod slow;
 mod soak;
 mod storm;
 #[expect(
@@ -21,6 +22,7 @@ mod upstream;
 
 use std::time::Duration;
 
+use slow::Slow;
 use soak::Soak;
 use storm::Storm;
 
@@ -48,5 +50,17 @@ async fn a_soak_leaves_an_entry_for_every_exchange_and_nothing_else() {
         connections: 8,
     };
     let report = soak.run(|_| ()).await;
+    assert!(report.faults().is_empty(), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_that_nobody_reads_take_little_and_keep_nobody_out() {
+    let slow = Slow {
+        streams: 40,
+        every: Duration::from_secs(1),
+        time: Duration::ZERO,
+        requests: 20,
+    };
+    let report = slow.run().await;
     assert!(report.faults().is_empty(), "{report}");
 }

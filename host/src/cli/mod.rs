@@ -4,12 +4,14 @@
 
 mod ask;
 pub mod audit;
+mod certificate;
 mod check;
 mod inspect;
 mod log;
 mod rollback;
 mod room;
 mod run;
+mod service;
 mod setup;
 mod simulate;
 

@@ -13,7 +13,8 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::{Wrong, room, setup};
+use super::certificate::{self, CertificateArgs};
+use super::{Wrong, room, service, setup};
 use crate::api::Share;
 use crate::app::App;
 use crate::config::Config;
@@ -21,7 +22,8 @@ use crate::control::{BuildError, CliOverrides, Controller, Services, Trigger};
 use crate::journal::{self, Entry, Journal, Store};
 use crate::metrics::Metrics;
 use crate::server::{
-    self, ADMIN_ADDRESS, ServerSettings, TRAFFIC_ADDRESS, serve_admin, serve_traffic,
+    self, ADMIN_ADDRESS, Certificate, Inherited, ServerSettings, TRAFFIC_ADDRESS, serve_admin,
+    serve_traffic,
 };
 use crate::simulator;
 
@@ -37,6 +39,8 @@ pub(super) struct RunArgs {
     /// Where health, metrics and status are
     #[arg(long, value_name = "ADDRESS", default_value = ADMIN_ADDRESS)]
     admin: String,
+    #[command(flatten)]
+    tls: CertificateArgs,
     /// The configuration [default: the built-in one]
     #[arg(long, value_name = "FILE")]
     policy_config: Option<PathBuf>,
@@ -67,7 +71,11 @@ pub(super) struct RunArgs {
     /// Exchanges that may run at once; one more is answered 503
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=65536))]
     max_exchanges: u32,
-    /// Seconds that running exchanges have to finish when the gateway is stopped
+    /// Seconds for which new requests are still taken when the gateway is stopped, while /readyz says that it stops: as long as what balances
+    /// takes to notice
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    linger: u64,
+    /// Seconds that running exchanges have to finish after that
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     drain: u64,
 }
@@ -75,8 +83,17 @@ pub(super) struct RunArgs {
 pub(super) async fn run(args: RunArgs) -> Result<ExitCode, Wrong> {
     let source = setup::source(args.policy_config.clone());
     let config = source.load()?;
-    let traffic = server::bind(&args.listen, "--listen").await?;
-    let admin = server::bind(&args.admin, "--admin").await?;
+    let inherited = Inherited::take()?;
+    let traffic = match inherited.traffic {
+        Some(traffic) => traffic,
+        None => server::bind(&args.listen, "--listen").await?,
+    };
+    let admin = match inherited.admin {
+        Some(admin) => admin,
+        None => server::bind(&args.admin, "--admin").await?,
+    };
+    let metrics = Arc::new(Metrics::new());
+    let certificate = args.tls.read(&metrics)?;
     let needs_clients = !args.open && !traffic.local_addr()?.ip().is_loopback();
     if needs_clients && config.clients.is_empty() {
         // Refused before anything is built, with the sentence of a reload.
@@ -95,7 +112,6 @@ pub(super) async fn run(args: RunArgs) -> Result<ExitCode, Wrong> {
         overrides.upstream = Some(stand_in(args.tokens_per_second).await?);
     }
 
-    let metrics = Arc::new(Metrics::new());
     let services = Services {
         sandbox: Arc::new(setup::sandbox(&config, args.max_exchanges)?),
         journal: open_journal(&config).await?,
@@ -110,30 +126,47 @@ pub(super) async fn run(args: RunArgs) -> Result<ExitCode, Wrong> {
         "exchanges may take {} MiB with their bodies (--max-memory)",
         max_memory >> 20
     );
-    announce(&controller, &traffic, &admin)?;
+    announce(&controller, certificate.is_some(), &traffic, &admin)?;
     // Off to the side: whoever changed the file while nothing ran is found, and nobody waits for it.
     services.journal.walk();
 
     let app = Arc::new(App(controller.clone()));
+    let (linger, drain) = (args.linger, args.drain);
     let settings = ServerSettings {
+        certificate: certificate.clone(),
         max_exchanges: args.max_exchanges,
         max_memory,
         share: Share(args.share),
         origins: args.allow_origin.into(),
-        drain_deadline: Duration::from_secs(args.drain),
+        linger: Duration::from_secs(linger),
+        drain_deadline: Duration::from_secs(drain),
         ..ServerSettings::default()
     };
     let admin_stop = CancellationToken::new();
     let router = server::admin_router(app.clone(), metrics.clone());
     let admin = tokio::spawn(serve_admin(admin, router, admin_stop.clone()));
     tokio::spawn(controller.clone().watch(stop.clone()));
-    tokio::spawn(reload_on_signal(controller.clone(), hangup, stop.clone()));
+    let reloads = reload_on_signal(
+        controller.clone(),
+        certificate.clone(),
+        hangup,
+        stop.clone(),
+    );
+    tokio::spawn(reloads);
+    if let Some(certificate) = certificate {
+        tokio::spawn(certificate::keep_new(certificate, stop.clone()));
+    }
+    let longest = settings.linger + settings.drain_deadline + LAST_WORDS;
+    tokio::spawn(leave(controller.clone(), longest, stop.clone()));
     tokio::spawn(count_journal(
         services.journal.clone(),
         metrics.clone(),
         stop.clone(),
     ));
 
+    // Not before the sockets are served; systemd starts what comes after this one.
+    service::ready();
+    tokio::spawn(service::watchdog(admin_stop.clone()));
     let drained = serve_traffic(traffic, app, metrics, settings, stop).await;
     if drained.connections > 0 {
         tracing::warn!(
@@ -196,9 +229,11 @@ fn unrecorded(exchanges: usize) -> Entry {
 
 fn announce(
     controller: &Controller,
+    tls: bool,
     traffic: &TcpListener,
     admin: &TcpListener,
 ) -> Result<(), Wrong> {
+    let scheme = if tls { "https" } else { "http" };
     let current = controller.current();
     let stages: Vec<&str> = current
         .chain()
@@ -212,7 +247,7 @@ fn announce(
         stages.join(" > ")
     };
     tracing::info!(
-        "witgate {} at http://{}/v1 ({chain}); health, metrics and status at http://{}",
+        "witgate {} at {scheme}://{}/v1 ({chain}); health, metrics and status at http://{}",
         env!("CARGO_PKG_VERSION"),
         traffic.local_addr()?,
         admin.local_addr()?,
@@ -239,13 +274,21 @@ pub(super) async fn stop_on_signal(stop: CancellationToken) {
             std::process::exit(1);
         }
         first = false;
-        tracing::info!("stopping: no new connections; running exchanges finish");
+        tracing::info!("stopping: running exchanges finish");
         stop.cancel();
     }
 }
 
+/// Says, as soon as the gateway is to stop, that it does.
+async fn leave(controller: Arc<Controller>, longest: Duration, stop: CancellationToken) {
+    stop.cancelled().await;
+    controller.leave();
+    service::stopping(longest);
+}
+
 async fn reload_on_signal(
     controller: Arc<Controller>,
+    certificate: Option<Arc<Certificate>>,
     mut hangup: Signal,
     stop: CancellationToken,
 ) {
@@ -253,8 +296,13 @@ async fn reload_on_signal(
         tokio::select! {
             () = stop.cancelled() => return,
             _ = hangup.recv() => {
+                service::reloading();
                 // The reload logs its success or failure itself.
                 let _ = controller.reload(Trigger::Operator).await;
+                if let Some(certificate) = &certificate {
+                    certificate::renew(certificate.clone()).await;
+                }
+                service::ready();
             }
         }
     }

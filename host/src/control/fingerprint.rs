@@ -9,9 +9,10 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::config::{
-    BreakerConfig, ClientConfig, ComponentSource, Config, JournalConfig, KeyConfig, Limits,
-    ModelsConfig, OpaqueParts, Pack, Position, ReloadConfig, RequestsConfig, RetriesConfig,
-    SecretRef, StageConfig, TargetConfig, Timeouts,
+    BreakerConfig, ClientConfig, ComponentSource, Config, ExecRef, IdentityFiles, JournalConfig,
+    KeyConfig, Limits, ModelsConfig, OpaqueParts, Pack, PemFile, Position, Price, PricingConfig,
+    ReloadConfig, RequestsConfig, RetriesConfig, SecretRef, StageConfig, TargetConfig, Timeouts,
+    TlsConfig,
 };
 use crate::generation::BuildInputs;
 
@@ -53,6 +54,7 @@ impl Hasher {
             reload,
             requests,
             models,
+            pricing,
         } = config;
         self.pack(pack);
         self.list(stages, Self::stage);
@@ -75,6 +77,7 @@ impl Hasher {
         self.reload(reload);
         self.requests(requests);
         self.models(models);
+        self.pricing(pricing);
     }
 
     fn models(&mut self, models: &ModelsConfig) {
@@ -83,6 +86,22 @@ impl Hasher {
         for (alias, model) in aliases {
             self.text(alias);
             self.text(model);
+        }
+    }
+
+    fn pricing(&mut self, pricing: &PricingConfig) {
+        let PricingConfig { models } = pricing;
+        self.number(models.len() as u64);
+        for (model, price) in &**models {
+            let Price {
+                input,
+                cached_input,
+                output,
+            } = price;
+            self.text(model);
+            for price in [input, cached_input, output] {
+                self.number(*price);
+            }
         }
     }
 
@@ -173,6 +192,9 @@ impl Hasher {
             breaker,
             timeouts,
             unknown_members,
+            parameters,
+            tls,
+            http2,
         } = target;
         self.text(id);
         self.text(provider);
@@ -202,6 +224,15 @@ impl Hasher {
             self.time(*time);
         }
         self.text(&unknown_members.to_string());
+        self.text(&parameters.to_string());
+        let TlsConfig { ca, identity } = tls;
+        self.option(ca.as_deref(), Self::pem);
+        self.option(identity.as_ref(), |hasher, identity| {
+            let IdentityFiles { cert, key } = identity;
+            hasher.pem(cert);
+            hasher.pem(key);
+        });
+        self.flag(*http2);
     }
 
     fn client(&mut self, client: &ClientConfig) {
@@ -238,9 +269,30 @@ impl Hasher {
                 self.flag(false);
                 self.path(path);
             }
+            SecretRef::Exec(exec) => {
+                let ExecRef {
+                    program,
+                    args,
+                    timeout,
+                    cache,
+                } = exec;
+                self.path(program);
+                self.list(args, |hasher, arg| hasher.text(arg));
+                self.time(*timeout);
+                self.time(*cache);
+            }
         }
         self.0.update(match reference.read() {
             Ok(secret) => Sha256::digest(secret.expose()),
+            Err(error) => Sha256::digest(error.to_string()),
+        });
+    }
+
+    /// The path, and a digest of what is there: a certificate that was replaced is a change as well.
+    fn pem(&mut self, path: &Path) {
+        self.path(path);
+        self.0.update(match PemFile::read(path) {
+            Ok(file) => Sha256::digest(file.expose()),
             Err(error) => Sha256::digest(error.to_string()),
         });
     }

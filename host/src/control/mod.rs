@@ -20,6 +20,7 @@ mod watch;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use arc_swap::ArcSwap;
 use http::HeaderMap;
@@ -35,6 +36,7 @@ pub use build::{BuildError, Services};
 pub use reload::{ReloadError, Reloaded, Trigger};
 pub use source::Source;
 pub use verified::VerifiedStage;
+pub use watch::watch_files;
 
 /// What a command line changes in every configuration that is loaded.
 #[derive(Clone, Debug, Default)]
@@ -85,6 +87,8 @@ pub struct Controller {
     watched: tokio::sync::watch::Sender<BTreeSet<PathBuf>>,
     /// Exchanges that go on after their answer is out.
     tasks: TaskTracker,
+    /// The process is going to end.
+    leaving: AtomicBool,
 }
 
 impl Controller {
@@ -128,6 +132,7 @@ impl Controller {
             last_probation: Mutex::default(),
             watched: tokio::sync::watch::Sender::new(watched),
             tasks: TaskTracker::new(),
+            leaving: AtomicBool::new(false),
         }))
     }
 
@@ -146,9 +151,22 @@ impl Controller {
         &self.tasks
     }
 
+    /// The process is going to end: from now on the gateway isn't ready, whatever it still serves.
+    pub fn leave(&self) {
+        self.leaving.store(true, Relaxed);
+    }
+
     /// Watches files and reloads, until cancelled.
     pub async fn watch(self: Arc<Self>, stop: CancellationToken) {
-        watch::run(self, stop).await;
+        let controller = self.clone();
+        let reload = move || {
+            let controller = controller.clone();
+            async move {
+                // The reload logs its success or failure itself.
+                let _ = controller.reload(Trigger::Change).await;
+            }
+        };
+        watch_files(self.watched.subscribe(), reload, stop).await;
     }
 
     /// Finds the client whose key a request carries: the clients change with the configuration.
@@ -178,6 +196,9 @@ impl Controller {
     /// # Errors
     /// Why it isn't.
     pub fn ready(&self) -> Result<(), String> {
+        if self.leaving.load(Relaxed) {
+            return Err("the gateway is stopping".to_owned());
+        }
         if !self.current.load().writes_journal() {
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! Watching the configuration, its components and their samples.
+//! Watching the configuration, its components and their samples, and the certificates that it names.
 //!
 //! Notifications tell at once that something happened. A slow poll finds what they missed, because on some mounts they are lost.
 //!
@@ -14,12 +14,12 @@ use std::time::Duration;
 
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use parking_lot::Mutex;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use super::Source;
 use super::build::blocking;
-use super::{Controller, Source, Trigger};
 use crate::config::{ComponentSource, Config, FileStamp};
 
 /// The log target of what is said here. Filters name it, so it stays whatever this module is called.
@@ -42,7 +42,9 @@ pub(super) fn files(source: &Source, config: &Config) -> BTreeSet<PathBuf> {
         Source::Embedded => None,
         Source::File(path) => Some(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
     };
-    components.flatten().chain(own).collect()
+    let tls = config.targets.iter().flat_map(|target| target.tls.files());
+    let tls = tls.map(|file| std::path::absolute(file).unwrap_or_else(|_| file.to_owned()));
+    components.flatten().chain(own).chain(tls).collect()
 }
 
 /// The most links that are followed. A path with more links leads in a circle.
@@ -95,8 +97,15 @@ fn matters(event: &notify::Result<Event>, names: &BTreeSet<PathBuf>) -> bool {
     }
 }
 
-/// Reloads on changes until cancelled. The file system is asked on threads that may block: where it hangs, this waits and nobody else.
-pub(super) async fn run(controller: Arc<Controller>, stop: CancellationToken) {
+/// Calls `changed` whenever one of the files may have changed, and once at first, until cancelled. The file system is asked on threads that may
+/// block: where it hangs, this waits and nobody else. What `changed` comes to it says itself.
+pub async fn watch_files<F>(
+    mut files: watch::Receiver<BTreeSet<PathBuf>>,
+    changed: impl Fn() -> F,
+    stop: CancellationToken,
+) where
+    F: Future<Output = ()>,
+{
     let (send, mut events) = mpsc::unbounded_channel();
     let wanted = Arc::new(Mutex::new(BTreeSet::new()));
     let known = wanted.clone();
@@ -114,7 +123,6 @@ pub(super) async fn run(controller: Arc<Controller>, stop: CancellationToken) {
             .ok(),
         watched: BTreeSet::new(),
     };
-    let mut files = controller.watched.subscribe();
     let mut poll = tokio::time::interval(POLL);
     poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // A change from before the watch makes no event, so each time there is something new to watch, everything is looked at once
@@ -136,15 +144,14 @@ pub(super) async fn run(controller: Arc<Controller>, stop: CancellationToken) {
         folders = match looked.await {
             Ok(folders) => folders,
             Err(error) => {
-                tracing::error!(target: LOG, %error, "files are not watched any more; ask for a reload when one has changed");
+                tracing::error!(target: LOG, %error, "files are not watched any more; hang up on the gateway (SIGHUP) when one has changed");
                 return;
             }
         };
         if std::mem::take(&mut look) {
             // Taken before reading, so that the next poll sees what changes meanwhile.
             seen = stamps(current).await;
-            // The reload logs its success or failure itself.
-            let _ = controller.reload(Trigger::Change).await;
+            changed().await;
             continue;
         }
         tokio::select! {

@@ -15,6 +15,7 @@ use super::request::{RequestMeta, RequestState};
 use super::stages::Stages;
 use super::upstream::TargetsInTurn;
 use super::{Ended, Exchange};
+use crate::api::headers::USAGE;
 use crate::api::{Caller, Party, Permit, RequestId};
 use crate::generation::Generation;
 use crate::metrics::Metrics;
@@ -46,6 +47,7 @@ pub async fn begin(
     tasks: &TaskTracker,
     mut begin: Begin,
 ) -> Response<Body> {
+    let tells_usage = begin.headers.contains_key(USAGE);
     let meta = RequestMeta {
         id: begin.id.to_string(),
         principal: begin.caller.principal.as_deref().map(str::to_owned),
@@ -53,6 +55,7 @@ pub async fn begin(
         headers: begin.headers,
         shown: generation.config().headers.clone(),
         targets: Some(generation.targets().clone()),
+        turns: begin.permit.turns.clone(),
     };
     let bridge = begin.request.bridge().cloned();
     let request = Arc::new(RequestState::new(meta, begin.request));
@@ -64,8 +67,8 @@ pub async fn begin(
         let exchange = Exchange {
             upstream: TargetsInTurn(generation.targets().clone()),
             stages,
-            client: Client::new(sink, label, bridge),
-            record: ExchangeRecord::new(begin.began),
+            client: Client::new(sink, label, bridge).telling_usage(tells_usage),
+            record: ExchangeRecord::new(begin.began, generation.config().pricing.clone()),
             metrics,
             permit: begin.permit,
         };

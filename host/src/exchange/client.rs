@@ -10,7 +10,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use tokio::time::Instant;
 
 use super::driver::{ClientGone, ResponseSink};
-use crate::api::headers::{CHAIN, POLICIES, TAGS, TARGET};
+use super::record::Took;
+use crate::api::headers::{CHAIN, POLICIES, TAGS, TARGET, USAGE};
 use crate::api::{ApiError, Turns};
 use crate::wire::bridge::{Bridge, StreamWriter};
 use crate::wire::choices::chunk::NotAChunk;
@@ -26,6 +27,8 @@ pub(super) struct ChainStatus<'a> {
     pub(super) verdicts: String,
     /// What stages tagged.
     pub(super) tags: &'a [(String, String)],
+    /// What it took, once that is known.
+    pub(super) took: Option<Took>,
 }
 
 /// The client of one exchange.
@@ -39,6 +42,8 @@ pub(super) struct Client {
     writer: Option<StreamWriter>,
     /// A stream's head that has not left, and until when it waits.
     head: Option<(Response<()>, Instant)>,
+    /// It asked to be told what its exchange took.
+    tells_usage: bool,
     /// Bytes of answers that were sent, errors left out.
     pub(super) bytes: u64,
 }
@@ -51,7 +56,16 @@ impl Client {
             writer: bridge.as_ref().and_then(|bridge| bridge.stream()),
             bridge,
             head: None,
+            tells_usage: false,
             bytes: 0,
+        }
+    }
+
+    /// With what its exchange took in the head of its answer, where it asked for that.
+    pub(super) fn telling_usage(self, tells_usage: bool) -> Self {
+        Client {
+            tells_usage,
+            ..self
         }
     }
 
@@ -210,6 +224,11 @@ impl Client {
                 .iter()
                 .map(|(key, value)| format!("{key}={value}"));
             put(TAGS, &tags.collect::<Vec<_>>().join(", "));
+        }
+        if self.tells_usage
+            && let Some(took) = told.took
+        {
+            put(USAGE, &took.to_string());
         }
         headers.insert(CHAIN, self.chain.clone());
     }

@@ -6,6 +6,7 @@ use crate::api::ApiError;
 use crate::policy::Class;
 use crate::policy::types::Denial;
 use crate::wire::dialect::ErrorEvent;
+use crate::wire::parameters::Refused;
 
 /// A denial: the status that it may have, and whether trying again makes sense.
 pub(super) fn denied(stage: &str, denial: &Denial) -> ApiError {
@@ -27,6 +28,12 @@ pub(super) fn denied(stage: &str, denial: &Denial) -> ApiError {
         (_, Some(seconds)) => error.retry_after(seconds).should_retry(false),
         _ => error.should_retry(false),
     }
+}
+
+/// A request that its target would refuse, in the target's words.
+pub(super) fn unfit(Refused(says): Refused) -> ApiError {
+    let (kind, code) = ("invalid_request_error", "wrong_api_format");
+    ApiError::new(StatusCode::BAD_REQUEST, kind, code, says).param("validation_error")
 }
 
 /// A stage's failure under `on_error: deny`.

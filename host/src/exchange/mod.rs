@@ -323,5 +323,6 @@ fn told<'a>(stages: &'a Stages, record: &'a ExchangeRecord) -> ChainStatus<'a> {
         target: record.target(),
         verdicts: stages.verdicts(),
         tags: stages.tags(),
+        took: record.took(),
     }
 }

@@ -1,5 +1,6 @@
 //! What is known of an exchange, each fact written where it is learned. At the end it becomes the outcome that `on-complete` reads.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use tokio::time::Instant;
 
 use super::stream::StreamFacts;
 use super::translate::usage_for_policy;
+use crate::config::{Price, PricingConfig};
 use crate::metrics::TargetMetrics;
 use crate::policy::Outcome;
 use crate::policy::types::{Account, Ending, Usage};
@@ -32,11 +34,15 @@ pub(super) struct ExchangeRecord {
     /// Time in which the upstream was waited for.
     waited: Duration,
     counted: Option<Arc<TargetMetrics>>,
+    pricing: PricingConfig,
+    /// What the tokens of the model that answers cost.
+    price: Option<Price>,
 }
 
 impl ExchangeRecord {
     /// `began`: when the request's first byte was there.
-    pub(super) fn new(began: Instant) -> Self {
+    /// `pricing`: what tokens cost.
+    pub(super) fn new(began: Instant, pricing: PricingConfig) -> Self {
         ExchangeRecord {
             began,
             target: None,
@@ -49,6 +55,8 @@ impl ExchangeRecord {
             answered: false,
             waited: Duration::ZERO,
             counted: None,
+            pricing,
+            price: None,
         }
     }
 
@@ -74,6 +82,7 @@ impl ExchangeRecord {
         self.model = Some(answer.model.to_string());
         self.status = Some(answer.status.as_u16());
         self.counted = Some(answer.metrics.clone());
+        self.price = self.pricing.models.get(&*answer.model).copied();
     }
 
     /// No target answered.
@@ -129,7 +138,23 @@ impl ExchangeRecord {
         if let Some(counted) = &self.counted {
             counted.total.observe(self.waited);
             counted.overhead.observe(total.saturating_sub(self.waited));
+            if let Some(usage) = &self.usage {
+                counted.used(priced(usage), self.cost_micros());
+            }
         }
+    }
+
+    /// What the tokens cost, as far as they are known and have a price, in millionths of the currency.
+    fn cost_micros(&self) -> Option<u64> {
+        let [input, cached, output] = priced(self.usage.as_ref()?);
+        Some(self.price?.of(input, cached, output))
+    }
+
+    /// What the exchange took, once that is known.
+    pub(super) fn took(&self) -> Option<Took> {
+        let usage = self.usage?;
+        let cost_micros = self.cost_micros();
+        Some(Took { usage, cost_micros })
     }
 
     /// How long ago the exchange began.
@@ -153,6 +178,7 @@ impl ExchangeRecord {
             status: self.status,
             finish_reasons: self.finishes.clone(),
             tokens: self.usage,
+            cost_micros: self.cost_micros(),
             stages,
             tags,
             deltas: self.deltas,
@@ -161,6 +187,34 @@ impl ExchangeRecord {
             total_us: micros(total),
         }
     }
+}
+
+/// What an exchange took of its target. As text, it is what a client is told that asks.
+#[derive(Clone, Copy)]
+pub(super) struct Took {
+    usage: Usage,
+    cost_micros: Option<u64>,
+}
+
+impl fmt::Display for Took {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [input, cached, output] = priced(&self.usage);
+        let reasoning = self.usage.reasoning_tokens;
+        write!(
+            f,
+            "input={input}, cached-input={cached}, output={output}, reasoning={reasoning}"
+        )?;
+        match self.cost_micros {
+            Some(cost) => write!(f, ", cost-micros={cost}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The tokens as prices know them: of the request not cached, of the request cached, of the answer.
+fn priced(usage: &Usage) -> [u64; 3] {
+    let input = usage.prompt_tokens.saturating_sub(usage.cached_tokens);
+    [input, usage.cached_tokens, usage.completion_tokens].map(u64::from)
 }
 
 fn micros(time: Duration) -> u64 {

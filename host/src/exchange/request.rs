@@ -8,6 +8,7 @@ use http::HeaderMap;
 use super::translate::{
     role_for_policy, role_from_policy, segment_for_policy, text_for_policy, tool_for_policy,
 };
+use crate::api::Turns;
 use crate::policy::types::{self, Segment, Target, Text, Tool};
 use crate::policy::{Draft, NotReplaced, RequestView};
 use crate::upstream::Targets;
@@ -24,6 +25,8 @@ pub(super) struct RequestMeta {
     pub(super) shown: Arc<[String]>,
     /// Where it may go. `None` where a script answers.
     pub(super) targets: Option<Arc<Targets>>,
+    /// For what is large.
+    pub(super) turns: Turns,
 }
 
 /// The request as the stages so far have made it.
@@ -226,6 +229,7 @@ mod tests {
             headers: headers.iter().map(named).collect(),
             shown: shown.iter().map(|&name| name.to_owned()).collect(),
             targets: None,
+            turns: Turns::default(),
         };
         let body = wire::Request::parse(Dialect::Chat, body.to_vec().into());
         RequestState::new(meta, body.unwrap())

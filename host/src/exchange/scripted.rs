@@ -15,7 +15,8 @@ use super::request::{RequestMeta, RequestState};
 use super::stages::Stages;
 use super::upstream::{NoAnswer, Upstream};
 use super::{Ended, Exchange};
-use crate::api::Permit;
+use crate::api::{Permit, Turns};
+use crate::config::PricingConfig;
 use crate::generation::ExchangeCounter;
 use crate::metrics::{Hook, Metrics};
 use crate::policy::types::{Account, Ending};
@@ -60,6 +61,7 @@ pub async fn play(stage: &Arc<Stage>, script: Script, most: usize) -> Played {
         headers: HeaderMap::new(),
         shown: Arc::default(),
         targets: None,
+        turns: Turns::default(),
     };
     let request = Arc::new(RequestState::new(meta, script.request.clone()));
     // The stage is of no chain yet, and so of none whose time to drain may be over.
@@ -71,7 +73,7 @@ pub async fn play(stage: &Arc<Stage>, script: Script, most: usize) -> Played {
             stages,
             // It reads what upstreams speak, whatever the endpoint.
             client: Client::new(sink, CHAIN, None),
-            record: ExchangeRecord::new(Instant::now()),
+            record: ExchangeRecord::new(Instant::now(), PricingConfig::default()),
             metrics: Arc::new(Metrics::new()),
             permit: Permit::unbound(),
         };

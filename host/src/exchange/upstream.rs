@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 
+use super::errors;
 use super::request::RequestState;
-use crate::upstream::{Answer, AskFailed, Question, Targets};
+use crate::api::ApiError;
+use crate::config::Parameters;
+use crate::upstream::{Answer, AskFailed, Outgoing, Question, Targets};
 
 /// Answers an exchange: the targets of its generation, or a script.
 pub(super) trait Upstream: Send {
@@ -49,8 +52,29 @@ impl Question for RequestState {
         self.body.dialect().path()
     }
 
-    fn body(&self, model: &str) -> Bytes {
-        self.body.to_bytes(Some(model))
+    async fn body(&self, model: &str, parameters: Parameters) -> Result<Outgoing, ApiError> {
+        let as_it_came = || Outgoing {
+            body: self.body.to_bytes(Some(model)),
+            dropped: None,
+        };
+        let bytes = self.body.to_bytes(None).len() as u64;
+        let turns = &self.meta.turns;
+        let (request, name) = (self.body.clone(), model.to_owned());
+        match parameters {
+            Parameters::Pass => Ok(as_it_came()),
+            Parameters::Strip => {
+                let fitted = turns.aside(bytes, move || request.fitted(&name)).await;
+                let dropped = fitted.dropped.map(HeaderValue::try_from);
+                Ok(Outgoing {
+                    body: fitted.body,
+                    dropped: dropped.and_then(Result::ok),
+                })
+            }
+            Parameters::Strict => {
+                let fits = turns.aside(bytes, move || request.fits(&name)).await;
+                fits.map(|()| as_it_came()).map_err(errors::unfit)
+            }
+        }
     }
 
     fn headers(&self) -> &HeaderMap {

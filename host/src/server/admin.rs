@@ -121,7 +121,7 @@ async fn unknown() -> ApiError {
 /// health and metrics can be read until the end. Where the listener is on loopback, only requests to a loopback host
 /// are answered.
 pub async fn serve_admin(listener: TcpListener, router: Router, shutdown: CancellationToken) {
-    let pages = Pages::of(listener.local_addr().ok().map(|at| at.ip()), &[]);
+    let pages = Pages::of(listener.local_addr().ok().map(|at| at.ip()), false, &[]);
     let guard = move |request: Request, next: Next| {
         let checked = one_host(&request).and_then(|()| match pages.on_loopback() {
             true => pages.check(&request),

@@ -7,19 +7,26 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use axum::response::Response;
-use http::Request;
+use http::header::CONNECTION;
+use http::{HeaderValue, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Duration, Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::ServerSettings;
 use super::connections::Seated;
 use super::patience::SlowReader;
 use super::phase::{Activity, MonitoredIo, Phase, ServingBody};
+use super::secured::Secured;
+
+/// How long, once the listener is closed, an idle connection waits for its client's next request: what the client has sent by then, because it
+/// can't know, is answered. The answer says that the connection closes. A connection that has yet to bring its first request has the
+/// time that it always has.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Serves what comes over `io` until it is closed by either side, stays too long in one phase, must give its `seat` to another, or
 /// `shutdown` is cancelled and the request at hand is answered.
@@ -39,11 +46,16 @@ pub(super) async fn serve<T, H, F>(
         let serving = activity.begin();
         let answer = handler(request);
         async move {
-            let answer = answer.await.map(|body| ServingBody::new(body, serving));
+            let mut answer = answer.await.map(|body| ServingBody::new(body, serving));
+            if shutdown.is_cancelled() {
+                let close = HeaderValue::from_static("close");
+                answer.headers_mut().insert(CONNECTION, close);
+            }
             Ok::<_, Infallible>(answer)
         }
     });
-    let io = TokioIo::new(MonitoredIo::new(io, Arc::clone(&activity)));
+    let io = MonitoredIo::new(io, Arc::clone(&activity));
+    let io = TokioIo::new(Secured::new(io, settings.certificate.as_deref()));
     // The limit of 100 headers is the library's own. With a limit of ours it would allocate for each request.
     // Head and first frame go out in one write: the library gathers what is ready before it flushes, and a socket takes both in
     // one vectored write. `pipeline_flush` stays off, because with it a frame could wait for the next request.
@@ -55,6 +67,8 @@ pub(super) async fn serve<T, H, F>(
     let mut connection = pin!(connection);
     let mut stop = pin!(shutdown.cancelled());
     let mut stopping = false;
+    let mut grace = pin!(sleep(GRACE));
+    let mut closing = false;
     let mut phase = Phase::Head(0);
     let mut timer = pin!(sleep(settings.head_timeout));
     let mut reader = SlowReader::new(settings);
@@ -62,15 +76,30 @@ pub(super) async fn serve<T, H, F>(
     poll_fn(|cx| {
         if !stopping && stop.as_mut().poll(cx).is_ready() {
             stopping = true;
-            connection.as_mut().graceful_shutdown();
+            grace
+                .as_mut()
+                .reset(Instant::now() + settings.linger + GRACE);
         }
-        if let Poll::Ready(end) = connection.as_mut().poll(cx) {
-            if let Err(error) = end {
-                tracing::debug!(%error, "a client connection ended early");
+        let now = loop {
+            if let Poll::Ready(end) = connection.as_mut().poll(cx) {
+                if let Err(error) = end {
+                    tracing::debug!(%error, "a client connection ended early");
+                }
+                return Poll::Ready(());
             }
-            return Poll::Ready(());
-        }
-        let now = activity.phase();
+            let now = activity.phase();
+            let closes = match now {
+                _ if !stopping || closing => false,
+                Phase::Head(_) => false,
+                Phase::Idle(_) => grace.as_mut().poll(cx).is_ready(),
+                Phase::Busy | Phase::Stuck(_) => true,
+            };
+            if !closes {
+                break now;
+            }
+            closing = true;
+            connection.as_mut().graceful_shutdown();
+        };
         if now != phase || first {
             if now != phase {
                 let stuck = matches!(now, Phase::Stuck(_));
@@ -381,5 +410,37 @@ mod tests {
             sleep(Duration::from_secs(10)).await;
             assert!(client.read_buf(&mut read).await.unwrap() > 0, "closed");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_connection_has_a_moment_for_a_request_that_was_on_its_way() {
+        let connections = Connections::new(2, Share(100));
+        let stop = CancellationToken::new();
+        let mut idle = Vec::new();
+        for _ in 0..2 {
+            let (mut client, io) = duplex(4096);
+            let (connections, stop) = (Arc::clone(&connections), stop.clone());
+            let handler = Arc::new(|_| std::future::ready(Response::new(Body::empty())));
+            let served = tokio::spawn(async move {
+                let seat = connections.take(None).await.unwrap();
+                serve(io, handler, &settings(), &stop, &seat).await;
+            });
+            client.write_all(GET).await.unwrap();
+            read_until(&mut client, b"\r\n\r\n").await;
+            idle.push((client, served));
+        }
+        let start = Instant::now();
+        stop.cancel();
+        sleep(GRACE / 2).await;
+        let (mut asks, served) = idle.pop().unwrap();
+        asks.write_all(GET).await.unwrap();
+        let mut answer = Vec::new();
+        asks.read_to_end(&mut answer).await.unwrap();
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert!(answer.contains("connection: close"), "{answer}");
+        served.await.unwrap();
+        let (_silent, served) = idle.pop().unwrap();
+        assert_eq!(closed_after(served, start).await, GRACE.as_secs());
     }
 }

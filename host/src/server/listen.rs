@@ -1,13 +1,16 @@
 //! The accept loop and its end.
 //!
-//! What must stay true: after `shutdown` nothing new is accepted, and `run` returns only when no connection is left.
+//! What must stay true: after `shutdown` and the time to linger nothing new is accepted but what had connected by then, and `run` returns only
+//! when no connection is left.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::Response;
+use futures_util::FutureExt;
 use http::Request;
 use hyper::body::Incoming;
 use prometheus_client::metrics::gauge::Gauge;
@@ -16,7 +19,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::connections::Connections;
+use super::connections::{Connections, Seated};
 use super::{ServerSettings, connection};
 
 /// Where a request comes from, among its extensions.
@@ -26,7 +29,7 @@ pub(super) struct Peer(pub(super) IpAddr);
 /// How long the listener rests when the system has no room for another connection, such as no file descriptor.
 const REST: Duration = Duration::from_millis(100);
 
-/// Serves connections until `shutdown`, then lets the running ones finish, and `also` after them, for
+/// Serves connections until `shutdown` and [`ServerSettings::linger`] more, then lets the running ones finish, and `also` after them, for
 /// [`ServerSettings::drain_deadline`] at most. Returns how many had to be dropped.
 pub(super) async fn run<H, F>(
     listener: TcpListener,
@@ -46,22 +49,7 @@ where
     let connections = TaskTracker::new();
     let cut = CancellationToken::new();
 
-    loop {
-        let (stream, peer) = tokio::select! {
-            biased;
-            () = shutdown.cancelled() => break,
-            accepted = accept(&listener) => accepted,
-        };
-        // Where there is no room, this one connection waits here, and all others in the system's queue.
-        let seat = tokio::select! {
-            biased;
-            () = shutdown.cancelled() => break,
-            seat = room.take(Some(peer.ip())) => seat,
-        };
-        let Some(seat) = seat else {
-            tracing::debug!(%peer, "a connection was refused: its address has as many as it may");
-            continue;
-        };
+    let serve = |stream: TcpStream, peer: SocketAddr, seat: Seated| {
         let open = open.clone().map(CountedConnection::new);
         let (handler, settings) = (Arc::clone(&handler), Arc::clone(&settings));
         let (shutdown, cut) = (shutdown.clone(), cut.clone());
@@ -75,6 +63,36 @@ where
             let served = connection::serve(stream, handler, &settings, &shutdown, &seat);
             cut.run_until_cancelled(served).await;
         });
+    };
+
+    let mut closes = pin!(async {
+        shutdown.cancelled().await;
+        sleep(settings.linger).await;
+    });
+    loop {
+        let (stream, peer) = tokio::select! {
+            biased;
+            () = &mut closes => break,
+            accepted = accept(&listener) => accepted,
+        };
+        // Where there is no room, this one connection waits here, and all others in the system's queue.
+        let seat = tokio::select! {
+            biased;
+            () = &mut closes => break,
+            seat = room.take(Some(peer.ip())) => seat,
+        };
+        match seat {
+            Some(seat) => serve(stream, peer, seat),
+            None => {
+                tracing::debug!(%peer, "a connection was refused: its address has as many as it may");
+            }
+        }
+    }
+    // Whoever has connected already is served, as far as there is room: closing the listener would cut them off.
+    while let Some((stream, peer)) = accept(&listener).now_or_never()
+        && let Some(Some(seat)) = room.take(Some(peer.ip())).now_or_never()
+    {
+        serve(stream, peer, seat);
     }
 
     drop(listener);

@@ -10,8 +10,10 @@
 mod admin;
 mod bind;
 mod body;
+mod certificate;
 mod connection;
 mod connections;
+mod inherited;
 mod listen;
 mod packing;
 mod pages;
@@ -19,6 +21,7 @@ mod patience;
 mod phase;
 mod reading;
 mod routes;
+mod secured;
 #[cfg(test)]
 mod tests;
 mod traffic;
@@ -38,6 +41,8 @@ use crate::api::{ApiError, Caller, ModelsAsked, Party, Permit, Share, Turns, Una
 pub use admin::{admin_router, serve_admin};
 pub use bind::{ADMIN_ADDRESS, BindError, TRAFFIC_ADDRESS, bind};
 pub use body::BodyLimits;
+pub use certificate::{Certificate, CertificateError};
+pub use inherited::{InheritError, Inherited};
 pub use packing::Packing;
 pub use traffic::{Drained, serve_traffic};
 
@@ -127,6 +132,8 @@ pub trait Gateway: Send + Sync + 'static {
 /// The limits of a listener.
 #[derive(Clone, Debug)]
 pub struct ServerSettings {
+    /// What the listener shows in a TLS handshake. Without one it speaks in the clear.
+    pub certificate: Option<Arc<Certificate>>,
     /// Connections that may be open. One more takes the place of one that is idle; where none is, it waits in the system's queue.
     pub max_connections: usize,
     /// Exchanges that may run. One request more is answered 503 at once.
@@ -153,13 +160,16 @@ pub struct ServerSettings {
     pub write_timeout: Duration,
     /// The least that a client must take of an answer that is there, in bytes a second on the average.
     pub read_rate: u32,
-    /// How long running exchanges have to finish after shutdown began.
+    /// How long new connections and requests are still taken after shutdown began.
+    pub linger: Duration,
+    /// How long running exchanges have to finish after that.
     pub drain_deadline: Duration,
 }
 
 impl Default for ServerSettings {
     fn default() -> Self {
         Self {
+            certificate: None,
             max_connections: 4096,
             max_exchanges: 512,
             max_reading: 1024,
@@ -173,6 +183,7 @@ impl Default for ServerSettings {
             idle_timeout: Duration::from_secs(75),
             write_timeout: Duration::from_secs(60),
             read_rate: 1 << 10,
+            linger: Duration::ZERO,
             drain_deadline: Duration::from_secs(30),
         }
     }

@@ -44,15 +44,22 @@ pub(super) fn one_host<B>(request: &Request<B>) -> Result<(), ApiError> {
 pub(super) struct Pages {
     /// The listener's address.
     own: Option<IpAddr>,
+    /// What stands before the listener's names in an origin, and the port that stands in none.
+    scheme: (&'static str, &'static str),
     /// Origins of other pages that may, as browsers write them.
     allowed: Arc<[HeaderValue]>,
 }
 
 impl Pages {
-    /// For a listener at this address.
-    pub(super) fn of(own: Option<IpAddr>, allowed: &[HeaderValue]) -> Self {
+    /// For a listener at this address, which speaks TLS or doesn't.
+    pub(super) fn of(own: Option<IpAddr>, tls: bool, allowed: &[HeaderValue]) -> Self {
+        let scheme = match tls {
+            true => ("https://", "443"),
+            false => ("http://", "80"),
+        };
         Self {
             own,
+            scheme,
             allowed: allowed.into(),
         }
     }
@@ -85,8 +92,9 @@ impl Pages {
         let origin = headers.get(ORIGIN);
         let host = named.or(host);
         let of_this = |origin: &HeaderValue| {
-            let origin = origin.to_str().ok()?.strip_prefix("http://")?;
-            Some(same(origin, host?))
+            let (scheme, usual) = self.scheme;
+            let origin = origin.to_str().ok()?.strip_prefix(scheme)?;
+            Some(same(origin, host?, usual))
         };
         let site = headers.get(FETCH_SITE);
         let elsewhere =
@@ -100,7 +108,7 @@ impl Pages {
 
     /// Whether a `host[:port]` is one of this listener's own names.
     fn is_own(&self, host: &str) -> bool {
-        let (name, _) = split(host);
+        let (name, _) = split(host, "");
         if name.eq_ignore_ascii_case("localhost") || matches!(name, "127.0.0.1" | "[::1]") {
             return true;
         }
@@ -150,17 +158,18 @@ impl Pages {
     }
 }
 
-/// Whether two of `host[:port]` are the same, over `http`.
-fn same(one: &str, other: &str) -> bool {
-    let ((one, its), (other, others)) = (split(one), split(other));
+/// Whether two of `host[:port]` are the same, where this port is the usual one.
+fn same(one: &str, other: &str, usual: &str) -> bool {
+    let ((one, its), (other, others)) = (split(one, usual), split(other, usual));
     one.eq_ignore_ascii_case(other) && its == others
 }
 
 /// A host, and its port where one stands there that isn't the usual one.
-fn split(host: &str) -> (&str, Option<&str>) {
+fn split<'a>(host: &'a str, usual: &str) -> (&'a str, Option<&'a str>) {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
-            (name, Some(port).filter(|port| !matches!(*port, "" | "80")))
+            let unusual = |port: &&str| !port.is_empty() && *port != usual;
+            (name, Some(port).filter(unusual))
         }
         _ => (host, None),
     }
@@ -174,7 +183,7 @@ mod tests {
 
     fn pages() -> Pages {
         let allowed = [HeaderValue::from_static("https://app.example")];
-        Pages::of(Some("127.0.0.7".parse().unwrap()), &allowed)
+        Pages::of(Some("127.0.0.7".parse().unwrap()), false, &allowed)
     }
 
     fn request(headers: &[(&str, &str)]) -> Request<()> {
@@ -249,6 +258,19 @@ mod tests {
         ] {
             assert!(!asked(&of(origin)), "{origin}");
         }
+    }
+
+    #[test]
+    fn under_tls_a_page_must_have_come_by_tls() {
+        let pages = Pages::of(Some("127.0.0.1".parse().unwrap()), true, &[]);
+        let asked = |host, origin| {
+            let request = request(&[("host", host), ("origin", origin)]);
+            pages.check(&request).is_ok()
+        };
+        assert!(asked("localhost:41002", "https://localhost:41002"));
+        assert!(asked("localhost:443", "https://localhost"));
+        assert!(!asked("localhost:41002", "http://localhost:41002"));
+        assert!(!asked("localhost:80", "https://localhost"));
     }
 
     #[test]

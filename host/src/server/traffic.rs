@@ -40,8 +40,9 @@ pub struct Drained {
     pub exchanges: usize,
 }
 
-/// Serves clients until `shutdown` is cancelled. Then the listener is closed, running exchanges finish, and
-/// connections close after the answer at hand. After [`ServerSettings::drain_deadline`] what still runs is dropped.
+/// Serves clients until `shutdown` is cancelled. From then on connections close after the answer at hand. After
+/// [`ServerSettings::linger`] the listener is closed, and running exchanges finish. After [`ServerSettings::drain_deadline`] what still runs is
+/// dropped.
 pub async fn serve_traffic<G: Gateway>(
     listener: TcpListener,
     gateway: Arc<G>,
@@ -67,7 +68,7 @@ pub async fn serve_traffic<G: Gateway>(
         permits: permits.clone(),
         memory: Memory::new(settings.max_memory, share, used, refused),
         reading: Reading::new(settings.max_reading, share, metrics.bodies_reading.clone()),
-        pages: Pages::of(own, &settings.origins),
+        pages: Pages::of(own, settings.certificate.is_some(), &settings.origins),
         body: settings.body,
         connections: Arc::clone(&connections),
         reader_patience: settings.write_timeout,

@@ -3,19 +3,22 @@
 //! The body is never buffered here beyond the one chunk that was peeked at. Time counts only while a reader waits for the
 //! target, not while a slow client keeps the body from being read. Dropping the body closes the stream to the target.
 
+use super::candidates::Candidate;
 use super::client_error::error_answer;
+use super::connections::InLane;
 use super::error_body::ErrorBody;
 use super::failure::{BodyError, Failure, StatusFailure, sentence};
 use super::headers;
 use super::health::Attempt;
 use super::own_secret::OwnSecret;
 use super::target::Target;
+use crate::api::headers::DROPPED;
 use crate::api::{ApiError, Charge};
 use crate::config::UnknownMembers;
 use crate::metrics::TargetMetrics;
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body::Body as _;
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -36,7 +39,7 @@ const ERROR_BODY_TIME: Duration = Duration::from_secs(60);
 /// The same of a failure. A short time, because the next target can only be tried afterwards.
 const FAILURE_BODY_TIME: Duration = Duration::from_secs(5);
 
-/// The time limits of a scripted answer. A script answers at once, so they are never reached.
+/// The time limits of an answer that no target makes. It is there at once, so they are never reached.
 const SCRIPTED: Duration = Duration::from_secs(60);
 
 /// An answer that has begun.
@@ -55,6 +58,8 @@ pub struct Answer {
     secret: OwnSecret,
     /// What becomes of members of the answer that aren't known.
     pub unknown_members: UnknownMembers,
+    /// What of the request didn't go to the target, for the client.
+    pub(super) dropped: Option<HeaderValue>,
     body: AnswerBody,
 }
 
@@ -66,7 +71,7 @@ impl Answer {
         asked: Instant,
     ) -> Answer {
         let response: http::Response<reqwest::Body> = response.into();
-        let (parts, body) = response.into_parts();
+        let (mut parts, body) = response.into_parts();
         let timeouts = target.timeouts();
         Answer {
             status: parts.status,
@@ -76,14 +81,28 @@ impl Answer {
             metrics: target.metrics().clone(),
             secret: target.secret().clone(),
             unknown_members: target.unknown_members(),
-            body: AnswerBody::new(
-                body,
-                asked + timeouts.first_token,
-                timeouts.first_token,
-                timeouts.silence,
-            )
-            .within(asked, timeouts.total),
+            dropped: None,
+            body: AnswerBody {
+                _lane: parts.extensions.remove(),
+                ..AnswerBody::new(
+                    body,
+                    asked + timeouts.first_token,
+                    timeouts.first_token,
+                    timeouts.silence,
+                )
+                .within(asked, timeouts.total)
+            },
         }
+    }
+
+    /// What a target would say of a request that isn't sent to it for that.
+    pub(super) fn refused(candidate: &Candidate, error: &ApiError) -> Answer {
+        let body = Response::new(reqwest::Body::from(error.to_json()));
+        let target = candidate.target();
+        let first_byte = Instant::now() + SCRIPTED;
+        let mut answer = Answer::new(body.into(), target, candidate.model().into(), first_byte);
+        answer.status = error.status;
+        answer
     }
 
     /// An answer of a script, in place of a target's. It isn't counted in any metric.
@@ -103,6 +122,7 @@ impl Answer {
             metrics: Arc::new(TargetMetrics::unregistered()),
             secret: OwnSecret::default(),
             unknown_members: UnknownMembers::default(),
+            dropped: None,
             body: AnswerBody::new(body, Instant::now() + SCRIPTED, SCRIPTED, SCRIPTED),
         }
     }
@@ -119,8 +139,10 @@ impl Answer {
 
     /// The headers that may go on to the client.
     pub fn passed_on(&self) -> HeaderMap {
-        self.secret
-            .strike_headers(headers::passed_on(&self.headers))
+        let passed_on = headers::passed_on(&self.headers);
+        let mut passed_on = self.secret.strike_headers(passed_on);
+        passed_on.extend(self.dropped.clone().map(|dropped| (DROPPED, dropped)));
+        passed_on
     }
 
     /// The target's own secret, to be struck out of what becomes an error.
@@ -262,6 +284,8 @@ pub struct AnswerBody {
     limit: Option<Instant>,
     /// Armed for `limit` or earlier. It is moved only when it fires, so that a chunk costs no change of timers.
     timer: Option<Pin<Box<Sleep>>>,
+    /// Its place among the requests that run.
+    _lane: Option<InLane>,
 }
 
 impl AnswerBody {
@@ -281,6 +305,7 @@ impl AnswerBody {
             total: None,
             limit: None,
             timer: None,
+            _lane: None,
         }
     }
 

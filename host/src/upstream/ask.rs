@@ -2,7 +2,7 @@
 //! may help and the budget allows it.
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +15,9 @@ use super::connections::Connection;
 use super::failure::Failure;
 use super::keys::Key;
 use super::retry::{RetryBudget, RetryPolicy};
+use crate::api::ApiError;
+use crate::api::headers::DROPPED;
+use crate::config::Parameters;
 
 /// A request, in the form that each candidate gets.
 pub trait Question: Sync {
@@ -24,14 +27,47 @@ pub trait Question: Sync {
     /// The path of the request, below a target's address.
     fn path(&self) -> &str;
 
-    /// The body, with the target's name for the model in it.
-    fn body(&self, model: &str) -> Bytes;
+    /// The body for a target: with its name for the model in it, and with what it doesn't take dealt with in its way.
+    ///
+    /// # Errors
+    /// What the target would say of it. The request isn't sent then.
+    fn body(
+        &self,
+        model: &str,
+        parameters: Parameters,
+    ) -> impl Future<Output = Result<Outgoing, ApiError>> + Send;
 
     /// The client's headers. Only those that may go on are sent.
     fn headers(&self) -> &HeaderMap;
 
     /// The error that a stream's first bytes consist of, if they do.
     fn first_error(&self, bytes: &Bytes) -> Option<Bytes>;
+}
+
+/// The body that goes to a target.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// It.
+    pub body: Bytes,
+    /// What of the request isn't in it, or under another name: a list for the client.
+    pub dropped: Option<HeaderValue>,
+}
+
+impl Outgoing {
+    /// The answer to it, or the failure, which tells the client what was dropped.
+    fn told(&self, answer: Result<Answer, Failure>) -> Result<Answer, Failure> {
+        match (answer, &self.dropped) {
+            (Ok(mut answer), dropped) => {
+                answer.dropped.clone_from(dropped);
+                Ok(answer)
+            }
+            (Err(Failure::Status(mut failure)), Some(dropped)) => {
+                failure.headers.insert(DROPPED, dropped.clone());
+                Err(Failure::Status(failure))
+            }
+            (failed, _) => failed,
+        }
+    }
 }
 
 /// No candidate answered.
@@ -75,7 +111,14 @@ pub(super) async fn ask(
                 left.push(candidate);
                 continue;
             }
-            let failure = match watched(candidate, question, policy).await {
+            let outgoing = question.body(candidate.model(), target.parameters());
+            let outgoing = match outgoing.await {
+                Ok(outgoing) => outgoing,
+                // As an answer of the target's: others aren't asked after a request that one finds wrong.
+                Err(refused) => return Ok(Answer::refused(candidate, &refused)),
+            };
+            let answer = watched(candidate, question, &outgoing.body, policy).await;
+            let failure = match outgoing.told(answer) {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
@@ -118,12 +161,13 @@ pub(super) async fn ask(
 async fn watched(
     candidate: &Candidate,
     question: &impl Question,
+    body: &Bytes,
     policy: &RetryPolicy,
 ) -> Result<Answer, Failure> {
     let target = candidate.target();
     let asked = Instant::now();
     let mut trial = target.health().attempt();
-    match attempt(candidate, question, policy).await {
+    match attempt(candidate, question, body, policy).await {
         Ok(answer) => {
             target.metrics().first_byte.observe(asked.elapsed());
             trial.answered(&answer.headers);
@@ -144,6 +188,7 @@ async fn watched(
 async fn attempt(
     candidate: &Candidate,
     question: &impl Question,
+    body: &Bytes,
     policy: &RetryPolicy,
 ) -> Result<Answer, Failure> {
     let target = candidate.target();
@@ -154,7 +199,7 @@ async fn attempt(
             Ok(picked) => picked,
             Err(none) => return Err(none.after(failed)),
         };
-        match attempt_with(key, candidate, question, policy).await {
+        match attempt_with(key, candidate, question, body, policy).await {
             Err(failure) if failure.is_the_keys() && target.keys().len() > 1 => {
                 tracing::warn!(
                     target: "witgate::exchange::run",
@@ -175,9 +220,9 @@ async fn attempt_with(
     key: &Key,
     candidate: &Candidate,
     question: &impl Question,
+    body: &Bytes,
     policy: &RetryPolicy,
 ) -> Result<Answer, Failure> {
-    let body = question.body(candidate.model());
     let send = |on| candidate.send_on(on, key, question.path(), body.clone(), question.headers());
     let mut answer = renewed(policy, send).await?;
     if answer.status.is_success()

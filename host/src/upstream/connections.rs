@@ -4,12 +4,17 @@
 //! can't tell that from a server that is broken: but it is the connection's fault, so that request goes once more, on a new connection
 //! (see [`RetryPolicy`](super::RetryPolicy)). For that two things must be known: whether the connection was a kept one, and that
 //! the next is not.
+//!
+//! Over HTTP/2 the client has one connection for all requests, and a server lets only so many run on it; further ones would wait in the
+//! client, unseen, for streams to end. So there are several clients, each with its connection: its lane. The first lane with room is taken.
 
 use reqwest::ClientBuilder;
 use std::cell::Cell;
 use std::error::Error;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -38,11 +43,48 @@ impl Connection {
     }
 }
 
-/// A client that keeps its connections, and one that makes a new one for each request. Cloning shares the connections.
+/// How many lanes there are where HTTP/2 may be spoken.
+pub(super) const LANES: usize = 8;
+
+/// How many requests run in one lane before the next is taken: as many as every server should let run on a connection (RFC 9113, 6.5.2).
+const IN_LANE: usize = 100;
+
+/// Clients that keep their connections, and one that makes a new one for each request. Cloning shares the connections.
 #[derive(Clone, Debug)]
 pub(super) struct Connections {
-    kept: reqwest::Client,
+    kept: Arc<[Lane]>,
     new: reqwest::Client,
+}
+
+/// A client that keeps its connections.
+#[derive(Debug)]
+struct Lane {
+    client: reqwest::Client,
+    running: Arc<AtomicUsize>,
+}
+
+/// A request's place in its lane. It is kept until the answer's last byte, among the answer's extensions.
+#[derive(Clone, Debug)]
+pub(super) struct InLane {
+    _counted: Arc<Counted>,
+}
+
+#[derive(Debug)]
+struct Counted(Arc<AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+impl Lane {
+    fn enter(&self) -> InLane {
+        self.running.fetch_add(1, Relaxed);
+        InLane {
+            _counted: Arc::new(Counted(Arc::clone(&self.running))),
+        }
+    }
 }
 
 /// A request without an answer.
@@ -60,12 +102,17 @@ tokio::task_local! {
 
 impl Connections {
     /// `builder` makes a builder with all other settings.
-    pub(super) fn new(builder: impl Fn() -> ClientBuilder) -> reqwest::Result<Connections> {
+    pub(super) fn new(
+        lanes: usize,
+        builder: impl Fn() -> ClientBuilder,
+    ) -> reqwest::Result<Connections> {
+        let lane = |_| {
+            let builder = builder().pool_idle_timeout(IDLE).connector_layer(Noticed);
+            let (client, running) = (builder.build()?, Arc::default());
+            Ok(Lane { client, running })
+        };
         Ok(Connections {
-            kept: builder()
-                .pool_idle_timeout(IDLE)
-                .connector_layer(Noticed)
-                .build()?,
+            kept: (0..lanes).map(lane).collect::<reqwest::Result<_>>()?,
             new: builder().pool_max_idle_per_host(0).build()?,
         })
     }
@@ -82,15 +129,29 @@ impl Connections {
                 closed: false,
             });
         }
+        let lane = self.lane();
+        let place = lane.enter();
         let send = async {
-            let sent = self.kept.execute(request).await;
+            let sent = lane.client.execute(request).await;
             let made = MADE.with(Cell::get);
             sent.map_err(|error| NoAnswer {
                 closed: !made && was_closed(&error),
                 error,
             })
         };
-        MADE.scope(Cell::new(false), send).await
+        let mut sent = MADE.scope(Cell::new(false), send).await;
+        if let Ok(response) = &mut sent {
+            response.extensions_mut().insert(place);
+        }
+        sent
+    }
+
+    /// The first lane with room. Where none has any, the one with the fewest requests.
+    fn lane(&self) -> &Lane {
+        let running = |lane: &&Lane| lane.running.load(Relaxed);
+        let free = self.kept.iter().find(|lane| running(lane) < IN_LANE);
+        let lane = free.or_else(|| self.kept.iter().min_by_key(running));
+        lane.expect("there is a lane at least")
     }
 }
 

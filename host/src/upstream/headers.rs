@@ -60,13 +60,21 @@ mod tests {
             "host",
             "x-forwarded-for",
             "queue_threshold",
+            "x-cerebras-version-patch",
+            "x-cerebras-3rd-party-integration",
             "traceparent",
             "accept-encoding",
             "x-request-id",
         ]);
         let mut to = HeaderMap::new();
         copy_allowed(&from, &mut to);
-        assert_eq!(to, map(&["queue_threshold", "traceparent"]));
+        let known = [
+            "queue_threshold",
+            "x-cerebras-version-patch",
+            "x-cerebras-3rd-party-integration",
+            "traceparent",
+        ];
+        assert_eq!(to, map(&known));
     }
 
     #[test]

@@ -23,12 +23,13 @@ mod own_secret;
 mod retry;
 mod routing;
 mod target;
+mod trust;
 
 #[cfg(test)]
 mod tests;
 
 pub use answer::{Answer, AnswerBody, WHOLE_BODY_CAP};
-pub use ask::{AskFailed, Question};
+pub use ask::{AskFailed, Outgoing, Question};
 pub use candidates::{Candidate, Candidates, NoSuchModel, NoneLeft};
 pub use check::{KeyCheck, TargetCheck};
 pub use client::UpstreamError;

@@ -11,7 +11,7 @@ use super::keys::{Key, KeyPool};
 use super::own_secret::OwnSecret;
 use super::retry::RetryPolicy;
 use crate::api::Catalog;
-use crate::config::{KeyConfig, Secret, TargetConfig, Timeouts, UnknownMembers};
+use crate::config::{KeyConfig, Parameters, Secret, TargetConfig, Timeouts, UnknownMembers};
 use crate::metrics::TargetMetrics;
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE};
@@ -32,6 +32,7 @@ pub struct Target {
     chat: Url,
     timeouts: Timeouts,
     unknown_members: UnknownMembers,
+    parameters: Parameters,
     keys: KeyPool,
     weight: u32,
     health: Health,
@@ -71,6 +72,7 @@ impl Target {
             base_url: config.base_url.clone(),
             timeouts: config.timeouts,
             unknown_members: config.unknown_members,
+            parameters: config.parameters,
             weight: config.weight,
             health: Health::new(
                 config.breaker,
@@ -304,6 +306,11 @@ impl Target {
     /// What becomes of members of its answers that aren't known.
     pub(super) fn unknown_members(&self) -> UnknownMembers {
         self.unknown_members
+    }
+
+    /// What becomes of a request's parameters that Cerebras doesn't take.
+    pub(super) fn parameters(&self) -> Parameters {
+        self.parameters
     }
 
     pub(super) fn timeouts(&self) -> Timeouts {

@@ -52,6 +52,9 @@ pub(crate) struct Entry<'a> {
     finish_reasons: Vec<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     usage: Option<Tokens>,
+    /// In millionths of the currency.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost_micros: Option<u64>,
     /// Pieces of the answer's text that came, and bytes of it that were sent: known also where the client left.
     deltas: u64,
     sent_bytes: u64,
@@ -130,6 +133,7 @@ impl<'a> Entry<'a> {
             stages: Vec::new(),
             finish_reasons: Vec::new(),
             usage: outcome::tokens().map(Tokens::of),
+            cost_micros: outcome::cost_micros(),
             deltas: outcome::deltas(),
             sent_bytes: outcome::sent_bytes(),
             first_delta_us: outcome::first_delta_us(),

@@ -43,6 +43,7 @@ fn a_completed_exchange_is_told_in_full() {
             cached_tokens: 2,
             reasoning_tokens: 1,
         }),
+        cost_micros: Some(17),
         tags: vec![("tier".into(), "gold".into())],
         ..Outcome::completed().stage("pii-detector", "edit")
     };
@@ -59,6 +60,7 @@ fn a_completed_exchange_is_told_in_full() {
         "stages": [{"policy": "pii-detector", "verdict": "edit", "findings": []}],
         "finish_reasons": ["stop"],
         "usage": {"prompt_tokens": 4, "completion_tokens": 3, "cached_tokens": 2, "reasoning_tokens": 1},
+        "cost_micros": 17,
         "deltas": 0,
         "sent_bytes": 400,
         "first_delta_us": 1000,

@@ -34,6 +34,11 @@ pub fn tokens() -> Option<Usage> {
     host_side::tokens()
 }
 
+/// What these tokens cost, in millionths of the currency that the gateway's configuration prices tokens in. `None` where they have no price.
+pub fn cost_micros() -> Option<u64> {
+    host_side::cost_micros()
+}
+
 /// What each stage did, in chain order. Stages that were not reached are included.
 pub fn stages() -> Vec<Account> {
     host_side::stages()

@@ -239,7 +239,7 @@ def shared_checks(sdk, client, client_with, status_error):
     @check
     def a_bad_request_is_told():
         with raises(sdk.BadRequestError, 400):
-            ask("say: hi", temperature="hot")
+            ask("say: hi", max_completion_tokens=-5)
 
     @check
     def a_rate_limit_upstream_is_tried_again_after_a_while():

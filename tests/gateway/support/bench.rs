@@ -243,6 +243,11 @@ impl Bench {
         &self.upstreams[0]
     }
 
+    /// The client, for requests of another make.
+    pub fn client(&self) -> &reqwest::Client {
+        &self.http
+    }
+
     /// Sends a chat request and reads the answer whole.
     pub async fn chat(&self, body: &Value) -> Reply {
         self.send(body.to_string(), &[]).await

@@ -18,7 +18,8 @@ pub fn witgate(state: &Path) -> Command {
     command
         .env("XDG_STATE_HOME", state)
         .env("XDG_CACHE_HOME", kept())
-        .env_remove("RUST_LOG");
+        .env_remove("RUST_LOG")
+        .stdin(Stdio::null());
     for key in [
         "CEREBRAS_API_KEY",
         "OPENAI_API_KEY",
@@ -27,6 +28,22 @@ pub fn witgate(state: &Path) -> Command {
     ] {
         command.env_remove(key);
     }
+    command
+}
+
+/// The same by way of a shell that does something first, and gives the program some variables of its own.
+pub fn through_shell(state: &Path, first: &str, variables: &str) -> Command {
+    let mut command = Command::new("sh");
+    for (name, value) in witgate(state).get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command
+        .arg("-c")
+        .arg(format!("{first}; {variables} exec \"$0\" \"$@\""))
+        .arg(env!("CARGO_BIN_EXE_witgate"));
     command
 }
 
@@ -101,17 +118,8 @@ impl Process {
     ) -> Self {
         let file = folder.path().join("policy-config.yaml");
         std::fs::write(&file, bench::complete(config, upstreams, folder.path())).unwrap();
-        let mut command = Command::new("sh");
-        for (name, value) in witgate(folder.path()).get_envs() {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
-        command
-            .arg("-c")
-            .arg(format!("trap '' {signal}; exec \"$0\" \"$@\""))
-            .arg(env!("CARGO_BIN_EXE_witgate"));
+        let mut command = through_shell(folder.path(), &format!("trap '' {signal}"), "");
+        command.stdin(Stdio::null());
         let args = [
             "--policy-config",
             file.to_str().unwrap(),
@@ -131,10 +139,7 @@ impl Process {
     /// The same for a command of the caller's making, which is given all arguments.
     pub async fn start(mut command: Command, folder: Arc<TempDir>, args: &[&str]) -> Self {
         command.args(["--log-format", "json", "run", "--admin", "127.0.0.1:0"]);
-        command
-            .args(args)
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped());
+        command.args(args).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
         let (lines, said) = (
@@ -270,7 +275,7 @@ impl Drop for Process {
 
 /// The addresses in a line of the log.
 fn addresses(line: &str) -> impl Iterator<Item = SocketAddr> {
-    line.split("http://").skip(1).filter_map(|rest| {
+    line.split("://").skip(1).filter_map(|rest| {
         let end = rest.find(|c: char| c != '.' && c != ':' && !c.is_ascii_digit())?;
         rest[..end].parse().ok()
     })

@@ -7,6 +7,7 @@
 
 mod clients;
 mod error;
+mod exec;
 mod fields;
 mod file;
 mod headers;
@@ -15,6 +16,8 @@ mod limits;
 mod models;
 mod nearest;
 mod pack;
+mod pem;
+mod pricing;
 mod reload;
 mod requests;
 mod retries;
@@ -22,6 +25,7 @@ mod routing;
 mod secret;
 mod stages;
 mod targets;
+mod tls;
 mod tree;
 mod units;
 mod usable;
@@ -31,18 +35,22 @@ mod tests;
 
 pub use clients::ClientConfig;
 pub use error::{ConfigError, Position, Problem};
+pub use exec::ExecRef;
 pub use file::{FileStamp, read_file};
 pub use journal::JournalConfig;
 pub use limits::Limits;
 pub use models::ModelsConfig;
 pub use pack::Pack;
+pub use pem::{PemError, PemFile};
+pub use pricing::{Price, PricingConfig};
 pub use reload::ReloadConfig;
 pub use requests::{OpaqueParts, RequestsConfig};
 pub use retries::RetriesConfig;
 pub use routing::{BreakerConfig, Strategy};
 pub use secret::{Secret, SecretError, SecretRef};
 pub use stages::{BUNDLED, ComponentSource, Grant, Mode, OnError, StageConfig};
-pub use targets::{KeyConfig, TargetConfig, Timeouts, UnknownMembers};
+pub use targets::{KeyConfig, Parameters, TargetConfig, Timeouts, UnknownMembers};
+pub use tls::{IdentityFiles, TlsConfig};
 pub use units::size as parse_size;
 pub use usable::{NoUsableTarget, Usable, UsableTarget};
 
@@ -85,6 +93,8 @@ pub struct Config {
     pub requests: RequestsConfig,
     /// What models are called here, beside their own names.
     pub models: ModelsConfig,
+    /// What tokens cost.
+    pub pricing: PricingConfig,
 }
 
 impl Config {
@@ -169,6 +179,7 @@ impl Config {
         for target in &mut self.targets {
             target.base_url = base_url.clone();
             target.keys.clear();
+            target.tls = TlsConfig::default();
         }
         if self.targets.is_empty() {
             self.targets.push(TargetConfig {
@@ -181,8 +192,18 @@ impl Config {
                 breaker: BreakerConfig::default(),
                 timeouts: Timeouts::default(),
                 unknown_members: UnknownMembers::default(),
+                parameters: Parameters::usual("cerebras"),
+                tls: TlsConfig::default(),
+                http2: true,
             });
         }
+    }
+
+    /// Where its secrets are to be found: those of targets, then those of clients.
+    pub fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
+        let keys = self.targets.iter().flat_map(|target| &target.keys);
+        let clients = self.clients.iter().map(|client| &client.secret);
+        keys.map(|key| &key.secret).chain(clients)
     }
 
     /// Sentences about the differences between two configurations that can't take effect while the gateway runs.
@@ -241,6 +262,7 @@ fn read(
         "reload",
         "requests",
         "models",
+        "pricing",
     ])?;
     // Every part is read before the first failure counts, so that all problems are reported at once.
     let pack = pack::read(&fields);
@@ -251,6 +273,7 @@ fn read(
     let reload = reload::read(&fields);
     let requests = requests::read(&fields);
     let models = models::read(&fields, targets.as_ref().map(|it| &*it.targets));
+    let pricing = pricing::read(&fields);
     let stages::Chain {
         stages,
         answers,
@@ -276,6 +299,7 @@ fn read(
         reload: reload?,
         requests: requests?,
         models: models?,
+        pricing: pricing?,
     })
 }
 

@@ -5,6 +5,7 @@ use super::nearest::suggestion;
 use super::retries::{self, RetriesConfig};
 use super::routing::{self, BreakerConfig, Strategy};
 use super::secret::{self, SecretRef};
+use super::tls::{self, TlsConfig};
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
@@ -31,6 +32,43 @@ pub struct TargetConfig {
     pub timeouts: Timeouts,
     /// What becomes of members of its answers that aren't known here, while a stage judges the answer.
     pub unknown_members: UnknownMembers,
+    /// What becomes of a request's parameters that Cerebras doesn't take.
+    pub parameters: Parameters,
+    /// What TLS to the target needs, where the system's roots don't do.
+    pub tls: TlsConfig,
+    /// Whether HTTP/2 is spoken where the target offers it.
+    pub http2: bool,
+}
+
+/// What becomes of what a request has and Cerebras would refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Parameters {
+    /// It goes on as it came.
+    Pass,
+    /// It is left out, or gets the name that Cerebras has for it.
+    Strip,
+    /// The request is refused before it is sent, in Cerebras's words.
+    Strict,
+}
+
+impl Parameters {
+    /// What a provider's targets have that say nothing of it. What is refused elsewhere isn't known here.
+    pub(super) fn usual(provider: &str) -> Parameters {
+        match provider {
+            "cerebras" => Parameters::Strip,
+            _ => Parameters::Pass,
+        }
+    }
+}
+
+impl fmt::Display for Parameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Parameters::Pass => "pass",
+            Parameters::Strip => "strip",
+            Parameters::Strict => "strict",
+        })
+    }
 }
 
 /// One key of a target's.
@@ -193,6 +231,9 @@ fn target(field: &Field<'_>, base: &Path) -> Option<TargetConfig> {
         "breaker",
         "timeouts",
         "unknown_members",
+        "parameters",
+        "tls",
+        "http2",
     ])?;
     let id = fields.required("id").and_then(Field::id);
     let provider = fields.required("provider").and_then(provider);
@@ -253,6 +294,25 @@ fn target(field: &Field<'_>, base: &Path) -> Option<TargetConfig> {
         ),
         None => Some(UnknownMembers::default()),
     };
+    let parameters = match (fields.get("parameters"), &provider) {
+        (Some(field), _) => field.one_of(
+            &[
+                ("pass", Parameters::Pass),
+                ("strip", Parameters::Strip),
+                ("strict", Parameters::Strict),
+            ],
+            &[],
+        ),
+        (None, Some((name, _))) => Some(Parameters::usual(name)),
+        (None, None) => None,
+    };
+    // Where the address is wrong, that is said alone.
+    let https = base_url.as_ref().is_none_or(|url| url.scheme() == "https");
+    let tls = tls::read(&fields, base, https);
+    let http2 = match fields.get("http2") {
+        Some(field) => field.boolean(),
+        None => Some(true),
+    };
     Some(TargetConfig {
         id: id?.to_owned(),
         provider: provider?.0.to_owned(),
@@ -263,6 +323,9 @@ fn target(field: &Field<'_>, base: &Path) -> Option<TargetConfig> {
         breaker: breaker?,
         timeouts: timeouts?,
         unknown_members: unknown_members?,
+        parameters: parameters?,
+        tls: tls?,
+        http2: http2?,
     })
 }
 

@@ -601,7 +601,11 @@ refused! {
     address_malformed: with("providers: {targets: [{id: a, provider: x, base_url: api.cerebras.ai}]}\n"),
     address_with_password: with("providers: {targets: [{id: a, provider: x, base_url: \"https://me:hunter2@x/v1\"}]}\n"),
     address_with_query: with("providers: {targets: [{id: a, provider: x, base_url: \"https://x/v1?key=hunter2\"}]}\n"),
+    parameters_unknown: with("providers: {targets: [{id: a, provider: cerebras, parameters: stripp}]}\n"),
+    parameters_not_a_word: with("providers: {targets: [{id: a, provider: cerebras, parameters: true}]}\n"),
     timeouts_wrong: with("providers: {targets: [{id: a, provider: cerebras, timeouts: {conect: 5s, first_byte: 2d, silence: 0s}}]}\n"),
+    tls_wrong: with("providers:\n  targets:\n    - {id: a, provider: x, base_url: \"http://x\", tls: {ca: ca.pem}}\n    - {id: b, provider: x, base_url: \"https://x\", tls: {cert: cert.pem}, http2: maybe}\n    - {id: c, provider: x, base_url: \"https://x\", tls: {certs: cert.pem}}\n"),
+    pricing_wrong: with("pricing:\n  models:\n    a: {input: 0.85, output: 1.20}\n    b: {input: -1, cached_input: 0.0000001, output: free}\n    c: {inputs: 1, output: 1}\n    d: 3\n"),
     clients_empty: with("clients: {keys: []}\n"),
     clients_wrong: with("clients:\n  keys:\n    - {id: a, secret_ref: {env: A}}\n    - {id: a, secret_ref: {env: B}}\n    - {id: c, secret_ref: {env: A}}\n    - {id: d, secret: hunter2}\n    - {id: e, secret_ref: hunter2}\n"),
     journal_elsewhere: with("journal: {store: \"postgres://x/y\"}\n"),
@@ -663,4 +667,31 @@ fn aliases_are_read_as_they_are_written() {
     for none in ["", "models:\n", "models: {}\n", "models: {aliases: {}}\n"] {
         assert!(parse(&with(none)).unwrap().models.aliases.is_empty());
     }
+}
+
+#[test]
+fn cerebras_gets_what_it_takes_unless_a_target_says_otherwise() {
+    use Parameters::{Pass, Strict, Strip};
+    for (target, expected) in [
+        ("provider: cerebras", Strip),
+        ("provider: cerebras:chat:m", Strip),
+        ("provider: cerebras, parameters: pass", Pass),
+        ("provider: cerebras, parameters: strict", Strict),
+        ("provider: openai", Pass),
+        ("provider: vllm, base_url: \"http://x/v1\"", Pass),
+        (
+            "provider: mine, base_url: \"http://x/v1\", parameters: strip",
+            Strip,
+        ),
+    ] {
+        let text = with(&format!("providers: {{targets: [{{id: a, {target}}}]}}\n"));
+        assert_eq!(
+            parse(&text).unwrap().targets[0].parameters,
+            expected,
+            "{target}"
+        );
+    }
+    let mut config = parse(&with("")).unwrap();
+    config.stand_in(&url::Url::parse("http://127.0.0.1:1/v1").unwrap());
+    assert_eq!(config.targets[0].parameters, Strip);
 }

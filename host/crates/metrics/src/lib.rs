@@ -45,6 +45,12 @@ pub struct Metrics {
 
     /// Client connections that are open on the traffic listener.
     pub connections: Gauge,
+    /// TLS handshakes of clients that failed because the two sides don't agree.
+    pub failed_handshakes: Counter,
+    /// Certificates that were taken in place of the one before.
+    pub certificates_renewed: Counter,
+    /// Certificates that could not be used; the one before goes on being shown.
+    pub certificates_refused: Counter,
     /// Exchanges that are running: their clients wait.
     pub exchanges_running: Gauge,
     /// Exchanges that aren't over: those that run, and those whose stages have yet to hear of the end.
@@ -110,11 +116,21 @@ impl Metrics {
         let bytes = all.labelled("body_bytes", "Bytes of bodies, by direction");
         let reloads = all.labelled("reloads", "Reloads of the configuration, by result");
         let rollbacks = all.labelled("rollbacks", "Returns to the chain before, by cause");
+        let certificates = all.labelled(
+            "certificate_renewals",
+            "Changes of the certificate's files, by result",
+        );
         Self {
             requests,
             stages,
             targets,
             connections: all.gauge("connections", "Client connections that are open"),
+            failed_handshakes: all.counter(
+                "tls_handshakes_failed",
+                "TLS handshakes with clients that failed",
+            ),
+            certificates_renewed: certificates.get_or_create_owned(&[("result", "ok")]),
+            certificates_refused: certificates.get_or_create_owned(&[("result", "failed")]),
             exchanges_running: all.gauge("exchanges_running", "Exchanges that are running"),
             exchanges_open: all.gauge(
                 "exchanges_open",

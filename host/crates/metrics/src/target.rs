@@ -4,9 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::exemplar::Exemplar;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Unit;
 
@@ -27,9 +28,18 @@ pub struct TargetMetrics {
     pub overhead: Histogram,
     failovers: Counts<Failover, 5>,
     again: Counter,
+    /// Tokens of requests that were not cached, that were, and of answers.
+    tokens: [Counter; 3],
+    /// What they cost, in millionths of the currency.
+    cost_micros: Counter,
+    /// Exchanges whose tokens have no price.
+    unpriced: Counter,
     trips: Counter,
     open: Gauge,
 }
+
+/// What [`TargetMetrics::used`] counts, in its order.
+const TOKENS: [&str; 3] = ["input", "cached_input", "output"];
 
 impl TargetMetrics {
     /// Counters that no metric shows, for an answer that no target gave.
@@ -44,6 +54,9 @@ impl TargetMetrics {
             overhead: Histogram::new(OVERHEAD_BOUNDS),
             failovers: Counts::default(),
             again: Counter::default(),
+            tokens: Default::default(),
+            cost_micros: Counter::default(),
+            unpriced: Counter::default(),
             trips: Counter::default(),
             open: Gauge::default(),
         }
@@ -68,6 +81,18 @@ impl TargetMetrics {
     /// Counts an exchange that left this target for the next, or had no next.
     pub fn failover(&self, reason: Failover) {
         self.failovers.add(reason);
+    }
+
+    /// Counts the tokens of an exchange (of the request not cached, of the request cached, of the answer) and what they cost, in millionths of the
+    /// currency; `None` where they have no price.
+    pub fn used(&self, tokens: [u64; 3], cost_micros: Option<u64>) {
+        for (counter, tokens) in self.tokens.iter().zip(tokens) {
+            counter.inc_by(tokens);
+        }
+        match cost_micros {
+            Some(cost) => self.cost_micros.inc_by(cost),
+            None => self.unpriced.inc(),
+        };
     }
 }
 
@@ -126,6 +151,34 @@ impl Collector for TargetCollector {
         let mut family = encoder.encode_descriptor("retries", help, None, counter)?;
         for (id, target) in targets.iter().filter(|(_, target)| target.again.get() > 0) {
             encode_count(&mut family, &[("target", id.as_str())], target.again.get())?;
+        }
+        drop(family);
+
+        let help = "Tokens that targets counted, by kind.";
+        let mut family = encoder.encode_descriptor("tokens", help, None, counter)?;
+        for (id, target) in &targets {
+            for (kind, count) in TOKENS.iter().zip(&target.tokens) {
+                let labels = [("target", id.as_str()), ("kind", kind)];
+                encode_count(&mut family, &labels, count.get())?;
+            }
+        }
+        let help = "What these tokens cost, in the currency of the prices.";
+        let mut family = encoder.encode_descriptor("cost", help, None, counter)?;
+        for (id, target) in &targets {
+            let cost = target.cost_micros.get() as f64 / 1e6;
+            let exemplar: Option<&Exemplar<NoLabelSet, f64>> = None;
+            family
+                .encode_family(&[("target", id.as_str())])?
+                .encode_counter(&cost, exemplar)?;
+        }
+        let help = "Exchanges whose tokens have no price.";
+        let mut family = encoder.encode_descriptor("unpriced", help, None, counter)?;
+        for (id, target) in &targets {
+            encode_count(
+                &mut family,
+                &[("target", id.as_str())],
+                target.unpriced.get(),
+            )?;
         }
         drop(family);
 

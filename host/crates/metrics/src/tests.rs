@@ -165,3 +165,119 @@ fn requests_are_counted_by_endpoint_and_status() {
     assert_eq!(count("chat", 200), 2.0);
     assert_eq!((count("other", 404), count("other", 999)), (1.0, 1.0));
 }
+
+/// Every name that the metrics can have, with the labels of what is shown.
+fn exported() -> (HashSet<String>, HashSet<String>) {
+    let metrics = Metrics::new();
+    let (stage, target) = (metrics.stage("tone"), metrics.target("cerebras-llama"));
+    metrics.request(Endpoint::Chat, StatusCode::OK);
+    stage.failure(Hook::OnDelta, FailureClass::Deadline);
+    stage.breaker_opened();
+    stage.decisions.verdict(VerdictKind::Deny);
+    stage.decisions.edit(EditKind::Replace);
+    target.failover(Failover::Connect);
+    for histogram in [&target.first_byte, &target.total, &target.overhead] {
+        histogram.observe(Duration::from_secs(1));
+    }
+    let text = metrics.render();
+    let (mut names, mut labels) = (HashSet::new(), HashSet::new());
+    for line in text.lines() {
+        if let Some(typed) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = typed.split_once(' ').unwrap();
+            let ends: &[&str] = match kind {
+                "counter" => &["_total"],
+                "histogram" => &["_bucket", "_sum", "_count"],
+                _ => &[""],
+            };
+            names.extend(ends.iter().map(|end| format!("{name}{end}")));
+        } else if let Some((_, rest)) = line.split_once('{') {
+            let pairs = rest.split(['{', ',', '}']);
+            let pairs = pairs.filter_map(|pair| pair.split_once("=\""));
+            labels.extend(pairs.map(|(name, _)| name.to_owned()));
+        }
+    }
+    (names, labels)
+}
+
+/// The words of a text that begin so.
+fn words<'a>(text: &'a str, start: &'a str) -> impl Iterator<Item = &'a str> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.filter(move |word| word.starts_with(start))
+}
+
+#[test]
+fn alerts_ask_for_what_there_is() {
+    let rules = include_str!("../../../../docs/alerts.yaml");
+    let (names, labels) = exported();
+    let mut asked = HashSet::new();
+    for name in words(rules, "witgate_") {
+        assert!(names.contains(name), "{name} isn't exported");
+        asked.insert(name);
+    }
+    assert!(asked.len() > 10, "{asked:?}");
+    // What is in braces compares labels, and what follows `by` names them.
+    let compared = rules
+        .split('{')
+        .skip(1)
+        .map(|rest| rest.split('}').next().unwrap());
+    let compared = compared.flat_map(|inner| inner.split(','));
+    let compared = compared.filter_map(|pair| pair.split_once(['=', '!']));
+    let grouped = rules
+        .split(" by (")
+        .skip(1)
+        .map(|rest| rest.split(')').next().unwrap());
+    let grouped = grouped.flat_map(|inner| inner.split(", "));
+    for label in compared.map(|(label, _)| label).chain(grouped) {
+        let scrapers = ["job", "instance"].contains(&label);
+        assert!(
+            scrapers || labels.contains(label),
+            "nothing has the label {label}"
+        );
+    }
+}
+
+#[test]
+fn every_alert_has_its_runbook_and_every_runbook_its_alert() {
+    let rules = include_str!("../../../../docs/alerts.yaml");
+    let books = include_str!("../../../../docs/operations.md");
+    let alerts = rules
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("- alert: "));
+    let alerts: Vec<&str> = alerts.collect();
+    let heads = books
+        .lines()
+        .filter_map(|line| line.strip_prefix("### Witgate"));
+    let heads: Vec<String> = heads.map(|head| format!("Witgate{head}")).collect();
+    assert!(alerts.len() > 10);
+    assert_eq!(alerts, heads);
+}
+
+#[test]
+fn every_metric_stands_in_the_manual() {
+    let manual = include_str!("../../../../docs/operating.md");
+    let (names, _) = exported();
+    let told: HashSet<&str> = words(manual, "witgate_").collect();
+    for name in names {
+        let short = ["_bucket", "_sum", "_count"]
+            .iter()
+            .find_map(|end| name.strip_suffix(end));
+        let name = short.unwrap_or(&name);
+        assert!(told.contains(name), "{name} isn't in docs/operating.md");
+    }
+}
+
+#[test]
+fn tokens_and_what_they_cost_are_counted_by_target() {
+    let metrics = Metrics::new();
+    let target = metrics.target("t");
+    target.used([10, 5, 3], Some(17));
+    target.used([1, 0, 2], Some(1_000_000));
+    target.used([1, 0, 0], None);
+    let samples = parse(&metrics.render());
+    for (kind, count) in [("input", 12.0), ("cached_input", 5.0), ("output", 5.0)] {
+        let name = format!(r#"witgate_tokens_total{{target="t",kind="{kind}"}}"#);
+        assert_eq!(samples[&name], count, "{kind}");
+    }
+    assert_eq!(samples[r#"witgate_cost_total{target="t"}"#], 1.000_017);
+    assert_eq!(samples[r#"witgate_unpriced_total{target="t"}"#], 1.0);
+}

@@ -17,6 +17,8 @@ pub struct Outcome {
     pub finish_reasons: Vec<String>,
     /// What the upstream counted.
     pub tokens: Option<Usage>,
+    /// What these tokens cost, in millionths of the currency.
+    pub cost_micros: Option<u64>,
     /// Every stage in chain order, also those that were not reached.
     pub stages: Vec<Account>,
     /// What stages tagged, in order.

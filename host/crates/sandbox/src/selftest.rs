@@ -52,6 +52,7 @@ fn outcome() -> Outcome {
         status: Some(200),
         finish_reasons: vec!["stop".into()],
         tokens: None,
+        cost_micros: None,
         stages: Vec::new(),
         tags: Vec::new(),
         deltas: 2,

@@ -92,6 +92,15 @@ pub(super) fn chat(body: &Value, model: &Model) -> Breaches {
         model.family == Family::Gemma && matches!(reasoning, "raw" | "hidden"),
         format!("\"reasoning_format\" of \"{reasoning}\" is not supported by this model"),
     );
+    for (name, taken) in [
+        ("clear_thinking", model.family == Family::Glm),
+        ("model_parameters", false),
+    ] {
+        breaches.add(
+            is_set(name) && !taken,
+            format!("body.{name}: property 'body.{name}' is unsupported"),
+        );
+    }
     if let Some(effort) = body["reasoning_effort"].as_str() {
         breaches.add(
             !model.efforts().contains(&effort),
@@ -112,6 +121,7 @@ pub(super) fn chat(body: &Value, model: &Model) -> Breaches {
         let schema = &body["response_format"]["json_schema"]["schema"];
         breaches.problems.extend(strict::problem(schema));
     }
+    developers(items(&body["messages"]), model, &mut breaches);
     conversation(items(&body["messages"]), &mut breaches);
     images(items(&body["messages"]), model, &mut breaches);
     breaches
@@ -151,6 +161,19 @@ fn tool_rules(body: &Value, tools: &[Value], breaches: &mut Breaches) {
                 .problems
                 .extend(strict::problem(&function["parameters"]));
         }
+    }
+}
+
+/// The role `developer` is documented of gpt-oss alone.
+fn developers(messages: &[Value], model: &Model, breaches: &mut Breaches) {
+    let first = messages
+        .iter()
+        .position(|message| message["role"] == "developer");
+    if let (Some(index), true) = (first, model.family != Family::GptOss) {
+        breaches.add(
+            true,
+            format!("messages.{index}.developer: role 'developer' is not supported by this model"),
+        );
     }
 }
 

@@ -15,6 +15,7 @@ use crate::choices::envelope::Envelope;
 use crate::choices::whole::WholeAnswer;
 use crate::index::Index;
 use crate::json::BadRequest;
+use crate::parameters;
 use crate::read;
 use crate::sse::{self, DEFAULT_CAP, Event, Framer};
 
@@ -186,6 +187,14 @@ impl Dialect {
             (Dialect::Completions, _) => Err(
                 "a text completion has no messages; change its prompt with `replace-text` or `set`",
             ),
+        }
+    }
+
+    /// What Cerebras accepts of the requests that targets are sent.
+    pub(crate) fn parameters(self) -> &'static parameters::Table {
+        match self {
+            Dialect::Chat => &parameters::CHAT,
+            Dialect::Completions => &parameters::COMPLETIONS,
         }
     }
 

@@ -145,6 +145,8 @@ pub(crate) struct Index {
     counted: Counted,
     pub(crate) containers: Vec<Container>,
     pub(crate) calls: Vec<Call>,
+    /// Where the schemas of tools and formats lie, so that whoever looks for something else goes past them at once.
+    pub(crate) schemas: Vec<Span>,
     /// Where each message of a chat begins; who speaks in each, a prompt too; and in what counts as the one after the last.
     pub(crate) messages: Vec<u32>,
     pub(crate) roles: Vec<Role>,
@@ -169,6 +171,7 @@ impl Default for Index {
             counted: Counted::default(),
             containers: Vec::new(),
             calls: Vec::new(),
+            schemas: Vec::new(),
             messages: Vec::new(),
             roles: Vec::new(),
             last_role: Role::Assistant,

@@ -304,7 +304,8 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    fn skip_string(&mut self) {
+    /// The same, past a string.
+    pub(crate) fn skip_string(&mut self) {
         let bytes = self.text;
         self.at += 1;
         while let Some(run) = memchr2(b'"', b'\\', &bytes[self.at.min(bytes.len())..]) {

@@ -10,6 +10,7 @@
 //! - [`chat`]: what makes a chat request, read in one pass; [`index`]: what is remembered of it, above all where its texts lie;
 //! - [`request`]: what a client asks, in any dialect, read where it lies; [`draft`]: edits to it that take effect together;
 //! - [`packed`]: bodies in gzip and MessagePack, unpacked to JSON;
+//! - [`parameters`]: what Cerebras accepts of a request, and what becomes of the rest;
 //! - [`dialect`]: which shape a request has, of those that upstreams speak: the one seam to all this;
 //! - [`bridge`]: the dialects that no upstream speaks, by way of chat: `action`; [`endpoint`]: where requests of each come in.
 //!
@@ -26,6 +27,7 @@ pub mod endpoint;
 mod index;
 pub mod json;
 pub mod packed;
+pub mod parameters;
 pub mod raw;
 mod read;
 pub mod request;

@@ -429,6 +429,11 @@ impl<'t> Reader<'t> {
             (Shape::Call, "function" | "custom") if value.kind == Kind::Null => {
                 return Err(self.wrong("an object", value.start));
             }
+            (Shape::Function, "parameters") | (Shape::JsonSchema, "schema")
+                if value.kind == Kind::Object =>
+            {
+                push(&mut self.index.schemas, span);
+            }
             (Shape::Call, "id") if is_string => own.id = span,
             (Shape::Called | Shape::Custom, "name") if is_string => own.name = span,
             (Shape::Tool, "type") if is_string => own.kind = Some(value.literal),

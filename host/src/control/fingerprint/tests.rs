@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::*;
-use crate::config::{Grant, Mode, OnError, UnknownMembers};
+use crate::config::{Grant, Mode, OnError, Parameters, UnknownMembers};
 
 const TEXT: &str = "
 pack: {name: test, version: 1.0.0, enabled: true}
@@ -12,7 +12,7 @@ policies:
     - {id: one, component: ./one.wasm}
     - {id: two, component: ./two.wasm}
 providers:
-  targets: [{id: first, provider: cerebras, base_url: \"http://127.0.0.1:1/v1\", secret_key_ref: {file: ./key}}]
+  targets: [{id: first, provider: cerebras, base_url: \"https://127.0.0.1:1/v1\", secret_key_ref: {file: ./key}}]
 clients:
   keys: [{id: team, secret_ref: {file: ./client}}]
 ";
@@ -54,9 +54,17 @@ type Change = (&'static str, fn(&mut Config));
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Changes one field each. The list follows the fields of the structs.
-const CHANGES: [Change; 63] = [
+const CHANGES: &[Change] = &[
     ("models.aliases", |it| {
         it.models.aliases.insert("a".into(), "b".into());
+    }),
+    ("pricing.models", |it| {
+        let price = Price {
+            input: 1,
+            cached_input: 2,
+            output: 3,
+        };
+        it.pricing.models = std::sync::Arc::new([("a".into(), price)].into());
     }),
     ("requests.opaque_parts", |it| {
         it.requests.opaque_parts = crate::config::OpaqueParts::Pass;
@@ -168,9 +176,22 @@ const CHANGES: [Change; 63] = [
     ("target.timeouts.silence", |it| {
         it.targets[0].timeouts.silence += SECOND;
     }),
+    ("target.parameters", |it| {
+        it.targets[0].parameters = Parameters::Strict;
+    }),
     ("target.unknown_members", |it| {
         it.targets[0].unknown_members = UnknownMembers::Pass;
     }),
+    ("target.tls.ca", |it| {
+        it.targets[0].tls.ca = Some("/ca.pem".into());
+    }),
+    ("target.tls.identity", |it| {
+        it.targets[0].tls.identity = Some(IdentityFiles {
+            cert: "/cert.pem".into(),
+            key: "/key.pem".into(),
+        });
+    }),
+    ("target.http2", |it| it.targets[0].http2 ^= true),
     ("clients, none", |it| it.clients.clear()),
     ("client.id", |it| it.clients[0].id.push('x')),
     ("client.secret", |it| {
@@ -194,7 +215,7 @@ const CHANGES: [Change; 63] = [
 fn every_field_of_the_configuration_counts() {
     let files = Files::new();
     let mut known = HashMap::from([(files.fingerprint(), "nothing")]);
-    for (name, change) in CHANGES {
+    for &(name, change) in CHANGES {
         let mut config = files.config();
         change(&mut config);
         if let Some(other) = known.insert(fingerprint(config), name) {
@@ -206,8 +227,20 @@ fn every_field_of_the_configuration_counts() {
 #[test]
 fn every_byte_that_the_configuration_refers_to_counts() {
     let files = Files::new();
-    assert_eq!(files.fingerprint(), files.fingerprint());
-    let mut known = vec![files.fingerprint()];
+    let at = |name: &str| files.0.path().join(name);
+    let fingerprint = || {
+        let mut config = files.config();
+        config.targets[0].tls = TlsConfig {
+            ca: Some(at("ca.pem")),
+            identity: Some(IdentityFiles {
+                cert: at("cert.pem"),
+                key: at("cert.key"),
+            }),
+        };
+        fingerprint(config)
+    };
+    assert_eq!(fingerprint(), fingerprint());
+    let mut known = vec![fingerprint()];
     for (name, text) in [
         ("one.wasm", "another component"),
         ("one.samples.yaml", ""),
@@ -216,9 +249,12 @@ fn every_byte_that_the_configuration_refers_to_counts() {
         ("key", "another-key"),
         ("key", ""),
         ("client", "another-key"),
+        ("ca.pem", "a certificate"),
+        ("cert.pem", "a certificate"),
+        ("cert.key", "a key"),
     ] {
         files.write(name, text);
-        let now = files.fingerprint();
+        let now = fingerprint();
         assert!(!known.contains(&now), "{name}: {text}");
         known.push(now);
     }

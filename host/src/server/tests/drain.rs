@@ -19,17 +19,19 @@ fn impatient() -> ServerSettings {
 
 #[tokio::test]
 async fn a_running_stream_finishes_and_nobody_new_comes_in() {
-    let server = Running::plain().await;
+    let settings = ServerSettings {
+        head_timeout: Duration::from_millis(20),
+        ..ServerSettings::default()
+    };
+    let server = Running::start(Fake::default(), settings).await;
     let mut idle = server.client().await;
     idle.ask("GET /v1/tcp_warming", "").await;
-    let mut fresh = server.client().await;
     let mut running = server.client().await;
     running.send(STREAM, "").await;
     running.read_until("first\n").await.unwrap();
 
     server.shutdown.cancel();
     assert!(idle.is_closed().await);
-    assert!(fresh.is_closed().await);
     refused(server.at).await;
     assert!(!server.served.is_finished());
 
@@ -106,4 +108,24 @@ async fn an_exchange_that_outlives_its_answer_is_waited_for() {
     server.shutdown.cancel();
     let left = soon(server.served).await.unwrap();
     assert_eq!((left.connections, left.exchanges), (0, 1));
+}
+
+#[tokio::test]
+async fn while_it_lingers_everyone_is_served_and_told_to_go() {
+    let settings = ServerSettings {
+        linger: Duration::from_secs(3600),
+        ..ServerSettings::default()
+    };
+    let server = Running::start(Fake::default(), settings).await;
+    let mut kept = server.client().await;
+    let answer = kept.ask("GET /v1/tcp_warming", "").await;
+    assert!(!answer.headers.contains_key("connection"));
+    server.shutdown.cancel();
+    for mut client in [kept, server.client().await] {
+        let answer = client.ask("POST /v1/chat/completions", "").await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.headers["connection"], "close");
+        assert!(client.is_closed().await);
+    }
+    assert!(!server.served.is_finished());
 }

@@ -9,6 +9,7 @@ mod drain;
 mod limits;
 mod pages;
 mod requests;
+mod tls;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

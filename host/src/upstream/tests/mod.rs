@@ -12,9 +12,12 @@ mod own_secret;
 mod renewed;
 mod routing;
 mod server;
+mod tls;
 
 use super::*;
+use crate::api::headers::DROPPED;
 use crate::api::{ApiError, Catalog, Charge, ModelsAsked};
+use crate::config::Parameters;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use http::{HeaderMap, HeaderValue, StatusCode};

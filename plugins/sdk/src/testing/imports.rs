@@ -230,6 +230,9 @@ pub(crate) mod outcome {
     pub(crate) fn tokens() -> Option<Usage> {
         of("outcome::tokens", |outcome| outcome.tokens)
     }
+    pub(crate) fn cost_micros() -> Option<u64> {
+        of("outcome::cost_micros", |outcome| outcome.cost_micros)
+    }
     pub(crate) fn stages() -> Vec<Account> {
         of("outcome::stages", |outcome| outcome.stages.clone())
     }

@@ -18,6 +18,8 @@ pub struct Outcome {
     pub finish_reasons: Vec<String>,
     /// The tokens that the upstream counted.
     pub tokens: Option<Usage>,
+    /// What these tokens cost, in millionths of the currency.
+    pub cost_micros: Option<u64>,
     /// What each stage did, in chain order.
     pub stages: Vec<Account>,
     /// Tags besides those that the policy under test has put.
@@ -55,6 +57,7 @@ impl Outcome {
             status: None,
             finish_reasons: Vec::new(),
             tokens: None,
+            cost_micros: None,
             stages: Vec::new(),
             tags: Vec::new(),
             deltas: 0,

@@ -230,6 +230,7 @@ fn made(call: &Call) -> Value {
         ("tag", [key, value]) => result(request::tag(&text(key), &text(value))),
         ("ended", []) => word(&outcome::ended()),
         ("status", []) => outcome::status().into(),
+        ("cost-micros", []) => outcome::cost_micros().into(),
         ("deltas", []) => outcome::deltas().into(),
         ("sent-bytes", []) => outcome::sent_bytes().into(),
         ("finish-reasons", []) => outcome::finish_reasons().into(),

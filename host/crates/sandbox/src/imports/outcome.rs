@@ -29,6 +29,10 @@ impl wit::outcome::Host for Guest {
         Ok(self.exchange.outcome()?.tokens)
     }
 
+    fn cost_micros(&mut self) -> wasmtime::Result<Option<u64>> {
+        Ok(self.exchange.outcome()?.cost_micros)
+    }
+
     fn stages(&mut self) -> wasmtime::Result<Vec<Account>> {
         Ok(self.exchange.outcome()?.stages.clone())
     }

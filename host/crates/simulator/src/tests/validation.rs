@@ -159,6 +159,38 @@ async fn fields_that_do_not_go_together_are_refused() {
 }
 
 #[tokio::test]
+async fn what_only_some_models_take_is_refused_by_others() {
+    let developer =
+        json!([{"role": "developer", "content": "a"}, {"role": "user", "content": "say: x"}]);
+    for (model, more, expected) in [
+        ("gpt-oss-120b", json!({"messages": developer}), None),
+        (
+            "gemma-4-31b",
+            json!({"messages": developer}),
+            Some("messages.0.developer: role 'developer' is not supported by this model"),
+        ),
+        ("zai-glm-4.7", json!({"clear_thinking": false}), None),
+        (
+            "gpt-oss-120b",
+            json!({"clear_thinking": false}),
+            Some("body.clear_thinking: property 'body.clear_thinking' is unsupported"),
+        ),
+        ("gpt-oss-120b", json!({"model_parameters": null}), None),
+        (
+            "gpt-oss-120b",
+            json!({"model_parameters": {}}),
+            Some("body.model_parameters: property 'body.model_parameters' is unsupported"),
+        ),
+    ] {
+        let body = with(with(say("say: x"), more), json!({"model": model}));
+        match expected {
+            None => assert_eq!(chat(&body).await.status, 200),
+            Some(expected) => assert_eq!(message(&body).await, expected),
+        }
+    }
+}
+
+#[tokio::test]
 async fn glm_takes_tools_with_a_format() {
     let body = with(
         say("say: {}"),

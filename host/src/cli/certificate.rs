@@ -1,0 +1,58 @@
+//! The options for TLS, and the files that they name.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::Wrong;
+use crate::control::watch_files;
+use crate::metrics::Metrics;
+use crate::server::Certificate;
+
+#[derive(Debug, Args)]
+pub(super) struct CertificateArgs {
+    /// Speak TLS to clients, with the certificate in this file: PEM, the gateway's own first; read again when it changes
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The key of the certificate: PEM, not encrypted; read again when it changes
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+}
+
+impl CertificateArgs {
+    /// The certificate, if there is to be one.
+    pub(super) fn read(&self, metrics: &Metrics) -> Result<Option<Arc<Certificate>>, Wrong> {
+        let (Some(cert), Some(key)) = (&self.tls_cert, &self.tls_key) else {
+            return Ok(None);
+        };
+        Ok(Some(Arc::new(Certificate::read(cert, key, metrics)?)))
+    }
+}
+
+/// Renews the certificate whenever its files change.
+pub(super) async fn keep_new(certificate: Arc<Certificate>, stop: CancellationToken) {
+    let files = certificate.files().map(|file| {
+        let whole = std::path::absolute(file);
+        whole.unwrap_or_else(|_| file.to_owned())
+    });
+    // The sender must live as long as the files are watched.
+    let (_keep, files) = watch::channel(BTreeSet::from(files));
+    watch_files(files, || renew(certificate.clone()), stop).await;
+}
+
+/// Renews the certificate, and says in the log what came of it.
+pub(super) async fn renew(certificate: Arc<Certificate>) {
+    let renewed = tokio::task::spawn_blocking(move || certificate.renew()).await;
+    match renewed {
+        Ok(Ok(true)) => tracing::info!("new connections are shown the new certificate"),
+        Ok(Ok(false)) => tracing::debug!("the certificate is the one that is shown"),
+        Ok(Err(error)) => {
+            tracing::error!("the certificate before goes on being shown: {error}");
+        }
+        Err(error) => tracing::error!(%error, "renewing the certificate broke down"),
+    }
+}

@@ -1,0 +1,97 @@
+//! What an exchange took, in tokens and in money: to the client that asks, in the journal, in the metrics.
+
+use crate::support::*;
+
+const PRICED: &str = "policies: {chain: [audit-logger]}\n\
+                      pricing: {models: {llama3.1-8b: {input: 0.85, cached_input: 0.5, output: 1.2}}}";
+
+/// What an answer's header says, by name.
+fn said(reply: &Reply) -> std::collections::BTreeMap<String, u64> {
+    let parts = reply.header("x-witgate-usage").split(", ");
+    let pairs = parts.filter_map(|part| part.split_once('='));
+    pairs
+        .map(|(name, value)| (name.to_owned(), value.parse().unwrap()))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_exchange_cost_is_said_where_it_is_asked_for_and_counted_everywhere() {
+    let bench = Bench::of(PRICED).await;
+    let asks = [
+        ("x-witgate-usage", "1"),
+        ("content-type", "application/json"),
+    ];
+    let whole = bench
+        .send(ask("say: one two three").to_string(), &asks)
+        .await;
+    let usage = &whole.json()["usage"];
+    let counted = |name: &str| usage[name].as_u64().unwrap();
+    let (input, output) = (counted("prompt_tokens"), counted("completion_tokens"));
+    let cached = usage["prompt_tokens_details"]["cached_tokens"]
+        .as_u64()
+        .unwrap_or(0);
+    // In millionths: prices are those of a million tokens.
+    let cost =
+        ((input - cached) * 850_000 + cached * 500_000 + output * 1_200_000 + 500_000) / 1_000_000;
+    assert!(input > 0 && output > 0 && cost > 0, "{usage}");
+    let told = said(&whole);
+    assert_eq!(
+        [
+            told["input"],
+            told["cached-input"],
+            told["output"],
+            told["cost-micros"]
+        ],
+        [input - cached, cached, output, cost]
+    );
+
+    // A stream's head leaves before it is known, and who doesn't ask isn't told.
+    let stream = bench.send(ask_stream("say: one").to_string(), &asks).await;
+    assert_eq!(
+        (stream.is_done(), stream.header("x-witgate-usage")),
+        (true, "")
+    );
+    let unasked = bench.chat(&ask("say: one")).await;
+    assert_eq!(unasked.header("x-witgate-usage"), "");
+    // What has no price has tokens all the same.
+    let other = with(ask("say: one"), json!({"model": "gpt-oss-120b"}));
+    let unpriced = said(&bench.send(other.to_string(), &asks).await);
+    assert!(
+        unpriced["output"] > 0 && !unpriced.contains_key("cost-micros"),
+        "{unpriced:?}"
+    );
+
+    bench.settled().await;
+    let journal = bench.journal().await;
+    let costs: Vec<Option<u64>> = journal
+        .iter()
+        .map(|entry| entry["cost_micros"].as_u64())
+        .collect();
+    assert_eq!(costs[0], Some(cost));
+    assert!(costs[1] > Some(0) && costs[2] > Some(0), "{costs:?}");
+    assert_eq!(costs[3], None);
+
+    let metrics = bench.ask_admin("/metrics").await;
+    let value = |name: &str| {
+        let line = metrics
+            .text()
+            .lines()
+            .find_map(|line| line.strip_prefix(name));
+        line.unwrap_or_else(|| panic!("{name} isn't there"))
+            .trim()
+            .parse::<f64>()
+            .unwrap()
+    };
+    let all: u64 = costs.iter().flatten().sum();
+    let shown = value("witgate_cost_total{target=\"sim\"}");
+    assert!((shown - all as f64 / 1e6).abs() < 1e-9, "{shown} {costs:?}");
+    let tokens: u64 = journal
+        .iter()
+        .map(|entry| entry["usage"]["completion_tokens"].as_u64().unwrap())
+        .sum();
+    assert_eq!(
+        value("witgate_tokens_total{target=\"sim\",kind=\"output\"}"),
+        tokens as f64
+    );
+    assert_eq!(value("witgate_unpriced_total{target=\"sim\"}"), 1.0);
+}

@@ -1,0 +1,52 @@
+//! A gateway with more to do than it may: what is refused, and who is answered all the same.
+
+use std::sync::Arc;
+
+use crate::support::scripted::{Scripted, Step, event};
+use crate::support::{Process, ask, ask_stream, bench};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_operates_it_is_answered_while_clients_are_refused() {
+    let upstream = Scripted::serve(vec![Step::Write(event("one ")), Step::Gate]).await;
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let config = bench::complete(
+        "policies: {chain: [audit-logger]}",
+        &[upstream.address],
+        folder.path(),
+    );
+    let file = folder.path().join("policy-config.yaml");
+    std::fs::write(&file, config).unwrap();
+    let args = [
+        "--policy-config",
+        file.to_str().unwrap(),
+        "--max-exchanges",
+        "2",
+    ];
+    let gateway = Process::with(folder, &args).await;
+    let mut streams = Vec::new();
+    for _ in 0..2 {
+        let mut stream = gateway.open(&ask_stream("hi")).await;
+        stream.read_until("one").await;
+        streams.push(stream);
+    }
+    for _ in 0..3 {
+        let refused = gateway.chat(&ask("hi")).await;
+        assert_eq!((refused.status, refused.header("retry-after")), (503, "1"));
+    }
+    for path in ["/healthz", "/readyz", "/status", "/metrics"] {
+        assert_eq!(gateway.ask_admin(path).await.unwrap().status, 200, "{path}");
+    }
+    let metrics = gateway.ask_admin("/metrics").await.unwrap();
+    let refused = "witgate_exchanges_refused_total 3\n";
+    assert!(metrics.text().contains(refused), "{}", metrics.text());
+    // A reload takes instances too, for the check of the new chain: there is room for these beside the exchanges.
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    std::fs::write(
+        &file,
+        std::fs::read_to_string(&file).unwrap() + "reload: {drain: 5m}\n",
+    )
+    .unwrap();
+    let url = format!("http://{}/reload", gateway.admin);
+    let reloaded = http.post(url).send().await.unwrap();
+    assert_eq!(reloaded.status(), 200, "{}", reloaded.text().await.unwrap());
+}

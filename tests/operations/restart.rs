@@ -1,0 +1,206 @@
+//! The listener's life beyond one process and one certificate: handed over, left in order, shown anew.
+
+use std::io::Read as _;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixDatagram;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+
+use crate::support::process::{through_shell, witgate};
+use crate::support::{Process, Reply, ask, ask_stream, until};
+
+/// Takes what stands in for a service manager's socket from its standard input to where the program looks for it.
+const AS_THIRD: &str = "exec 3<&0 </dev/null";
+
+/// A gateway before a simulator that is handed this listener, as systemd does it.
+async fn handed(listener: &TcpListener, args: &[&str]) -> Process {
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let mut command = through_shell(folder.path(), AS_THIRD, "LISTEN_PID=$$ LISTEN_FDS=1");
+    command.stdin(OwnedFd::from(listener.try_clone().unwrap()));
+    let args = [&["--simulate", "--tokens-per-second", "0"], args].concat();
+    Process::start(command, folder, &args).await
+}
+
+/// A client that asks all the while, and how often it was answered. Anything but a whole answer ends the test.
+fn load(
+    at: SocketAddr,
+    kept: bool,
+    stop: &Arc<AtomicBool>,
+) -> (Arc<AtomicUsize>, tokio::task::JoinHandle<()>) {
+    let (done, stop) = (Arc::new(AtomicUsize::new(0)), stop.clone());
+    let count = done.clone();
+    let client = reqwest::Client::builder().no_proxy();
+    let client = client.pool_max_idle_per_host(if kept { 1 } else { 0 });
+    let client = client.build().unwrap();
+    let asking = tokio::spawn(async move {
+        while !stop.load(SeqCst) {
+            let streams = count.load(SeqCst) % 2 == 1;
+            let body = if streams { ask_stream("hi") } else { ask("hi") };
+            let sent = client
+                .post(format!("http://{at}/v1/chat/completions"))
+                .header("content-type", "application/json")
+                .body(body.to_string())
+                .send()
+                .await;
+            let reply = Reply::read(sent.unwrap()).await;
+            assert_eq!((reply.status, &reply.broken), (200, &None));
+            assert!(!streams || reply.is_done(), "{}", reply.text());
+            count.fetch_add(1, SeqCst);
+        }
+    });
+    (done, asking)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_process_takes_over_and_no_request_is_lost() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap();
+    let mut first = handed(&listener, &["--linger", "1"]).await;
+    assert_eq!(first.traffic, at);
+    let stop = Arc::new(AtomicBool::new(false));
+    let clients: Vec<_> = [true, true, false, false]
+        .map(|kept| load(at, kept, &stop))
+        .into();
+    let more = async |what: &str| {
+        let before: Vec<usize> = clients.iter().map(|(done, _)| done.load(SeqCst)).collect();
+        until(what, async || {
+            let all = clients.iter().zip(&before);
+            let all = all.map(|((done, asking), before)| {
+                assert!(!asking.is_finished(), "a request was lost {what}");
+                done.load(SeqCst) >= before + 5
+            });
+            all.into_iter().all(|more| more).then_some(())
+        })
+        .await;
+    };
+    more("before").await;
+    let mut second = handed(&listener, &[]).await;
+    more("while both are there").await;
+    first.terminate();
+    assert_eq!(first.ended().await.code(), Some(0));
+    more("after the first has gone").await;
+    // The same the other way round, while nobody else accepts: what connects meanwhile waits.
+    second.terminate();
+    assert_eq!(second.ended().await.code(), Some(0));
+    let _third = handed(&listener, &[]).await;
+    more("after a gap").await;
+    stop.store(true, SeqCst);
+    for (_, asking) in clients {
+        asking.await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_balances_hears_that_it_stops_before_it_stops() {
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let mut gateway = Process::with(folder, &["--simulate", "--linger", "3600"]).await;
+    gateway.terminate();
+    let said = until("it isn't ready any more", async || {
+        let reply = gateway.ask_admin("/readyz").await.unwrap();
+        (reply.status == 503).then(|| reply.text().to_owned())
+    })
+    .await;
+    assert_eq!(said, "the gateway is stopping\n");
+    assert_eq!(gateway.ask_admin("/healthz").await.unwrap().status, 200);
+    let reply = gateway.chat(&ask("hi")).await;
+    assert_eq!((reply.status, reply.header("connection")), (200, "close"));
+    gateway.terminate();
+    assert_eq!(gateway.ended().await.code(), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_service_manager_is_told_of_each_step() {
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let path = folder.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    let mut command = witgate(folder.path());
+    command.env("NOTIFY_SOCKET", &path);
+    command.env("WATCHDOG_USEC", "20000");
+    let args = ["--simulate", "--listen", "127.0.0.1:0"];
+    let mut gateway = Process::start(command, folder.clone(), &args).await;
+    let mut beats = 0;
+    let mut hears = async |what: &str| {
+        let mut bytes = [0; 256];
+        until(&format!("the service manager hears {what}"), async || {
+            let length = socket.recv(&mut bytes).ok()?;
+            let said = std::str::from_utf8(&bytes[..length]).unwrap();
+            beats += usize::from(said == "WATCHDOG=1\n");
+            said.starts_with(what).then(|| said.to_owned())
+        })
+        .await
+    };
+    hears("READY=1\n").await;
+    gateway.signal("HUP");
+    let reloading = hears("RELOADING=1\n").await;
+    assert!(reloading.contains("MONOTONIC_USEC="), "{reloading}");
+    hears("READY=1\n").await;
+    hears("WATCHDOG=1\n").await;
+    gateway.terminate();
+    let stopping = hears("STOPPING=1\n").await;
+    assert!(
+        stopping.contains("EXTEND_TIMEOUT_USEC=40000000"),
+        "{stopping}"
+    );
+    assert_eq!(gateway.ended().await.code(), Some(0));
+    assert!(beats > 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_that_was_replaced_is_shown_and_a_wrong_one_is_not() {
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let [cert, key] = ["cert.pem", "key.pem"].map(|name| folder.path().join(name));
+    let make = || {
+        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        (made.cert.pem(), made.signing_key.serialize_pem())
+    };
+    let write = |(new, secret): &(String, String)| {
+        std::fs::write(&key, secret).unwrap();
+        std::fs::write(&cert, new).unwrap();
+    };
+    let (first, second) = (make(), make());
+    write(&first);
+    let files = [&cert, &key].map(|file| file.to_str().unwrap());
+    let args = ["--simulate", "--tls-cert", files[0], "--tls-key", files[1]];
+    let gateway = Process::with(folder.clone(), &args).await;
+    let shown = async |(root, _): &(String, String)| {
+        let root = reqwest::Certificate::from_pem(root.as_bytes()).unwrap();
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .add_root_certificate(root);
+        let url = format!("https://{}/v1/models", gateway.traffic);
+        let sent = client.build().unwrap().get(url).send().await;
+        sent.ok().map(|reply| assert_eq!(reply.status(), 200))
+    };
+    assert_eq!(shown(&first).await, Some(()));
+    assert_eq!(shown(&second).await, None);
+    // Only half of it: what was shown goes on being shown, and the log says what is wrong.
+    std::fs::write(&cert, &second.0).unwrap();
+    until("the log says what is wrong with it", async || {
+        let log = gateway.log();
+        let said = log.contains("isn't that of the first certificate");
+        (said && log.contains(files[1])).then_some(())
+    })
+    .await;
+    assert_eq!(shown(&first).await, Some(()));
+    std::fs::write(&key, &second.1).unwrap();
+    until("the new certificate is shown", async || {
+        shown(&second).await
+    })
+    .await;
+    assert_eq!(shown(&first).await, None);
+    let metrics = gateway.ask_admin("/metrics").await.unwrap();
+    let metrics = metrics.text();
+    assert!(
+        metrics.contains("witgate_certificate_renewals_total{result=\"ok\"} 1\n"),
+        "{metrics}"
+    );
+    let mut pem = String::new();
+    std::fs::File::open(&key)
+        .unwrap()
+        .read_to_string(&mut pem)
+        .unwrap();
+    let secret = pem.lines().nth(1).unwrap();
+    assert!(!gateway.log().contains(secret), "the key is in the log");
+}
