@@ -105,7 +105,7 @@ const FAULTS: [(&str, Seen, Seen); 24] = [
     ("error-first", Error(500, ""), Error(500, "")),
     ("error-mid-stream", Error(500, ""), Event(500)),
     ("cut", Error(502, "upstream_broke_off"), Event(502)),
-    ("stall", Error(504, "upstream_broke_off"), Event(504)),
+    ("stall", Error(504, "upstream_silent"), Event(504)),
     ("no-done", Says(ALL), Says(ALL)),
     ("empty-length", Says(""), Says("")),
     ("crlf", Says(ALL), Says(ALL)),

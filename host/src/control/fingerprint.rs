@@ -9,9 +9,10 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::config::{
-    BreakerConfig, ClientConfig, ComponentSource, Config, IdentityFiles, JournalConfig, KeyConfig,
-    Limits, ModelsConfig, OpaqueParts, Pack, PemFile, Position, Price, PricingConfig, ReloadConfig,
-    RequestsConfig, RetriesConfig, SecretRef, StageConfig, TargetConfig, Timeouts, TlsConfig,
+    BreakerConfig, ClientConfig, ComponentSource, Config, ExecRef, IdentityFiles, JournalConfig,
+    KeyConfig, Limits, ModelsConfig, OpaqueParts, Pack, PemFile, Position, Price, PricingConfig,
+    ReloadConfig, RequestsConfig, RetriesConfig, SecretRef, StageConfig, TargetConfig, Timeouts,
+    TlsConfig,
 };
 use crate::generation::BuildInputs;
 
@@ -215,9 +216,11 @@ impl Hasher {
         let Timeouts {
             connect,
             first_byte,
+            first_token,
             silence,
+            total,
         } = timeouts;
-        for time in [connect, first_byte, silence] {
+        for time in [connect, first_byte, first_token, silence, total] {
             self.time(*time);
         }
         self.text(&unknown_members.to_string());
@@ -265,6 +268,18 @@ impl Hasher {
             SecretRef::File(path) => {
                 self.flag(false);
                 self.path(path);
+            }
+            SecretRef::Exec(exec) => {
+                let ExecRef {
+                    program,
+                    args,
+                    timeout,
+                    cache,
+                } = exec;
+                self.path(program);
+                self.list(args, |hasher, arg| hasher.text(arg));
+                self.time(*timeout);
+                self.time(*cache);
             }
         }
         self.0.update(match reference.read() {

@@ -37,6 +37,7 @@ impl Upstream for TargetsInTurn {
             let restricted = candidates.restrict(allowed);
             restricted.map_err(|error| NoAnswer::NoTarget(error.to_string()))?;
         }
+        self.0.arrange(&mut candidates);
         let answer = self.0.ask(&candidates, request).await;
         answer.map_err(NoAnswer::Failed)
     }

@@ -68,7 +68,7 @@ impl Answer {
         response: reqwest::Response,
         target: &Target,
         model: Arc<str>,
-        first_byte: Instant,
+        asked: Instant,
     ) -> Answer {
         let response: http::Response<reqwest::Body> = response.into();
         let (mut parts, body) = response.into_parts();
@@ -84,7 +84,13 @@ impl Answer {
             dropped: None,
             body: AnswerBody {
                 _lane: parts.extensions.remove(),
-                ..AnswerBody::new(body, first_byte, timeouts.first_byte, timeouts.silence)
+                ..AnswerBody::new(
+                    body,
+                    asked + timeouts.first_token,
+                    timeouts.first_token,
+                    timeouts.silence,
+                )
+                .within(asked, timeouts.total)
             },
         }
     }
@@ -270,8 +276,10 @@ pub struct AnswerBody {
     peeked: Option<Bytes>,
     begun: bool,
     attempt: Option<Attempt>,
-    first_byte: (Instant, Duration),
+    first_token: (Instant, Duration),
     silence: Duration,
+    /// When all of it must be there, if it must.
+    total: Option<(Instant, Duration)>,
     /// When the present wait ends; `None` while no reader waits.
     limit: Option<Instant>,
     /// Armed for `limit` or earlier. It is moved only when it fires, so that a chunk costs no change of timers.
@@ -284,7 +292,7 @@ impl AnswerBody {
     pub(super) fn new(
         body: reqwest::Body,
         deadline: Instant,
-        first_byte: Duration,
+        first_token: Duration,
         silence: Duration,
     ) -> Self {
         AnswerBody {
@@ -292,12 +300,19 @@ impl AnswerBody {
             peeked: None,
             begun: false,
             attempt: None,
-            first_byte: (deadline, first_byte),
+            first_token: (deadline, first_token),
             silence,
+            total: None,
             limit: None,
             timer: None,
             _lane: None,
         }
+    }
+
+    /// All of it must be there so long after the request was sent. It is noticed while a reader waits.
+    pub(super) fn within(mut self, asked: Instant, total: Duration) -> Self {
+        self.total = Some((asked + total, total));
+        self
     }
 
     /// Waits for the first chunk and leaves it in place; `None` is an empty body, or one that has begun to be read.
@@ -342,11 +357,12 @@ impl AnswerBody {
 
     fn poll_limit(&mut self, context: &mut Context<'_>) -> Poll<BodyError> {
         let limit = *self.limit.get_or_insert_with(|| {
-            if self.begun {
+            let wait = if self.begun {
                 Instant::now() + self.silence
             } else {
-                self.first_byte.0
-            }
+                self.first_token.0
+            };
+            self.total.map_or(wait, |(end, _)| wait.min(end))
         });
         let timer = self
             .timer
@@ -356,10 +372,10 @@ impl AnswerBody {
         }
         while timer.as_mut().poll(context).is_ready() {
             if timer.deadline() >= limit {
-                return Poll::Ready(if self.begun {
-                    BodyError::Silence(self.silence)
-                } else {
-                    BodyError::FirstByteTimeout(self.first_byte.1)
+                return Poll::Ready(match self.total {
+                    Some((end, total)) if end <= limit => BodyError::Deadline(total),
+                    _ if self.begun => BodyError::Silence(self.silence),
+                    _ => BodyError::FirstTokenTimeout(self.first_token.1),
                 });
             }
             timer.as_mut().reset(limit);

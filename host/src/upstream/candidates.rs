@@ -67,7 +67,11 @@ impl Candidate {
 
 /// The candidates of one request, in the order of trial. Never empty.
 #[derive(Clone, Debug)]
-pub struct Candidates(SmallVec<[Candidate; 4]>);
+pub struct Candidates {
+    all: SmallVec<[Candidate; 4]>,
+    /// How many at the beginning take the model itself.
+    taking: usize,
+}
 
 /// No target takes this model.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -85,12 +89,12 @@ pub struct NoneLeft;
 impl Candidates {
     /// The candidates, in the order of trial.
     pub fn iter(&self) -> std::slice::Iter<'_, Candidate> {
-        self.0.iter()
+        self.all.iter()
     }
 
     /// The candidate to try first.
     pub fn first(&self) -> &Candidate {
-        self.0
+        self.all
             .first()
             .expect("there is no Candidates without a candidate")
     }
@@ -103,7 +107,7 @@ impl Candidates {
         let mut left: SmallVec<[Candidate; 4]> = SmallVec::new();
         for id in ids {
             let known = |candidate: &&Candidate| candidate.target.id() == id.as_ref();
-            if let Some(candidate) = self.0.iter().find(known)
+            if let Some(candidate) = self.all.iter().find(known)
                 && !left.iter().any(|there| there.target.id() == id.as_ref())
             {
                 left.push(candidate.clone());
@@ -112,7 +116,9 @@ impl Candidates {
         if left.is_empty() {
             return Err(NoneLeft);
         }
-        self.0 = left;
+        self.all = left;
+        // The order is now that of whoever restricts.
+        self.taking = 0;
         Ok(())
     }
 }
@@ -148,7 +154,7 @@ impl Targets {
                 model: model.to_owned(),
             });
         }
-        self.routing.arrange(&mut candidates);
+        let taking = candidates.len();
         // A target of another provider that is pinned to no model has no model name that could be sent.
         candidates.extend(
             self.iter()
@@ -160,7 +166,17 @@ impl Targets {
                     })
                 }),
         );
-        Ok(Candidates(candidates))
+        Ok(Candidates {
+            all: candidates,
+            taking,
+        })
+    }
+
+    /// Puts those that take the model into the order of trial for one request that is about to be sent; no more often, because it may be
+    /// somebody's turn. An order that a policy gave them stays.
+    pub fn arrange(&self, candidates: &mut Candidates) {
+        let taking = candidates.taking;
+        self.routing.arrange(&mut candidates.all[..taking]);
     }
 
     /// What a client means by a model. No alias stands for another, so it is looked up once.

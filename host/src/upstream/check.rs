@@ -190,7 +190,10 @@ fn untold(failure: &Failure) -> KeyCheck {
         Failure::Refused(said) => KeyCheck::Refused(says(said.status, &said.error.message)),
         Failure::Status(said) => KeyCheck::Unclear(says(said.status, &said.error.message)),
         Failure::Connect(_)
+        | Failure::ConnectTimeout(_)
         | Failure::FirstByteTimeout(_)
+        | Failure::FirstTokenTimeout(_)
+        | Failure::Deadline(_)
         | Failure::Broken(_)
         | Failure::Closed(_) => KeyCheck::Unreachable(failure.to_string()),
         Failure::Redirect(_)

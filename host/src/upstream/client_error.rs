@@ -9,6 +9,9 @@ use super::failure::{BodyError, Failure};
 use crate::api::ApiError;
 
 const KIND: &str = "upstream_error";
+const FIRST_TOKEN: &str = "upstream_first_token_timeout";
+const DEADLINE: &str = "upstream_deadline";
+const GATEWAY_TIMEOUT: StatusCode = StatusCode::GATEWAY_TIMEOUT;
 
 /// An error that the upstream answered with: its status, its words, and of its headers those that are `passed_on`. The body is
 /// written anew, in the shape that every client reads, so its content type doesn't go on.
@@ -43,7 +46,10 @@ impl From<Failure> for ApiError {
                 return ApiError::new(status, kind, "upstream_quota", why)
                     .retry_after(seconds as u32);
             }
-            Failure::FirstByteTimeout(_) => (StatusCode::GATEWAY_TIMEOUT, "upstream_timeout"),
+            Failure::ConnectTimeout(_) => (GATEWAY_TIMEOUT, "upstream_connect_timeout"),
+            Failure::FirstByteTimeout(_) => (GATEWAY_TIMEOUT, "upstream_timeout"),
+            Failure::FirstTokenTimeout(_) => (GATEWAY_TIMEOUT, FIRST_TOKEN),
+            Failure::Deadline(_) => (GATEWAY_TIMEOUT, DEADLINE),
             Failure::Connect(_)
             | Failure::Redirect(_)
             | Failure::Broken(_)
@@ -63,14 +69,16 @@ impl From<Failure> for ApiError {
 
 impl From<BodyError> for ApiError {
     fn from(error: BodyError) -> Self {
-        let status = match error {
+        let (status, code) = match error {
             BodyError::NoMemory(error) => return *error,
-            BodyError::FirstByteTimeout(_) | BodyError::Silence(_) | BodyError::Deadline(_) => {
-                StatusCode::GATEWAY_TIMEOUT
+            BodyError::FirstTokenTimeout(_) => (GATEWAY_TIMEOUT, FIRST_TOKEN),
+            BodyError::Silence(_) => (GATEWAY_TIMEOUT, "upstream_silent"),
+            BodyError::Deadline(_) => (GATEWAY_TIMEOUT, DEADLINE),
+            BodyError::Broken(_) | BodyError::TooLarge(_) => {
+                (StatusCode::BAD_GATEWAY, "upstream_broke_off")
             }
-            BodyError::Broken(_) | BodyError::TooLarge(_) => StatusCode::BAD_GATEWAY,
         };
         let message = format!("The upstream's answer broke off: {error}.");
-        ApiError::new(status, KIND, "upstream_broke_off", message)
+        ApiError::new(status, KIND, code, message)
     }
 }

@@ -20,9 +20,18 @@ pub enum Failure {
     /// No connection could be made.
     #[error("no connection could be made: {0}")]
     Connect(String),
+    /// No connection could be made in time.
+    #[error("no connection could be made within {0:?}")]
+    ConnectTimeout(Duration),
     /// The answer did not begin in time.
     #[error("the answer did not begin within {0:?}")]
     FirstByteTimeout(Duration),
+    /// It began, and nothing of its body came in time.
+    #[error("nothing of the answer's body came within {0:?}")]
+    FirstTokenTimeout(Duration),
+    /// There is no more time for an answer.
+    #[error("there was no answer within {0:?}")]
+    Deadline(Duration),
     /// The target said that it can't answer now: 408, 429 or 5xx.
     #[error("{0}")]
     Status(Box<StatusFailure>),
@@ -97,7 +106,10 @@ impl Failure {
             Failure::Refused(_) => Some(false),
             Failure::Resting(_) | Failure::NoName => None,
             Failure::Connect(_)
+            | Failure::ConnectTimeout(_)
             | Failure::FirstByteTimeout(_)
+            | Failure::FirstTokenTimeout(_)
+            | Failure::Deadline(_)
             | Failure::Redirect(_)
             | Failure::Broken(_)
             | Failure::Closed(_)
@@ -118,8 +130,10 @@ impl Failure {
     /// The reason, as the metrics count it.
     pub fn reason(&self) -> Failover {
         match self {
-            Failure::Connect(_) => Failover::Connect,
-            Failure::FirstByteTimeout(_) => Failover::Timeout,
+            Failure::Connect(_) | Failure::ConnectTimeout(_) => Failover::Connect,
+            Failure::FirstByteTimeout(_) | Failure::FirstTokenTimeout(_) | Failure::Deadline(_) => {
+                Failover::Timeout
+            }
             Failure::Status(failure) if failure.status == StatusCode::TOO_MANY_REQUESTS => {
                 Failover::RateLimited
             }
@@ -152,7 +166,7 @@ impl Failure {
 pub enum BodyError {
     /// The body did not begin in time.
     #[error("the answer's body did not begin within {0:?}")]
-    FirstByteTimeout(Duration),
+    FirstTokenTimeout(Duration),
     /// Nothing came for this long.
     #[error("nothing came for {0:?}")]
     Silence(Duration),
@@ -184,9 +198,10 @@ impl NoKey {
 impl From<BodyError> for Failure {
     fn from(error: BodyError) -> Failure {
         match error {
-            BodyError::FirstByteTimeout(limit)
-            | BodyError::Silence(limit)
-            | BodyError::Deadline(limit) => Failure::FirstByteTimeout(limit),
+            BodyError::FirstTokenTimeout(limit) | BodyError::Silence(limit) => {
+                Failure::FirstTokenTimeout(limit)
+            }
+            BodyError::Deadline(limit) => Failure::Deadline(limit),
             other => Failure::Broken(other.to_string()),
         }
     }

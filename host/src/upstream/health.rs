@@ -327,8 +327,12 @@ fn least_left(headers: &HeaderMap) -> Option<f64> {
     limits.reduce(f64::min)
 }
 
+/// Exponentially weighted: the longer ago the last observation was, the more the new one counts.
 fn weighed(before: Option<(f64, Instant)>, new: f64) -> f64 {
-    before.map_or(new, |(before, _)| before + NEWEST * (new - before))
+    before.map_or(new, |(before, at)| {
+        let kept = (1.0 - NEWEST) * fading(at);
+        kept * before + (1.0 - kept) * new
+    })
 }
 
 /// A value that gets less with the time since it was seen.

@@ -54,7 +54,10 @@ impl RetryPolicy {
     /// back together.
     pub(super) fn pause(failure: &Failure, round: u32) -> Option<Duration> {
         let wish = match failure {
-            Failure::Connect(_) | Failure::Broken(_) | Failure::Closed(_) => None,
+            Failure::Connect(_)
+            | Failure::ConnectTimeout(_)
+            | Failure::Broken(_)
+            | Failure::Closed(_) => None,
             Failure::Status(failure) if passes(failure.status) => retry_after(failure),
             Failure::Resting(time) => Some(*time),
             _ => return None,

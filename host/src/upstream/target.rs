@@ -3,7 +3,7 @@
 use super::answer::Answer;
 use super::ask::{Tried, renewed};
 use super::client::UpstreamError;
-use super::connections::{Connection, Connections};
+use super::connections::{Connection, Connections, NoAnswer};
 use super::failure::{Failure, failed_status, is_an_answers, refuses_key};
 use super::headers;
 use super::health::Health;
@@ -215,10 +215,23 @@ impl Target {
         if let Some(authorization) = key.authorization() {
             headers.insert(AUTHORIZATION, authorization.clone());
         }
-        let first_byte = on.since() + self.timeouts.first_byte;
+        let asked = on.since();
+        let Timeouts {
+            connect,
+            first_byte,
+            first_token,
+            total,
+            ..
+        } = self.timeouts;
+        let head = first_byte.min(first_token).min(total);
         let sent = self.connections.send(request, on);
-        let response = match timeout_at(first_byte, sent).await {
-            Err(_) => return Err(Failure::FirstByteTimeout(self.timeouts.first_byte)),
+        let response = match timeout_at(asked + head, sent).await {
+            Err(_) if head == first_byte => return Err(Failure::FirstByteTimeout(head)),
+            Err(_) if head == first_token => return Err(Failure::FirstTokenTimeout(head)),
+            Err(_) => return Err(Failure::Deadline(head)),
+            Ok(Err(NoAnswer { error, .. })) if error.is_connect() && error.is_timeout() => {
+                return Err(Failure::ConnectTimeout(connect));
+            }
             Ok(Err(no_answer)) => return Err(Failure::of_request(no_answer, &self.secret)),
             Ok(Ok(response)) => response,
         };
@@ -230,7 +243,7 @@ impl Target {
             return Err(Failure::NoStatus(status.as_u16()));
         }
         key.heard(&self.id, &model, status, response.headers());
-        let answer = Answer::new(response, self, model, first_byte);
+        let answer = Answer::new(response, self, model, asked);
         if refuses_key(status) {
             return Err(Failure::Refused(answer.into_status_failure().await));
         }

@@ -38,7 +38,7 @@ const MATRIX: [(&str, Then, Then); 20] = [
     both("error-first", Next(2, 500, "")),
     ("error-mid-stream", Next(2, 500, ""), Broken(500)),
     ("cut", Told(502, "upstream_broke_off"), Broken(502)),
-    ("stall", Told(504, "upstream_broke_off"), Broken(504)),
+    ("stall", Told(504, "upstream_silent"), Broken(504)),
     (
         "gone",
         Next(1, 502, "upstream_unreachable"),

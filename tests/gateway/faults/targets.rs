@@ -100,6 +100,64 @@ async fn a_target_that_is_not_there_is_passed_over_and_said_when_there_is_no_oth
     );
 }
 
+/// However often stages look at the targets meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_turn_each_target_has_its_share_of_the_requests() {
+    let config = "policies: {chain: [prompt-injection, pii-detector, audit-logger]}\n\
+                  providers: {routing: {strategy: round-robin}, targets: [\
+                    {id: first, provider: cerebras, base_url: \"http://@0/v1\"}, \
+                    {id: second, provider: cerebras, base_url: \"http://@1/v1\"}]}";
+    let bench = Bench::before(
+        config,
+        vec![Upstream::simulated().await, Upstream::simulated().await],
+    )
+    .await;
+    for _ in 0..10 {
+        assert_eq!(bench.chat(&ask_stream("say: hi")).await.status, 200);
+    }
+    let asked = bench.upstreams.iter().map(|it| it.bodies().len());
+    assert_eq!(asked.collect::<Vec<_>>(), [5, 5]);
+    bench.settled().await;
+}
+
+/// A target that is down costs a few requests their wait, and then none until it is up again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_target_that_fails_too_often_is_passed_over_and_shown() {
+    let config = "policies: {chain: []}\n\
+                  providers: {retries: {attempts: 1}, targets: [\
+                    {id: first, provider: cerebras, base_url: \"http://@0/v1\", breaker: {failures: 2, rest: 10m}}, \
+                    {id: second, provider: \"cerebras:chat:gpt-oss-120b\", base_url: \"http://@1/v1\"}]}";
+    let bench = Bench::before(
+        config,
+        vec![Upstream::simulated().await, Upstream::simulated().await],
+    )
+    .await;
+    for _ in 0..4 {
+        let reply = bench.chat(&faulty("503", false)).await;
+        assert_eq!(reply.header("x-witgate-target"), "second");
+    }
+    let asked = bench.upstreams.iter().map(|it| it.bodies().len());
+    assert_eq!(asked.collect::<Vec<_>>(), [2, 4]);
+    let health = bench.status().await["targets"][0]["health"].take();
+    assert_eq!(health["breaker"], "open");
+    assert!(health["rest_s"].as_f64().unwrap() > 0.0, "{health}");
+    let metrics = bench.ask_admin("/metrics").await;
+    for counted in [
+        r#"witgate_target_breaker_trips_total{target="first"} 1"#,
+        r#"witgate_target_breaker_open{target="first"} 1"#,
+    ] {
+        assert!(metrics.text().contains(counted), "{}", metrics.text());
+    }
+    // A reload forgets nothing of it.
+    let other = config.replace("attempts: 1", "attempts: 1, budget: 10");
+    bench.configure(&other);
+    let state = bench
+        .reloaded("it has another generation", |last| last["generation"] == 2)
+        .await;
+    assert_eq!(state["targets"][0]["health"]["breaker"], "open");
+    bench.settled().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_target_that_is_too_slow_is_a_504_for_models_as_for_chat() {
     let config = format!("{NONE}\n{TARGET}");
@@ -113,9 +171,9 @@ async fn a_target_that_is_too_slow_is_a_504_for_models_as_for_chat() {
     let steps = vec![Step::Write(r#"{"object":"list""#.into()), Step::Gate];
     let stalled = Scripted::serve_as("200 OK", "application/json", steps).await;
     let bench = Bench::to(&config, vec![stalled.address]).await;
-    let broke_off = (504, "upstream_broke_off".to_owned());
-    assert_eq!(bench.chat(&ask("say: hi")).await.error(), broke_off);
-    assert_eq!(bench.get("/v1/models").await.error(), broke_off);
+    let silent = (504, "upstream_silent".to_owned());
+    assert_eq!(bench.chat(&ask("say: hi")).await.error(), silent);
+    assert_eq!(bench.get("/v1/models").await.error(), silent);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,6 +7,7 @@
 
 mod clients;
 mod error;
+mod exec;
 mod fields;
 mod file;
 mod headers;
@@ -34,6 +35,7 @@ mod tests;
 
 pub use clients::ClientConfig;
 pub use error::{ConfigError, Position, Problem};
+pub use exec::ExecRef;
 pub use file::{FileStamp, read_file};
 pub use journal::JournalConfig;
 pub use limits::Limits;
@@ -195,6 +197,13 @@ impl Config {
                 http2: true,
             });
         }
+    }
+
+    /// Where its secrets are to be found: those of targets, then those of clients.
+    pub fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
+        let keys = self.targets.iter().flat_map(|target| &target.keys);
+        let clients = self.clients.iter().map(|client| &client.secret);
+        keys.map(|key| &key.secret).chain(clients)
     }
 
     /// Sentences about the differences between two configurations that can't take effect while the gateway runs.

@@ -3,6 +3,7 @@
 //! The configuration holds references alone. A secret is read when it is needed, and neither its text nor any part of it
 //! is ever shown: not by `Debug`, not in an error.
 
+use super::exec::{self, ExecRef};
 use super::fields::{Field, Fields};
 use std::ffi::OsString;
 use std::fmt;
@@ -16,10 +17,12 @@ pub enum SecretRef {
     Env(String),
     /// In this file, all of it, without the line end at its end. Relative paths have been resolved.
     File(PathBuf),
+    /// This executable prints it.
+    Exec(ExecRef),
 }
 
 /// The largest file of a secret, in bytes.
-const LARGEST: usize = 64 * 1024;
+pub(super) const LARGEST: usize = 64 * 1024;
 
 impl SecretRef {
     /// Reads the secret, now. A file may make it block for some seconds.
@@ -41,15 +44,21 @@ impl SecretRef {
                 .into_string()
                 .map_err(|_| self.unusable("is not UTF-8 text"))?,
             SecretRef::File(path) => self.read_file(path)?,
+            SecretRef::Exec(exec) => return exec.secret(),
         };
-        let text = text.trim_end_matches(['\r', '\n']);
-        if text.trim().is_empty() {
-            return Err(self.unusable("is empty"));
+        Secret::checked(&text, self)
+    }
+
+    /// Where an executable prints the secret and it is time to: asks it anew, and says whether the secret is another now. Where that fails
+    /// the old one stays. Blocks for as long as the executable may take.
+    ///
+    /// # Errors
+    /// Why it failed.
+    pub fn renew(&self) -> Result<bool, SecretError> {
+        match self {
+            SecretRef::Exec(exec) => exec.renew(),
+            SecretRef::Env(_) | SecretRef::File(_) => Ok(false),
         }
-        if text.chars().any(char::is_control) {
-            return Err(self.unusable("has more than one line, or control characters in it"));
-        }
-        Ok(Secret(text.into()))
     }
 
     fn read_file(&self, path: &Path) -> Result<String, SecretError> {
@@ -77,6 +86,7 @@ impl fmt::Display for SecretRef {
         match self {
             SecretRef::Env(name) => write!(f, "the environment variable {name}"),
             SecretRef::File(path) => write!(f, "the file {}", path.display()),
+            SecretRef::Exec(exec) => write!(f, "the executable {}", exec.program.display()),
         }
     }
 }
@@ -95,6 +105,14 @@ pub enum SecretError {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// The executable gave none.
+    #[error("the executable {} {why}", program.display())]
+    Helper {
+        /// The executable.
+        program: PathBuf,
+        /// What it did instead. Nothing of its output.
+        why: String,
+    },
     /// The text was read, but can't be a secret.
     #[error("{reference} {why}")]
     Unusable {
@@ -110,6 +128,18 @@ pub enum SecretError {
 pub struct Secret(Box<str>);
 
 impl Secret {
+    /// A text that was found there, without the line end at its end.
+    pub(super) fn checked(text: &str, from: &SecretRef) -> Result<Secret, SecretError> {
+        let text = text.trim_end_matches(['\r', '\n']);
+        if text.trim().is_empty() {
+            return Err(from.unusable("is empty"));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(from.unusable("has more than one line, or control characters in it"));
+        }
+        Ok(Secret(text.into()))
+    }
+
     /// The text. The caller is responsible for where it goes.
     pub fn expose(&self) -> &str {
         &self.0
@@ -127,15 +157,15 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Reads `{env: NAME}` or `{file: PATH}`. `key` is the name of the key it stands under.
+/// Reads `{env: NAME}`, `{file: PATH}` or `{exec: {command: [PROGRAM]}}`. `key` is the name of the key it stands under.
 pub(super) fn reference(field: &Field<'_>, key: &str, base: &Path) -> Option<SecretRef> {
-    let fields = fields(field, key, &["env", "file"])?;
+    let fields = fields(field, key, &["env", "file", "exec"])?;
     referred(&fields, base)
 }
 
 /// Reads the same with a `weight` beside it, from 1 to 1,000; else it is 1.
 pub(super) fn weighted(field: &Field<'_>, key: &str, base: &Path) -> Option<(SecretRef, u32)> {
-    let fields = fields(field, key, &["env", "file", "weight"])?;
+    let fields = fields(field, key, &["env", "file", "exec", "weight"])?;
     let weight = match fields.get("weight") {
         Some(field) => field.integer(1..=1000),
         None => Some(1),
@@ -155,8 +185,8 @@ fn fields<'a>(field: &Field<'a>, key: &str, valid: &'static [&'static str]) -> O
 }
 
 fn referred(fields: &Fields<'_>, base: &Path) -> Option<SecretRef> {
-    match (fields.get("env"), fields.get("file")) {
-        (Some(env), None) => {
+    match (fields.get("env"), fields.get("file"), fields.get("exec")) {
+        (Some(env), None, None) => {
             let name = env.text()?;
             let valid = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
                 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
@@ -169,13 +199,16 @@ fn referred(fields: &Fields<'_>, base: &Path) -> Option<SecretRef> {
             }
             Some(SecretRef::Env(name.to_owned()))
         }
-        (None, Some(file)) => Some(SecretRef::File(base.join(file.text_within(1..=4096)?))),
-        (Some(_), Some(_)) => {
-            fields.problem("give one of `env` and `file`, not both");
+        (None, None, Some(exec)) => Some(SecretRef::Exec(exec::read(exec, base)?)),
+        (None, Some(file), None) => Some(SecretRef::File(base.join(file.text_within(1..=4096)?))),
+        (None, None, None) => {
+            fields.problem(
+                "expected `{env: NAME}`, `{file: PATH}` or `{exec: {command: [PROGRAM]}}`",
+            );
             None
         }
-        (None, None) => {
-            fields.problem("expected `{env: NAME}` or `{file: PATH}`");
+        _ => {
+            fields.problem("give one of `env`, `file` and `exec`, not more");
             None
         }
     }

@@ -113,10 +113,14 @@ impl fmt::Display for UnknownMembers {
 pub struct Timeouts {
     /// The longest wait for a connection, TLS included.
     pub connect: Duration,
-    /// The longest time from sending the request to the first byte of the answer's body.
+    /// The longest time from sending the request to the answer's head.
     pub first_byte: Duration,
+    /// The longest time from sending the request to the first piece of the answer's body.
+    pub first_token: Duration,
     /// The longest time between two pieces of an answer.
     pub silence: Duration,
+    /// The longest time from sending the request to the answer's end.
+    pub total: Duration,
 }
 
 impl Default for Timeouts {
@@ -124,7 +128,9 @@ impl Default for Timeouts {
         Timeouts {
             connect: Duration::from_secs(5),
             first_byte: Duration::from_secs(60),
+            first_token: Duration::from_secs(60),
             silence: Duration::from_secs(60),
+            total: Duration::from_secs(3600),
         }
     }
 }
@@ -442,7 +448,7 @@ fn address(field: &Field<'_>) -> Option<Url> {
 }
 
 fn timeouts(field: &Field<'_>) -> Option<Timeouts> {
-    let fields = field.fields(&["connect", "first_byte", "silence"])?;
+    let fields = field.fields(&["connect", "first_byte", "first_token", "silence", "total"])?;
     let standard = Timeouts::default();
     let read = |key, default, most| match fields.get(key) {
         Some(field) => field.duration(Duration::from_millis(1)..=Duration::from_secs(most)),
@@ -450,10 +456,14 @@ fn timeouts(field: &Field<'_>) -> Option<Timeouts> {
     };
     let connect = read("connect", standard.connect, 300);
     let first_byte = read("first_byte", standard.first_byte, 3600);
+    let first_token = read("first_token", first_byte.unwrap_or_default(), 3600);
     let silence = read("silence", standard.silence, 3600);
+    let total = read("total", standard.total, 86_400);
     Some(Timeouts {
         connect: connect?,
         first_byte: first_byte?,
+        first_token: first_token?,
         silence: silence?,
+        total: total?,
     })
 }

@@ -301,6 +301,55 @@ fn a_target_may_have_many_keys() {
 }
 
 #[test]
+fn routing_weights_and_breakers_have_names_and_bounds() {
+    let parsed = |target: &str, more: &str| {
+        parse(&with(&format!(
+            "providers: {{targets: [{{id: t, provider: cerebras{target}}}]{more}}}\n"
+        )))
+    };
+    let config = parsed("", "").unwrap();
+    assert_eq!(config.strategy, Strategy::Ordered);
+    assert_eq!(config.targets[0].weight, 1);
+    assert_eq!(config.targets[0].breaker, BreakerConfig::default());
+    for (word, strategy) in [
+        ("ordered", Strategy::Ordered),
+        ("weighted", Strategy::Weighted),
+        ("round-robin", Strategy::RoundRobin),
+        ("lowest-latency", Strategy::LowestLatency),
+        ("adaptive", Strategy::Adaptive),
+    ] {
+        let routing = format!(", routing: {{strategy: {word}}}");
+        assert_eq!(parsed("", &routing).unwrap().strategy, strategy);
+        assert_eq!(strategy.to_string(), word);
+    }
+    let breaker = ", weight: 7, breaker: {failures: 0, rate: 10, rest: 1s}";
+    let target = parsed(breaker, "").unwrap().targets.remove(0);
+    let BreakerConfig {
+        failures,
+        rate,
+        rest,
+    } = target.breaker;
+    assert_eq!((target.weight, failures, rate), (7, 0, 10));
+    assert_eq!(rest, Duration::from_secs(1));
+    for (target, more, why) in [
+        (", weight: 0", "", "weight"),
+        (", weight: 1001", "", "weight"),
+        (", breaker: {rate: 101}", "", "rate"),
+        (", breaker: {rest: 1h}", "", "rest"),
+        (", breaker: {often: 1}", "", "often"),
+        ("", ", routing: {strategy: round_robin}", "round-robin"),
+        (
+            "",
+            ", routing: {strategy: random}",
+            "unknown value `random`",
+        ),
+    ] {
+        let error = parsed(target, more).unwrap_err().to_string();
+        assert!(error.contains(why), "{target}{more}: {error}");
+    }
+}
+
+#[test]
 fn retries_have_bounds() {
     let retries = |text: &str| {
         let text = with(&format!(

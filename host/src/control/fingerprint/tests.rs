@@ -54,7 +54,7 @@ type Change = (&'static str, fn(&mut Config));
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Changes one field each. The list follows the fields of the structs.
-const CHANGES: [Change; 61] = [
+const CHANGES: &[Change] = &[
     ("models.aliases", |it| {
         it.models.aliases.insert("a".into(), "b".into());
     }),
@@ -147,6 +147,17 @@ const CHANGES: [Change; 61] = [
     ("target.keys, another weight", |it| {
         it.targets[0].keys[0].weight += 1;
     }),
+    ("target.weight", |it| it.targets[0].weight += 1),
+    ("target.breaker.failures", |it| {
+        it.targets[0].breaker.failures += 1
+    }),
+    ("target.breaker.rate", |it| it.targets[0].breaker.rate += 1),
+    ("target.breaker.rest", |it| {
+        it.targets[0].breaker.rest += SECOND
+    }),
+    ("routing.strategy", |it| {
+        it.strategy = crate::config::Strategy::Adaptive;
+    }),
     ("retries.attempts", |it| it.retries.attempts += 1),
     ("retries.within", |it| it.retries.within += SECOND),
     ("retries.budget", |it| it.retries.budget += 1),
@@ -155,6 +166,12 @@ const CHANGES: [Change; 61] = [
     }),
     ("target.timeouts.first_byte", |it| {
         it.targets[0].timeouts.first_byte += SECOND;
+    }),
+    ("target.timeouts.first_token", |it| {
+        it.targets[0].timeouts.first_token += SECOND;
+    }),
+    ("target.timeouts.total", |it| {
+        it.targets[0].timeouts.total += SECOND;
     }),
     ("target.timeouts.silence", |it| {
         it.targets[0].timeouts.silence += SECOND;
@@ -198,7 +215,7 @@ const CHANGES: [Change; 61] = [
 fn every_field_of_the_configuration_counts() {
     let files = Files::new();
     let mut known = HashMap::from([(files.fingerprint(), "nothing")]);
-    for (name, change) in CHANGES {
+    for &(name, change) in CHANGES {
         let mut config = files.config();
         change(&mut config);
         if let Some(other) = known.insert(fingerprint(config), name) {

@@ -79,6 +79,7 @@ async fn a_rate_needs_enough_requests_and_looks_at_the_window_alone() {
     fails(&health);
     fails(&health);
     assert!(health.in_turn(), "the others are long past");
+    advance(Duration::from_secs(30)).await;
     for second in 0..10 {
         does_well(&health);
         fails(&health);

@@ -37,7 +37,7 @@ async fn the_first_chunk_has_the_first_bytes_time() {
     let start = Instant::now();
     assert_eq!(
         body.next().await,
-        Some(Err(BodyError::FirstByteTimeout(FIRST)))
+        Some(Err(BodyError::FirstTokenTimeout(FIRST)))
     );
     assert_eq!(start.elapsed(), FIRST);
     assert_eq!(body.next().await, None);
@@ -81,7 +81,7 @@ async fn a_slow_reader_is_not_the_targets_silence() {
 #[tokio::test(start_paused = true)]
 async fn a_peek_has_the_first_bytes_time_too() {
     let (sender, mut body) = body();
-    assert_eq!(body.peek().await, Err(BodyError::FirstByteTimeout(FIRST)));
+    assert_eq!(body.peek().await, Err(BodyError::FirstTokenTimeout(FIRST)));
     assert!(sender.is_closed());
 }
 
@@ -142,4 +142,20 @@ async fn a_whole_body_is_charged_before_it_is_kept() {
     assert_eq!(used.get(), 4 * 5);
     drop(charge);
     assert_eq!(used.get(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_of_it_has_a_time_too_however_well_it_goes() {
+    let (sender, body) = body();
+    let asked = Instant::now();
+    let total = 2 * SILENCE;
+    let mut body = body.within(asked, total);
+    for _ in 0..2 {
+        sender.send("a").unwrap();
+        assert!(body.next().await.unwrap().is_ok());
+        sleep(SILENCE - Duration::from_secs(1)).await;
+    }
+    assert_eq!(body.next().await, Some(Err(BodyError::Deadline(total))));
+    assert_eq!(asked.elapsed(), total);
+    assert_eq!(body.next().await, None);
 }
