@@ -10,7 +10,7 @@ use super::request::RequestState;
 use super::whole::aside;
 use crate::api::ApiError;
 use crate::config::Parameters;
-use crate::upstream::{Answer, AskFailed, Outgoing, Question, RetryPolicy, Targets, ask};
+use crate::upstream::{Answer, AskFailed, Outgoing, Question, Targets};
 
 /// Answers an exchange: the targets of its generation, or a script.
 pub(super) trait Upstream: Send {
@@ -38,7 +38,7 @@ impl Upstream for TargetsInTurn {
             let restricted = candidates.restrict(allowed);
             restricted.map_err(|error| NoAnswer::NoTarget(error.to_string()))?;
         }
-        let answer = ask(&candidates, request, &RetryPolicy::EACH_ONCE).await;
+        let answer = self.0.ask(&candidates, request).await;
         answer.map_err(NoAnswer::Failed)
     }
 }
