@@ -4,7 +4,7 @@
 //! target, not while a slow client keeps the body from being read. Dropping the body closes the stream to the target.
 
 use super::client_error::error_answer;
-use super::connections::InLane;
+use super::connections::InFlight;
 use super::error_body::ErrorBody;
 use super::failure::{BodyError, Failure, StatusFailure, sentence};
 use super::headers;
@@ -77,7 +77,7 @@ impl Answer {
             secret: target.secret().clone(),
             unknown_members: target.unknown_members(),
             body: AnswerBody {
-                _lane: parts.extensions.remove(),
+                _in_flight: parts.extensions.remove(),
                 ..AnswerBody::new(body, first_byte, timeouts.first_byte, timeouts.silence)
             },
         }
@@ -247,8 +247,8 @@ pub struct AnswerBody {
     limit: Option<Instant>,
     /// Armed for `limit` or earlier. It is moved only when it fires, so that a chunk costs no change of timers.
     timer: Option<Pin<Box<Sleep>>>,
-    /// Its place among the requests that run.
-    _lane: Option<InLane>,
+    /// It is in flight until this is dropped.
+    _in_flight: Option<InFlight>,
 }
 
 impl AnswerBody {
@@ -266,7 +266,7 @@ impl AnswerBody {
             silence,
             limit: None,
             timer: None,
-            _lane: None,
+            _in_flight: None,
         }
     }
 

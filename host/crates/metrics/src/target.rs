@@ -129,14 +129,12 @@ impl Collector for TargetCollector {
                 encode_count(&mut family, &labels, count)?;
             }
         }
-        drop(family);
 
         let help = "Requests that were sent to a target again, after a pause.";
         let mut family = encoder.encode_descriptor("retries", help, None, counter)?;
         for (id, target) in targets.iter().filter(|(_, target)| target.again.get() > 0) {
             encode_count(&mut family, &[("target", id.as_str())], target.again.get())?;
         }
-        drop(family);
 
         let help = "Tokens that targets counted, by kind.";
         let mut family = encoder.encode_descriptor("tokens", help, None, counter)?;
