@@ -5,7 +5,7 @@
 
 use super::candidates::Candidate;
 use super::client_error::error_answer;
-use super::connections::InLane;
+use super::connections::InFlight;
 use super::error_body::ErrorBody;
 use super::failure::{BodyError, Failure, StatusFailure, sentence};
 use super::headers;
@@ -83,7 +83,7 @@ impl Answer {
             unknown_members: target.unknown_members(),
             dropped: None,
             body: AnswerBody {
-                _lane: parts.extensions.remove(),
+                _in_flight: parts.extensions.remove(),
                 ..AnswerBody::new(
                     body,
                     asked + timeouts.first_token,
@@ -284,8 +284,8 @@ pub struct AnswerBody {
     limit: Option<Instant>,
     /// Armed for `limit` or earlier. It is moved only when it fires, so that a chunk costs no change of timers.
     timer: Option<Pin<Box<Sleep>>>,
-    /// Its place among the requests that run.
-    _lane: Option<InLane>,
+    /// It is in flight until this is dropped.
+    _in_flight: Option<InFlight>,
 }
 
 impl AnswerBody {
@@ -305,7 +305,7 @@ impl AnswerBody {
             total: None,
             limit: None,
             timer: None,
-            _lane: None,
+            _in_flight: None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The HTTP client: how connections are made and kept.
 
-use super::connections::{Connections, LANES};
+use super::connections::{Connections, KEPT_CLIENTS};
 use super::trust::Trust;
 use crate::config::{NoUsableTarget, PemError, TargetConfig};
 use reqwest::redirect;
@@ -51,7 +51,7 @@ pub enum UpstreamError {
 /// What of one answer may be on its way over HTTP/2 beyond what its client has taken: on the longest ways still some MiB a second.
 const STREAM_WINDOW: u32 = 256 << 10;
 
-/// The same of all answers on one connection: enough for more than a lane's, so that clients who don't read hold up nobody else.
+/// The same of all answers on one connection: enough for twice as many as share one, so that clients who don't read hold up nobody else.
 const CONNECTION_WINDOW: u32 = 64 << 20;
 
 /// The gateway's `user-agent`.
@@ -114,8 +114,8 @@ fn is_local(target: &TargetConfig) -> bool {
 }
 
 fn new_client(settings: &ClientSettings) -> Result<Connections, UpstreamError> {
-    let lanes = if settings.http2 { LANES } else { 1 };
-    Connections::new(lanes, || builder(settings))
+    let clients = if settings.http2 { KEPT_CLIENTS } else { 1 };
+    Connections::new(clients, || builder(settings))
         .map_err(|error| UpstreamError::Client(super::failure::sentence(&error)))
 }
 

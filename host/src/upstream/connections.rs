@@ -6,7 +6,7 @@
 //! the next is not.
 //!
 //! Over HTTP/2 the client has one connection for all requests, and a server lets only so many run on it; further ones would wait in the
-//! client, unseen, for streams to end. So there are several clients, each with its connection: its lane. The first lane with room is taken.
+//! client, unseen, for streams to end. So there are several clients, each with its connection. The first with room is taken.
 
 use reqwest::ClientBuilder;
 use std::cell::Cell;
@@ -43,29 +43,29 @@ impl Connection {
     }
 }
 
-/// How many lanes there are where HTTP/2 may be spoken.
-pub(super) const LANES: usize = 8;
+/// How many clients keep connections where HTTP/2 may be spoken.
+pub(super) const KEPT_CLIENTS: usize = 8;
 
-/// How many requests run in one lane before the next is taken: as many as every server should let run on a connection (RFC 9113, 6.5.2).
-const IN_LANE: usize = 100;
+/// How many requests run with one client before the next is taken: as many as every server should let run on a connection (RFC 9113, 6.5.2).
+const AT_ONCE: usize = 100;
 
 /// Clients that keep their connections, and one that makes a new one for each request. Cloning shares the connections.
 #[derive(Clone, Debug)]
 pub(super) struct Connections {
-    kept: Arc<[Lane]>,
+    kept: Arc<[KeptClient]>,
     new: reqwest::Client,
 }
 
 /// A client that keeps its connections.
 #[derive(Debug)]
-struct Lane {
+struct KeptClient {
     client: reqwest::Client,
     running: Arc<AtomicUsize>,
 }
 
-/// A request's place in its lane. It is kept until the answer's last byte, among the answer's extensions.
+/// A request among those that its client counts. It is kept until the answer's last byte, among the answer's extensions.
 #[derive(Clone, Debug)]
-pub(super) struct InLane {
+pub(super) struct InFlight {
     _counted: Arc<Counted>,
 }
 
@@ -78,10 +78,10 @@ impl Drop for Counted {
     }
 }
 
-impl Lane {
-    fn enter(&self) -> InLane {
+impl KeptClient {
+    fn enter(&self) -> InFlight {
         self.running.fetch_add(1, Relaxed);
-        InLane {
+        InFlight {
             _counted: Arc::new(Counted(Arc::clone(&self.running))),
         }
     }
@@ -103,16 +103,16 @@ tokio::task_local! {
 impl Connections {
     /// `builder` makes a builder with all other settings.
     pub(super) fn new(
-        lanes: usize,
+        clients: usize,
         builder: impl Fn() -> ClientBuilder,
     ) -> reqwest::Result<Connections> {
-        let lane = |_| {
+        let kept = |_| {
             let builder = builder().pool_idle_timeout(IDLE).connector_layer(Noticed);
             let (client, running) = (builder.build()?, Arc::default());
-            Ok(Lane { client, running })
+            Ok(KeptClient { client, running })
         };
         Ok(Connections {
-            kept: (0..lanes).map(lane).collect::<reqwest::Result<_>>()?,
+            kept: (0..clients).map(kept).collect::<reqwest::Result<_>>()?,
             new: builder().pool_max_idle_per_host(0).build()?,
         })
     }
@@ -129,10 +129,10 @@ impl Connections {
                 closed: false,
             });
         }
-        let lane = self.lane();
-        let place = lane.enter();
+        let kept = self.kept();
+        let in_flight = kept.enter();
         let send = async {
-            let sent = lane.client.execute(request).await;
+            let sent = kept.client.execute(request).await;
             let made = MADE.with(Cell::get);
             sent.map_err(|error| NoAnswer {
                 closed: !made && was_closed(&error),
@@ -141,17 +141,17 @@ impl Connections {
         };
         let mut sent = MADE.scope(Cell::new(false), send).await;
         if let Ok(response) = &mut sent {
-            response.extensions_mut().insert(place);
+            response.extensions_mut().insert(in_flight);
         }
         sent
     }
 
-    /// The first lane with room. Where none has any, the one with the fewest requests.
-    fn lane(&self) -> &Lane {
-        let running = |lane: &&Lane| lane.running.load(Relaxed);
-        let free = self.kept.iter().find(|lane| running(lane) < IN_LANE);
-        let lane = free.or_else(|| self.kept.iter().min_by_key(running));
-        lane.expect("there is a lane at least")
+    /// The first client with room. Where none has any, the one with the fewest requests.
+    fn kept(&self) -> &KeptClient {
+        let running = |kept: &&KeptClient| kept.running.load(Relaxed);
+        let free = self.kept.iter().find(|kept| running(kept) < AT_ONCE);
+        let kept = free.or_else(|| self.kept.iter().min_by_key(running));
+        kept.expect("there is one at least")
     }
 }
 

@@ -113,7 +113,7 @@ fn flow(
     }
 }
 
-const COLUMNS: [&str; 17] = [
+const COLUMNS: [&str; 18] = [
     "seq",
     "at",
     "stage",
@@ -127,13 +127,14 @@ const COLUMNS: [&str; 17] = [
     "ended",
     "prompt_tokens",
     "completion_tokens",
+    "cost_micros",
     "ms",
     "findings",
     "acted",
     "hash",
 ];
 
-fn cells(record: &Record<'_>) -> [String; 17] {
+fn cells(record: &Record<'_>) -> [String; 18] {
     let body = Body::of(record);
     let text = |name| harmless(body.text(name));
     let number = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
@@ -151,6 +152,7 @@ fn cells(record: &Record<'_>) -> [String; 17] {
         text("ended"),
         number(body.usage("prompt_tokens")),
         number(body.usage("completion_tokens")),
+        text("cost_micros"),
         number(body.ms()),
         body.findings().to_string(),
         harmless(body.acted()),
