@@ -296,7 +296,7 @@ async fn routes_and_models_are_as_clients_expect() {
         (405, "method_not_allowed".into())
     );
     assert_eq!(
-        bench.get("/v1/responses").await.error(),
+        bench.get("/v1/responses/resp_1").await.error(),
         (404, "not_offered".into())
     );
     assert_eq!(
