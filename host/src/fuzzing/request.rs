@@ -107,7 +107,8 @@ fn goes_on_as_it_came(request: &Request, original: &Bytes, value: &Value) {
 fn fitted(request: &Request) {
     for model in [request.model(), "gpt-oss-120b", "gemma-4-31b"] {
         let fitted = request.fitted(model);
-        let again = Request::parse(Dialect::Chat, fitted.body.clone()).expect("it is mended");
+        let again = Request::parse(request.dialect(), fitted.body.clone());
+        let again = again.expect("it is mended");
         if fitted.dropped.is_none() {
             assert_eq!(fitted.body, request.to_bytes(Some(model)));
             continue;
