@@ -8,7 +8,7 @@ use crate::support::*;
 
 /// Short waits, so that silence is told soon.
 const TARGET: &str = "providers: {targets: [{id: sim, provider: cerebras, base_url: \"http://@0/v1\", \
-                      timeouts: {first_byte: 400ms, silence: 400ms}}]}";
+                      timeouts: {first_byte: 400ms, silence: 400ms}}], retries: {attempts: 1}}";
 const NONE: &str = "policies: {chain: []}";
 const BUNDLED: &str = "policies: {chain: [prompt-injection, pii-detector, audit-logger]}";
 
@@ -36,15 +36,19 @@ const ALL: &str = "one two three four five six seven.";
 const FAULTS: [(&str, Seen, Seen); 24] = [
     (
         "401",
-        Error(401, "wrong_api_key"),
-        Error(401, "wrong_api_key"),
+        Error(502, "upstream_credentials"),
+        Error(502, "upstream_credentials"),
     ),
     (
         "402",
-        Error(402, "payment_required"),
-        Error(402, "payment_required"),
+        Error(502, "upstream_credentials"),
+        Error(502, "upstream_credentials"),
     ),
-    ("403-html", Error(403, ""), Error(403, "")),
+    (
+        "403-html",
+        Error(502, "upstream_credentials"),
+        Error(502, "upstream_credentials"),
+    ),
     (
         "404",
         Error(404, "model_not_found"),
@@ -114,8 +118,15 @@ const FAULTS: [(&str, Seen, Seen); 24] = [
 
 async fn every_fault_is_told(chain: &str) {
     let bench = Bench::of(&format!("{chain}\n{TARGET}")).await;
+    let all = &bench;
     for (fault, whole, streamed) in &FAULTS {
         for (stream, seen) in [(false, whole), (true, streamed)] {
+            // A key that has used up its limit isn't sent again for a while.
+            let fresh = match fault.starts_with("429") {
+                true => Some(Bench::of(&format!("{chain}\n{TARGET}")).await),
+                false => None,
+            };
+            let bench = fresh.as_ref().unwrap_or(all);
             let reply = bench.chat(&faulty(fault, stream)).await;
             let told = format!(
                 "{fault}, stream {stream}: {} {}",

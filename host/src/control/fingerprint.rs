@@ -9,8 +9,9 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::config::{
-    ClientConfig, ComponentSource, Config, JournalConfig, Limits, ModelsConfig, OpaqueParts, Pack,
-    Position, ReloadConfig, RequestsConfig, SecretRef, StageConfig, TargetConfig, Timeouts,
+    ClientConfig, ComponentSource, Config, JournalConfig, KeyConfig, Limits, ModelsConfig,
+    OpaqueParts, Pack, Position, ReloadConfig, RequestsConfig, RetriesConfig, SecretRef,
+    StageConfig, TargetConfig, Timeouts,
 };
 use crate::generation::BuildInputs;
 
@@ -45,6 +46,7 @@ impl Hasher {
             answers,
             headers,
             targets,
+            retries,
             clients,
             journal,
             reload,
@@ -58,6 +60,14 @@ impl Hasher {
         });
         self.list(headers, |hasher, name| hasher.text(name));
         self.list(targets, Self::target);
+        let RetriesConfig {
+            attempts,
+            within,
+            budget,
+        } = retries;
+        self.number(u64::from(*attempts));
+        self.time(*within);
+        self.number(u64::from(*budget));
         self.list(clients, Self::client);
         self.journal(journal);
         self.reload(reload);
@@ -156,7 +166,7 @@ impl Hasher {
             provider,
             model,
             base_url,
-            secret,
+            keys,
             timeouts,
             unknown_members,
         } = target;
@@ -164,7 +174,10 @@ impl Hasher {
         self.text(provider);
         self.option(model.as_deref(), Self::text);
         self.text(base_url.as_str());
-        self.option(secret.as_ref(), Self::secret);
+        self.list(keys, |hasher, KeyConfig { secret, weight }| {
+            hasher.secret(secret);
+            hasher.number(u64::from(*weight));
+        });
         let Timeouts {
             connect,
             first_byte,

@@ -53,6 +53,7 @@ impl Controller {
             "answers": current.chain().answers().iter().map(|at| current.chain().stages()[*at].id().to_string()).collect::<Vec<_>>(),
             "targets": current.targets().iter().map(|target| json!({
                 "id": target.id(), "provider": target.provider(), "model": target.model(), "base_url": target.base_url().as_str(),
+                "keys": target.key_states().map(|(name, state)| json!({"key": name, "state": state})).collect::<Vec<_>>(),
             })).collect::<Vec<_>>(),
             "warnings": current.targets().warnings(),
             "last_reload": last_reload,

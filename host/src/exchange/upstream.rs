@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 
 use super::request::RequestState;
-use crate::upstream::{Answer, AskFailed, Question, RetryPolicy, Targets, ask};
+use crate::upstream::{Answer, AskFailed, Question, Targets};
 
 /// Answers an exchange: the targets of its generation, or a script.
 pub(super) trait Upstream: Send {
@@ -34,7 +34,7 @@ impl Upstream for TargetsInTurn {
             let restricted = candidates.restrict(allowed);
             restricted.map_err(|error| NoAnswer::NoTarget(error.to_string()))?;
         }
-        let answer = ask(&candidates, request, &RetryPolicy::EACH_ONCE).await;
+        let answer = self.0.ask(&candidates, request).await;
         answer.map_err(NoAnswer::Failed)
     }
 }

@@ -187,15 +187,15 @@ impl Answer {
     }
 
     /// Reads the body of a failing target's answer, as [`Answer::into_error`] does.
-    pub(super) async fn into_failure(self) -> Failure {
+    pub(super) async fn into_status_failure(self) -> Box<StatusFailure> {
         let status = self.status;
         // Of how many exchanges it can be is bounded, and so is each.
         let (headers, error) = self.said(FAILURE_BODY_TIME, &mut Charge::unbound()).await;
-        Failure::Status(Box::new(StatusFailure {
+        Box::new(StatusFailure {
             status,
             headers,
             error,
-        }))
+        })
     }
 
     /// The headers that may go on, and what the body of an error says as far as it comes in time.

@@ -1,15 +1,20 @@
-//! Asks the candidates of a request in turn, until one answers.
+//! Asks the candidates of a request in turn, each with a key that is ready, until one answers; and once more after a pause, where that
+//! may help and the budget allows it.
 
 use bytes::Bytes;
 use http::HeaderMap;
 use std::sync::Arc;
-use tokio::time::{Instant, timeout};
+use std::time::Duration;
+
+use smallvec::SmallVec;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::answer::Answer;
 use super::candidates::{Candidate, Candidates};
 use super::connections::Connection;
 use super::failure::Failure;
-use super::retry::RetryPolicy;
+use super::keys::Key;
+use super::retry::{RetryBudget, RetryPolicy};
 
 /// A request, in the form that each candidate gets.
 pub trait Question: Sync {
@@ -40,20 +45,29 @@ pub struct AskFailed {
     pub failure: Failure,
 }
 
+/// The keys of a target that were tried for a request, by their places.
+pub(super) type Tried = SmallVec<[usize; 4]>;
+
 /// Asks the candidates in their order and returns the first answer that begins. Each attempt's result is counted and
-/// logged.
+/// logged. What has failed for now is asked again in further rounds, as the policy says and the budget allows.
 ///
 /// # Errors
 /// When none answers: the first candidate's first failure.
-pub async fn ask(
+pub(super) async fn ask(
     candidates: &Candidates,
     question: &impl Question,
     policy: &RetryPolicy,
+    budget: &RetryBudget,
 ) -> Result<Answer, AskFailed> {
+    budget.sent();
+    let until = Instant::now() + policy.within;
     let mut first_failure = None;
-    for candidate in candidates {
-        let target = candidate.target();
-        for _ in 0..policy.tries.max(1) {
+    let mut left: SmallVec<[&Candidate; 4]> = candidates.iter().collect();
+    for round in 0.. {
+        let mut pause = None;
+        let mut again = SmallVec::new();
+        for candidate in left {
+            let target = candidate.target();
             let asked = Instant::now();
             let failure = match attempt(candidate, question, policy).await {
                 Ok(answer) => {
@@ -68,24 +82,74 @@ pub async fn ask(
                 target = target.id(), request = question.id(),
                 "a target gave no answer: {failure}"
             );
+            if let Some(wait) = RetryPolicy::pause(&failure, round) {
+                pause = Some(pause.map_or(wait, |pause: Duration| pause.min(wait)));
+                again.push(candidate);
+            }
             first_failure.get_or_insert_with(|| AskFailed {
                 target: target.shared_id(),
                 failure,
             });
         }
+        let goes_on = round + 1 < policy.rounds;
+        let Some(pause) = pause.filter(|pause| goes_on && Instant::now() + *pause < until) else {
+            break;
+        };
+        if !budget.allows() {
+            tracing::warn!(
+                target: "witgate::exchange::run", request = question.id(),
+                "too many requests were sent again of late, so this one isn't"
+            );
+            break;
+        }
+        sleep(pause).await;
+        left = again;
+        for candidate in &left {
+            candidate.target().metrics().asked_again();
+        }
     }
     Err(first_failure.expect("there is no Candidates without a candidate"))
 }
 
-/// Makes one attempt at one target. A stream that dies or begins with an error counts as a failed attempt, because the
-/// client has got nothing of it yet.
+/// Makes one attempt at one target: with one of its keys, and with another where the fault is the key's.
 async fn attempt(
     candidate: &Candidate,
     question: &impl Question,
     policy: &RetryPolicy,
 ) -> Result<Answer, Failure> {
+    let target = candidate.target();
+    let mut tried = Tried::new();
+    let mut failed = None;
+    loop {
+        let (place, key) = match target.keys().pick(candidate.model(), &tried) {
+            Ok(picked) => picked,
+            Err(none) => return Err(none.after(failed)),
+        };
+        match attempt_with(key, candidate, question, policy).await {
+            Err(failure) if failure.is_the_keys() && target.keys().len() > 1 => {
+                tracing::warn!(
+                    target: "witgate::exchange::run",
+                    target = target.id(), key = key.name(), request = question.id(),
+                    "a key was of no use: {failure}"
+                );
+                tried.push(place);
+                failed.get_or_insert(failure);
+            }
+            answer => return answer,
+        }
+    }
+}
+
+/// Makes one attempt with one key. A stream that dies or begins with an error counts as a failed attempt, because the
+/// client has got nothing of it yet.
+async fn attempt_with(
+    key: &Key,
+    candidate: &Candidate,
+    question: &impl Question,
+    policy: &RetryPolicy,
+) -> Result<Answer, Failure> {
     let body = question.body(candidate.model());
-    let send = |on| candidate.send_on(on, question.path(), body.clone(), question.headers());
+    let send = |on| candidate.send_on(on, key, question.path(), body.clone(), question.headers());
     let mut answer = renewed(policy, send).await?;
     if answer.status.is_success()
         && answer.is_stream()

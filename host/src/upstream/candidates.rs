@@ -8,6 +8,7 @@ use super::Targets;
 use super::answer::Answer;
 use super::connections::Connection;
 use super::failure::Failure;
+use super::keys::Key;
 use super::target::Target;
 use bytes::Bytes;
 use http::HeaderMap;
@@ -43,19 +44,23 @@ impl Candidate {
         body: Bytes,
         headers: &HeaderMap,
     ) -> Result<Answer, Failure> {
-        self.send_on(Connection::Kept, path, body, headers).await
+        let picked = self.target.keys().pick(&self.model, &[]);
+        let (_, key) = picked.map_err(|none| none.after(None))?;
+        self.send_on(Connection::Kept, key, path, body, headers)
+            .await
     }
 
     /// As [`Candidate::send`], on such a connection.
     pub(super) async fn send_on(
         &self,
         on: Connection,
+        key: &Key,
         path: &str,
         body: Bytes,
         headers: &HeaderMap,
     ) -> Result<Answer, Failure> {
         self.target
-            .post(on, path, body, headers, Arc::clone(&self.model))
+            .post(on, key, path, body, headers, Arc::clone(&self.model))
             .await
     }
 }

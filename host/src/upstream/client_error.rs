@@ -31,6 +31,18 @@ impl From<Failure> for ApiError {
             Failure::Status(failure) => {
                 return error_answer(failure.headers, failure.error);
             }
+            Failure::Refused(_) => {
+                let why = "The upstream refuses this gateway's own key, whatever yours is; its operator has to see to it.";
+                return ApiError::new(StatusCode::BAD_GATEWAY, KIND, "upstream_credentials", why);
+            }
+            Failure::Resting(rest) => {
+                let why =
+                    "This gateway has used up what the upstream allows it for the model for now.";
+                let (status, kind) = (StatusCode::TOO_MANY_REQUESTS, "too_many_requests_error");
+                let seconds = rest.as_secs_f64().ceil();
+                return ApiError::new(status, kind, "upstream_quota", why)
+                    .retry_after(seconds as u32);
+            }
             Failure::FirstByteTimeout(_) => (StatusCode::GATEWAY_TIMEOUT, "upstream_timeout"),
             Failure::Connect(_)
             | Failure::Redirect(_)

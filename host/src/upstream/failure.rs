@@ -5,6 +5,7 @@
 
 use super::connections::NoAnswer;
 use super::error_body::ErrorBody;
+use super::keys::NoKey;
 use super::own_secret::OwnSecret;
 use crate::api::ApiError;
 use crate::metrics::Failover;
@@ -25,6 +26,12 @@ pub enum Failure {
     /// The target said that it can't answer now: 408, 429 or 5xx.
     #[error("{0}")]
     Status(Box<StatusFailure>),
+    /// The target refuses this gateway's key: 401, 402 or 403. Its words are for the log: to a client they would be about its own key.
+    #[error("it refuses this gateway's key: {0}")]
+    Refused(Box<StatusFailure>),
+    /// Every key of the target's has used up its limit for the model. The first is one that may be sent after this time.
+    #[error("every key for it has used up its limit for the model, the next one for {0:?}")]
+    Resting(Duration),
     /// The target sent the request elsewhere, which is never followed.
     #[error("it answered {0}, a redirect, and none is followed; check the target's base_url")]
     Redirect(StatusCode),
@@ -83,6 +90,15 @@ impl Failure {
         }))
     }
 
+    /// Whether another key of the same target may do better.
+    pub(super) fn is_the_keys(&self) -> bool {
+        match self {
+            Failure::Refused(_) => true,
+            Failure::Status(failure) => failure.status == StatusCode::TOO_MANY_REQUESTS,
+            _ => false,
+        }
+    }
+
     /// The reason, as the metrics count it.
     pub fn reason(&self) -> Failover {
         match self {
@@ -91,10 +107,12 @@ impl Failure {
             Failure::Status(failure) if failure.status == StatusCode::TOO_MANY_REQUESTS => {
                 Failover::RateLimited
             }
+            Failure::Resting(_) => Failover::RateLimited,
             Failure::Status(failure) if failure.status == StatusCode::REQUEST_TIMEOUT => {
                 Failover::Timeout
             }
             Failure::Status(_)
+            | Failure::Refused(_)
             | Failure::Redirect(_)
             | Failure::NoStatus(_)
             | Failure::NoName
@@ -106,7 +124,7 @@ impl Failure {
     /// The status that came, if one did.
     pub fn status(&self) -> Option<StatusCode> {
         match self {
-            Failure::Status(failure) => Some(failure.status),
+            Failure::Status(failure) | Failure::Refused(failure) => Some(failure.status),
             Failure::Redirect(status) => Some(*status),
             _ => None,
         }
@@ -136,6 +154,17 @@ pub enum BodyError {
     Deadline(Duration),
 }
 
+impl NoKey {
+    /// The failure of a target whose keys, as far as they were tried, have `failed` so.
+    pub(super) fn after(self, failed: Option<Failure>) -> Failure {
+        match (failed, self) {
+            (Some(failed), _) => failed,
+            (None, NoKey::Resting(rest)) => Failure::Resting(rest),
+            (None, NoKey::Tried) => unreachable!("a key that was tried has failed or answered"),
+        }
+    }
+}
+
 impl From<BodyError> for Failure {
     fn from(error: BodyError) -> Failure {
         match error {
@@ -152,6 +181,11 @@ pub(super) fn failed_status(status: StatusCode) -> bool {
     status.is_server_error()
         || status == StatusCode::TOO_MANY_REQUESTS
         || status == StatusCode::REQUEST_TIMEOUT
+}
+
+/// Whether a status is about the key that was sent, which is this gateway's.
+pub(super) fn refuses_key(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 401..=403)
 }
 
 /// Whether a status is one that an API answers with, be it a failure.

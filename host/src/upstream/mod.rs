@@ -1,8 +1,8 @@
 //! The targets: Cerebras, and what stands in for it when it fails.
 //!
 //! One idea: everything of a target is settled when the configuration is loaded (its address, its key as a header, its
-//! connections), so that a request picks among them ([`Targets::candidates`]) and asks them in turn ([`ask`]), as a
-//! [`RetryPolicy`] says. What must stay true: a key reaches its own target and
+//! connections), so that a request picks among them ([`Targets::candidates`]) and asks them in turn ([`Targets::ask`]), each with a
+//! key that is ready, as a [`RetryPolicy`] says. What must stay true: a key reaches its own target and
 //! nothing else ([`OwnSecret`]), no redirect is followed, and an answer that is dropped is cancelled.
 
 mod answer;
@@ -14,6 +14,7 @@ mod connections;
 mod error_body;
 mod failure;
 mod headers;
+mod keys;
 mod lean_json;
 mod models;
 mod own_secret;
@@ -24,7 +25,7 @@ mod target;
 mod tests;
 
 pub use answer::{Answer, AnswerBody, WHOLE_BODY_CAP};
-pub use ask::{AskFailed, Question, ask};
+pub use ask::{AskFailed, Question};
 pub use candidates::{Candidate, Candidates, NoSuchModel, NoneLeft};
 pub use client::UpstreamError;
 pub use error_body::ErrorBody;
@@ -35,7 +36,9 @@ pub use target::Target;
 
 use crate::config::{Config, Secret, SecretError, SecretRef};
 use crate::metrics::Metrics;
+use ask::ask;
 use client::Clients;
+use retry::RetryBudget;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -45,6 +48,8 @@ pub struct Targets {
     targets: Vec<Arc<Target>>,
     clients: Clients,
     warnings: Vec<String>,
+    retry: RetryPolicy,
+    budget: Arc<RetryBudget>,
     /// Other names of models, and what they stand for.
     aliases: BTreeMap<String, String>,
 }
@@ -81,15 +86,37 @@ impl Targets {
             .map(|usable| {
                 let client = clients.client_for(usable.config, earlier)?;
                 let metrics = metrics.target(&usable.config.id);
-                Target::new(usable.config, usable.key.as_ref(), client, metrics).map(Arc::new)
+                let known = previous.and_then(|previous| previous.target(&usable.config.id));
+                Target::new(usable.config, &usable.keys, client, metrics, known).map(Arc::new)
             })
             .collect::<Result<Vec<_>, _>>()?;
         Ok(Targets {
             targets,
             clients,
             warnings: usable.warnings,
+            retry: RetryPolicy::of(&config.retries),
+            budget: match previous.filter(|it| it.budget.is_of(&config.retries)) {
+                Some(previous) => previous.budget.clone(),
+                None => Arc::new(RetryBudget::new(config.retries)),
+            },
             aliases: config.models.aliases.clone(),
         })
+    }
+
+    /// Asks these candidates, as the configuration says.
+    ///
+    /// # Errors
+    /// When none answers: the first candidate's first failure.
+    pub async fn ask(
+        &self,
+        candidates: &Candidates,
+        question: &impl Question,
+    ) -> Result<Answer, AskFailed> {
+        ask(candidates, question, &self.retry, &self.budget).await
+    }
+
+    fn target(&self, id: &str) -> Option<&Target> {
+        self.iter().find(|target| target.id() == id).map(|it| &**it)
     }
 
     /// The targets, in configured order.

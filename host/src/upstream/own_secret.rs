@@ -35,19 +35,16 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
 pub struct OwnSecret(Arc<[Finder<'static>]>);
 
 impl OwnSecret {
+    #[cfg(test)]
     pub(super) fn new(secret: &str) -> OwnSecret {
-        if secret.len() < SHORTEST {
-            return OwnSecret::default();
-        }
-        let percent = percent_encode(secret.as_bytes(), UNRESERVED).to_string();
-        let mut forms = vec![secret.to_owned(), percent];
-        if secret.len() >= SHORTEST_ENCODED {
-            for before in 0..3 {
-                forms.push(base64_after(before, secret, &STANDARD_NO_PAD));
-                forms.push(base64_after(before, secret, &URL_SAFE_NO_PAD));
-            }
-        }
-        forms.sort();
+        OwnSecret::of([secret])
+    }
+
+    /// Any of these.
+    pub(super) fn of<'s>(secrets: impl IntoIterator<Item = &'s str>) -> OwnSecret {
+        let mut forms: Vec<String> = secrets.into_iter().flat_map(forms).collect();
+        // The longest is struck first: one may stand in another.
+        forms.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
         forms.dedup();
         let finders = forms.iter().map(|form| Finder::new(form).into_owned());
         OwnSecret(finders.collect())
@@ -95,6 +92,22 @@ impl OwnSecret {
         }
         headers
     }
+}
+
+/// The forms in which a secret may be repeated.
+fn forms(secret: &str) -> Vec<String> {
+    if secret.len() < SHORTEST {
+        return Vec::new();
+    }
+    let percent = percent_encode(secret.as_bytes(), UNRESERVED).to_string();
+    let mut forms = vec![secret.to_owned(), percent];
+    if secret.len() >= SHORTEST_ENCODED {
+        for before in 0..3 {
+            forms.push(base64_after(before, secret, &STANDARD_NO_PAD));
+            forms.push(base64_after(before, secret, &URL_SAFE_NO_PAD));
+        }
+    }
+    forms
 }
 
 impl fmt::Debug for OwnSecret {

@@ -1,15 +1,16 @@
 //! A target that is ready to be asked: its address, its key, its connections.
 
 use super::answer::Answer;
-use super::ask::renewed;
+use super::ask::{Tried, renewed};
 use super::client::UpstreamError;
 use super::connections::{Connection, Connections};
-use super::failure::{Failure, failed_status, is_an_answers};
+use super::failure::{Failure, failed_status, is_an_answers, refuses_key};
 use super::headers;
+use super::keys::{Key, KeyPool};
 use super::own_secret::OwnSecret;
 use super::retry::RetryPolicy;
 use crate::api::Catalog;
-use crate::config::{Secret, TargetConfig, Timeouts, UnknownMembers};
+use crate::config::{KeyConfig, Secret, TargetConfig, Timeouts, UnknownMembers};
 use crate::metrics::TargetMetrics;
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE};
@@ -30,8 +31,8 @@ pub struct Target {
     chat: Url,
     timeouts: Timeouts,
     unknown_members: UnknownMembers,
-    authorization: Option<HeaderValue>,
-    /// The key, to be struck out of what the target says.
+    keys: KeyPool,
+    /// All keys, to be struck out of what the target says.
     secret: OwnSecret,
     connections: Connections,
     metrics: Arc<TargetMetrics>,
@@ -42,22 +43,23 @@ const CHAT: &str = "chat/completions";
 impl Target {
     pub(super) fn new(
         config: &TargetConfig,
-        key: Option<&Secret>,
+        keys: &[(&KeyConfig, Secret)],
         connections: Connections,
         metrics: Arc<TargetMetrics>,
+        earlier: Option<&Target>,
     ) -> Result<Target, UpstreamError> {
-        let authorization = key
-            .map(|key| {
-                let mut value =
-                    HeaderValue::try_from(format!("Bearer {}", key.expose())).map_err(|_| {
-                        UpstreamError::Key {
-                            target: config.id.clone(),
-                        }
-                    })?;
-                value.set_sensitive(true);
-                Ok::<_, UpstreamError>(value)
-            })
-            .transpose()?;
+        let mut pool = Vec::with_capacity(keys.len());
+        for (key, secret) in keys {
+            let bearer = format!("Bearer {}", secret.expose());
+            let mut value = HeaderValue::try_from(bearer).map_err(|_| UpstreamError::Key {
+                target: config.id.clone(),
+            })?;
+            value.set_sensitive(true);
+            pool.push((key.secret.to_string(), Some(value), key.weight));
+        }
+        if pool.is_empty() {
+            pool.push(("no key".to_owned(), None, 1));
+        }
         Ok(Target {
             id: config.id.as_str().into(),
             provider: config.provider.as_str().into(),
@@ -66,8 +68,8 @@ impl Target {
             base_url: config.base_url.clone(),
             timeouts: config.timeouts,
             unknown_members: config.unknown_members,
-            authorization,
-            secret: key.map_or_else(OwnSecret::default, |key| OwnSecret::new(key.expose())),
+            keys: KeyPool::new(pool, earlier.map(|earlier| &earlier.keys)),
+            secret: OwnSecret::of(keys.iter().map(|(_, secret)| secret.expose())),
             connections,
             metrics,
         })
@@ -138,16 +140,31 @@ impl Target {
     async fn get(&self, mut url: Url, query: Option<&str>) -> Result<Answer, Failure> {
         url.set_query(query);
         let model = self.model.clone().unwrap_or_else(|| Arc::from(""));
-        renewed(&RetryPolicy::EACH_ONCE, |on| {
-            let request = reqwest::Request::new(Method::GET, url.clone());
-            self.execute(on, request, model.clone())
-        })
-        .await
+        let mut tried = Tried::new();
+        let mut failed = None;
+        loop {
+            let (place, key) = match self.keys.pick("", &tried) {
+                Ok(picked) => picked,
+                Err(none) => return Err(none.after(failed)),
+            };
+            let sent = renewed(&RetryPolicy::EACH_ONCE, |on| {
+                let request = reqwest::Request::new(Method::GET, url.clone());
+                self.execute(on, request, key, model.clone())
+            });
+            match sent.await {
+                Err(failure) if failure.is_the_keys() && self.keys.len() > 1 => {
+                    tried.push(place);
+                    failed.get_or_insert(failure);
+                }
+                answer => return answer,
+            }
+        }
     }
 
     pub(super) async fn post(
         &self,
         on: Connection,
+        key: &Key,
         path: &str,
         body: Bytes,
         headers: &HeaderMap,
@@ -163,18 +180,19 @@ impl Target {
         request
             .headers_mut()
             .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        self.execute(on, request, model).await
+        self.execute(on, request, key, model).await
     }
 
     async fn execute(
         &self,
         on: Connection,
         mut request: reqwest::Request,
+        key: &Key,
         model: Arc<str>,
     ) -> Result<Answer, Failure> {
         let headers = request.headers_mut();
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        if let Some(authorization) = &self.authorization {
+        if let Some(authorization) = key.authorization() {
             headers.insert(AUTHORIZATION, authorization.clone());
         }
         let first_byte = on.since() + self.timeouts.first_byte;
@@ -191,9 +209,13 @@ impl Target {
         if !is_an_answers(status) {
             return Err(Failure::NoStatus(status.as_u16()));
         }
+        key.heard(&self.id, &model, status, response.headers());
         let answer = Answer::new(response, self, model, first_byte);
+        if refuses_key(status) {
+            return Err(Failure::Refused(answer.into_status_failure().await));
+        }
         if failed_status(status) {
-            return Err(answer.into_failure().await);
+            return Err(Failure::Status(answer.into_status_failure().await));
         }
         if status.is_success()
             && let Some(coding) = answer.coding()
@@ -201,6 +223,15 @@ impl Target {
             return Err(Failure::Coded(self.secret.strike(coding)));
         }
         Ok(answer)
+    }
+
+    pub(super) fn keys(&self) -> &KeyPool {
+        &self.keys
+    }
+
+    /// What the configuration calls each key of the target's, and how it is: `ready`, `resting`, or `refused`.
+    pub fn key_states(&self) -> impl Iterator<Item = (&str, &'static str)> {
+        self.keys.states()
     }
 
     pub(super) fn secret(&self) -> &OwnSecret {
@@ -228,7 +259,7 @@ impl fmt::Debug for Target {
             .field("provider", &self.provider)
             .field("model", &self.model)
             .field("base_url", &self.base_url.as_str())
-            .field("key", &self.authorization.is_some())
+            .field("keys", &self.keys)
             .finish_non_exhaustive()
     }
 }

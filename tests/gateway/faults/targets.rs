@@ -17,7 +17,17 @@ async fn only_statuses_that_say_not_now_lead_to_another_target() {
     .await;
     for stream in [false, true] {
         let mut expected = bench.upstreams[1].bodies().len();
-        for fault in ["429-requests", "500", "503", "408", "error-first", "silent"] {
+        for fault in [
+            "429-requests",
+            "500",
+            "503",
+            "408",
+            "401",
+            "402",
+            "403-html",
+            "error-first",
+            "silent",
+        ] {
             let reply = bench.chat(&faulty(fault, stream)).await;
             assert_eq!(
                 (reply.status, reply.said().content()),
@@ -33,7 +43,7 @@ async fn only_statuses_that_say_not_now_lead_to_another_target() {
                 "{fault}"
             );
         }
-        for fault in ["401", "402", "404", "422", "html-200"] {
+        for fault in ["404", "422", "html-200"] {
             let reply = bench.chat(&faulty(fault, stream)).await;
             assert_eq!(
                 (reply.status >= 400, reply.header("x-witgate-target")),
@@ -112,7 +122,7 @@ async fn a_target_that_is_too_slow_is_a_504_for_models_as_for_chat() {
 async fn when_every_target_fails_the_first_ones_reason_is_told() {
     let config = "policies: {chain: []}\n\
                   providers: {targets: [{id: first, provider: cerebras, base_url: \"http://@0/v1\"}, \
-                    {id: second, provider: cerebras, base_url: \"http://@1/v1\"}]}";
+                    {id: second, provider: cerebras, base_url: \"http://@1/v1\"}], retries: {attempts: 1}}";
     let bench = Bench::before(
         config,
         vec![Upstream::simulated().await, Upstream::simulated().await],
@@ -129,4 +139,31 @@ async fn when_every_target_fails_the_first_ones_reason_is_told() {
     );
     assert_eq!(bench.upstreams[1].bodies().len(), 1);
     bench.settled().await;
+}
+
+/// What may have passed by then is asked again; no answer is made twice, and a client hears of none of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_got_no_answer_is_sent_again() {
+    let config = "policies: {chain: [audit-logger]}\n\
+                  providers: {targets: [{id: sim, provider: cerebras, base_url: \"http://@0/v1\"}]}";
+    let bench = Bench::of(config).await;
+    let mut asked = 0;
+    for (fault, stream) in [("503*1", false), ("500*1", true), ("error-first*1", true)] {
+        let reply = bench.chat(&faulty(fault, stream)).await;
+        assert_eq!(
+            (reply.status, reply.said().content()),
+            (200, ALL),
+            "{fault}"
+        );
+        asked += 2;
+        assert_eq!(bench.upstream().bodies().len(), asked, "{fault}");
+    }
+    // An answer that has begun is never made again.
+    let reply = bench.chat(&faulty("cut*1", true)).await;
+    assert!(reply.said().error.is_some(), "{}", reply.text());
+    assert_eq!(bench.upstream().bodies().len(), asked + 1);
+    assert_eq!(bench.journal().await.len(), 4);
+    let metrics = bench.ask_admin("/metrics").await;
+    let counted = r#"witgate_retries_total{target="sim"} 3"#;
+    assert!(metrics.text().contains(counted), "{}", metrics.text());
 }

@@ -17,6 +17,7 @@ mod nearest;
 mod pack;
 mod reload;
 mod requests;
+mod retries;
 mod secret;
 mod stages;
 mod targets;
@@ -36,9 +37,10 @@ pub use models::ModelsConfig;
 pub use pack::Pack;
 pub use reload::ReloadConfig;
 pub use requests::{OpaqueParts, RequestsConfig};
+pub use retries::RetriesConfig;
 pub use secret::{Secret, SecretError, SecretRef};
 pub use stages::{BUNDLED, ComponentSource, Grant, Mode, OnError, StageConfig};
-pub use targets::{TargetConfig, Timeouts, UnknownMembers};
+pub use targets::{KeyConfig, TargetConfig, Timeouts, UnknownMembers};
 pub use units::size as parse_size;
 pub use usable::{NoUsableTarget, Usable, UsableTarget};
 
@@ -67,6 +69,8 @@ pub struct Config {
     pub headers: Arc<[String]>,
     /// The upstreams, in order. The list may be empty, because a simulated upstream needs none.
     pub targets: Vec<TargetConfig>,
+    /// When a request that got no answer from them is sent again.
+    pub retries: RetriesConfig,
     /// Who may send requests. An empty list admits anyone who can reach the listener.
     pub clients: Vec<ClientConfig>,
     /// Where journal entries are kept, and for how long.
@@ -160,7 +164,7 @@ impl Config {
     pub fn stand_in(&mut self, base_url: &url::Url) {
         for target in &mut self.targets {
             target.base_url = base_url.clone();
-            target.secret = None;
+            target.keys.clear();
         }
         if self.targets.is_empty() {
             self.targets.push(TargetConfig {
@@ -168,7 +172,7 @@ impl Config {
                 provider: "cerebras".to_owned(),
                 model: None,
                 base_url: base_url.clone(),
-                secret: None,
+                keys: Vec::new(),
                 timeouts: Timeouts::default(),
                 unknown_members: UnknownMembers::default(),
             });
@@ -240,12 +244,13 @@ fn read(
     let journal = journal::read(&fields, base);
     let reload = reload::read(&fields);
     let requests = requests::read(&fields);
-    let models = models::read(&fields, targets.as_deref());
+    let models = models::read(&fields, targets.as_ref().map(|(targets, _)| &**targets));
     let stages::Chain {
         stages,
         answers,
         headers,
     } = chain?;
+    let (targets, retries) = targets?;
     let mut journal = journal?;
     journal::take_over(&mut journal, &fields, &stages)?;
     Some(Config {
@@ -253,7 +258,8 @@ fn read(
         stages,
         answers,
         headers,
-        targets: targets?,
+        targets,
+        retries,
         clients: clients?,
         journal,
         reload: reload?,

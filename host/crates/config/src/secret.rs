@@ -3,7 +3,7 @@
 //! The configuration holds references alone. A secret is read when it is needed, and neither its text nor any part of it
 //! is ever shown: not by `Debug`, not in an error.
 
-use super::fields::Field;
+use super::fields::{Field, Fields};
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -129,6 +129,21 @@ impl fmt::Debug for Secret {
 
 /// Reads `{env: NAME}` or `{file: PATH}`. `key` is the name of the key it stands under.
 pub(super) fn reference(field: &Field<'_>, key: &str, base: &Path) -> Option<SecretRef> {
+    let fields = fields(field, key, &["env", "file"])?;
+    referred(&fields, base)
+}
+
+/// Reads the same with a `weight` beside it, from 1 to 1,000; else it is 1.
+pub(super) fn weighted(field: &Field<'_>, key: &str, base: &Path) -> Option<(SecretRef, u32)> {
+    let fields = fields(field, key, &["env", "file", "weight"])?;
+    let weight = match fields.get("weight") {
+        Some(field) => field.integer(1..=1000),
+        None => Some(1),
+    };
+    Some((referred(&fields, base)?, u32::try_from(weight?).ok()?))
+}
+
+fn fields<'a>(field: &Field<'a>, key: &str, valid: &'static [&'static str]) -> Option<Fields<'a>> {
     if matches!(field.node, super::tree::Node::Text(_)) {
         // The value isn't repeated, not even in part, because it is most likely the secret itself.
         field.problem(format!(
@@ -136,7 +151,10 @@ pub(super) fn reference(field: &Field<'_>, key: &str, base: &Path) -> Option<Sec
         ));
         return None;
     }
-    let fields = field.fields(&["env", "file"])?;
+    field.fields(valid)
+}
+
+fn referred(fields: &Fields<'_>, base: &Path) -> Option<SecretRef> {
     match (fields.get("env"), fields.get("file")) {
         (Some(env), None) => {
             let name = env.text()?;

@@ -2,6 +2,7 @@
 
 use super::fields::{Field, Fields};
 use super::nearest::suggestion;
+use super::retries::{self, RetriesConfig};
 use super::secret::{self, SecretRef};
 use std::fmt;
 use std::path::Path;
@@ -19,12 +20,27 @@ pub struct TargetConfig {
     pub model: Option<String>,
     /// The address, without a slash at its end, and without credentials, query and fragment.
     pub base_url: Url,
-    /// The key to send to the target; `None` sends no key.
-    pub secret: Option<SecretRef>,
+    /// The keys to send to the target, one with each request. Empty: none is sent.
+    pub keys: Vec<KeyConfig>,
     /// How long to wait for the target.
     pub timeouts: Timeouts,
     /// What becomes of members of its answers that aren't known here, while a stage judges the answer.
     pub unknown_members: UnknownMembers,
+}
+
+/// One key of a target's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyConfig {
+    /// Where it is to be found.
+    pub secret: SecretRef,
+    /// How often it is sent beside the others. From 1.
+    pub weight: u32,
+}
+
+impl KeyConfig {
+    fn only(secret: SecretRef) -> Vec<KeyConfig> {
+        vec![KeyConfig { secret, weight: 1 }]
+    }
 }
 
 /// What becomes of a member of an answer that no stage can read.
@@ -90,6 +106,9 @@ const KNOWN: [Known; 2] = [
     },
 ];
 
+/// The most keys that a target may have.
+const MOST_KEYS: usize = 64;
+
 /// The most targets that there may be.
 const MOST: usize = 256;
 
@@ -107,14 +126,16 @@ pub(super) fn after_provider<'m>(model: &'m str, targets: &[TargetConfig]) -> &'
 }
 
 /// Reads `providers.targets` out of the document. Without `providers` there are no targets.
-pub(super) fn read(document: &Fields<'_>, base: &Path) -> Option<Vec<TargetConfig>> {
+pub(super) fn read(
+    document: &Fields<'_>,
+    base: &Path,
+) -> Option<(Vec<TargetConfig>, RetriesConfig)> {
     let Some(providers) = document.get("providers") else {
-        return Some(Vec::new());
+        return Some((Vec::new(), RetriesConfig::default()));
     };
-    let list = providers
-        .fields(&["targets"])?
-        .required("targets")
-        .cloned()?;
+    let fields = providers.fields(&["targets", "retries"])?;
+    let retries = retries::read(&fields);
+    let list = fields.required("targets").cloned()?;
     let items = list.items_up_to(MOST)?;
     if items.is_empty() {
         list.problem("there is no target in it to send a request to; name one, such as `{id: cerebras, provider: cerebras}`");
@@ -136,7 +157,8 @@ pub(super) fn read(document: &Fields<'_>, base: &Path) -> Option<Vec<TargetConfi
         }
         targets.push(target);
     }
-    complete.then_some(targets)
+    let retries = retries?;
+    complete.then_some((targets, retries))
 }
 
 fn target(field: &Field<'_>, base: &Path) -> Option<TargetConfig> {
@@ -146,6 +168,7 @@ fn target(field: &Field<'_>, base: &Path) -> Option<TargetConfig> {
         "model",
         "base_url",
         "secret_key_ref",
+        "secret_key_refs",
         "timeouts",
         "unknown_members",
     ])?;
@@ -170,12 +193,20 @@ fn target(field: &Field<'_>, base: &Path) -> Option<TargetConfig> {
         (None, Some((name, _))) => standard(&fields, name),
         (None, None) => None,
     };
-    let secret = match (fields.get("secret_key_ref"), &provider) {
-        (Some(field), _) => secret::reference(field, "secret_key_ref", base).map(Some),
+    let pool = fields.get("secret_key_refs");
+    if let (Some(_), Some(pool)) = (fields.get("secret_key_ref"), pool) {
+        pool.problem("give one of `secret_key_ref` and `secret_key_refs`, not both");
+        return None;
+    }
+    let keys = match (fields.get("secret_key_ref"), pool, &provider) {
+        (Some(field), ..) => secret::reference(field, "secret_key_ref", base).map(KeyConfig::only),
+        (None, Some(pool), _) => key_pool(pool, base),
         // The usual key goes to the provider's own address alone. To send it to another address, the configuration must
         // name the key.
-        (None, Some((name, _))) if given.is_none() => Some(usual_key(name)),
-        (None, _) => Some(None),
+        (None, None, Some((name, _))) if given.is_none() => {
+            Some(usual_key(name).map(KeyConfig::only).unwrap_or_default())
+        }
+        (None, None, _) => Some(Vec::new()),
     };
     let timeouts = match fields.get("timeouts") {
         Some(field) => timeouts(field),
@@ -197,10 +228,34 @@ fn target(field: &Field<'_>, base: &Path) -> Option<TargetConfig> {
         provider: provider?.0.to_owned(),
         model: pinned?.or(named).map(str::to_owned),
         base_url: base_url?,
-        secret: secret?,
+        keys: keys?,
         timeouts: timeouts?,
         unknown_members: unknown_members?,
     })
+}
+
+fn key_pool(pool: &Field<'_>, base: &Path) -> Option<Vec<KeyConfig>> {
+    let items = pool.items_up_to(MOST_KEYS)?;
+    if items.is_empty() {
+        pool.problem("there is no key in it; name one, such as `{env: CEREBRAS_API_KEY}`");
+        return None;
+    }
+    let mut keys: Vec<KeyConfig> = Vec::with_capacity(items.len());
+    let mut complete = true;
+    for item in &items {
+        let Some((secret, weight)) = secret::weighted(item, "secret_key_refs", base) else {
+            complete = false;
+            continue;
+        };
+        if keys.iter().any(|known| known.secret == secret) {
+            item.problem(format!(
+                "{secret} is named twice; give it a `weight` instead"
+            ));
+            complete = false;
+        }
+        keys.push(KeyConfig { secret, weight });
+    }
+    complete.then_some(keys)
 }
 
 /// `cerebras`, or `cerebras:chat:MODEL`.

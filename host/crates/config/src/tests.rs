@@ -119,8 +119,8 @@ fn the_examples_load_unchanged() {
     );
     assert_eq!(config.targets[1].model.as_deref(), Some("gpt-4o"));
     assert_eq!(
-        config.targets[1].secret,
-        Some(SecretRef::Env("OPENAI_API_KEY".to_owned()))
+        config.targets[1].keys[0].secret,
+        SecretRef::Env("OPENAI_API_KEY".to_owned())
     );
     assert_eq!(config.stages[0].settings["log_all_access"], true);
 }
@@ -230,7 +230,9 @@ fn addresses_are_made_alike() {
 fn the_usual_key_goes_to_the_usual_address_alone() {
     let secret = |target: &str| {
         let text = with(&format!("providers: {{targets: [{{id: t, {target}}}]}}\n"));
-        parse(&text).unwrap().targets.remove(0).secret
+        let keys = parse(&text).unwrap().targets.remove(0).keys;
+        assert!(keys.len() < 2 && keys.iter().all(|key| key.weight == 1));
+        keys.into_iter().next().map(|key| key.secret)
     };
     assert_eq!(
         secret("provider: 'cerebras:chat:org/m:1'"),
@@ -248,6 +250,81 @@ fn the_usual_key_goes_to_the_usual_address_alone() {
         secret("provider: cerebras, secret_key_ref: {file: key}"),
         Some(SecretRef::File("/etc/witgate/key".into()))
     );
+}
+
+#[test]
+fn a_target_may_have_many_keys() {
+    let target = |keys: &str| {
+        with(&format!(
+            "providers: {{targets: [{{id: t, provider: cerebras, {keys}}}]}}\n"
+        ))
+    };
+    let config = parse(&target(
+        "secret_key_refs: [{env: A}, {env: B, weight: 3}, {file: c}]",
+    ))
+    .unwrap();
+    let weights: Vec<u32> = config.targets[0]
+        .keys
+        .iter()
+        .map(|key| key.weight)
+        .collect();
+    assert_eq!(weights, [1, 3, 1]);
+    let read =
+        |reference: &SecretRef| reference.read_with(|name| (name == "B").then(|| "csk-b".into()));
+    let usable = config.usable_targets(read).unwrap();
+    assert_eq!(usable.targets[0].keys.len(), 1);
+    assert_eq!(usable.warnings.len(), 2);
+    assert!(
+        usable.warnings[0].ends_with("A is not set; that key is left out"),
+        "{:?}",
+        usable.warnings
+    );
+    for (keys, why) in [
+        ("secret_key_refs: []", "there is no key in it"),
+        ("secret_key_refs: [{env: A}, {env: A}]", "named twice"),
+        ("secret_key_refs: [{env: A, weight: 0}]", "weight"),
+        (
+            "secret_key_refs: [csk-secret]",
+            "by reference, never as text",
+        ),
+        (
+            "secret_key_refs: [{env: A}], secret_key_ref: {env: B}",
+            "not both",
+        ),
+    ] {
+        let error = parse(&target(keys)).unwrap_err().to_string();
+        assert!(
+            error.contains(why) && !error.contains("csk-secret"),
+            "{keys}: {error}"
+        );
+    }
+}
+
+#[test]
+fn retries_have_bounds() {
+    let retries = |text: &str| {
+        let text = with(&format!(
+            "providers: {{targets: [{{id: t, provider: cerebras}}], retries: {{{text}}}}}\n"
+        ));
+        parse(&text).map(|config| config.retries)
+    };
+    assert_eq!(retries("").unwrap(), RetriesConfig::default());
+    let given = retries("attempts: 3, within: 2s, budget: 0").unwrap();
+    assert_eq!(
+        (given.attempts, given.within, given.budget),
+        (3, Duration::from_secs(2), 0)
+    );
+    for bad in [
+        "attempts: 0",
+        "attempts: 11",
+        "within: 0s",
+        "within: 1h",
+        "budget: 101",
+        "often: 1",
+    ] {
+        let error = retries(bad).unwrap_err().to_string();
+        assert!(error.contains("retries"), "{bad}: {error}");
+    }
 }
 
 #[test]

@@ -1,11 +1,11 @@
-//! Finds the targets whose key can be read.
+//! Finds the targets whose keys can be read.
 //!
-//! A target whose key can't be read is left out with a warning, so that a fallback without a key doesn't stop the gateway.
+//! A target none of whose keys can be read is left out with a warning, so that a fallback without a key doesn't stop the gateway.
 //! If no target is left, that is an error.
 
 use super::Config;
 use super::secret::{Secret, SecretError, SecretRef};
-use super::targets::TargetConfig;
+use super::targets::{KeyConfig, TargetConfig};
 
 /// The targets that can be used now, in order.
 #[derive(Clone, Debug)]
@@ -21,8 +21,8 @@ pub struct Usable<'a> {
 pub struct UsableTarget<'a> {
     /// The target.
     pub config: &'a TargetConfig,
-    /// Its key; `None` where no key is sent.
-    pub key: Option<Secret>,
+    /// Its keys that can be read, each with what the configuration says of it. Empty where no key is sent.
+    pub keys: Vec<(&'a KeyConfig, Secret)>,
 }
 
 /// There is no target to send anything to.
@@ -58,20 +58,30 @@ impl Config {
             return Err(NoUsableTarget::NoneConfigured);
         }
         let mut targets = Vec::with_capacity(self.targets.len());
-        let mut reasons = Vec::new();
+        let (mut warnings, mut reasons) = (Vec::new(), Vec::new());
         for config in &self.targets {
-            match config.secret.as_ref().map(&read).transpose() {
-                Ok(key) => targets.push(UsableTarget { config, key }),
-                Err(error) => reasons.push(format!("target `{}`: {error}", config.id)),
+            let (mut keys, mut without) = (Vec::with_capacity(config.keys.len()), Vec::new());
+            for key in &config.keys {
+                match read(&key.secret) {
+                    Ok(secret) => keys.push((key, secret)),
+                    Err(error) => without.push(format!("target `{}`: {error}", config.id)),
+                }
+            }
+            if !keys.is_empty() || config.keys.is_empty() {
+                targets.push(UsableTarget { config, keys });
+                warnings.extend(
+                    without
+                        .iter()
+                        .map(|why| format!("{why}; that key is left out")),
+                );
+            } else {
+                warnings.extend(without.iter().map(|why| format!("{why}; it is left out")));
+                reasons.append(&mut without);
             }
         }
         if targets.is_empty() {
             return Err(NoUsableTarget::NoKeys(reasons));
         }
-        let warnings = reasons
-            .into_iter()
-            .map(|reason| format!("{reason}; it is left out"))
-            .collect();
         Ok(Usable { targets, warnings })
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Unit;
 
 use super::encode_count;
@@ -24,6 +25,7 @@ pub struct TargetMetrics {
     /// Wall time of an exchange in the gateway, minus waiting on the target.
     pub overhead: Histogram,
     failovers: Counts<Failover, 5>,
+    again: Counter,
 }
 
 impl TargetMetrics {
@@ -38,7 +40,13 @@ impl TargetMetrics {
             total: Histogram::new(UPSTREAM_BOUNDS),
             overhead: Histogram::new(OVERHEAD_BOUNDS),
             failovers: Counts::default(),
+            again: Counter::default(),
         }
+    }
+
+    /// Counts a request that is sent to this target again, after a pause.
+    pub fn asked_again(&self) {
+        self.again.inc();
     }
 
     /// Counts an exchange that left this target for the next, or had no next.
@@ -95,6 +103,13 @@ impl Collector for TargetCollector {
                 let labels = [("target", id.as_str()), ("reason", reason)];
                 encode_count(&mut family, &labels, count)?;
             }
+        }
+        drop(family);
+
+        let help = "Requests that were sent to a target again, after a pause.";
+        let mut family = encoder.encode_descriptor("retries", help, None, counter)?;
+        for (id, target) in targets.iter().filter(|(_, target)| target.again.get() > 0) {
+            encode_count(&mut family, &[("target", id.as_str())], target.again.get())?;
         }
         Ok(())
     }

@@ -54,7 +54,7 @@ type Change = (&'static str, fn(&mut Config));
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Changes one field each. The list follows the fields of the structs.
-const CHANGES: [Change; 52] = [
+const CHANGES: [Change; 56] = [
     ("models.aliases", |it| {
         it.models.aliases.insert("a".into(), "b".into());
     }),
@@ -130,12 +130,18 @@ const CHANGES: [Change; 52] = [
     ("target.base_url", |it| {
         it.targets[0].base_url.set_path("/v2")
     }),
-    ("target.secret, none", |it| it.targets[0].secret = None),
-    ("target.secret, another", |it| {
-        if let Some(SecretRef::File(path)) = &mut it.targets[0].secret {
+    ("target.keys, none", |it| it.targets[0].keys.clear()),
+    ("target.keys, another", |it| {
+        if let SecretRef::File(path) = &mut it.targets[0].keys[0].secret {
             path.set_file_name("other");
         }
     }),
+    ("target.keys, another weight", |it| {
+        it.targets[0].keys[0].weight += 1;
+    }),
+    ("retries.attempts", |it| it.retries.attempts += 1),
+    ("retries.within", |it| it.retries.within += SECOND),
+    ("retries.budget", |it| it.retries.budget += 1),
     ("target.timeouts.connect", |it| {
         it.targets[0].timeouts.connect += SECOND;
     }),

@@ -1,6 +1,9 @@
 //! Which candidates are asked, how often, and what is said when none answers.
 
 use super::*;
+use crate::config::RetriesConfig;
+use crate::upstream::ask::ask;
+use crate::upstream::retry::RetryBudget;
 
 struct Plain(HeaderMap);
 
@@ -27,8 +30,17 @@ impl Question for Plain {
 }
 
 pub(super) async fn asked(targets: &Targets, policy: RetryPolicy) -> Result<Answer, AskFailed> {
+    let budget = RetryBudget::new(RetriesConfig::default());
+    asked_within(targets, policy, &budget).await
+}
+
+async fn asked_within(
+    targets: &Targets,
+    policy: RetryPolicy,
+    budget: &RetryBudget,
+) -> Result<Answer, AskFailed> {
     let candidates = targets.candidates("m").unwrap();
-    soon(ask(&candidates, &Plain(HeaderMap::new()), &policy)).await
+    soon(ask(&candidates, &Plain(HeaderMap::new()), &policy, budget)).await
 }
 
 pub(super) fn two(one: &Server, two: &Server) -> Targets {
@@ -41,11 +53,17 @@ pub(super) fn two(one: &Server, two: &Server) -> Targets {
     targets(&format!("{}, {}", target("a", one), target("b", two)))
 }
 
-fn tries(tries: u32) -> RetryPolicy {
+fn rounds(rounds: u32) -> RetryPolicy {
     RetryPolicy {
-        tries,
+        rounds,
+        within: Duration::from_secs(60),
         ..RetryPolicy::EACH_ONCE
     }
+}
+
+/// How often a server was asked so far.
+fn times(server: &mut Server) -> usize {
+    std::iter::from_fn(|| server.requests.try_recv().ok()).count()
 }
 
 #[tokio::test]
@@ -64,13 +82,190 @@ async fn each_candidate_is_asked_once_until_one_answers() {
 }
 
 #[tokio::test]
-async fn a_candidate_is_asked_as_often_as_the_policy_says() {
+async fn all_candidates_are_asked_before_one_is_asked_again() {
     let busy = answer("503 Service Unavailable", "", "{}");
-    let one = Server::start(&[&busy, &answer("200 OK", "", "{}")]).await;
-    let mut other = Server::start(&[]).await;
-    let answer = asked(&two(&one, &other), tries(2)).await;
+    let mut one = Server::start(&[&busy, &answer("200 OK", "", "{}")]).await;
+    let mut other = Server::start(&[&busy]).await;
+    let targets = two(&one, &other);
+    let answer = asked(&targets, rounds(2)).await;
     assert_eq!(&*answer.unwrap().target, "a");
-    assert!(other.requests.try_recv().is_err(), "the next was asked");
+    assert_eq!((times(&mut one), times(&mut other)), (2, 1));
+}
+
+#[tokio::test]
+async fn what_asking_again_does_not_change_is_not_asked_again() {
+    for (status, asked_times) in [
+        ("408 X", 3),
+        ("429 X", 3),
+        ("500 X", 3),
+        ("502 X", 3),
+        ("503 X", 3),
+        ("504 X", 3),
+        ("501 X", 1),
+        ("529 X", 1),
+        ("302 X", 1),
+        ("401 X", 1),
+        ("403 X", 1),
+    ] {
+        let said = answer(status, "", "{}");
+        let mut server = Server::start(&[&said, &said, &said]).await;
+        let failed = asked(&one(&server.base), rounds(3)).await;
+        assert!(failed.is_err(), "{status}");
+        assert_eq!(times(&mut server), asked_times, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_target_that_asks_for_too_long_a_pause_is_not_asked_again() {
+    let busy = answer("429 X", "retry-after: 61\r\n", "{}");
+    let mut server = Server::start(&[&busy]).await;
+    let failed = asked(&one(&server.base), rounds(3)).await.unwrap_err();
+    assert_eq!(times(&mut server), 1);
+    let error = ApiError::from(failed.failure);
+    assert_eq!(error.status, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[test]
+fn a_pause_is_the_targets_wish_or_any_time_up_to_a_bound_that_doubles() {
+    let connect = Failure::Connect("no".into());
+    for (round, most) in [(0, 100), (1, 200), (2, 400), (5, 2000), (40, 2000)] {
+        let pauses = (0..1000).map(|_| RetryPolicy::pause(&connect, round).unwrap());
+        let (least, longest) = pauses
+            .fold((Duration::MAX, Duration::ZERO), |(least, longest), it| {
+                (least.min(it), longest.max(it))
+            });
+        let most = Duration::from_millis(most);
+        assert!(
+            longest <= most && longest > most / 2,
+            "{round}: {longest:?}"
+        );
+        assert!(least < most / 4, "{round}: {least:?}");
+    }
+    let wish = Duration::from_secs(7);
+    let pause = RetryPolicy::pause(&Failure::Resting(wish), 0).unwrap();
+    assert!(
+        pause >= wish && pause <= wish + Duration::from_millis(100),
+        "{pause:?}"
+    );
+    let timeout = Failure::FirstByteTimeout(wish);
+    assert_eq!(RetryPolicy::pause(&timeout, 0), None);
+}
+
+#[tokio::test]
+async fn the_budget_keeps_retries_from_becoming_the_outage() {
+    let busy = answer("503 X", "", "{}");
+    let all: Vec<&str> = std::iter::repeat_n(&*busy, 200).collect();
+    let mut server = Server::start(&all).await;
+    let targets = one(&server.base);
+    let budget = RetryBudget::new(RetriesConfig {
+        budget: 10,
+        ..RetriesConfig::default()
+    });
+    for _ in 0..100 {
+        assert!(asked_within(&targets, rounds(2), &budget).await.is_err());
+    }
+    let again = times(&mut server) - 100;
+    // A tenth, and those that are always there, however long the hundred took.
+    assert!((10..100).contains(&again), "{again}");
+}
+
+fn pooled(server: &Server) -> String {
+    format!(
+        "{{id: a, provider: cerebras, base_url: \"{}\", secret_key_refs: [{{env: ONE}}, {{env: TWO}}]}}",
+        server.base
+    )
+}
+
+#[tokio::test]
+async fn a_key_that_is_refused_or_has_used_up_its_limit_gives_way_to_another() {
+    for (head, state) in [
+        ("401 X", "refused"),
+        ("402 X", "refused"),
+        ("403 X", "ready"),
+        ("429 X", "resting"),
+    ] {
+        let no = answer(head, "retry-after: 30\r\n", "{}");
+        let well = answer("200 OK", "", "{}");
+        let mut server = Server::start(&[&no, &well, &well]).await;
+        let targets = targets(&pooled(&server));
+        for _ in 0..2 {
+            assert!(asked(&targets, rounds(1)).await.is_ok(), "{head}");
+        }
+        let sent = std::iter::from_fn(|| server.requests.try_recv().ok());
+        let sent: Vec<String> = sent.map(|request| request.head).collect();
+        let key = |head: &String| {
+            head.lines()
+                .find(|it| it.starts_with("authorization"))
+                .unwrap()
+                .to_owned()
+        };
+        let keys: Vec<String> = sent.iter().map(key).collect();
+        assert_eq!(keys.len(), 3, "{head}");
+        assert_ne!(keys[0], keys[1], "{head}");
+        if state != "ready" {
+            assert_eq!(keys[1], keys[2], "{head}: it was sent again");
+        }
+        let target = targets.iter().next().unwrap();
+        let mut states: Vec<_> = target.key_states().map(|(_, state)| state).collect();
+        states.sort_unstable();
+        let mut expected = ["ready", state];
+        expected.sort_unstable();
+        assert_eq!(states, expected, "{head}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_is_never_told_that_a_key_of_ours_is_wrong() {
+    for status in ["401 X", "402 X", "403 X"] {
+        let body = r#"{"message":"Wrong API Key","code":"wrong_api_key"}"#;
+        let mut server = Server::start(&[&answer(status, "", body)]).await;
+        let targets = one(&server.base);
+        let failed = asked(&targets, rounds(3)).await.unwrap_err();
+        let log = failed.to_string();
+        assert!(log.contains("Wrong API Key"), "{log}");
+        let error = ApiError::from(failed.failure);
+        assert_eq!(
+            (error.status.as_u16(), &*error.code),
+            (502, "upstream_credentials")
+        );
+        assert!(!error.message.contains("Wrong"), "{}", error.message);
+        assert_eq!(times(&mut server), 1, "{status}");
+    }
+}
+
+/// A request isn't sent to be refused, and a reload forgets nothing.
+#[tokio::test]
+async fn a_key_that_has_used_up_its_limit_rests_for_that_model() {
+    let last = answer(
+        "200 OK",
+        "x-ratelimit-remaining-requests-minute: 0\r\nx-ratelimit-reset-requests-minute: 30.5\r\n",
+        "{}",
+    );
+    let mut server = Server::start(&[&last]).await;
+    let list = format!(
+        "{{id: a, provider: cerebras, base_url: \"{}\", secret_key_ref: {{env: KEY}}}}",
+        server.base
+    );
+    let before = targets(&list);
+    assert!(asked(&before, rounds(1)).await.is_ok());
+    assert_eq!(times(&mut server), 1);
+    let after = targets_after(&list, Some(&before));
+    for targets in [&before, &after] {
+        let failed = asked(targets, rounds(1)).await.unwrap_err();
+        let Failure::Resting(rest) = failed.failure else {
+            panic!("{failed:?}");
+        };
+        assert!(
+            rest > Duration::from_secs(1) && rest < Duration::from_secs(31),
+            "{rest:?}"
+        );
+        let error = ApiError::from(failed.failure);
+        assert_eq!(
+            (error.status.as_u16(), &*error.code),
+            (429, "upstream_quota")
+        );
+    }
+    assert_eq!(times(&mut server), 0, "it was sent to be refused");
 }
 
 #[tokio::test]

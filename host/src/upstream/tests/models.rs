@@ -144,7 +144,7 @@ async fn a_target_that_fails_is_left_out_and_the_first_is_heard_where_all_fail()
     let error = listed(&targets(&two), None).await.unwrap_err();
     assert_eq!(
         (error.status.as_u16(), &*error.code),
-        (401, "wrong_api_key")
+        (502, "upstream_credentials")
     );
 }
 
