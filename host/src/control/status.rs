@@ -128,6 +128,7 @@ fn describe(stage: &Stage) -> Value {
         "instances": isolation,
         "why": why,
         "hooks": hook_names(stage.hooks()),
+        "interest": loaded.interest().map(|interest| shortened(interest.source())),
         "on_error": match stage.on_error() {
             crate::config::OnError::Deny => "deny",
             crate::config::OnError::Skip => "skip",
@@ -136,6 +137,14 @@ fn describe(stage: &Stage) -> Value {
         "mode": spec.mode.to_string(),
         "grants": spec.grants.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
+}
+
+/// The beginning of a text that may be long.
+fn shortened(text: &str) -> String {
+    const SHOWN: usize = 200;
+    let cut = text.floor_char_boundary(SHOWN);
+    let rest = if cut < text.len() { "…" } else { "" };
+    format!("{}{rest}", &text[..cut])
 }
 
 fn stamp(at: SystemTime) -> String {

@@ -5,6 +5,7 @@
 //! - [`begin`] puts it together, on the generation that runs.
 //! - [`stages`] are the chain's in this exchange, each a [`stage_run`] with its [`stage_status`]; [`request`] is what they see and
 //!   change of the request, and [`upstream`] who answers it.
+//! - [`interest`] looks through a request for what any stage looks out for: most have nothing of it.
 //! - [`passages`] takes the answer's text through them, and [`assembled`] is what came out: for a [`stream`], a [`whole`] answer and
 //!   a [`synthetic`] one, which a stage gives itself.
 //! - [`client`] is the only way to the client, [`errors`] what it is told in an answer's place; [`driver`] is how an exchange lives
@@ -19,6 +20,7 @@ mod driver;
 mod errors;
 #[cfg(any(test, fuzzing))]
 mod fuzz;
+mod interest;
 mod passages;
 mod record;
 mod request;

@@ -11,9 +11,11 @@ use super::translate::channel_for_policy;
 use crate::api::Turns;
 use crate::config::OnError;
 use crate::generation::ExchangeGuard;
-use crate::metrics::Hook;
+use crate::metrics::{Hook, VerdictKind};
 use crate::policy::types::{Account, Delta, Denial, Edit, Finding, Hooks, Verdict};
-use crate::policy::{self, Class, Failure, Instance, Outcome, Refused, Requested, Stage, Trial};
+use crate::policy::{
+    self, Class, Failure, Instance, Interest, Outcome, Refused, Requested, Stage, Trial,
+};
 use crate::wire::Channel;
 
 /// Operators filter by these names: they stay, wherever the code lies.
@@ -102,9 +104,9 @@ impl StageRun {
         self.failure.as_ref()
     }
 
-    /// Whether the exchange came to it.
-    pub(super) fn is_reached(&self) -> bool {
-        self.status != StageStatus::Unreached
+    /// Whether the exchange came to it, and had something for it.
+    pub(super) fn was_asked(&self) -> bool {
+        !matches!(self.status, StageStatus::Unreached | StageStatus::Clear)
     }
 
     /// The class of the failure for which the exchange goes on without the stage, or ended.
@@ -138,16 +140,35 @@ impl StageRun {
         self.status.judges() && self.wants(Hooks::ON_ANSWER)
     }
 
-    /// Asks for the verdict on the request.
+    /// What it looks out for in requests, if it does; in shadow too.
+    pub(super) fn interest_in_request(&self) -> Option<&Interest> {
+        let interest = self.stage.loaded().interest();
+        let interest = interest.filter(|_| self.wants(Hooks::ON_REQUEST));
+        interest.map(|interest| &**interest)
+    }
+
+    /// What it looks out for in that choice of the answer, if it does and may be asked.
+    pub(super) fn interest_in_answer(&self, choice: u32) -> Option<&Arc<Interest>> {
+        let asked = !self.status.is_off() && !self.ended.contains(&choice);
+        self.stage.interest().filter(|_| asked)
+    }
+
+    /// Asks for the verdict on the request. `clear`: there is nothing of its interest in it.
     pub(super) async fn request(
         &mut self,
         guard: &ExchangeGuard,
         request: &Arc<RequestState>,
         turns: &Turns,
         tags: &mut Tags,
+        clear: bool,
     ) -> RequestStep {
         self.status = StageStatus::Proceeded;
         if !self.wants(Hooks::ON_REQUEST) {
+            return RequestStep::Proceed(None);
+        }
+        if clear && self.stage.interest().is_some() {
+            self.status = StageStatus::Clear;
+            self.stage.decisions().verdict(VerdictKind::Clear);
             return RequestStep::Proceed(None);
         }
         let judged = match self.called(guard, request).await {
@@ -169,6 +190,10 @@ impl StageRun {
         };
         self.collect(tags);
         let shadow = self.stage.is_shadow();
+        let plain = matches!(verdict, Verdict::Proceed) && request.is_none();
+        if clear && !(plain && self.findings.is_empty()) {
+            self.broke_promise("request");
+        }
         let step = self.decided(verdict, request);
         let goes_on = shadow || matches!(step, RequestStep::Proceed(_));
         if goes_on && !self.sees_answer() && !self.wants(Hooks::ON_COMPLETE) {
@@ -220,6 +245,10 @@ impl StageRun {
     ) -> Result<Option<Passage>, StageFailure> {
         if self.status.is_off() || self.ended.contains(&choice) {
             return Ok(None);
+        }
+        if self.status == StageStatus::Clear {
+            // There is something for it after all.
+            self.status = StageStatus::Proceeded;
         }
         let opened = match self.called(guard, request).await {
             Ok(instance) => {
@@ -325,8 +354,10 @@ impl StageRun {
         turns: &Turns,
     ) -> Result<(), (Hook, Failure)> {
         self.instance.take_if(|instance| instance.is_lost());
-        if self.trial.is_none() && self.status == StageStatus::Proceeded {
-            // It wants no other hook, so it was not counted before. It hears of the end whatever its breaker says.
+        if self.trial.is_none()
+            && matches!(self.status, StageStatus::Proceeded | StageStatus::Clear)
+        {
+            // No other hook was called, so it was not counted before. It hears of the end whatever its breaker says.
             let breaker = self.stage.breaker();
             self.trial = breaker.and_then(|breaker| breaker.admit().ok());
         }
@@ -413,6 +444,16 @@ impl StageRun {
                 None => self.findings.push(finding),
             }
         }
+    }
+
+    /// In shadow it was shown what its interest would have kept from it, and had something to say of it.
+    fn broke_promise(&self, what: &str) {
+        self.stage.metrics().broke_promise();
+        tracing::warn!(
+            target: LOG,
+            stage = %self.stage.id(),
+            "a policy acted on a {what} in which its interest matches no word; enforced, it would not have seen it: tell its author"
+        );
     }
 
     /// Counts a failed call; its breaker hears of it, if it is the policy's doing.

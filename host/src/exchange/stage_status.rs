@@ -8,6 +8,8 @@ pub(super) enum StageStatus {
     /// The exchange ended before it.
     Unreached,
     Proceeded,
+    /// It wasn't asked of the request: there was nothing of its interest.
+    Clear,
     Responded,
     Denied,
     /// It failed, and the exchange went on without it.
@@ -19,7 +21,8 @@ pub(super) enum StageStatus {
 impl StageStatus {
     /// Whether the stage still has a say: it has neither decided nor failed.
     pub(super) fn judges(self) -> bool {
-        matches!(self, StageStatus::Unreached | StageStatus::Proceeded)
+        use StageStatus::{Clear, Proceeded, Unreached};
+        matches!(self, Unreached | Proceeded | Clear)
     }
 
     /// Whether the stage failed, so that it isn't called any more.
@@ -39,7 +42,8 @@ impl StageStatus {
     pub(super) fn verdict(self, edited: bool, shadow: bool) -> String {
         let verdict = match self {
             StageStatus::Unreached => return "unreached".into(),
-            StageStatus::Proceeded if edited => "edit".into(),
+            StageStatus::Proceeded | StageStatus::Clear if edited => "edit".into(),
+            StageStatus::Clear => "clear".into(),
             StageStatus::Proceeded => "proceed".into(),
             StageStatus::Responded => "respond".into(),
             StageStatus::Denied => "deny".into(),

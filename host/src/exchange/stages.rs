@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::interest;
 use super::passages::{Aborted, AnswerStages, HoldLimits, StageFailure, StageId};
 use super::request::RequestState;
 use super::stage_run::{Passage, RequestStep, StageRun, Tags};
@@ -9,7 +10,7 @@ use crate::api::Turns;
 use crate::generation::ExchangeGuard;
 use crate::metrics::Hook;
 use crate::policy::types::{Account, Delta, Denial, Edit, Hooks};
-use crate::policy::{Class, Failure, Outcome, Stage};
+use crate::policy::{Class, Failure, Interest, Outcome, Stage};
 use crate::wire::Channel;
 
 /// Every stage of the chain, in this exchange.
@@ -73,20 +74,37 @@ impl Stages {
         turns: &Turns,
         gone: impl Fn() -> bool,
     ) -> RequestDecision {
-        for (run, id) in self.runs.iter_mut().zip((0..).map(StageId)) {
+        // Looked through for all of them at once, and again where one changed it.
+        let mut found = None;
+        for at in 0..self.runs.len() {
             if gone() {
                 break;
             }
-            let (request, tags) = (&self.request, &mut self.tags);
-            match run.request(&self.guard, request, turns, tags).await {
+            let clear = self.runs[at].interest_in_request().is_some()
+                && !found.get_or_insert_with(|| self.interesting(at))[at];
+            let id = StageId(at);
+            let step = self.runs[at]
+                .request(&self.guard, &self.request, turns, &mut self.tags, clear)
+                .await;
+            match step {
                 RequestStep::Proceed(None) => {}
-                RequestStep::Proceed(Some(request)) => self.request = request,
+                RequestStep::Proceed(Some(request)) => {
+                    self.request = request;
+                    found = None;
+                }
                 RequestStep::Deny(denial) => return RequestDecision::Deny(id, denial),
                 RequestStep::Respond(deltas) => return RequestDecision::Respond(deltas),
                 RequestStep::Aborted => return RequestDecision::Failed(Aborted(id)),
             }
         }
         RequestDecision::Proceed
+    }
+
+    /// For each stage, from that one on, whether there is something of its interest in the request.
+    fn interesting(&self, from: usize) -> Vec<bool> {
+        let runs = self.runs.iter().enumerate();
+        let interests = runs.map(|(at, run)| run.interest_in_request().filter(|_| at >= from));
+        interest::found(&self.request.body, interests)
     }
 
     /// The answer begins.
@@ -115,12 +133,12 @@ impl Stages {
         self.runs[stage.0].first_failure()
     }
 
-    /// The stages that were called, by their place in the chain, and how each failed first, if it did.
+    /// The stages that were asked of something, by their place in the chain, and how each failed first, if it did.
     pub(super) fn called(&self) -> impl Iterator<Item = (usize, Option<Class>)> {
         let runs = self.runs.iter().enumerate();
         runs.filter_map(|(at, run)| {
             let failed = run.first_failure().map(|(_, failure)| failure.class);
-            (run.is_reached() || failed.is_some()).then_some((at, failed))
+            (run.was_asked() || failed.is_some()).then_some((at, failed))
         })
     }
 
@@ -194,6 +212,11 @@ impl AnswerStages for Stages {
             bytes: limits.held_text,
             time: limits.held_time,
         }
+    }
+
+    fn interest(&self, at: usize, choice: u32) -> Option<Arc<Interest>> {
+        let run = &self.runs[self.order[at].0];
+        run.interest_in_answer(choice).cloned()
     }
 
     async fn on_answer(

@@ -254,7 +254,7 @@ impl Tokens {
 pub(crate) fn is_plain(ended: Ending, stages: &[Account]) -> bool {
     matches!(ended, Ending::Completed | Ending::Disconnected)
         && stages.iter().all(|account| {
-            matches!(account.verdict.as_str(), "proceed" | "unreached")
+            matches!(account.verdict.as_str(), "proceed" | "clear" | "unreached")
                 && account.findings.is_empty()
         })
 }

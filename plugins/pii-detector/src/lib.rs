@@ -6,6 +6,7 @@
 mod detector;
 mod entity;
 mod find;
+mod interest;
 mod policy;
 mod request;
 mod settings;

@@ -7,7 +7,8 @@ use witgate_policy::redact::{Form, Redactor};
 
 use crate::detector::Detector;
 use crate::entity::Entity;
-use crate::settings::{Action, Settings};
+use crate::interest;
+use crate::settings::{Action, Format, Settings};
 
 /// Keeps personal data and secrets out of requests and answers.
 #[derive(Clone, Deserialize)]
@@ -56,6 +57,12 @@ impl Policy for PiiDetector {
         hooks
     }
 
+    /// What a mask hides it writes as it stands there, so that depends on all of the text.
+    fn interest(&self) -> Option<String> {
+        let masks = self.settings.format == Format::Mask;
+        (!masks).then(|| interest::expression(self.settings.entities))
+    }
+
     fn on_request(&mut self) -> Verdict {
         let mut found = Counts::default();
         let change = self.settings.action == Action::Redact;
@@ -82,7 +89,10 @@ impl Policy for PiiDetector {
 
 impl PiiDetector {
     fn redactor(&self, channel: &Channel) -> Redactor<Rc<Detector>> {
-        let redactor = Redactor::new(Rc::clone(&self.detector), Form::of(channel));
+        let mut redactor = Redactor::new(Rc::clone(&self.detector), Form::of(channel));
+        if self.settings.format != Format::Mask {
+            redactor = redactor.with_interest();
+        }
         match self.settings.action {
             Action::Report => redactor.watching(),
             Action::Redact | Action::Deny => redactor,

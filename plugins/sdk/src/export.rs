@@ -41,7 +41,7 @@ mod component {
 
     use super::Named;
     use crate::bindings::exports::witgate::policy::policy;
-    use crate::{Channel, Description, Edit, Hooks, Policy, Verdict};
+    use crate::{Channel, Description, Edit, Policy, Verdict, Wants};
 
     thread_local! {
         /// The prepared policy, which the snapshot keeps. `Any`, because a static can't be generic.
@@ -78,12 +78,15 @@ mod component {
             }
         }
 
-        fn configure(config: String) -> Result<Hooks, String> {
+        fn configure(config: String) -> Result<Wants, String> {
             crate::panics::to_log();
             let policy: P = crate::settings::configure(&config)?;
-            let hooks = policy.hooks();
+            let wants = Wants {
+                hooks: policy.hooks(),
+                interest: policy.interest(),
+            };
             CONFIGURED.set(Some(Box::new(policy)));
-            Ok(hooks)
+            Ok(wants)
         }
     }
 

@@ -36,7 +36,7 @@ use testing::imports;
 
 pub use bindings::witgate::policy::types::{
     Account, Channel, Delta, Denial, Description, Edit, Ending, Finding, Hooks, Level, Role,
-    Segment, Target, Text, Tool, ToolCall, Usage, Verdict,
+    Segment, Target, Text, Tool, ToolCall, Usage, Verdict, Wants,
 };
 pub use policy::{Passage, Policy};
 pub use words::report;

@@ -34,6 +34,20 @@ pub trait Policy: Clone + DeserializeOwned + 'static {
         Hooks::all()
     }
 
+    /// What the policy looks out for, where nothing else matters to it: a regular expression in the syntax of the crate `regex`, for
+    /// single words. Asked once, after [`prepare`](Policy::prepare). `None`: the policy is shown everything.
+    ///
+    /// This is a promise: **text in which no word matches, before, behind or between what the policy is shown, makes no difference to what it says
+    /// and does.** The host keeps it from the sandbox then, and it costs a scan. A word is a run without ASCII white space; one of more than 256
+    /// bytes counts as matching, and one with a backslash in a tool's arguments. So the expression must match some word of every text that the
+    /// policy would deny, change, report, tag or remember. It decides by text alone: a policy that goes by the model, a header, a picture or the
+    /// number of messages has none.
+    ///
+    /// `testing` runs every exchange with and without it and compares, and so do samples: a false promise is found there.
+    fn interest(&self) -> Option<String> {
+        None
+    }
+
     /// Decides what happens to the request. Edits made through [`request`](crate::request) take effect if this returns
     /// `Proceed`.
     fn on_request(&mut self) -> Verdict {

@@ -20,7 +20,7 @@ impl Verdict {
 
 impl Edit {
     /// Holds only this many bytes at the end of all held text and this delta. A delta that ends before them goes out as it
-    /// came. 0 is `Forward`.
+    /// came. 0 is `Forward`. (`Edit::HoldLast(0)` lets all go, too; a policy with an interest says it to be shown what follows.)
     #[must_use]
     pub fn hold_last(bytes: usize) -> Self {
         match bytes {

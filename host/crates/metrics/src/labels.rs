@@ -41,6 +41,8 @@ labels! {
         Deny = "deny",
         /// The policy answered in the model's place.
         Respond = "respond",
+        /// The policy wasn't asked: there was nothing of its interest.
+        Clear = "clear",
     }
 }
 

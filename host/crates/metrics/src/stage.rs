@@ -29,6 +29,7 @@ pub struct StageMetrics {
     durations: [Histogram; 6],
     breakers_open: AtomicU64,
     breaker_trips: AtomicU64,
+    broken_promises: AtomicU64,
     /// Shared by all stages.
     instances_live: Gauge,
     /// Shared by all stages.
@@ -44,6 +45,7 @@ impl StageMetrics {
             durations: std::array::from_fn(|_| Histogram::new(HOOK_BOUNDS)),
             breakers_open: AtomicU64::new(0),
             breaker_trips: AtomicU64::new(0),
+            broken_promises: AtomicU64::new(0),
             instances_live,
             instances_created,
         }
@@ -81,6 +83,11 @@ impl StageMetrics {
         self.breakers_open.fetch_sub(1, Relaxed);
     }
 
+    /// Counts a time when the stage, in shadow, said something of a text that its interest would have kept from it.
+    pub fn broke_promise(&self) {
+        self.broken_promises.fetch_add(1, Relaxed);
+    }
+
     /// Counts how long a call took, awaited imports included.
     #[inline]
     pub fn observe(&self, hook: Hook, took: Duration) {
@@ -91,7 +98,7 @@ impl StageMetrics {
 /// The decisions of a stage, counted.
 #[derive(Debug, Default)]
 pub struct Decisions {
-    verdicts: Counts<VerdictKind, 3>,
+    verdicts: Counts<VerdictKind, 4>,
     edits: Counts<EditKind, 4>,
 }
 
@@ -211,6 +218,20 @@ impl Collector for StageCollector {
                 let labels = [("stage", id.as_str())];
                 let mut gauge = family.encode_family(&labels)?;
                 gauge.encode_gauge(&i64::try_from(*open).unwrap_or(i64::MAX))?;
+            }
+        }
+
+        let broken = stages.iter().filter_map(|(id, stage)| {
+            let times = stage.broken_promises.load(Relaxed);
+            (times > 0).then_some((id, times))
+        });
+        let broken: Vec<_> = broken.collect();
+        if !broken.is_empty() {
+            let help =
+                "How often a stage in shadow acted on what its interest says doesn't matter to it.";
+            let mut family = encoder.encode_descriptor("broken_interests", help, None, counter)?;
+            for (id, times) in &broken {
+                encode_count(&mut family, &[("stage", id.as_str())], *times)?;
             }
         }
 

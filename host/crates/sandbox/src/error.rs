@@ -3,6 +3,7 @@
 use super::bindings::CONTRACT;
 use super::compiled::Stuck;
 use super::failure::Failure;
+use super::interest::BadInterest;
 use super::limits::MAX_SIZE;
 
 /// Why a component did not become a stage.
@@ -96,6 +97,17 @@ pub enum LoadError {
         id: String,
         /// The policy's own words.
         why: String,
+    },
+    /// What it says it looks out for can't be looked out for.
+    #[error(
+        "the interest that the policy `{policy}` declares can't be used: {why}; with settings that ask for less it may be another, else tell its author"
+    )]
+    Interest {
+        /// The policy's own name.
+        policy: String,
+        /// What is wrong with it.
+        #[source]
+        why: BadInterest,
     },
     /// An empty exchange fails on the configured component.
     #[error("it was configured, and then failed an empty exchange in {hook}: {failure}")]

@@ -18,7 +18,7 @@ impl From<&Edit> for EditKind {
     #[inline]
     fn from(edit: &Edit) -> Self {
         match edit {
-            Edit::Forward => EditKind::Forward,
+            Edit::Forward | Edit::HoldLast(0) => EditKind::Forward,
             Edit::Hold | Edit::HoldLast(_) => EditKind::Hold,
             Edit::Replace(_) => EditKind::Replace,
             Edit::Deny(_) => EditKind::Deny,

@@ -10,6 +10,7 @@
 //!   limits, `compiled` keeps what was compiled and checks it before it runs.
 //! - [`Loaded`] and [`Stage`]: what loading makes, and what serving attaches to it. [`Instance`]: the fresh copy of it that serves
 //!   one exchange. [`Breaker`]: keeps exchanges from a stage that fails too often.
+//! - [`Interest`]: what a stage looks out for, so that the host needn't call it for anything else.
 //! - [`load()`] and [`ask()`]: a component's bytes and a [`StageSpec`] become a [`Loaded`], or a sentence says why not.
 //! - [`Chain`]: the stages of one configuration, in order.
 //!
@@ -31,6 +32,7 @@ mod guest;
 mod hooks;
 mod imports;
 mod instance;
+mod interest;
 mod labels;
 mod least_entry;
 mod limits;
@@ -59,6 +61,7 @@ pub use fixed_request::FixedRequest;
 pub use grants::GrantBackends;
 pub use hooks::hook_names;
 pub use instance::{Answered, Instance, Passage, Requested};
+pub use interest::{BadInterest, Interest, Word};
 pub use limits::MAX_SIZE;
 pub use load::{ask, load};
 pub use outcome::Outcome;

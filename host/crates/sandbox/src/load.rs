@@ -5,10 +5,12 @@
 use std::sync::Arc;
 
 use super::error::LoadError;
+use super::interest::Interest;
 use super::sandbox::Sandbox;
 use super::spec::StageSpec;
 use super::stage::{Instantiation, Loaded};
-use super::types::{Description, Hooks};
+use super::text::quoted;
+use super::types::{Description, Hooks, Wants};
 use super::{component, selftest, snapshot};
 
 /// The target of the line here: operators filter by this name, whatever the module is called.
@@ -29,8 +31,8 @@ pub async fn ask(
     let mut store = sandbox.store(snapshot::frozen(spec));
     let mut configuring = snapshot::Configuring::start(&pre, &mut store).await?;
     let description = configuring.describe(&mut store).await?;
-    let hooks = configuring.configure(&mut store, spec).await;
-    Ok((description, hooks))
+    let wants = configuring.configure(&mut store, spec).await;
+    Ok((description, wants.map(|wants| wants.hooks)))
 }
 
 /// Configures a component and runs an empty exchange on it. What that exchange counts is read by nobody, and what it writes to
@@ -64,11 +66,18 @@ pub async fn load(
             "can't be snapshotted, so it is configured anew for every exchange: {why}"
         );
     }
+    let Wants { hooks, interest } = configured.wants;
+    let interest = interest.map(|source| Interest::new(&source).map(Arc::new));
+    let interest = interest.transpose().map_err(|why| LoadError::Interest {
+        policy: quoted(&configured.description.name),
+        why,
+    })?;
     let loaded = Arc::new(Loaded {
         spec,
         pre: configured.pre,
         instantiation: configured.instantiation,
-        hooks: configured.hooks,
+        hooks,
+        interest,
         name: configured.description.name,
         version: configured.description.version,
         digest,

@@ -25,7 +25,7 @@ use super::sandbox::Sandbox;
 use super::spec::StageSpec;
 use super::stage::Instantiation;
 use super::text::quoted;
-use super::types::{Description, Hooks};
+use super::types::{Description, Wants};
 
 /// The snapshot reads a whole memory as one list, which counts as handed over.
 const SNAPSHOT_FUEL: usize = 1 << 30;
@@ -33,7 +33,7 @@ const SNAPSHOT_FUEL: usize = 1 << 30;
 pub(super) struct Configured {
     pub(super) pre: BindingsPre<Guest>,
     pub(super) instantiation: Instantiation,
-    pub(super) hooks: Hooks,
+    pub(super) wants: Wants,
     pub(super) description: Description,
     pub(super) snapshot_digest: Option<String>,
     /// How long `configure` took.
@@ -55,11 +55,11 @@ pub(super) async fn configure(
     let mut configuring = Configuring::start(&pre, &mut store).await?;
     let description = configuring.describe(&mut store).await?;
     let began = Instant::now();
-    let hooks = configuring.configure(&mut store, spec).await?;
+    let wants = configuring.configure(&mut store, spec).await?;
     Ok(Configured {
         pre,
         instantiation: Instantiation::PerInstance(why_not),
-        hooks,
+        wants,
         description,
         snapshot_digest: None,
         took: began.elapsed(),
@@ -89,7 +89,7 @@ async fn snapshot(
     let mut configuring = Configuring::start(&pre, &mut store).await?;
     let description = configuring.describe(&mut store).await?;
     let began = Instant::now();
-    let hooks = configuring.configure(&mut store, spec).await?;
+    let wants = configuring.configure(&mut store, spec).await?;
     let took = began.elapsed();
     if !store.data().table.is_empty() {
         return Ok(Err(
@@ -122,7 +122,7 @@ async fn snapshot(
     Ok(Ok(Configured {
         pre: sandbox.pre(&component, &spec.grants)?,
         instantiation: Instantiation::Snapshot,
-        hooks,
+        wants,
         description,
         snapshot_digest: Some(component::digest(&snapshot)),
         took,
@@ -190,7 +190,7 @@ impl Configuring {
         &mut self,
         store: &mut Store<Guest>,
         spec: &StageSpec,
-    ) -> Result<Hooks, LoadError> {
+    ) -> Result<Wants, LoadError> {
         let policy = self.bindings.witgate_policy_policy();
         begin(store);
         let call = timed(

@@ -9,6 +9,7 @@ use super::component::digest;
 use super::failure::Class;
 use super::grants::GrantBackends;
 use super::guest::Guest;
+use super::interest::Interest;
 use super::least_entry::least_entry;
 use super::outcome::Outcome;
 use super::request::RequestView;
@@ -33,6 +34,7 @@ pub struct Loaded {
     pub(super) pre: BindingsPre<Guest>,
     pub(super) instantiation: Instantiation,
     pub(super) hooks: Hooks,
+    pub(super) interest: Option<Arc<Interest>>,
     pub(super) name: String,
     pub(super) version: String,
     pub(super) digest: String,
@@ -48,6 +50,11 @@ impl Loaded {
     /// The hooks that its configuration needs.
     pub fn hooks(&self) -> Hooks {
         self.hooks
+    }
+
+    /// What it looks out for; `None`: it is shown everything.
+    pub fn interest(&self) -> Option<&Arc<Interest>> {
+        self.interest.as_ref()
     }
 
     /// The policy's own name and version.
@@ -90,20 +97,35 @@ pub struct Stage {
     backends: GrantBackends,
     /// The digest of the samples that it was tested with.
     samples: Option<String>,
+    /// It is shown what doesn't interest it, too.
+    sleepless: bool,
 }
 
 impl Stage {
     /// As it is tried before it serves: what it says is done, in shadow too; nobody reads what is counted of it, and nothing of
     /// what it does with its grants is kept.
     pub fn enforcing(loaded: Arc<Loaded>) -> Arc<Stage> {
+        Arc::new(Stage::on_trial(loaded))
+    }
+
+    /// The same, but whatever it is interested in, it is shown everything: what comes must be the same.
+    pub fn sleepless(loaded: Arc<Loaded>) -> Arc<Stage> {
         Arc::new(Stage {
+            sleepless: true,
+            ..Stage::on_trial(loaded)
+        })
+    }
+
+    fn on_trial(loaded: Arc<Loaded>) -> Stage {
+        Stage {
             loaded,
             mode: Mode::Enforce,
             metrics: Arc::new(StageMetrics::unregistered()),
             breaker: None,
             backends: GrantBackends::default(),
             samples: None,
-        })
+            sleepless: false,
+        }
     }
 
     /// As it serves: it counts there, and is given what it has grants for. `samples` is what it was tested with.
@@ -121,6 +143,8 @@ impl Stage {
             breaker: spec.breaker.then(breaker),
             backends: backends.granted(&spec.grants),
             samples: samples.map(digest),
+            // In shadow what it says is only noted: so it is asked of everything, and its promise is put to the proof.
+            sleepless: spec.mode == Mode::Shadow,
             metrics,
             loaded,
         })
@@ -154,6 +178,11 @@ impl Stage {
     /// The hooks that its configuration needs.
     pub fn hooks(&self) -> Hooks {
         self.loaded.hooks
+    }
+
+    /// What it looks out for, where it isn't called for anything else.
+    pub fn interest(&self) -> Option<&Arc<Interest>> {
+        self.loaded.interest().filter(|_| !self.sleepless)
     }
 
     /// Its breaker, where it has one.

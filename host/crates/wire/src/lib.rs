@@ -211,6 +211,27 @@ pub enum ChannelKey {
     Beside(Beside),
 }
 
+impl Channel<'_> {
+    /// The same, with texts of its own.
+    #[must_use]
+    pub fn to_owned(&self) -> Channel<'static> {
+        let owned =
+            |text: &Option<Cow<'_, str>>| text.as_deref().map(|text| Cow::Owned(text.to_owned()));
+        match self {
+            Channel::Content => Channel::Content,
+            Channel::Reasoning => Channel::Reasoning,
+            Channel::Refusal => Channel::Refusal,
+            Channel::ToolArguments(call) => Channel::ToolArguments(ToolCall {
+                index: call.index,
+                id: owned(&call.id),
+                name: owned(&call.name),
+            }),
+            Channel::FunctionCall(name) => Channel::FunctionCall(owned(name)),
+            Channel::Beside(beside) => Channel::Beside(*beside),
+        }
+    }
+}
+
 impl ChannelKey {
     /// Whether it is a tool call's.
     pub fn is_call(self) -> bool {

@@ -79,7 +79,7 @@ impl Body {
         acted.join(" ")
     }
 
-    /// Whether the policy acted, or would have but for `mode: shadow`: its verdict was another than `proceed` and `unreached`,
+    /// Whether the policy acted, or would have but for `mode: shadow`: its verdict was another than `proceed`, `clear` and `unreached`,
     /// or it reported something, or the entry is its own (one without `stages`, which no audit-logger writes).
     fn acted_by(&self, policy: &str, record: &Record<'_>) -> bool {
         if self.is("policy", policy) {
@@ -105,7 +105,7 @@ fn findings(stage: &Value) -> usize {
 fn acted(stage: &Value) -> bool {
     let verdict = field(stage, "verdict");
     let verdict = verdict.strip_prefix("shadow:").unwrap_or(verdict);
-    !matches!(verdict, "proceed" | "unreached" | "") || findings(stage) > 0
+    !matches!(verdict, "proceed" | "clear" | "unreached" | "") || findings(stage) > 0
 }
 
 impl Which {

@@ -83,7 +83,7 @@ struct Which {
     /// Entries of this model
     #[arg(long)]
     model: Option<String>,
-    /// Entries in which this policy acted: any verdict but proceed and unreached, a finding, or an entry of its own
+    /// Entries in which this policy acted: any verdict but proceed, clear and unreached, a finding, or an entry of its own
     #[arg(long)]
     policy: Option<String>,
 }

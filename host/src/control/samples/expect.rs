@@ -87,6 +87,15 @@ impl Actual {
         Some((one, another.unwrap_or_default()))
     }
 
+    /// The same, and where something else was found.
+    pub(super) fn differs_in_all(&self, other: &Actual) -> Option<(String, String)> {
+        let findings = || {
+            let same = self.findings == other.findings;
+            (!same).then(|| (found(&self.findings), found(&other.findings)))
+        };
+        self.differs(other).or_else(findings)
+    }
+
     fn describe(&self) -> String {
         describe(Some(self.verdict), self.code.as_deref())
     }

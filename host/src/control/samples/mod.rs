@@ -17,6 +17,7 @@ use std::sync::Arc;
 use tokio::time::{Duration, Instant, timeout_at};
 use tracing::Instrument;
 
+use self::expect::Actual;
 use crate::metrics::Hook;
 use crate::policy::{Failure, Loaded, Stage};
 
@@ -111,6 +112,19 @@ pub enum SampleError {
         /// What came then.
         other: String,
     },
+    /// The policy breaks the promise that its interest is.
+    #[error(
+        "sample {sample:?}: where the policy is shown everything came {all}, and where it is shown what its interest matches came {came}; its \
+         interest must match a word of all that matters to it"
+    )]
+    Interest {
+        /// The sample's name.
+        sample: String,
+        /// What came where it was shown everything.
+        all: String,
+        /// What came otherwise.
+        came: String,
+    },
     /// Together they waited for too long.
     #[error(
         "sample {sample:?} was still running when the samples of this stage had taken {} s together; a policy that waits so long holds up \
@@ -179,10 +193,19 @@ impl Sample {
         let span = tracing::info_span!("sample", stage = %loaded.spec().id, name = self.name());
         // In shadow, too, they say what the policy does out of it.
         let stage = Stage::enforcing(loaded.clone());
-        self.run_every_cut(&stage).instrument(span).await
+        let came = self.run_every_cut(&stage).instrument(span.clone()).await?;
+        if stage.interest().is_none() {
+            return Ok(());
+        }
+        let sleepless = Stage::sleepless(loaded.clone());
+        let all = self.run_every_cut(&sleepless).instrument(span).await?;
+        all.differs_in_all(&came).map_or(Ok(()), |(all, came)| {
+            let sample = self.name().to_owned();
+            Err(SampleError::Interest { sample, all, came })
+        })
     }
 
-    async fn run_every_cut(&self, stage: &Arc<Stage>) -> Result<(), SampleError> {
+    async fn run_every_cut(&self, stage: &Arc<Stage>) -> Result<Actual, SampleError> {
         let whole = self.run_cut(stage, Cut::Whole).await?;
         for cut in self.cuts() {
             let actual = self.run_cut(stage, cut).await?;
@@ -196,7 +219,7 @@ impl Sample {
                 });
             }
         }
-        Ok(())
+        Ok(whole)
     }
 
     async fn run_cut(&self, stage: &Arc<Stage>, cut: Cut) -> Result<expect::Actual, SampleError> {

@@ -5,14 +5,17 @@ use smallvec::SmallVec;
 use super::arguments::Arguments;
 use super::hold::{Hold, Items, replace};
 use super::seam::{Aborted, AnswerStages, Output, StageFailure};
+use super::sleeper::Sleeper;
 use crate::policy::types::{Denial, Edit};
-use crate::wire::ChannelKey;
+use crate::wire::{Channel, ChannelKey};
 
 /// A channel that has begun, and every stage that it passes.
 pub(super) struct OpenChannel<P> {
     pub(super) key: ChannelKey,
     /// Of a tool call: the name that the stages were told.
     pub(super) name: Option<Box<str>>,
+    /// As a stage that sleeps will be told of it.
+    pub(super) channel: Channel<'static>,
     pub(super) hops: SmallVec<[Hop<P>; 4]>,
     /// Of a tool call that any stage sees: its arguments, to compare at its end.
     pub(super) arguments: Option<Arguments>,
@@ -20,11 +23,13 @@ pub(super) struct OpenChannel<P> {
 
 /// One stage on the way of one channel.
 pub(super) struct Hop<P> {
-    /// `None`: the stage doesn't see the channel.
+    /// `None`: the stage doesn't see the channel, or hasn't woken yet.
     pub(super) passage: Option<P>,
     /// Whether anything of the channel has reached the stage.
     pub(super) told: bool,
     pub(super) hold: Hold,
+    /// Of a stage that is shown what interests it alone.
+    pub(super) sleeper: Option<Sleeper>,
 }
 
 /// What came of giving a stage its items.
@@ -51,11 +56,19 @@ pub(super) fn said_at_end<'a, P>(
     at: usize,
     edit: Edit,
 ) -> Result<Items<'a>, Denial> {
-    let mut items = channel.hops[at].hold.release();
+    let Hop { hold, sleeper, .. } = &mut channel.hops[at];
+    let shown = sleeper.take().map(|sleeper| sleeper.shown());
+    let shown = shown.filter(|(from, to)| from < to);
+    if let (Some((from, to)), Edit::Replace(text)) = (shown, &edit) {
+        hold.rewrite(from, to, text);
+    }
+    let mut items = hold.release();
     match edit {
         Edit::Forward | Edit::Hold | Edit::HoldLast(_) => {}
         Edit::Replace(text) => {
-            replace(&mut items, text);
+            if shown.is_none() {
+                replace(&mut items, text);
+            }
             if let Some(arguments) = &mut channel.arguments {
                 arguments.edited_by(at);
             }
@@ -81,6 +94,7 @@ impl<P: Send> OpenChannel<P> {
             passage,
             told,
             hold,
+            ..
         } = &mut self.hops[at];
         let Some(passage) = passage else {
             delivered.onward = items;

@@ -13,6 +13,8 @@ pub(super) struct Work<'a> {
     pub(super) channel: ChannelAt,
     pub(super) from: usize,
     pub(super) items: Items<'a>,
+    /// The channel ends there: nothing more comes to that stage.
+    pub(super) ends: bool,
 }
 
 /// Where a choice and a channel of it stand in the lists here.
@@ -49,12 +51,21 @@ impl<P: Send> Passages<P> {
             // What a stage let out before it denied still has the later ones to pass.
             let mut ending = None;
             for at in work.from..count {
-                if work.items.is_empty() || self.choices[choice].denied {
+                let ends = work.ends && at == work.from;
+                if work.items.is_empty() && !ends || self.choices[choice].denied {
                     break;
                 }
                 let items = std::mem::take(&mut work.items);
+                let index = self.choices[choice].index;
                 let channel = self.channel(work.channel);
-                let delivered = channel.deliver(stages, at, items).await?;
+                let delivered = if channel.hops[at].sleeper.is_some() {
+                    let place = (at, index);
+                    channel
+                        .deliver_to_sleeper(stages, place, items, ends)
+                        .await?
+                } else {
+                    channel.deliver(stages, at, items).await?
+                };
                 work.items = delivered.onward;
                 match delivered.ended {
                     None => {}
@@ -167,6 +178,7 @@ impl<P: Send> Passages<P> {
                     channel,
                     from: at + 1,
                     items,
+                    ends: false,
                 }),
                 Err(denial) if channel == here => said.denial = Some(denial),
                 Err(denial) => self.deny(stages, channel.choice, at, denial, out),
@@ -195,12 +207,14 @@ impl<P: Send> Passages<P> {
                     continue;
                 };
                 hop.passage = None;
+                hop.sleeper = None;
                 let items = hop.hold.release();
                 if !items.is_empty() {
                     todo.push(Work {
                         channel: ChannelAt { choice, open },
                         from: at + 1,
                         items,
+                        ends: false,
                     });
                 }
             }

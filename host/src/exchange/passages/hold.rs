@@ -60,6 +60,12 @@ impl Hold {
         wanted: u64,
         limits: HoldLimits,
     ) -> Result<(), String> {
+        self.push(item);
+        self.bears(self.bytes.min(wanted), limits)
+    }
+
+    /// Keeps an item, without a word about how much that makes.
+    pub(super) fn push(&mut self, item: Item<'_>) {
         if self.items.is_empty() {
             self.last = Some(Instant::now());
         }
@@ -71,20 +77,84 @@ impl Hold {
             changed: item.changed,
             opens: item.opens,
         });
-        if self.bytes.min(wanted) > limits.bytes {
+    }
+
+    /// Whether a stage may hold so many bytes, and for as long. If not, says so.
+    pub(super) fn bears(&self, bytes: u64, limits: HoldLimits) -> Result<(), String> {
+        if bytes > limits.bytes {
             return Err(format!(
                 "held more than its held_text of {} bytes",
                 limits.bytes
             ));
         }
-        let oldest = self.items.first().map(|held| self.flowed - held.since);
-        if oldest.is_some_and(|held| held >= limits.time) {
+        if self.is_late(limits) {
             let limit = limits.time.as_millis();
             return Err(format!(
                 "held text for longer than its held_time of {limit} ms"
             ));
         }
         Ok(())
+    }
+
+    /// Whether what came first is held for as long as it may be.
+    pub(super) fn is_late(&self, limits: HoldLimits) -> bool {
+        let oldest = self.items.first().map(|held| self.flowed - held.since);
+        oldest.is_some_and(|held| held >= limits.time)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Bytes of all that is held.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes as usize
+    }
+
+    /// What is held from one place to another, as far as it lies in one item.
+    pub(super) fn piece(&self, from: usize, to: usize) -> &str {
+        let mut begins = 0;
+        for held in &self.items {
+            let ends = begins + held.text.len();
+            if from < ends && from < to {
+                return &held.text[from - begins..to.min(ends) - begins];
+            }
+            begins = ends;
+        }
+        ""
+    }
+
+    /// Puts a text in the place of what is held from one place to another: the item in which that ends gets it.
+    pub(super) fn rewrite(&mut self, from: usize, to: usize, text: &str) {
+        let mut begins = 0;
+        for held in &mut self.items {
+            let ends = begins + held.text.len();
+            if from < ends && begins < to {
+                let gone = from.max(begins) - begins..to.min(ends) - begins;
+                let put = if to <= ends { text } else { "" };
+                held.text.replace_range(gone, put);
+                held.changed = true;
+            }
+            begins = ends;
+        }
+        self.bytes = self.bytes - (to - from) as u64 + text.len() as u64;
+    }
+
+    /// Lets go the items that end in the first so many bytes, and returns their bytes.
+    pub(super) fn release_first(&mut self, bytes: usize, items: &mut Items<'_>) -> usize {
+        let mut gone = 0;
+        let decided = self.items.iter().take_while(|held| {
+            let ends = gone + held.text.len();
+            let decided = ends <= bytes;
+            if decided {
+                gone = ends;
+            }
+            decided
+        });
+        let count = decided.count();
+        self.bytes -= gone as u64;
+        items.extend(self.items.drain(..count).map(Held::into_item));
+        gone
     }
 
     pub(super) fn release_into(&mut self, items: &mut Items<'_>) {

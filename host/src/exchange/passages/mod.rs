@@ -5,7 +5,8 @@
 //! whole answers and answers of a stage's own. It reads beside «Answers» in the contract.
 //!
 //! - [`seam`]: what goes in and comes out, and the stages that are asked;
-//! - [`channel`]: one channel, at one stage; [`flow`]: from stage to stage; [`hold`]: what a stage keeps back; [`arguments`]: what edits do to a tool call.
+//! - [`channel`]: one channel, at one stage; [`flow`]: from stage to stage; [`hold`]: what a stage keeps back;
+//!   [`sleeper`]: a stage that is shown what interests it alone; [`arguments`]: what edits do to a tool call.
 //!
 //! The channels of a choice stand beside each other, each to the choice's finish: text that another channel interrupts is one text.
 //! What is held of one doesn't hold up the others.
@@ -20,6 +21,7 @@ mod flow;
 pub(crate) mod fuzz;
 mod hold;
 mod seam;
+mod sleeper;
 #[cfg(test)]
 mod tests;
 
@@ -36,6 +38,7 @@ use self::hold::{Hold, Item};
 pub(super) use self::seam::{
     Aborted, AnswerStages, Delta, HoldLimits, Output, StageFailure, StageId, TextRef,
 };
+use self::sleeper::Sleeper;
 
 /// The passages of one answer. `P` is what a stage has of a passage.
 pub(super) struct Passages<P> {
@@ -114,6 +117,7 @@ impl<P: Send> Passages<P> {
             channel: ChannelAt { choice, open },
             from: 0,
             items: smallvec![item],
+            ends: false,
         };
         self.flow(stages, work, out).await
     }
@@ -168,7 +172,22 @@ impl<P: Send> Passages<P> {
         let index = self.choices[choice].index;
         let mut hops = SmallVec::new();
         let mut skipped: SmallVec<[usize; 1]> = SmallVec::new();
+        let named = channel.name().unwrap_or_default();
         for at in 0..stages.count() {
+            // The name of a tool is a word of its call, too.
+            let interest = stages.interest(at, index);
+            let interest = interest.filter(|interest| !interest.matches(named, true));
+            if let Some(interest) = interest {
+                let (passage, hold) = (None, Hold::default());
+                let sleeper = Some(Sleeper::new(interest, channel.key().is_call()));
+                hops.push(Hop {
+                    passage,
+                    told: false,
+                    hold,
+                    sleeper,
+                });
+                continue;
+            }
             let passage = match stages.on_answer(at, index, channel).await {
                 Ok(passage) => passage,
                 Err(StageFailure::Skip) => {
@@ -182,13 +201,16 @@ impl<P: Send> Passages<P> {
                 passage,
                 told: false,
                 hold,
+                sleeper: None,
             });
         }
-        let seen = hops.iter().any(|hop: &Hop<P>| hop.passage.is_some());
+        let sees = |hop: &Hop<P>| hop.passage.is_some() || hop.sleeper.is_some();
+        let seen = hops.iter().any(sees);
         let key = channel.key();
         self.choices[choice].open.push(OpenChannel {
             key,
             name: channel.name().map(Into::into),
+            channel: channel.to_owned(),
             hops,
             arguments: (seen && key.is_call()).then(Arguments::default),
         });
@@ -214,6 +236,18 @@ impl<P: Send> Passages<P> {
                 if self.choices[choice].denied {
                     return Ok(());
                 }
+                if self.channel(channel).hops[at].sleeper.is_some() {
+                    let last_word = Work {
+                        channel,
+                        from: at,
+                        items: SmallVec::new(),
+                        ends: true,
+                    };
+                    self.flow(stages, last_word, out).await?;
+                    if self.choices[choice].denied {
+                        return Ok(());
+                    }
+                }
                 let Some(passage) = self.channel(channel).hops[at].passage.take() else {
                     continue;
                 };
@@ -236,6 +270,7 @@ impl<P: Send> Passages<P> {
                         channel,
                         from: at + 1,
                         items,
+                        ends: false,
                     };
                     self.flow(stages, work, out).await?;
                 }

@@ -1,9 +1,11 @@
 //! What [`Passages`](super::Passages) takes in and gives out, and the stages that it asks.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use tokio::time::Duration;
 
+use crate::policy::Interest;
 use crate::policy::types::{Denial, Edit};
 use crate::wire::{Channel, ChannelKey};
 
@@ -87,6 +89,12 @@ pub(in crate::exchange) trait AnswerStages: Send {
     fn name(&self, stage: StageId) -> &str;
 
     fn hold_limits(&self, at: usize) -> HoldLimits;
+
+    /// What the stage looks out for in that choice, where it needn't be told of anything else.
+    fn interest(&self, at: usize, choice: u32) -> Option<Arc<Interest>> {
+        let _ = (at, choice);
+        None
+    }
 
     /// A channel begins. `None`: the stage doesn't want to see it.
     fn on_answer(

@@ -2,13 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+mod sleeping;
+
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 
 use tokio::time::Duration;
 
 use super::*;
+use crate::policy::Interest;
 use crate::policy::types::Edit;
 
 /// One scripted stage: what it says to each delta, and at the end.
@@ -27,6 +31,8 @@ struct Script {
     /// The channels that were opened, as the first stage was told.
     opened: Vec<ChannelKey>,
     off: Vec<bool>,
+    /// What every stage looks out for.
+    interest: Option<Arc<Interest>>,
 }
 
 impl Script {
@@ -42,6 +48,7 @@ impl Script {
             },
             too_much: || StageFailure::Abort(Aborted(StageId(0))),
             fails_to_open: None,
+            interest: None,
         }
     }
 
@@ -85,6 +92,10 @@ impl AnswerStages for Script {
 
     fn hold_limits(&self, _: usize) -> HoldLimits {
         self.limits
+    }
+
+    fn interest(&self, at: usize, _: u32) -> Option<Arc<Interest>> {
+        self.interest.clone().filter(|_| !self.off[at])
     }
 
     async fn on_answer(

@@ -2,6 +2,7 @@
 
 mod chunking;
 mod entities;
+mod interest;
 mod json;
 mod linear;
 mod policy;

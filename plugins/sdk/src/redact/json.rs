@@ -41,6 +41,16 @@ impl Json {
         }
     }
 
+    /// Text may have come before.
+    pub(super) fn may_have_begun(&mut self) {
+        self.fresh = false;
+    }
+
+    /// Whether the place is in no JSON, and nothing that came matters to what comes.
+    pub(super) fn is_text(&self) -> bool {
+        self.docs.is_empty() && self.run == 0
+    }
+
     /// Goes on to this offset of the open part.
     pub(super) fn walk(&mut self, raw: &[u8], to: usize) {
         while self.at < to {

@@ -37,6 +37,8 @@ pub struct Redactor<F> {
     /// What keeps the open text undecided, where that is known.
     wait: Option<Wait>,
     watching: bool,
+    /// It is shown no more than what may interest it, and asks to be shown what follows where that matters.
+    has_interest: bool,
     held_text_limit: usize,
     counts: Vec<u32>,
 }
@@ -56,6 +58,7 @@ impl<F: Finder> Redactor<F> {
             owed: false,
             wait: None,
             watching: false,
+            has_interest: false,
             held_text_limit: 16 * 1024,
             counts: Vec::new(),
         }
@@ -65,6 +68,18 @@ impl<F: Finder> Redactor<F> {
     #[must_use]
     pub fn watching(mut self) -> Redactor<F> {
         self.watching = true;
+        self
+    }
+
+    /// For a policy with an [interest](crate::Policy::interest): asks to be shown what follows wherever that matters, by
+    /// `Edit::HoldLast(0)` in place of `Forward`. That is within JSON, and until white space has come behind what is no digit.
+    ///
+    /// The interest must match some word of every value that the finder finds, some word of all that announces one, and every word with a `{` or
+    /// a `[` in it. A text that is one JSON string from its first quote to its last counts as text.
+    #[must_use]
+    pub fn with_interest(mut self) -> Redactor<F> {
+        self.has_interest = true;
+        self.json.may_have_begun();
         self
     }
 
@@ -95,7 +110,7 @@ impl<F: Finder> Redactor<F> {
                     self.before = self.before.then(delta);
                     self.json.walk(delta.as_bytes(), delta.len());
                     self.json.decide(delta.len());
-                    return Edit::Forward;
+                    return self.forward();
                 }
                 Scan::Clear(to) | Scan::Waits(to, _) => to,
                 // Found again, because what came before the match may have announced it.
@@ -243,7 +258,23 @@ impl<F: Finder> Redactor<F> {
         self.json.decide(to);
         self.tape.decide(clear, to);
         self.tape.let_go(gone);
-        edit
+        match edit {
+            Edit::Forward if !end => self.forward(),
+            edit => edit,
+        }
+    }
+
+    /// Lets all go.
+    fn forward(&self) -> Edit {
+        let Preceding(near, far) = self.before;
+        let apart = near.is_none_or(|c| c.is_ascii_whitespace())
+            && !far.is_some_and(|c| c.is_ascii_digit());
+        let sees_on = !apart || !self.tape.raw().is_empty() || !self.json.is_text();
+        if self.has_interest && sees_on {
+            Edit::HoldLast(0)
+        } else {
+            Edit::Forward
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::answer::Kept;
 use super::imports::{Phase, State, check_code, within};
+use super::interest::{Interest, Sleep};
 use super::{Answer, Outcome, Request};
 use crate::{Channel, Denial, Edit, Finding, Hooks, Level, Passage, Policy, Segment, Verdict};
 
@@ -43,6 +44,10 @@ pub struct Exchange<P> {
     passages: Vec<OpenPassage<P>>,
     denied: BTreeMap<u32, Denial>,
     deltas: u64,
+    /// What the policy is shown: `None` for everything.
+    interest: Option<Interest>,
+    /// The same exchange, of a policy that is shown what interests it alone.
+    twin: Option<Box<Exchange<P>>>,
 }
 
 struct OpenPassage<P> {
@@ -52,6 +57,8 @@ struct OpenPassage<P> {
     passage: Option<Option<Box<dyn Passage<P>>>>,
     kept: Kept,
     ended: bool,
+    /// Of a policy that is shown what interests it alone.
+    sleep: Option<Sleep>,
 }
 
 impl<P: Policy> Exchange<P> {
@@ -66,7 +73,28 @@ impl<P: Policy> Exchange<P> {
             passages: Vec::new(),
             denied: BTreeMap::new(),
             deltas: 0,
+            interest: None,
+            twin: None,
         }
+    }
+
+    /// The policy is shown what matches this alone.
+    pub(super) fn asleep(mut self, interest: Interest) -> Self {
+        self.interest = Some(interest);
+        self
+    }
+
+    /// The same must come of both.
+    pub(super) fn with_twin(mut self, twin: Exchange<P>) -> Self {
+        self.twin = Some(Box::new(twin));
+        self
+    }
+
+    /// The twin, and what it is shown.
+    fn twin(&mut self) -> Option<(&mut Exchange<P>, Interest)> {
+        let twin = self.twin.as_mut()?;
+        let interest = twin.interest.clone()?;
+        Some((twin, interest))
     }
 
     /// Shows the policy the request. Its edits are made if it proceeds, and dropped if not.
@@ -75,7 +103,21 @@ impl<P: Policy> Exchange<P> {
     ///
     /// Where the host would find a fault.
     pub fn on_request(&mut self) -> Verdict {
+        let verdict = self.judge_request();
+        let shown = self.state.request.clone();
+        if let Some((twin, interest)) = self.twin() {
+            let said = twin.judge_request();
+            interest.same_request((&verdict, &shown), (&said, &twin.state.request));
+        }
+        verdict
+    }
+
+    fn judge_request(&mut self) -> Verdict {
         if !self.hooks.contains(Hooks::ON_REQUEST) {
+            return Verdict::Proceed;
+        }
+        let interest = self.interest.as_ref();
+        if interest.is_some_and(|interest| !interest.request(&self.state.request)) {
             return Verdict::Proceed;
         }
         let policy = &mut self.policy;
@@ -149,12 +191,24 @@ impl<P: Policy> Exchange<P> {
 
     /// Opens a passage, for tests that run several beside each other. The policy hears of it with the first delta.
     pub fn open(&mut self, choice: u32, channel: Channel) -> usize {
+        if let Some(twin) = &mut self.twin {
+            twin.open(choice, channel.clone());
+        }
+        let (named, arguments) = match &channel {
+            Channel::ToolArguments(call) => (call.name.as_str(), true),
+            _ => ("", false),
+        };
+        let sleeps = self
+            .interest
+            .as_ref()
+            .is_some_and(|it| !it.word(named, true));
         self.passages.push(OpenPassage {
             choice,
             channel,
             passage: None,
             kept: Kept::new(),
             ended: false,
+            sleep: sleeps.then(|| Sleep::new(arguments)),
         });
         self.passages.len() - 1
     }
@@ -165,6 +219,9 @@ impl<P: Policy> Exchange<P> {
     ///
     /// Where the host would find a fault.
     pub fn delta(&mut self, passage: usize, text: &str) {
+        if let Some(twin) = &mut self.twin {
+            twin.delta(passage, text);
+        }
         let open = &mut self.passages[passage];
         assert!(!open.ended, "a delta after the passage's end");
         let opens_call =
@@ -173,6 +230,37 @@ impl<P: Policy> Exchange<P> {
             return;
         }
         self.deltas += 1;
+        if open.sleep.is_some() {
+            self.wake(passage, Some(text));
+        } else {
+            self.show(passage, text);
+        }
+    }
+
+    /// What of a text there is for a policy that sleeps, or at the end.
+    fn wake(&mut self, passage: usize, text: Option<&str>) {
+        let open = &mut self.passages[passage];
+        let arguments = matches!(open.channel, Channel::ToolArguments(_));
+        let (Some(sleep), Some(interest)) = (&mut open.sleep, &self.interest) else {
+            return;
+        };
+        let parts = sleep.next(interest, text, arguments);
+        if !parts.passes.is_empty() {
+            open.kept.delta(&parts.passes, Edit::Forward);
+        }
+        if parts.shown.is_empty() {
+            return;
+        }
+        let forwards = self.show(passage, &parts.shown);
+        let open = &mut self.passages[passage];
+        if let Some(sleep) = &mut open.sleep {
+            sleep.said(forwards);
+        }
+    }
+
+    /// Shows the policy a text and does what it says. Whether it let all go.
+    fn show(&mut self, passage: usize, text: &str) -> bool {
+        let open = &mut self.passages[passage];
         let policy = &mut self.policy;
         let wanted = self.hooks.contains(Hooks::ON_ANSWER);
         let (choice, channel) = (open.choice, &open.channel);
@@ -191,9 +279,11 @@ impl<P: Policy> Exchange<P> {
             }),
             None => Edit::Forward,
         };
+        let forwards = edit == Edit::Forward;
         if let Some(denial) = open.kept.delta(text, edit) {
             self.deny(passage, denial);
         }
+        forwards
     }
 
     /// Ends that passage.
@@ -202,8 +292,21 @@ impl<P: Policy> Exchange<P> {
     ///
     /// Where the host would find a fault: a hold has nothing to wait for here.
     pub fn end(&mut self, passage: usize, finish: &str) -> Answer {
+        let answer = self.finish(passage, finish);
+        if let Some((twin, interest)) = self.twin() {
+            let other = twin.finish(passage, finish);
+            interest.same_answer(&answer, &other);
+        }
+        answer
+    }
+
+    fn finish(&mut self, passage: usize, finish: &str) -> Answer {
         let open = &mut self.passages[passage];
         assert!(!open.ended, "the passage has ended already");
+        if !self.denied.contains_key(&open.choice) {
+            self.wake(passage, None);
+        }
+        let open = &mut self.passages[passage];
         open.ended = true;
         let policy = &mut self.policy;
         if let (Some(Some(at_work)), false) =
@@ -255,6 +358,9 @@ impl<P: Policy> Exchange<P> {
 
     /// Lets every `journal::append` from here on fail with this sentence.
     pub fn fail_journal(&mut self, error: &str) {
+        if let Some(twin) = &mut self.twin {
+            twin.fail_journal(error);
+        }
         self.state.journal_error = Some(error.into());
     }
 
@@ -263,7 +369,20 @@ impl<P: Policy> Exchange<P> {
     /// # Panics
     ///
     /// Where the host would find a fault.
-    pub fn complete(mut self, mut outcome: Outcome) -> Record {
+    pub fn complete(mut self, outcome: Outcome) -> Record {
+        let twin = self.twin.take();
+        let denied = !self.denied.is_empty();
+        let record = self.end_exchange(outcome.clone());
+        if let Some(twin) = twin
+            && let Some(interest) = twin.interest.clone()
+            && !denied
+        {
+            interest.same_record(&record, &twin.end_exchange(outcome));
+        }
+        record
+    }
+
+    fn end_exchange(mut self, mut outcome: Outcome) -> Record {
         outcome.deltas += self.deltas;
         outcome.tags.extend(self.state.tags.iter().cloned());
         self.state.collect();

@@ -3,7 +3,8 @@
 //! The imports are a fake here, one exchange's at a time. It holds the policy to the contract: what the host would call
 //! a fault of the stage (a hold at the end, a code that can't be a header, an edit outside `on_request`) is a panic
 //! with the reason. It knows one stage, so edits of others aren't seen. It bounds what a policy says, as the host does (tags,
-//! findings, lines of the log, entries of the journal), but no time and no memory.
+//! findings, lines of the log, entries of the journal), but no time and no memory. Where a policy declares an interest, every exchange
+//! runs twice, with and without it, and a difference is a panic: the promise is broken.
 //!
 //! ```
 //! use witgate_policy::{prelude::*, serde_json::json, testing};
@@ -43,6 +44,7 @@ mod check;
 mod draft;
 mod exchange;
 pub(crate) mod imports;
+mod interest;
 mod json;
 mod outcome;
 mod request;
@@ -56,12 +58,14 @@ pub use request::Request;
 
 use crate::{Hooks, Level, Policy};
 use imports::{Phase, State};
+use interest::Interest;
 
 /// A policy that has its settings. Every [`exchange`](Configured::exchange) starts from it, with nothing of another.
 #[derive(Debug)]
 pub struct Configured<P> {
     policy: P,
     hooks: Hooks,
+    interest: Option<Interest>,
     log: Vec<(Level, String)>,
 }
 
@@ -72,14 +76,15 @@ pub struct Configured<P> {
 /// The sentence that the operator would read.
 pub fn configure<P: Policy>(settings: serde_json::Value) -> Result<Configured<P>, String> {
     let mut state = State::default();
-    let (policy, hooks) = imports::within(&mut state, Phase::Configure, || {
+    let (policy, hooks, interest) = imports::within(&mut state, Phase::Configure, || {
         let policy: P = crate::settings::configure(&settings.to_string())?;
-        let hooks = policy.hooks();
-        Ok::<_, String>((policy, hooks))
+        let (hooks, interest) = (policy.hooks(), policy.interest());
+        Ok::<_, String>((policy, hooks, interest))
     })?;
     Ok(Configured {
         policy,
         hooks,
+        interest: interest.map(Interest::new),
         log: state.log,
     })
 }
@@ -100,9 +105,23 @@ impl<P: Policy> Configured<P> {
         &self.policy
     }
 
-    /// A new exchange with this request.
+    /// A new exchange with this request. Where the policy has an interest, it is run a second time beside itself, shown what matches that
+    /// alone; it panics where another thing comes of that.
     pub fn exchange(&self, request: Request) -> Exchange<P> {
-        Exchange::new(self.policy.clone(), self.hooks, request)
+        let exchange = Exchange::new(self.policy.clone(), self.hooks, request.clone());
+        match &self.interest {
+            None => exchange,
+            Some(interest) => {
+                let twin = Exchange::new(self.policy.clone(), self.hooks, request);
+                exchange.with_twin(twin.asleep(interest.clone()))
+            }
+        }
+    }
+
+    /// Whether the policy isn't called for this text: it has an interest, and no word of the text matches.
+    pub fn sleeps_through(&self, text: &str) -> bool {
+        let interest = self.interest.as_ref();
+        interest.is_some_and(|interest| !interest.text(text, false))
     }
 
     /// Answers with this text whole, and then cut in every way that matters: at each place, at each two places (texts of

@@ -13,7 +13,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use bindings::exports::witgate::policy::policy as contract;
-use bindings::witgate::policy::types::{Channel, Delta, Denial, Description, Edit, Hooks, Verdict};
+use bindings::witgate::policy::types::{
+    Channel, Delta, Denial, Description, Edit, Hooks, Verdict, Wants,
+};
 use bindings::witgate::policy::{host, request};
 
 mod bindings {
@@ -114,7 +116,7 @@ impl contract::Guest for Hostile {
         }
     }
 
-    fn configure(config: String) -> Result<Hooks, String> {
+    fn configure(config: String) -> Result<Wants, String> {
         let named = config
             .split_once(r#""misdeed":""#)
             .and_then(|(_, rest)| rest.split_once('"'));
@@ -136,7 +138,10 @@ impl contract::Guest for Hostile {
         if !asked {
             let _ = MISDEED.set(misdeed.into());
         }
-        Ok(Hooks::ON_REQUEST | Hooks::ON_ANSWER | Hooks::ON_COMPLETE)
+        Ok(Wants {
+            hooks: Hooks::ON_REQUEST | Hooks::ON_ANSWER | Hooks::ON_COMPLETE,
+            interest: None,
+        })
     }
 }
 
