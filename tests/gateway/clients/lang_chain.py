@@ -100,7 +100,7 @@ def errors_say_why():
     with raises(openai.AuthenticationError, 401):
         model(api_key="wrong").invoke("say: hi")
     with raises(openai.BadRequestError, 400):
-        model(temperature=-1).invoke("say: hi")
+        model().invoke([("human", [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}])])
     for fault in ["error-mid-stream", "cut"]:
         try:
             said = list(model(model=f"{MODEL}+{fault}").stream("chunk: 3 | say: some words, and then no more"))

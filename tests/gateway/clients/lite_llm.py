@@ -88,7 +88,7 @@ def errors_say_why():
     with raises(litellm.AuthenticationError, 401):
         ask("say: hi", api_key="wrong")
     with raises(litellm.BadRequestError, 400):
-        ask("say: hi", temperature=-1)
+        ask([{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]}])
     for fault in ["error-mid-stream", "cut"]:
         try:
             chunks = list(ask("chunk: 3 | say: some words, and then no more", model=f"{MODEL}+{fault}", stream=True))

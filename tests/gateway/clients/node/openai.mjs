@@ -107,7 +107,7 @@ await run({
     }
     for (const [asked, kind] of [
       [() => ask('say: hi', { model: 'nothing' }), OpenAI.NotFoundError],
-      [() => ask('say: hi', { temperature: 'hot' }), OpenAI.BadRequestError],
+      [() => ask('say: hi', { max_completion_tokens: -5 }), OpenAI.BadRequestError],
       [() => clientWith({ apiKey: 'wrong' }).models.list(), OpenAI.AuthenticationError],
       [() => client.embeddings.create({ model: MODEL, input: 'hi' }), OpenAI.BadRequestError],
     ]) {
