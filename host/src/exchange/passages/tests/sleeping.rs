@@ -44,11 +44,11 @@ fn redacted(text: &str) -> String {
 }
 
 fn redacts() -> (OnDelta, OnEnd) {
-    let stage = std::sync::Arc::new(std::sync::Mutex::new(Redacts::default()));
+    let stage = Arc::new(parking_lot::Mutex::new(Redacts::default()));
     let at_end = stage.clone();
     super::stage(
-        move |text| stage.lock().unwrap().says(text, false),
-        move |_| at_end.lock().unwrap().says("", true),
+        move |text| stage.lock().says(text, false),
+        move |_| at_end.lock().says("", true),
     )
 }
 
