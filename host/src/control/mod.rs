@@ -9,6 +9,7 @@ mod build;
 mod draining;
 mod fingerprint;
 mod reload;
+mod renew;
 mod rollback;
 pub mod samples;
 mod source;
@@ -156,7 +157,7 @@ impl Controller {
         self.leaving.store(true, Relaxed);
     }
 
-    /// Watches files and reloads, until cancelled.
+    /// Watches files and secrets and reloads, until cancelled.
     pub async fn watch(self: Arc<Self>, stop: CancellationToken) {
         let controller = self.clone();
         let reload = move || {
@@ -166,7 +167,8 @@ impl Controller {
                 let _ = controller.reload(Trigger::Change).await;
             }
         };
-        watch_files(self.watched.subscribe(), reload, stop).await;
+        let files = watch_files(self.watched.subscribe(), reload, stop.clone());
+        tokio::join!(files, renew::run(self.clone(), stop));
     }
 
     /// Finds the client whose key a request carries: the clients change with the configuration.

@@ -1,4 +1,4 @@
-//! Watching the configuration, its components and their samples, and the certificates that it names.
+//! Watching the configuration, its components and their samples, and the certificates and secrets that it names.
 //!
 //! Notifications tell at once that something happened. A slow poll finds what they missed, because on some mounts they are lost.
 //!
@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Source;
 use super::build::blocking;
-use crate::config::{ComponentSource, Config, FileStamp};
+use crate::config::{ComponentSource, Config, FileStamp, SecretRef};
 
 /// The log target of what is said here. Filters name it, so it stays whatever this module is called.
 const LOG: &str = "witgate::gateway::watch";
@@ -44,7 +44,16 @@ pub(super) fn files(source: &Source, config: &Config) -> BTreeSet<PathBuf> {
     };
     let tls = config.targets.iter().flat_map(|target| target.tls.files());
     let tls = tls.map(|file| std::path::absolute(file).unwrap_or_else(|_| file.to_owned()));
-    components.flatten().chain(own).chain(tls).collect()
+    let keys = config.secrets().filter_map(|secret| match secret {
+        SecretRef::File(path) => Some(path.clone()),
+        SecretRef::Env(_) | SecretRef::Exec(_) => None,
+    });
+    components
+        .flatten()
+        .chain(own)
+        .chain(tls)
+        .chain(keys)
+        .collect()
 }
 
 /// The most links that are followed. A path with more links leads in a circle.

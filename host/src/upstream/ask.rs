@@ -13,6 +13,7 @@ use super::answer::Answer;
 use super::candidates::{Candidate, Candidates};
 use super::connections::Connection;
 use super::failure::Failure;
+use super::health::Attempt;
 use super::keys::Key;
 use super::retry::{RetryBudget, RetryPolicy};
 use crate::api::ApiError;
@@ -111,13 +112,15 @@ pub(super) async fn ask(
                 left.push(candidate);
                 continue;
             }
+            // From here on it may be the probe, so whatever comes is told.
+            let trial = target.health().attempt();
             let outgoing = question.body(candidate.model(), target.parameters());
             let outgoing = match outgoing.await {
                 Ok(outgoing) => outgoing,
                 // As an answer of the target's: others aren't asked after a request that one finds wrong.
                 Err(refused) => return Ok(Answer::refused(candidate, &refused)),
             };
-            let answer = watched(candidate, question, &outgoing.body, policy).await;
+            let answer = watched(trial, candidate, question, &outgoing.body, policy).await;
             let failure = match outgoing.told(answer) {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
@@ -159,6 +162,7 @@ pub(super) async fn ask(
 
 /// Makes one attempt at one target. What comes of it counts for the target, or against it.
 async fn watched(
+    mut trial: Attempt,
     candidate: &Candidate,
     question: &impl Question,
     body: &Bytes,
@@ -166,7 +170,6 @@ async fn watched(
 ) -> Result<Answer, Failure> {
     let target = candidate.target();
     let asked = Instant::now();
-    let mut trial = target.health().attempt();
     match attempt(candidate, question, body, policy).await {
         Ok(answer) => {
             target.metrics().first_byte.observe(asked.elapsed());

@@ -8,7 +8,8 @@ use crate::support::*;
 async fn only_statuses_that_say_not_now_lead_to_another_target() {
     let config = "policies: {chain: [audit-logger]}\n\
                   providers: {targets: [\
-                    {id: first, provider: cerebras, base_url: \"http://@0/v1\", timeouts: {first_byte: 400ms}, breaker: {failures: 0, rate: 0}}, \
+                    {id: first, provider: cerebras, base_url: \"http://@0/v1\", timeouts: {first_byte: 400ms}, \
+                     breaker: {failures: 0, rate: 0}}, \
                     {id: second, provider: \"cerebras:chat:gpt-oss-120b\", base_url: \"http://@1/v1\"}]}";
     let bench = Bench::before(
         config,

@@ -223,3 +223,22 @@ async fn an_answer_that_breaks_off_counts_against_its_target() {
     drop(body);
     assert_eq!(state()["open"], 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_was_never_sent_leaves_the_next_request_to_be_one() {
+    let target = |id: &str, more: &str| {
+        format!("{{id: {id}, provider: cerebras, base_url: \"http://{id}.example/v1\"{more}}}")
+    };
+    let strict = target(
+        "a",
+        ", parameters: strict, breaker: {failures: 1, rest: 1s}",
+    );
+    let targets = targets(&format!("{strict}, {}", target("b", "")));
+    let first = targets.iter().next().unwrap();
+    first.health().attempt().failed();
+    advance(Duration::from_secs(1)).await;
+    // The request doesn't fit, which is found before it is sent.
+    let refused = asked(&targets, RetryPolicy::EACH_ONCE).await.unwrap();
+    assert_eq!((&*refused.target, refused.status.as_u16()), ("a", 400));
+    assert!(first.health().in_turn());
+}
