@@ -159,6 +159,7 @@ impl<P: Send> OpenChannel<P> {
             while let Some(until) = to {
                 let Hop {
                     passage: Some(passage),
+                    told,
                     hold,
                     sleeper: Some(it),
                 } = &mut self.hops[at]
@@ -171,6 +172,7 @@ impl<P: Send> OpenChannel<P> {
                     break;
                 }
                 let bytes = piece.len();
+                *told = true;
                 let edit = match stages.on_delta(at, passage, piece).await {
                     Ok(edit) => edit,
                     Err(StageFailure::Skip) => {
