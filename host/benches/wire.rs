@@ -3,12 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark")]
 
 use bytes::Bytes;
+use witgate::wire::bridge::{Bridge, StreamWriter};
 use witgate::wire::choices::chunk::{Chunk, needs_parse};
 use witgate::wire::choices::compose::Composition;
 use witgate::wire::choices::splice::set_texts;
 use witgate::wire::choices::whole::WholeAnswer;
 use witgate::wire::sse::{DEFAULT_CAP, Framer};
-use witgate::wire::{Channel, Dialect, Request};
+use witgate::wire::{Channel, Dialect, Endpoint, Request};
 
 const CHUNK: &str = r#"{"id":"chatcmpl-7ac0d3d1-3082-4b14-969b-60a6c35699d8","choices":[{"delta":{"content":" a few tokens of text"},"index":0}],"created":1795254326,"model":"gpt-oss-120b","system_fingerprint":"fp_663064ddffdf41dfefb3","object":"chat.completion.chunk"}"#;
 
@@ -150,6 +151,12 @@ fn request_stripped(bencher: divan::Bencher<'_, '_>) {
 
 #[divan::bench]
 fn answer_parse(bencher: divan::Bencher<'_, '_>) {
+    let body = answer();
+    bencher.bench(|| WholeAnswer::parse(body.clone()).unwrap().texts().len());
+}
+
+/// A whole answer of a thousand bytes.
+fn answer() -> Bytes {
     let composition = Composition {
         id: "chatcmpl-1",
         model: "gpt-oss-120b",
@@ -157,6 +164,104 @@ fn answer_parse(bencher: divan::Bencher<'_, '_>) {
         texts: &[(0, Channel::Content, "text ".repeat(200))],
         denied: &[],
     };
-    let body = composition.whole(Dialect::Chat);
-    bencher.bench(|| WholeAnswer::parse(body.clone()).unwrap().texts().len());
+    composition.whole(Dialect::Chat)
+}
+
+/// The same question as in [`request_parse_and_read`], asked as a response: what becomes of it is read as a chat request.
+#[divan::bench]
+fn response_request_converted(bencher: divan::Bencher<'_, '_>) {
+    let body = Bytes::from_static(
+        br#"{"model":"gpt-oss-120b","instructions":"You are a helpful assistant.","input":[{"role":"user","content":"Explain WebAssembly and its use cases in three sentences, please."}],"temperature":0}"#,
+    );
+    bencher.bench(|| {
+        let request = Endpoint::Responses.read(body.clone()).unwrap();
+        request.segments(0).len()
+    });
+}
+
+/// A hundred chunks, framed, read and written as events.
+#[divan::bench]
+fn response_stream_of_100_chunks(bencher: divan::Bencher<'_, '_>) {
+    let request = Bytes::from_static(br#"{"model":"gpt-oss-120b","input":"hi","stream":true}"#);
+    let request = Endpoint::Responses.read(request).unwrap();
+    let bridge = request.bridge().unwrap();
+    let event = Bytes::from(format!("data: {CHUNK}\n\n"));
+    bencher.bench(|| {
+        let mut writer = bridge.stream().unwrap();
+        let mut bytes = 0;
+        for _ in 0..100 {
+            bytes += writer.write(event.clone()).len();
+        }
+        bytes
+    });
+}
+
+#[divan::bench]
+fn response_of_an_answer(bencher: divan::Bencher<'_, '_>) {
+    let request = Bytes::from_static(br#"{"model":"gpt-oss-120b","input":"hi"}"#);
+    let request = Endpoint::Responses.read(request).unwrap();
+    let bridge = request.bridge().unwrap();
+    let body = answer();
+    bencher.bench(|| bridge.whole(body.clone()).unwrap().len());
+}
+
+/// A turn of a coding agent's, as it comes to chat and to messages: the same conversation.
+const TOOL: &str = r#"{"type":"object","properties":{"path":{"type":"string","description":"The file's path."},"limit":{"type":"integer"}},"required":["path"]}"#;
+
+fn turn(dialect: Endpoint) -> Bytes {
+    let (said, code) = (
+        "Please look at it closely. ".repeat(40),
+        "let x = 1;\\n".repeat(200),
+    );
+    let input = r#"{"path":"src/main.rs"}"#;
+    let (system, tools, turns) = match dialect {
+        Endpoint::Messages => (
+            format!(
+                r#""system":[{{"type":"text","text":"{said}","cache_control":{{"type":"ephemeral"}}}}],"max_tokens":9,"#
+            ),
+            format!(r#"{{"name":"read","description":"{said}","input_schema":{TOOL}}}"#),
+            format!(
+                r#"{{"role":"user","content":[{{"type":"text","text":"{said}"}}]}},{{"role":"assistant","content":[{{"type":"thinking","thinking":"{said}","signature":"x"}},{{"type":"tool_use","id":"toolu_1","name":"read","input":{input}}}]}},{{"role":"user","content":[{{"type":"tool_result","tool_use_id":"toolu_1","content":"{code}"}}]}}"#
+            ),
+        ),
+        _ => (
+            r#""max_completion_tokens":9,"#.to_owned(),
+            format!(
+                r#"{{"type":"function","function":{{"name":"read","description":"{said}","parameters":{TOOL}}}}}"#
+            ),
+            format!(
+                r#"{{"role":"system","content":"{said}"}},{{"role":"user","content":"{said}"}},{{"role":"assistant","reasoning":"{said}","tool_calls":[{{"id":"toolu_1","type":"function","function":{{"name":"read","arguments":"{{\"path\":\"src/main.rs\"}}"}}}}]}},{{"role":"tool","tool_call_id":"toolu_1","content":"{code}"}}"#
+            ),
+        ),
+    };
+    let (tools, turns) = (vec![tools; 12].join(","), vec![turns; 4].join(","));
+    format!(r#"{{"model":"gpt-oss-120b",{system}"tools":[{tools}],"messages":[{turns}]}}"#).into()
+}
+
+/// What it costs to read one.
+#[divan::bench(args = [Endpoint::Chat, Endpoint::Messages])]
+fn agents_turn(bencher: divan::Bencher<'_, '_>, dialect: Endpoint) {
+    let body = turn(dialect);
+    bencher
+        .counter(divan::counter::BytesCount::new(body.len()))
+        .with_inputs(|| body.clone())
+        .bench_values(|body| dialect.read(body).unwrap());
+}
+
+/// A hundred chunks, written as a dialect has them.
+#[divan::bench]
+fn written_100_chunks_as_messages(bencher: divan::Bencher<'_, '_>) {
+    written_100_chunks(bencher, || Bridge::Messages.stream().unwrap());
+}
+
+fn written_100_chunks(bencher: divan::Bencher<'_, '_>, writer: impl Fn() -> StreamWriter + Sync) {
+    let chunk = Bytes::from(format!("data: {CHUNK}\n\n"));
+    bencher.bench(|| {
+        let mut writer = writer();
+        let mut bytes = 0;
+        for _ in 0..100 {
+            bytes += writer.write(chunk.clone()).len();
+        }
+        bytes
+    });
 }

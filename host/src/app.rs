@@ -7,14 +7,16 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
+use crate::api::headers::ESTIMATED;
 use crate::api::{ApiError, Caller, Charge, ModelsAsked, Permit, RequestId, Unauthorized};
 use crate::control::{BuildError, Controller, ReloadError, Reloaded, Trigger};
 use crate::exchange;
 use crate::server::{self, ChatRequest, Packing};
+use crate::wire::json::BadRequest;
 use crate::wire::packed::{self, Unpacked};
-use crate::wire::{Endpoint, Request};
+use crate::wire::{Endpoint, messages};
 
 /// What the listeners are given.
 pub struct App(pub Arc<Controller>);
@@ -30,6 +32,25 @@ impl server::Gateway for App {
 
     async fn act(&self, admitted: ChatRequest) -> Response {
         self.exchange(Endpoint::Action, admitted).await
+    }
+
+    async fn respond(&self, admitted: ChatRequest) -> Response {
+        self.exchange(Endpoint::Responses, admitted).await
+    }
+
+    async fn message(&self, admitted: ChatRequest) -> Response {
+        self.exchange(Endpoint::Messages, admitted).await
+    }
+
+    async fn count_tokens(&self, mut admitted: ChatRequest) -> Response {
+        match self.read(&mut admitted, messages::count).await {
+            Ok(tokens) => {
+                let headers = [(ESTIMATED, HeaderValue::from_static("input_tokens"))];
+                let body = serde_json::json!({ "input_tokens": tokens });
+                (headers, axum::Json(body)).into_response()
+            }
+            Err(error) => error.into_response(),
+        }
     }
 
     fn takes_requests(&self) -> Result<(), ApiError> {
@@ -95,7 +116,8 @@ impl server::Gateway for App {
 impl App {
     /// Runs the exchange of a request that came to that endpoint.
     async fn exchange(&self, endpoint: Endpoint, mut admitted: ChatRequest) -> Response {
-        let request = match self.read(endpoint, &mut admitted).await {
+        let read = self.read(&mut admitted, move |body| endpoint.read(body));
+        let request = match read.await {
             Ok(request) => request,
             Err(error) => return error.into_response(),
         };
@@ -122,25 +144,23 @@ impl App {
 
     /// Reads a request: a large one in a turn, and off the workers, for which others wait; so too one that may become large when it is
     /// unpacked.
-    async fn read(
+    async fn read<T: Send + 'static>(
         &self,
-        endpoint: Endpoint,
         admitted: &mut ChatRequest,
-    ) -> Result<Request, ApiError> {
+        read: impl FnOnce(Bytes) -> Result<T, BadRequest> + Send + 'static,
+    ) -> Result<T, ApiError> {
         let body = mem::take(&mut admitted.body);
         let bytes = body.len() as u64;
         self.0.services().metrics.request_bytes.inc_by(bytes);
         let (packing, most) = (admitted.packing, admitted.most);
         let weight = if packing.is_any() { most as u64 } else { bytes };
         let charge = mem::replace(&mut admitted.permit.charge, Charge::unbound());
-        let read = move || {
+        let work = move || {
             let (body, charge) = unpacked(packing, body, most, charge)?;
-            let request = endpoint.read(body);
-            request
-                .map(|request| (request, charge))
-                .map_err(|bad| bad_request(bad.message).param(bad.param))
+            let request = read(body).map_err(|bad| bad_request(bad.message).param(bad.param))?;
+            Ok::<_, ApiError>((request, charge))
         };
-        let (request, charge) = admitted.permit.turns.aside(weight, read).await?;
+        let (request, charge) = admitted.permit.turns.aside(weight, work).await?;
         admitted.permit.charge = charge;
         Ok(request)
     }

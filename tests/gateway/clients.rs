@@ -70,12 +70,17 @@ async fn the_openai_sdk_works() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_openai_sdk_s_responses_work() {
+    passes_and_leaves(Client::Python("sdks"), "responses_sdk.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_cerebras_sdk_works() {
     passes_and_leaves(Client::Python("sdks"), "cerebras_sdk.py").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn anthropics_sdk_finds_the_models() {
+async fn anthropics_sdk_works() {
     passes(Client::Python("sdks"), "anthropic_sdk.py").await;
 }
 

@@ -148,11 +148,16 @@ async fn a_gateway_that_is_not_there_is_explained() {
         let args = ["ask", "--gateway", &gateway, "--model", "m", "hi"];
         run(folder.path(), args).await
     };
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let closed = closed.local_addr().unwrap().to_string();
+    let closed = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .to_string();
     let done = ask(format!("http://{closed}/v1/")).await;
     assert_eq!(done.code, 1);
-    let told = done.err.contains(&closed) && done.err.contains("is it running");
+    let told = done.err.contains(&closed)
+        && done.err.contains("refused")
+        && done.err.contains("is it running");
     assert!(told, "{done:?}");
 
     // Something else listens there: a Cerebras, say, which has no such route.

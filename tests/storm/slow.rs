@@ -79,8 +79,9 @@ impl Slow {
             (counts.get("witgate_exchanges_running") == self.streams as u64).then_some(())
         })
         .await;
-        let beside = self.others(&gateway).await;
+        // What stands in the buffers on the way is written first.
         tokio::time::sleep(self.time).await;
+        let beside = self.others(&gateway).await;
         let after = memory(gateway.id());
         let running = Counts::of(&gateway).await.get("witgate_exchanges_running");
         stop.cancel();

@@ -127,6 +127,11 @@ impl ApiError {
     pub(super) fn short_message(&self) -> Cow<'_, str> {
         cut(&self.message, LONGEST)
     }
+
+    /// The code, cut where it is long.
+    pub(super) fn short_code(&self) -> Cow<'_, str> {
+        cut(&self.code, LONGEST_NAME)
+    }
 }
 
 /// The longest message, in bytes, and the longest of the three words beside it.
@@ -143,16 +148,13 @@ fn cut(text: &str, longest: usize) -> Cow<'_, str> {
 }
 
 impl IntoResponse for ApiError {
-    /// The response carries the error, for whoever must tell it in other words.
     fn into_response(self) -> Response {
-        let mut response = self.clone().into_http().map(Body::from);
-        response.extensions_mut().insert(self);
-        response
+        self.into_http().map(Body::from)
     }
 }
 
 impl ApiError {
-    /// The response, with the body as bytes.
+    /// The response, with the body as bytes. It carries the error, for whoever must tell it in other words.
     pub fn into_http(self) -> http::Response<Vec<u8>> {
         let mut response = http::Response::new(self.to_json());
         *response.status_mut() = self.status;
@@ -166,7 +168,8 @@ impl ApiError {
             let word = HeaderValue::from_static(if should { "true" } else { "false" });
             headers.insert(SHOULD_RETRY, word);
         }
-        headers.extend(*self.headers);
+        headers.extend((*self.headers).clone());
+        response.extensions_mut().insert(self);
         response
     }
 }

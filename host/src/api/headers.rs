@@ -14,6 +14,9 @@ pub const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 /// A client's key, for clients that don't send it as `authorization`.
 pub const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
+/// Names what an answer doesn't know but reckons.
+pub const ESTIMATED: HeaderName = HeaderName::from_static("x-witgate-estimated");
+
 /// The chain that an exchange ran on: its generation and short digest.
 pub const CHAIN: HeaderName = HeaderName::from_static("x-witgate-chain");
 

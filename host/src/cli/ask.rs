@@ -167,7 +167,7 @@ impl Asked {
     /// Sends a request and reads the JSON that answers it.
     async fn send(&self, request: reqwest::RequestBuilder) -> Result<Value, Wrong> {
         let unreachable = |error: reqwest::Error| {
-            let why = error.without_url();
+            let why = innermost(&error);
             format!(
                 "no gateway answers at {}: {why}; is it running, and is this its traffic listener?",
                 self.base
@@ -230,6 +230,14 @@ impl Asked {
             "what answers at {} is no traffic listener of witgate's",
             self.base
         )
+    }
+}
+
+/// What was wrong at last: what stands before it says that it was a request.
+fn innermost(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(cause) => innermost(cause),
+        None => error.to_string(),
     }
 }
 

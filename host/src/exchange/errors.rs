@@ -88,3 +88,25 @@ pub(super) fn event(error: &ApiError) -> ErrorEvent<'_> {
         code: &error.code,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::response::IntoResponse as _;
+
+    use super::*;
+    use crate::api::{RequestId, speak_anthropic};
+    use crate::wire::messages::error_kind;
+
+    #[tokio::test]
+    async fn an_error_is_of_one_kind_whether_a_stream_ends_with_it_or_it_is_the_answer() {
+        for status in 400..600 {
+            let code = StatusCode::from_u16(status).expect("a status");
+            let mut answer = ApiError::new(code, "a", "b", "c").into_response();
+            speak_anthropic(&mut answer, &RequestId::random());
+            let body = axum::body::to_bytes(answer.into_body(), 1 << 10).await;
+            let body: serde_json::Value =
+                serde_json::from_slice(&body.expect("it was made here")).expect("JSON");
+            assert_eq!(body["error"]["type"], error_kind(status), "{status}");
+        }
+    }
+}

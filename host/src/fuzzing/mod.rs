@@ -5,16 +5,20 @@
 
 mod component;
 mod configuration;
+mod messages;
 mod packed;
 mod request;
 mod response;
+mod responses;
 mod sse;
 
 pub use component::component;
 pub use configuration::configuration;
+pub use messages::{messages_request, messages_stream};
 pub use packed::packed;
 pub use request::request;
 pub use response::response;
+pub use responses::responses;
 pub use sse::sse;
 
 use crate::wire::Dialect;
@@ -72,6 +76,21 @@ mod tests {
     #[test]
     fn every_response_that_was_kept_is_read_and_cut_as_promised() {
         replay("response", super::response);
+    }
+
+    #[test]
+    fn every_request_for_a_message_that_was_kept_becomes_a_chat_as_promised() {
+        replay("messages_request", super::messages_request);
+    }
+
+    #[test]
+    fn every_stream_that_was_kept_becomes_a_message_as_promised() {
+        replay("messages_stream", super::messages_stream);
+    }
+
+    #[test]
+    fn every_response_api_exchange_that_was_kept_is_written_as_promised() {
+        replay("responses", super::responses);
     }
 
     #[test]

@@ -37,6 +37,7 @@ fn in_dialect(dialect: Dialect, body: &[u8], script: &[u8]) {
         one_text_changes(&request, index);
     }
     nothing_is_kept_back(&request, &value);
+    fitted(&request);
     edited(&request, Unstructured::new(script));
 }
 
@@ -100,6 +101,34 @@ fn goes_on_as_it_came(request: &Request, original: &Bytes, value: &Value) {
         serde_json::from_slice::<Value>(&bytes).expect("JSON"),
         renamed
     );
+}
+
+/// What goes to a strict upstream is a request, has nothing more to mend, and says only what the client said.
+fn fitted(request: &Request) {
+    for model in [request.model(), "gpt-oss-120b", "gemma-4-31b"] {
+        let fitted = request.fitted(model);
+        let again = Request::parse(Dialect::Chat, fitted.body.clone()).expect("it is mended");
+        if fitted.dropped.is_none() {
+            assert_eq!(fitted.body, request.to_bytes(Some(model)));
+            continue;
+        }
+        let promised = |it: &Request| (it.stream(), it.n(), it.roles().len());
+        assert_eq!(
+            (again.model(), promised(&again)),
+            (model, promised(request))
+        );
+        assert_eq!(again.fitted(model).dropped, None, "it is mended twice");
+        let said: std::collections::HashSet<_> =
+            request.texts().into_iter().map(|text| text.text).collect();
+        for text in again.texts() {
+            assert!(
+                said.contains(&text.text) || text.text.len() <= 24,
+                "{text:?} is new"
+            );
+        }
+    }
+    // Whether or not, it comes to an end.
+    _ = request.fits(request.model());
 }
 
 /// Every string of the body is among the texts, and every key that isn't the protocol's, but for what may not be shown.

@@ -14,6 +14,7 @@ use futures_util::FutureExt;
 use http::Request;
 use hyper::body::Incoming;
 use prometheus_client::metrics::gauge::Gauge;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -25,6 +26,10 @@ use super::{ServerSettings, connection};
 /// Where a request comes from, among its extensions.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer(pub(super) IpAddr);
+
+/// How many bytes the system takes for a client beyond what is on its way, in bytes. Without a limit it takes some megabytes for each client that
+/// doesn't read.
+const UNSENT: u32 = 128 << 10;
 
 /// How long the listener rests when the system has no room for another connection, such as no file descriptor.
 const REST: Duration = Duration::from_millis(100);
@@ -119,6 +124,10 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
                 // Without this option a small frame waits up to 40 ms for the client's acknowledgement of the frame before.
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "TCP_NODELAY could not be set");
+                }
+                let unsent = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT);
+                if let Err(error) = unsent {
+                    tracing::debug!(%error, "TCP_NOTSENT_LOWAT could not be set");
                 }
                 return (stream, peer);
             }

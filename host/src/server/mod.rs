@@ -78,6 +78,15 @@ pub trait Gateway: Send + Sync + 'static {
     /// The same for `POST /v1/actions/text-completion`.
     fn act(&self, request: ChatRequest) -> impl Future<Output = Response> + Send;
 
+    /// The same for `POST /anthropic/v1/messages`.
+    fn message(&self, request: ChatRequest) -> impl Future<Output = Response> + Send;
+
+    /// Answers `POST /anthropic/v1/messages/count_tokens`. No upstream is asked.
+    fn count_tokens(&self, request: ChatRequest) -> impl Future<Output = Response> + Send;
+
+    /// The same for `POST /v1/responses`.
+    fn respond(&self, request: ChatRequest) -> impl Future<Output = Response> + Send;
+
     /// Whether requests for completions are taken at all. Asked before the body is read.
     ///
     /// # Errors

@@ -17,6 +17,12 @@ pub(super) enum Route<'a> {
     Completions,
     /// A text completion in the flat form of workflow tools.
     Action,
+    /// A message of Anthropic's.
+    Messages,
+    /// An estimate of the tokens that a request for one has.
+    CountTokens,
+    /// A response.
+    Responses,
     /// The list of models in this form, or the model of this id.
     Models(Catalog, Option<Cow<'a, str>>),
     /// The warm-up call of Cerebras' SDKs.
@@ -56,7 +62,11 @@ impl<'a> Route<'a> {
         let (first, below) = segment(rest);
         match (api, first) {
             ("anthropic", "models") => Self::models(Catalog::Anthropic, method, below),
-            ("anthropic", "messages") => Self::NotOffered,
+            ("anthropic", "messages") if is_end(below) => Self::posted(method, Self::Messages),
+            ("anthropic", "messages") if is(below, "count_tokens") => {
+                Self::posted(method, Self::CountTokens)
+            }
+            ("anthropic", "messages") if segment(below).0 == "batches" => Self::Unsupported,
             ("anthropic", first) if UNSUPPORTED.contains(&first) => Self::Unsupported,
             ("public", "models") => Self::models(Catalog::Public, method, below),
             ("openai", first) => Self::find_openai(method, first, below),
@@ -69,6 +79,7 @@ impl<'a> Route<'a> {
             "chat" if is(below, "completions") => Self::posted(method, Self::Chat),
             "completions" if is_end(below) => Self::posted(method, Self::Completions),
             "actions" if is(below, "text-completion") => Self::posted(method, Self::Action),
+            "responses" if is_end(below) => Self::posted(method, Self::Responses),
             "models" => Self::models(Catalog::Plain, method, below),
             "tcp_warming" if is_end(below) && !reads(method) => Self::WrongMethod { allow: READ },
             "tcp_warming" if is_end(below) => Self::Warming,
@@ -104,6 +115,9 @@ impl<'a> Route<'a> {
             Self::Chat => Endpoint::Chat,
             Self::Completions => Endpoint::Completions,
             Self::Action => Endpoint::Action,
+            Self::Messages => Endpoint::Messages,
+            Self::CountTokens => Endpoint::CountTokens,
+            Self::Responses => Endpoint::Responses,
             Self::Models(..) => Endpoint::Models,
             Self::Warming => Endpoint::Warming,
             _ => Endpoint::Other,
@@ -174,8 +188,9 @@ const NOT_FOUND: &str = "not_found_error";
 const INVALID: &str = "invalid_request_error";
 
 /// What there is, for those who asked for something else.
-const OFFERED: &str = "POST /v1/chat/completions, POST /v1/completions, POST /v1/actions/text-completion, GET /v1/models, GET /v1/models/{id} and GET /v1/tcp_warming, each below /openai \
-                       as well, GET /public/v1/models and GET /anthropic/v1/models";
+const OFFERED: &str = "POST /v1/chat/completions, POST /v1/completions, POST /v1/responses, POST /v1/actions/text-completion, GET /v1/models, \
+                       GET /v1/models/{id} and GET /v1/tcp_warming, each below /openai as well, POST /anthropic/v1/messages, \
+                       POST /anthropic/v1/messages/count_tokens, GET /anthropic/v1/models and GET /public/v1/models";
 
 /// A 404 that names the routes that exist.
 pub(super) fn unknown(path: &str) -> ApiError {
@@ -187,7 +202,8 @@ pub(super) fn unknown(path: &str) -> ApiError {
 /// A 404 for a part of the API that isn't here yet.
 pub(super) fn not_offered(path: &str) -> ApiError {
     let message = format!(
-        "{} is not offered in this release. Completions are, at POST /v1/chat/completions and POST /v1/completions.",
+        "{} is not offered in this release. Completions are, at POST /v1/chat/completions and POST /v1/completions, responses at POST \
+         /v1/responses, none of which is kept, and Anthropic's messages at POST /anthropic/v1/messages.",
         shortened(path)
     );
     ApiError::new(StatusCode::NOT_FOUND, NOT_FOUND, "not_offered", message).param("path")
@@ -337,6 +353,10 @@ mod tests {
         assert_eq!(get("/v1/completions"), post);
         let text = Route::find(&Method::POST, "/v1/completions/");
         assert_eq!(text, Route::Completions);
+        for path in ["/v1/responses", "/openai/v1/responses/"] {
+            assert_eq!(Route::find(&Method::POST, path), Route::Responses, "{path}");
+            assert_eq!(get(path), Route::WrongMethod { allow: "POST" });
+        }
         for path in ["/v1/models", "/v1/models/x", "/v1/tcp_warming"] {
             assert_eq!(Route::find(&Method::POST, path), read, "{path}");
             assert_ne!(Route::find(&Method::HEAD, path), read, "{path}");
@@ -344,14 +364,28 @@ mod tests {
     }
 
     #[test]
+    fn messages_are_below_the_address_that_anthropics_clients_are_given() {
+        for (path, route) in [
+            ("/anthropic/v1/messages", Route::Messages),
+            ("/anthropic/v1/v1/messages/", Route::Messages),
+            ("/anthropic/v1/messages/count_tokens", Route::CountTokens),
+        ] {
+            assert_eq!(Route::find(&Method::POST, path), route, "{path}");
+            assert_eq!(get(path), Route::WrongMethod { allow: "POST" }, "{path}");
+            assert!(speaks_anthropic(path));
+        }
+        for path in ["/anthropic/messages", "/anthropic/v1/messages/msg_1"] {
+            assert_eq!(Route::find(&Method::POST, path), Route::Unknown, "{path}");
+        }
+    }
+
+    #[test]
     fn what_is_not_here_is_told_from_what_never_was() {
         for path in [
-            "/v1/responses",
             "/v1/responses/resp_1",
-            "/openai/v1/responses",
+            "/v1/responses/resp_1/cancel",
+            "/openai/v1/responses/resp_1",
             "/v1/messages",
-            "/anthropic/v1/messages",
-            "/anthropic/v1/messages/count_tokens",
         ] {
             let post = Route::find(&Method::POST, path);
             assert_eq!(post, Route::NotOffered, "{path}");
@@ -373,6 +407,7 @@ mod tests {
             "/v1/vector_stores",
             "/v1/realtime",
             "/anthropic/v1/files",
+            "/anthropic/v1/messages/batches",
         ] {
             for method in [Method::GET, Method::POST, Method::DELETE] {
                 let found = Route::find(&method, path);

@@ -167,6 +167,18 @@ impl<G: Gateway> Traffic<G> {
                 Ok(request) => self.gateway.act(request).await,
                 Err(response) => response,
             },
+            Route::Messages => match self.admit(request).await {
+                Ok(request) => self.gateway.message(request).await,
+                Err(response) => response,
+            },
+            Route::CountTokens => match self.admit(request).await {
+                Ok(request) => self.gateway.count_tokens(request).await,
+                Err(response) => response,
+            },
+            Route::Responses => match self.admit(request).await {
+                Ok(request) => self.gateway.respond(request).await,
+                Err(response) => response,
+            },
             Route::Models(catalog, model) => self.models(catalog, model.as_deref(), request).await,
             Route::Warming => warm(),
             refused => {

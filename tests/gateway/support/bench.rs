@@ -317,10 +317,18 @@ impl Bench {
 
     /// Sends a request of any route, with orders for the puppet.
     pub async fn post(&self, path: &str, body: &Value, orders: Value) -> Reply {
+        self.post_with(path, body, &[("x-puppet", &orders.to_string())])
+            .await
+    }
+
+    /// The same with these headers.
+    pub async fn post_with(&self, path: &str, body: &Value, headers: &[(&str, &str)]) -> Reply {
         let url = format!("http://{}{path}", self.traffic);
         let request = self.http.post(url).body(body.to_string());
         let request = request.header("content-type", "application/json");
-        let request = request.header("x-puppet", orders.to_string());
+        let request = headers.iter().fold(request, |request, (name, value)| {
+            request.header(*name, *value)
+        });
         Reply::read(request.send().await.unwrap()).await
     }
 

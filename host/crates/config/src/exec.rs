@@ -7,10 +7,12 @@
 use std::collections::HashMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::LazyLock;
 use std::sync::mpsc::sync_channel;
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::fields::Field;
 use super::secret::{LARGEST, Secret, SecretError, SecretRef};
@@ -43,7 +45,7 @@ struct Known {
 }
 
 fn known() -> MutexGuard<'static, HashMap<ExecRef, Known>> {
-    KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
+    KNOWN.lock()
 }
 
 impl ExecRef {
@@ -126,15 +128,9 @@ impl ExecRef {
                 }));
             }
         };
-        let status = loop {
-            match child.try_wait() {
-                Ok(Some(status)) => break status,
-                Ok(None) if Instant::now() < until => std::thread::sleep(LOOK),
-                _ => {
-                    end(&mut child);
-                    return Err(failed(format!("didn't end within {:?}", self.timeout)));
-                }
-            }
+        let Some(status) = ended(&mut child, until) else {
+            end(&mut child);
+            return Err(failed(format!("didn't end within {:?}", self.timeout)));
         };
         if !status.success() {
             return Err(failed(format!("failed: {status}")));
@@ -158,6 +154,21 @@ fn printed(child: &mut Child, until: Instant) -> Option<Vec<u8>> {
     });
     let left = until.saturating_duration_since(Instant::now());
     receive.recv_timeout(left).ok()
+}
+
+/// How it ended, if it does in time.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "nothing but looking waits for a process for a limited time, without unsafe code"
+)]
+fn ended(child: &mut Child, until: Instant) -> Option<ExitStatus> {
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return Some(status),
+            Ok(None) if Instant::now() < until => std::thread::sleep(LOOK),
+            _ => return None,
+        }
+    }
 }
 
 fn end(child: &mut Child) {

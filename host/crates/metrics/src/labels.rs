@@ -125,6 +125,12 @@ labels! {
         Completions = "completions",
         /// `POST /v1/actions/text-completion`.
         Action = "action",
+        /// `POST /anthropic/v1/messages`.
+        Messages = "messages",
+        /// `POST /anthropic/v1/messages/count_tokens`.
+        CountTokens = "count_tokens",
+        /// `POST /v1/responses`.
+        Responses = "responses",
         /// `GET /v1/models` and `GET /v1/models/{id}`, in any form.
         Models = "models",
         /// `GET /v1/tcp_warming`.

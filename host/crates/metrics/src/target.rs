@@ -145,14 +145,12 @@ impl Collector for TargetCollector {
                 encode_count(&mut family, &labels, count)?;
             }
         }
-        drop(family);
 
         let help = "Requests that were sent to a target again, after a pause.";
         let mut family = encoder.encode_descriptor("retries", help, None, counter)?;
         for (id, target) in targets.iter().filter(|(_, target)| target.again.get() > 0) {
             encode_count(&mut family, &[("target", id.as_str())], target.again.get())?;
         }
-        drop(family);
 
         let help = "Tokens that targets counted, by kind.";
         let mut family = encoder.encode_descriptor("tokens", help, None, counter)?;
@@ -180,7 +178,6 @@ impl Collector for TargetCollector {
                 target.unpriced.get(),
             )?;
         }
-        drop(family);
 
         let tripped = || targets.iter().filter(|(_, target)| target.trips.get() > 0);
         let help = "How often a target's breaker opened.";
@@ -188,7 +185,6 @@ impl Collector for TargetCollector {
         for (id, target) in tripped() {
             encode_count(&mut family, &[("target", id.as_str())], target.trips.get())?;
         }
-        drop(family);
 
         let help = "Whether a target's breaker is open: it is asked last.";
         let gauge = MetricType::Gauge;

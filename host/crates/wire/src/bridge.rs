@@ -3,15 +3,24 @@
 //!
 //! Each has a folder in this crate: its request, its whole answer, its stream.
 //!
+//! - [`place`]: how a request is read.
+//!
 //! What must stay true: what isn't carried into the chat request doesn't go on at all, so a policy has seen whatever does; and nothing is
 //! written here that hasn't left the exchange.
 
+pub(crate) mod place;
+
+use std::sync::Arc;
+
 use bytes::Bytes;
 
+use self::place::Place;
 use crate::action;
 use crate::choices::chunk::{Chunk, NotAChunk, UpstreamError};
-use crate::json::{BadRequest, Kind, cut};
+use crate::json::{BadRequest, Fault, Kind, Scanner, cut, sentence};
+use crate::messages;
 use crate::raw::RawObject;
+use crate::responses;
 use crate::sse::{DEFAULT_CAP, Event, Framer};
 
 /// A dialect, and what its answers need of the request.
@@ -19,6 +28,10 @@ use crate::sse::{DEFAULT_CAP, Event, Framer};
 pub enum Bridge {
     /// `POST /v1/actions/text-completion`.
     Action,
+    /// `POST /anthropic/v1/messages`.
+    Messages,
+    /// `POST /v1/responses`.
+    Responses(Arc<responses::Echo>),
 }
 
 impl Bridge {
@@ -26,6 +39,8 @@ impl Bridge {
     pub fn word(&self) -> &'static str {
         match self {
             Bridge::Action => "action",
+            Bridge::Messages => "messages",
+            Bridge::Responses(_) => "responses",
         }
     }
 
@@ -36,6 +51,8 @@ impl Bridge {
     pub fn whole(&self, answer: Bytes) -> Result<Bytes, NotAChunk> {
         match self {
             Bridge::Action => action::answer(answer),
+            Bridge::Messages => messages::answer(answer),
+            Bridge::Responses(echo) => responses::answer(echo, answer),
         }
     }
 
@@ -43,6 +60,10 @@ impl Bridge {
     pub fn stream(&self) -> Option<StreamWriter> {
         match self {
             Bridge::Action => None,
+            Bridge::Messages => Some(StreamWriter::new(messages::Writer::default())),
+            Bridge::Responses(echo) => {
+                Some(StreamWriter::new(responses::Stream::new(echo.clone())))
+            }
         }
     }
 }
@@ -50,22 +71,9 @@ impl Bridge {
 /// Reads a request's body as the object that it must be, one layer of it. A key that stands twice is refused: one reader would take the
 /// first, another the last.
 pub(crate) fn object(body: &[u8]) -> Result<RawObject<'_>, BadRequest> {
-    let bad = |why: String| BadRequest::new("", why);
-    let text = std::str::from_utf8(body)
-        .map_err(|error| bad(format!("the body can't be read as JSON: {error}")))?;
-    match Kind::of(text.trim_ascii_start().bytes().next()) {
-        Some(Kind::Object) => {}
-        Some(other) => {
-            let is = other.word();
-            return Err(bad(format!("the body must be a JSON object, not {is}")));
-        }
-        None if text.trim_ascii().is_empty() => {
-            return Err(bad("the body is empty; it must be a JSON object".into()));
-        }
-        None => {}
-    }
-    let object = RawObject::parse(text)
-        .map_err(|error| bad(format!("the body can't be read as JSON: {error}")))?;
+    let top = Place::top(body)?;
+    let object = RawObject::parse(top.json);
+    let object = object.map_err(|error| top.bad(format_args!("can't be read as JSON: {error}")))?;
     let mut names: Vec<&str> = object.members.iter().map(|(name, _)| &**name).collect();
     names.sort_unstable();
     if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -77,6 +85,38 @@ pub(crate) fn object(body: &[u8]) -> Result<RawObject<'_>, BadRequest> {
     }
     Ok(object)
 }
+
+/// A body, gone over once: one JSON object, without the space before it. That costs nothing beside the body, and whoever looks for
+/// something in it afterwards reads JSON.
+pub(crate) fn checked(body: &[u8]) -> Result<&str, BadRequest> {
+    let bad = |why: String| BadRequest::new("", why);
+    let fault = |at, fault| bad(sentence(body, "the body", at, fault));
+    let text =
+        std::str::from_utf8(body).map_err(|error| fault(error.valid_up_to(), Fault::Encoding))?;
+    let mut scanner = Scanner::new(body, 0);
+    scanner.space();
+    let start = scanner.at;
+    match Kind::of(scanner.peek()) {
+        Some(Kind::Object) => {}
+        Some(other) => {
+            let is = other.word();
+            return Err(bad(format!("the body must be a JSON object, not {is}")));
+        }
+        None if scanner.peek().is_none() => {
+            return Err(bad("the body is empty; it must be a JSON object".into()));
+        }
+        None => return Err(fault(scanner.at, Fault::Syntax)),
+    }
+    scanner.value().map_err(|why| fault(scanner.at, why))?;
+    scanner.space();
+    match scanner.peek() {
+        None => Ok(&text[start..]),
+        Some(_) => Err(fault(scanner.at, Fault::Syntax)),
+    }
+}
+
+/// What the events of a dialect are longer than chat's, in bytes: no promise, but room that is made at once.
+const ROOM: usize = 256;
 
 /// Writes the events of one stream as a dialect has them.
 pub trait WriteStream: Send + Sync {
@@ -109,8 +149,8 @@ impl StreamWriter {
 
     /// Writes what these bytes complete; may be nothing. Comments stay what they are.
     pub fn write(&mut self, bytes: Bytes) -> Bytes {
+        let mut out = Vec::with_capacity(bytes.len() + ROOM);
         self.framer.push(bytes);
-        let mut out = Vec::new();
         loop {
             match self.framer.next() {
                 Ok(Some(event)) => self.event(&event, &mut out),
@@ -143,8 +183,11 @@ impl StreamWriter {
             return;
         }
         let Some(data) = event.data.as_deref().filter(|data| !data.is_empty()) else {
-            if event.name.is_none() {
-                out.extend_from_slice(&event.raw);
+            // Of a line's end that was cut in two the second half comes alone, and says nothing.
+            let said = event.raw.trim_ascii_end();
+            if event.name.is_none() && !said.is_empty() {
+                out.extend_from_slice(said);
+                out.extend_from_slice(b"\n\n");
             }
             return;
         };

@@ -171,7 +171,12 @@ impl Dialect {
 
     /// Reads a request of this dialect: whether it is one, so far that every text in it is where it is looked for.
     pub(crate) fn read(self, body: &[u8]) -> Result<Index, BadRequest> {
-        read::body(self, body).map_err(|bad| *bad)
+        self.read_within(body, Index::most(body.len()))
+    }
+
+    /// The same of one that may have so many strings.
+    pub(crate) fn read_within(self, body: &[u8], most: usize) -> Result<Index, BadRequest> {
+        read::body(self, body, most).map_err(|bad| *bad)
     }
 
     /// A message with one text, as JSON.

@@ -4,6 +4,8 @@ use bytes::Bytes;
 
 use crate::action;
 use crate::json::BadRequest;
+use crate::messages;
+use crate::responses;
 use crate::{Dialect, Request};
 
 /// A place for requests of one shape.
@@ -15,6 +17,10 @@ pub enum Endpoint {
     Completions,
     /// `POST /v1/actions/text-completion`.
     Action,
+    /// `POST /anthropic/v1/messages`.
+    Messages,
+    /// `POST /v1/responses`.
+    Responses,
 }
 
 impl Endpoint {
@@ -27,6 +33,8 @@ impl Endpoint {
             Endpoint::Chat => Request::parse(Dialect::Chat, body),
             Endpoint::Completions => Request::parse(Dialect::Completions, body),
             Endpoint::Action => action::request(&body),
+            Endpoint::Messages => messages::request(body),
+            Endpoint::Responses => responses::request(&body),
         }
     }
 }

@@ -273,6 +273,60 @@ impl<'t> Scanner<'t> {
         (self.at > start).then_some(()).ok_or(Fault::Syntax)
     }
 
+    /// Goes over a value of any kind, which must be the next, and over all that is in it.
+    pub(crate) fn value(&mut self) -> Result<(), Fault> {
+        // A bit for each array or object that it is in, the innermost lowest: whether it is an object.
+        let (mut objects, mut depth) = (0_u128, 0);
+        loop {
+            match self.peek() {
+                Some(open @ (b'{' | b'[')) => {
+                    if depth == MAX_DEPTH {
+                        return Err(Fault::Depth);
+                    }
+                    depth += 1;
+                    objects = objects << 1 | u128::from(open == b'{');
+                    self.at += 1;
+                    self.space();
+                    let close = if open == b'{' { b'}' } else { b']' };
+                    if self.peek() != Some(close) {
+                        if open == b'{' {
+                            self.key()?;
+                        }
+                        continue;
+                    }
+                }
+                Some(b'"') => _ = self.string()?,
+                _ => self.scalar()?,
+            }
+            // A value has ended, or one that holds others is about to.
+            loop {
+                if depth == 0 {
+                    return Ok(());
+                }
+                self.space();
+                let is_object = objects & 1 == 1;
+                if self.peek() == Some(if is_object { b'}' } else { b']' }) {
+                    self.at += 1;
+                    depth -= 1;
+                    objects >>= 1;
+                    continue;
+                }
+                self.must_take(b',')?;
+                if is_object {
+                    self.key()?;
+                }
+                break;
+            }
+        }
+    }
+
+    /// A key and its colon.
+    fn key(&mut self) -> Result<(), Fault> {
+        self.string()?;
+        self.space();
+        self.must_take(b':')
+    }
+
     /// Goes past a value that has been read before, without looking at it closely.
     pub(crate) fn skip(&mut self) {
         let bytes = self.text;
@@ -358,7 +412,7 @@ pub(crate) fn members(
 }
 
 /// The elements of an array that has been read before.
-pub(crate) fn items(text: &[u8], start: usize) -> impl Iterator<Item = Range<usize>> + '_ {
+pub(crate) fn items(text: &[u8], start: usize) -> impl Iterator<Item = Range<usize>> + Clone + '_ {
     let mut scanner = Scanner::new(text, start);
     scanner.space();
     scanner.takes(b'[');
@@ -426,4 +480,60 @@ pub(crate) fn depth(text: &[u8]) -> usize {
         scanner.at += 1;
     }
     deepest
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Whether it is one value and nothing else.
+    fn is_value(text: &str) -> bool {
+        let mut scanner = Scanner::new(text.as_bytes(), 0);
+        scanner.space();
+        let read = scanner.value();
+        scanner.space();
+        read.is_ok() && scanner.peek().is_none()
+    }
+
+    #[test]
+    fn a_value_is_gone_over_to_its_end() {
+        for text in [
+            "{}",
+            "[ ]",
+            r#" {"a" : [1, {"b":[]} , "\n\u00e9"], "c":{ } } "#,
+            "[[],{},[{}],null]",
+            "-0.5e+3",
+            &("[".repeat(MAX_DEPTH) + &"]".repeat(MAX_DEPTH)),
+        ] {
+            assert!(is_value(text), "{text}");
+        }
+        for text in [
+            "",
+            "{",
+            "[1,]",
+            "{,}",
+            r#"{"a"}"#,
+            r#"{"a":1,}"#,
+            r#"{"a":1 "b":2}"#,
+            "[1}",
+            r#"{"a":[}]"#,
+            "[1 2]",
+            "{1:2}",
+            "[01]",
+            r#""\ud800""#,
+            "1e999",
+            &("[".repeat(MAX_DEPTH + 1) + &"]".repeat(MAX_DEPTH + 1)),
+        ] {
+            assert!(!is_value(text), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_a_value_is_what_the_json_reader_takes(text in r#"[\[\]{},:"a1 ]{0,24}"#) {
+            prop_assert_eq!(is_value(&text), serde_json::from_str::<IgnoredAny>(&text).is_ok());
+        }
+    }
 }

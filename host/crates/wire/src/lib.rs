@@ -12,7 +12,8 @@
 //! - [`packed`]: bodies in gzip and MessagePack, unpacked to JSON;
 //! - [`parameters`]: what Cerebras accepts of a request, and what becomes of the rest;
 //! - [`dialect`]: which shape a request has, of those that upstreams speak: the one seam to all this;
-//! - [`bridge`]: the dialects that no upstream speaks, by way of chat: `action`; [`endpoint`]: where requests of each come in.
+//! - [`bridge`]: the dialects that no upstream speaks, by way of chat: `action`, [`messages`], [`responses`]; [`endpoint`]: where requests of each
+//!   come in.
 //!
 //! What must stay true: nothing here knows of policies or of HTTP.
 
@@ -26,11 +27,13 @@ pub mod draft;
 pub mod endpoint;
 mod index;
 pub mod json;
+pub mod messages;
 pub mod packed;
 pub mod parameters;
 pub mod raw;
 mod read;
 pub mod request;
+pub mod responses;
 pub mod sse;
 mod steps;
 

@@ -249,12 +249,25 @@ impl<'o> ObjectWriter<'o> {
         self.out
     }
 
+    /// Where the value that was begun last goes on.
+    pub(super) fn value(&mut self) -> &mut Vec<u8> {
+        self.out
+    }
+
     pub(super) fn raw(&mut self, key: &str, json: &str) {
         self.key(key).extend_from_slice(json.as_bytes());
     }
 
     pub(super) fn text(&mut self, key: &str, text: &str) {
         write_str(self.key(key), text);
+    }
+
+    /// Members that were written before, without braces; at least one.
+    pub(super) fn members(&mut self, members: &[u8]) {
+        if !std::mem::take(&mut self.first) {
+            self.out.push(b',');
+        }
+        self.out.extend_from_slice(members);
     }
 
     pub(super) fn end(self) {

@@ -33,8 +33,8 @@ const MAX_LENGTH: usize = u32::MAX as usize / 2;
 
 type Checked<T = ()> = Result<T, Box<BadRequest>>;
 
-/// Reads a whole body.
-pub(crate) fn body(dialect: Dialect, text: &[u8]) -> Checked<Index> {
+/// Reads a whole body, which may have so many strings.
+pub(crate) fn body(dialect: Dialect, text: &[u8], most: usize) -> Checked<Index> {
     steps::took(text.len());
     if text.len() > MAX_LENGTH {
         return Err(bad("", "the body is too large to be read"));
@@ -43,6 +43,7 @@ pub(crate) fn body(dialect: Dialect, text: &[u8]) -> Checked<Index> {
         return Err(bad("", "the body is empty; it must be a JSON object"));
     }
     let mut reader = Reader::new(dialect, text, "the body");
+    reader.most = most;
     if let Err(error) = std::str::from_utf8(text) {
         reader.scan.at = error.valid_up_to();
         return Err(reader.fault(Fault::Encoding));

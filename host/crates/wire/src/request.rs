@@ -33,7 +33,17 @@ impl Request {
     /// # Errors
     /// [`BadRequest`] where it is no JSON, or no request of that dialect.
     pub fn parse(dialect: Dialect, body: Bytes) -> Result<Request, BadRequest> {
-        let index = Arc::new(dialect.read(&body)?);
+        let most = Index::most(body.len());
+        Request::within(dialect, body, most)
+    }
+
+    /// The same with a bound of its own for the strings in it: one that stands for a shorter one costs no more than that may.
+    pub(crate) fn within(
+        dialect: Dialect,
+        body: Bytes,
+        most: usize,
+    ) -> Result<Request, BadRequest> {
+        let index = Arc::new(dialect.read_within(&body, most)?);
         Ok(Request {
             dialect,
             body,

@@ -57,6 +57,18 @@ impl Gateway for Fake {
         self.chat(request).await
     }
 
+    async fn message(&self, request: ChatRequest) -> Response {
+        self.chat(request).await
+    }
+
+    async fn count_tokens(&self, request: ChatRequest) -> Response {
+        self.chat(request).await
+    }
+
+    async fn respond(&self, request: ChatRequest) -> Response {
+        self.chat(request).await
+    }
+
     async fn chat(&self, request: ChatRequest) -> Response {
         let ChatRequest {
             parts,

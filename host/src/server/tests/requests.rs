@@ -68,7 +68,8 @@ async fn whoever_asks_as_anthropics_clients_do_reads_errors_as_they_do() {
         ("POST /anthropic/v1/models", 405, "invalid_request_error"),
         ("GET /anthropic/v1/models/..", 404, "not_found_error"),
         ("GET /anthropic/v1/nothing", 404, "not_found_error"),
-        ("POST /anthropic/v1/messages", 404, "not_found_error"),
+        ("GET /anthropic/v1/messages", 405, "invalid_request_error"),
+        ("POST /anthropic/v1/messages", 401, "authentication_error"),
         ("POST /anthropic/v1/files", 400, "invalid_request_error"),
     ] {
         let answer = client.ask(head, "").await;

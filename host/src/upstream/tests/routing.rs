@@ -147,7 +147,7 @@ async fn adaptive_leaves_a_target_that_fails_at_once_to_itself() {
     let times = std::cell::Cell::new(0);
     let every_other = |id: &str| {
         times.set(times.get() + usize::from(id == "c"));
-        id == "c" && times.get() % 2 == 0
+        id == "c" && times.get().is_multiple_of(2)
     };
     let found = firsts(&three("adaptive"), 300, |_| 100, every_other).await;
     assert!(of(&found, "c") < 50, "{found:?}");

@@ -42,6 +42,10 @@ fn a_stream_is_the_same_however_it_is_cut_and_ends_once() {
             "a\n: ping\n\na\nend\n",
         ),
         (format!("{A}{A}"), "a\na\nend\n"),
+        (
+            format!("{A}: ping\n\n{A}data: [DONE]\n\n").replace('\n', "\r\n"),
+            "a\n: ping\n\na\nend\n",
+        ),
         (format!("{A}data: [DONE]"), "a\nend\n"),
         (format!("{A}data: [DONE]\n\n{A}{ERROR}"), "a\nend\n"),
         (format!("{A}{ERROR}{A}data: [DONE]\n\n"), "a\nerror c\n"),

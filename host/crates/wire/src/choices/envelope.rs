@@ -204,9 +204,9 @@ pub(super) fn write_plain_choice(out: &mut Vec<u8>, choice: u32, finish: Option<
 }
 
 /// The finish of a choice that was denied.
-pub(super) const DENIED: &str = "content_filter";
+pub(crate) const DENIED: &str = "content_filter";
 
-pub(super) fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())

@@ -222,14 +222,15 @@ const fn same(one: &[u8], other: &[u8]) -> bool {
 
 impl Fields {
     /// The field that a key means, and by which other name it does.
-    pub(crate) fn find(&self, key: &str) -> Option<(u8, Option<&'static Other>)> {
-        let own = self.fields.iter().position(|field| field.name == key);
+    pub(crate) fn find(&self, key: &[u8]) -> Option<(u8, Option<&'static Other>)> {
+        let is = |name: &str| name.as_bytes() == key;
+        let own = self.fields.iter().position(|field| is(field.name));
         if let Some(number) = own {
             return Some((number as u8, None));
         }
         let mut numbered = self.fields.iter().enumerate();
         numbered.find_map(|(number, field)| {
-            let other = field.others.iter().find(|other| other.name == key)?;
+            let other = field.others.iter().find(|other| is(other.name))?;
             Some((number as u8, Some(other)))
         })
     }

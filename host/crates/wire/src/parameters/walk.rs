@@ -92,6 +92,11 @@ impl<'w> Walk<'w> {
 
     fn value(&mut self, kind: &'static Kind) -> Fit {
         let json = Json::of(self.scan.peek());
+        if let Kind::Either(kinds) = kind
+            && let Some(kind) = kinds.iter().find(|kind| kind.is_type_of(json))
+        {
+            return self.value(kind);
+        }
         if !kind.is_type_of(json) {
             self.wrong(|| format!("Input should be {}", kind.noun()));
             self.skip();
@@ -109,10 +114,7 @@ impl<'w> Walk<'w> {
             Kind::Map(of) => self.map(of),
             Kind::Object(fields) => self.object(fields),
             Kind::List(of, least, most) => self.list(of, *least, *most),
-            Kind::Either(kinds) => match kinds.iter().find(|kind| kind.is_type_of(json)) {
-                Some(kind) => self.value(kind),
-                None => Fit::Unfit,
-            },
+            Kind::Either(_) => Fit::Unfit,
             Kind::Tagged(tagged) => self.tagged(tagged),
         }
     }
@@ -320,6 +322,18 @@ impl<'w> Walk<'w> {
 
     /// The member that tells what the object is that the scanner stands at: nearly always its first.
     fn tag(&self, by: &str) -> Option<(Range<usize>, Cow<'w, str>)> {
+        let mut scan = self.scan.clone();
+        scan.takes(b'{');
+        let first = (scan.peek() == Some(b'"')).then(|| short_string(&mut scan));
+        if first.is_some_and(|key| *inner(self.body, key) == *by.as_bytes()) {
+            scan.space();
+            scan.takes(b':');
+            if scan.peek() == Some(b'"') {
+                let tag = short_string(&mut scan);
+                return Some((tag.clone(), string_at(self.body, tag)));
+            }
+            return None;
+        }
         let mut members = members(self.body, self.scan.at);
         let (_, value) = members.find(|(key, _)| string_at(self.body, key.clone()) == by)?;
         let tag = super::table::text(self.body, value.clone())?;
@@ -334,13 +348,13 @@ impl<'w> Walk<'w> {
         while self.scan.peek() == Some(b'"') && !self.found.enough() {
             let key = self.key();
             let start = self.scan.at;
-            let said = string_at(self.body, key.clone());
+            let said = inner(self.body, key.clone());
             let found = of.find(&said);
             let strict = matches!(self.found, Found::Sentences(_));
             match found.filter(|(_, other)| other.is_none() || !strict) {
                 None => {
                     self.skip();
-                    self.unknown(&said, key.start);
+                    self.unknown(&String::from_utf8_lossy(&said), key.start);
                 }
                 Some((number, other)) => {
                     let field = &of.fields[usize::from(number)];
@@ -373,11 +387,15 @@ impl<'w> Walk<'w> {
         if renames {
             self.rename(of, &mut members);
         }
-        if self.misses(of, &members) {
+        let there = members.iter().filter(|member| !member.gone);
+        let there = there.fold(0_u64, |bits, member| bits | 1 << member.field);
+        if self.misses(of, there) {
             fit = Fit::Unfit;
         }
         for rule in of.rules {
-            self.rule(of, rule, &mut members);
+            if there & 1 << rule.on != 0 {
+                self.rule(of, rule, &mut members);
+            }
         }
         fit
     }
@@ -480,11 +498,10 @@ impl<'w> Walk<'w> {
     }
 
     /// Whether a member is missing without which the object is none.
-    fn misses(&mut self, of: &'static Fields, members: &Members) -> bool {
+    fn misses(&mut self, of: &'static Fields, there: u64) -> bool {
         let mut misses = false;
         for (number, field) in of.fields.iter().enumerate() {
-            let is = |member: &Member| usize::from(member.field) == number && !member.gone;
-            if field.needed && !members.iter().any(is) {
+            if field.needed && there & 1 << number == 0 {
                 misses = true;
                 self.path.push(Step::Name(field.name));
                 self.wrong(|| "Field required".to_owned());
@@ -557,12 +574,10 @@ impl<'w> Walk<'w> {
 
     /// Goes over a key, and up to its value.
     fn key(&mut self) -> Range<usize> {
-        let start = self.scan.at;
-        self.scan.skip_string();
-        let end = self.scan.at;
+        let key = short_string(&mut self.scan);
         self.scan.space();
         self.scan.takes(b':');
-        start..end
+        key
     }
 
     fn scalar(&mut self) -> Range<usize> {
@@ -611,6 +626,35 @@ impl<'w> Walk<'w> {
             }
             _ => self.scan.skip(),
         }
+    }
+}
+
+/// Goes over a string that is most likely a word: faster than a search made for long ones.
+fn short_string(scan: &mut Scanner<'_>) -> Range<usize> {
+    const SHORT: usize = 24;
+    let start = scan.at;
+    let rest = scan.text.get(start + 1..).unwrap_or_default();
+    let end = rest
+        .iter()
+        .take(SHORT)
+        .position(|byte| matches!(byte, b'"' | b'\\'));
+    match end {
+        Some(end) if rest[end] == b'"' => scan.at = start + end + 2,
+        _ => scan.skip_string(),
+    }
+    start..scan.at
+}
+
+/// The bytes of a string, without its quotation marks and escapes.
+fn inner(body: &[u8], place: Range<usize>) -> Cow<'_, [u8]> {
+    let literal = body.get(place.start + 1..place.end.saturating_sub(1));
+    let literal = literal.unwrap_or_default();
+    if literal.len() <= 24 && !literal.contains(&b'\\') {
+        return Cow::Borrowed(literal);
+    }
+    match string_at(body, place) {
+        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
     }
 }
 

@@ -10,7 +10,7 @@ fn with(members: &str) -> String {
 }
 
 fn body(text: &[u8]) -> Checked<Index> {
-    super::body(Dialect::Chat, text)
+    super::body(Dialect::Chat, text, Index::most(text.len()))
 }
 
 #[test]
