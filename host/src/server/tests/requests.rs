@@ -27,7 +27,11 @@ async fn an_unknown_path_is_a_404_that_names_the_routes() {
 async fn what_this_release_lacks_is_a_404_that_says_so() {
     let server = Running::plain().await;
     let mut client = server.client().await;
-    for path in ["/v1/responses/resp_1", "/v1/messages"] {
+    for path in [
+        "/v1/responses/resp_1",
+        "/openai/v1/responses/resp_1/cancel",
+        "/v1/messages",
+    ] {
         let answer = client.ask(&format!("POST {path}"), "{}").await;
         let [message, _, _, code] = answer.error();
         assert_eq!((answer.status, &*code), (404, "not_offered"));
