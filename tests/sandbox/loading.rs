@@ -3,7 +3,7 @@
 use serde_json::json;
 use witgate::policy::{CONTRACT, Class, LoadError, MAX_SIZE, inspect};
 
-use crate::guests::forge::Forged;
+use crate::guests::forge::{CONFIGURED, Forged, returning};
 use crate::support::appending::appending;
 use crate::support::{failed_in, guest, load, refusal_of, refused, spec, spec_of};
 
@@ -274,6 +274,35 @@ async fn proposals_that_are_off() {
         assert!(
             matches!(error, LoadError::Uncompiled(_)),
             "{module}: {error}"
+        );
+    }
+}
+
+/// A policy that says it looks out for this.
+fn interested(expression: &str) -> Vec<u8> {
+    let length = u32::try_from(expression.len()).unwrap();
+    let forged = Forged {
+        configure: returning(CONFIGURED, &[0, 7, 1, 3000, length]),
+        extra: format!("(data (i32.const 3000) {expression:?})"),
+        ..Forged::default()
+    };
+    forged.component()
+}
+
+#[tokio::test]
+async fn an_interest_that_is_no_expression_or_too_large() {
+    let good = load(spec(&json!({})), &interested("a|b")).await.unwrap();
+    assert_eq!(good.stage.interest().unwrap().source(), "a|b");
+    for (expression, why) in [
+        ("(", "unclosed group"),
+        (r"(\w{0,200}x){0,200}", "more than 4 MiB when compiled"),
+    ] {
+        let error = refusal(&interested(expression)).await;
+        assert!(matches!(error, LoadError::Interest { .. }), "{error}");
+        let sentence = error.to_string();
+        assert!(
+            sentence.contains("`forged`") && sentence.contains(why),
+            "{sentence}"
         );
     }
 }
