@@ -144,7 +144,7 @@ async fn check_runs_the_samples_of_third_parties_and_of_bundled_policies() {
     workspace
         .write("policies: {chain: [prompt-injection, pii-detector, audit-logger]}\n")
         .await;
-    assert_eq!(counts(&workspace).await, [(4, 1), (6, 3), (2, 0)]);
+    assert_eq!(counts(&workspace).await, [(4, 1), (7, 3), (2, 0)]);
     // Whatever is set, none of them keeps its policy out.
     let others = "policies: {chain: [prompt-injection, pii-detector, audit-logger, \
          {id: lax, component: \"bundled:prompt-injection\"}, {id: hashed, component: \"bundled:pii-detector\"}, \
