@@ -214,8 +214,10 @@ async fn policies_see_all_of_a_response_s_request() {
     assert_eq!(reply.error(), (403, "prompt-injection".into()));
 }
 
-fn answer() -> [(&'static str, &'static str); 3] {
+/// Its first words leave before the next: an item stands where its first text does, and a stage may hold that.
+fn answer() -> [(&'static str, &'static str); 4] {
     [
+        ("reasoning", "I will "),
         ("reasoning", "ask bob@example.com, then"),
         ("content", "ok, ann@example.org and joe@example.net"),
         ("reasoning", " stop"),
@@ -224,7 +226,7 @@ fn answer() -> [(&'static str, &'static str); 3] {
 
 fn expected() -> [(String, String); 3] {
     [
-        is("reasoning", "ask [EMAIL], then stop"),
+        is("reasoning", "I will ask [EMAIL], then stop"),
         is("message", "ok, [EMAIL] and [EMAIL]"),
         is("function_call", r#"{"to": "[EMAIL]"}"#),
     ]
