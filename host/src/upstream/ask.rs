@@ -141,7 +141,8 @@ pub(super) async fn ask(
             });
         }
         let goes_on = round + 1 < policy.rounds;
-        let Some(pause) = pause.filter(|pause| goes_on && Instant::now() + *pause < until) else {
+        let left_of_it = until.saturating_duration_since(Instant::now());
+        let Some(pause) = pause.filter(|pause| goes_on && *pause < left_of_it) else {
             break;
         };
         if !budget.allows() {

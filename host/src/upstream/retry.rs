@@ -64,7 +64,7 @@ impl RetryPolicy {
         };
         let most = PAUSE.saturating_mul(1 << round.min(10)).min(LONGEST_PAUSE);
         let jitter = most.mul_f64(fastrand::f64());
-        Some(wish.map_or(jitter, |wish| wish + jitter.min(PAUSE)))
+        Some(wish.map_or(jitter, |wish| wish.saturating_add(jitter.min(PAUSE))))
     }
 }
 
@@ -79,10 +79,14 @@ fn retry_after(failure: &StatusFailure) -> Option<Duration> {
     seconds(value)
 }
 
+/// The longest time that a target is believed to mean. A longer one would be past what clocks count.
+const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
+
 /// A number of seconds, as headers have it.
 pub(super) fn seconds(value: &str) -> Option<Duration> {
     let seconds: f64 = value.trim().parse().ok()?;
-    Duration::try_from_secs_f64(seconds).ok()
+    let time = Duration::try_from_secs_f64(seconds).ok()?;
+    Some(time.min(LONGEST))
 }
 
 /// How many requests may be sent again: a share of those that were sent lately, so that retries can't keep down a target that has trouble.

@@ -21,7 +21,7 @@ use crate::json::{BadRequest, Fault, Kind, Scanner, cut, sentence};
 use crate::messages;
 use crate::raw::RawObject;
 use crate::responses;
-use crate::sse::{DEFAULT_CAP, Event, Framer};
+use crate::sse::{Event, Framer};
 
 /// A dialect, and what its answers need of the request.
 #[derive(Clone, Debug)]
@@ -161,7 +161,8 @@ impl StreamWriter {
     /// One for that dialect's stream.
     pub fn new(dialect: impl WriteStream + 'static) -> StreamWriter {
         StreamWriter {
-            framer: Framer::new(DEFAULT_CAP),
+            // What leaves an exchange is bounded there; held text may be longer than what came as one event.
+            framer: Framer::new(usize::MAX),
             dialect: Box::new(dialect),
             over: false,
         }
@@ -188,7 +189,7 @@ impl StreamWriter {
         let mut out = Vec::new();
         if let Some(rest) = self.framer.finish() {
             // An end without its blank line is one, as a client of chat would have it.
-            let mut framer = Framer::new(DEFAULT_CAP);
+            let mut framer = Framer::new(usize::MAX);
             framer.push([&rest[..], b"\n\n"].concat().into());
             while let Ok(Some(event)) = framer.next() {
                 self.event(&event, &mut out);
@@ -204,10 +205,14 @@ impl StreamWriter {
         }
         let Some(data) = event.data.as_deref().filter(|data| !data.is_empty()) else {
             // Nothing else that has no data says anything.
-            let said = event.raw.trim_ascii();
-            if said.starts_with(b":") && event.name.is_none() && event.data.is_none() {
-                out.extend_from_slice(said);
-                out.extend_from_slice(b"\n\n");
+            let lines = event.raw.split(|byte| matches!(byte, b'\n' | b'\r'));
+            let before = out.len();
+            for comment in lines.filter(|line| line.starts_with(b":")) {
+                out.extend_from_slice(comment);
+                out.push(b'\n');
+            }
+            if out.len() > before {
+                out.push(b'\n');
             }
             return;
         };

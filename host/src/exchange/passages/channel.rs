@@ -58,15 +58,20 @@ pub(super) fn said_at_end<'a, P>(
 ) -> Result<Items<'a>, Denial> {
     let Hop { hold, sleeper, .. } = &mut channel.hops[at];
     let shown = sleeper.take().map(|sleeper| sleeper.shown());
-    let shown = shown.filter(|(from, to)| from < to);
-    if let (Some((from, to)), Edit::Replace(text)) = (shown, &edit) {
-        hold.rewrite(from, to, text);
-    }
+    // What a stage that sleeps holds is more than it was shown: the rest stays, behind what it says.
+    let said = match (shown, &edit) {
+        (Some((from, to)), Edit::Replace(text)) if from < to => {
+            hold.rewrite(from, to, text);
+            true
+        }
+        (Some((from, _)), Edit::Replace(text)) => hold.insert(from, text),
+        _ => false,
+    };
     let mut items = hold.release();
     match edit {
         Edit::Forward | Edit::Hold | Edit::HoldLast(_) => {}
         Edit::Replace(text) => {
-            if shown.is_none() {
+            if !said {
                 replace(&mut items, text);
             }
             if let Some(arguments) = &mut channel.arguments {

@@ -155,7 +155,21 @@ impl<P: Send> Passages<P> {
                 continue;
             };
             let Some(passage) = hop.passage.take().filter(|_| hop.told) else {
-                // Where nothing has reached it there is no last word: what it added would come before the channel's beginning.
+                // Where nothing has reached it there is no last word: what it added would come before the channel's beginning. It isn't
+                // woken any more.
+                if hop.sleeper.take().is_some() {
+                    let items = hop.hold.release();
+                    match channel == here {
+                        true => said.here.extend(items),
+                        false if items.is_empty() => {}
+                        false => said.elsewhere.push(Work {
+                            channel,
+                            from: at + 1,
+                            items,
+                            ends: false,
+                        }),
+                    }
+                }
                 continue;
             };
             let edit = match stages.on_end(at, passage, "").await {

@@ -140,6 +140,22 @@ impl Hold {
         self.bytes = self.bytes - (to - from) as u64 + text.len() as u64;
     }
 
+    /// Puts a text before what is held from that byte on. `false`: nothing is held that it could be put into.
+    pub(super) fn insert(&mut self, at: usize, text: &str) -> bool {
+        let mut begins = 0;
+        for held in &mut self.items {
+            let ends = begins + held.text.len();
+            if at <= ends {
+                held.text.insert_str(at - begins, text);
+                held.changed = true;
+                self.bytes += text.len() as u64;
+                return true;
+            }
+            begins = ends;
+        }
+        false
+    }
+
     /// Lets go the items that end in the first so many bytes, and returns their bytes.
     pub(super) fn release_first(&mut self, bytes: usize, items: &mut Items<'_>) -> usize {
         let mut gone = 0;
@@ -213,5 +229,43 @@ pub(super) fn replace(items: &mut Items<'_>, text: String) {
             changed: true,
             opens: false,
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held(texts: &[&str]) -> Hold {
+        let mut hold = Hold::default();
+        for text in texts {
+            hold.push(Item {
+                place: None,
+                text: Cow::Owned((*text).to_owned()),
+                changed: false,
+                opens: false,
+            });
+        }
+        hold
+    }
+
+    /// What a stage owes stands where it was shown the text, and nothing that it wasn't shown is lost.
+    #[test]
+    fn a_text_is_put_before_what_is_held_and_nothing_is_lost() {
+        for (at, expected) in [
+            (0, ["] x ", "foo"]),
+            (1, ["x]  ", "foo"]),
+            (2, ["x ] ", "foo"]),
+            (3, ["x ", "f] oo"]),
+            (5, ["x ", "foo] "]),
+        ] {
+            let mut hold = held(&["x ", "foo"]);
+            assert!(hold.insert(at, "] "));
+            assert_eq!(hold.bytes(), 7);
+            let items = hold.release();
+            let texts: Vec<&str> = items.iter().map(|item| &*item.text).collect();
+            assert_eq!(texts, expected, "{at}");
+        }
+        assert!(!held(&[]).insert(0, "x"));
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::sse::DEFAULT_CAP;
 
 /// A dialect that says each text in a line.
 struct Lines;

@@ -1,7 +1,7 @@
 //! The rules that only the whole of the messages and the tools can break.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::table::{Facts, inside, text};
@@ -65,9 +65,11 @@ pub(super) fn tool_names(it: &Facts<'_>) -> Said {
 pub(super) fn tool_messages(it: &Facts<'_>) -> Said {
     let mut wrong = Vec::new();
     let mut ids = HashSet::new();
-    let mut open: Vec<Cow<'_, str>> = Vec::new();
-    let unanswered = |open: &mut Vec<Cow<'_, str>>, wrong: &mut Vec<String>| {
-        for id in open.drain(..) {
+    // In their order, those that were answered left out; and where each is.
+    let mut open: Vec<Option<Cow<'_, str>>> = Vec::new();
+    let mut places: HashMap<Cow<'_, str>, usize> = HashMap::new();
+    let unanswered = |open: &mut Vec<Option<Cow<'_, str>>>, wrong: &mut Vec<String>| {
+        for id in open.drain(..).flatten().take(MOST_LINES) {
             let id = cut_at(&id, 64);
             wrong.push(format!(
                 "An assistant message with 'tool_calls' must be followed by a tool message for '{id}'"
@@ -81,8 +83,8 @@ pub(super) fn tool_messages(it: &Facts<'_>) -> Said {
         let word = |member| text(it.body, inside(it.body, message.clone(), member)?);
         if word("role").as_deref() == Some("tool") {
             let id = word("tool_call_id").unwrap_or_default();
-            match open.iter().position(|waiting| *waiting == id) {
-                Some(at) => _ = open.swap_remove(at),
+            match places.remove(&id) {
+                Some(at) => open[at] = None,
                 None => {
                     let id = cut_at(&id, 64);
                     wrong.push(format!(
@@ -93,6 +95,7 @@ pub(super) fn tool_messages(it: &Facts<'_>) -> Said {
             continue;
         }
         unanswered(&mut open, &mut wrong);
+        places.clear();
         let calls = inside(it.body, message, "tool_calls");
         let calls = calls.filter(|calls| it.body[calls.start] == b'[');
         for call in calls.into_iter().flat_map(|it_| items(it.body, it_.start)) {
@@ -104,7 +107,8 @@ pub(super) fn tool_messages(it: &Facts<'_>) -> Said {
                     "messages.{place}.assistant.tool_calls: duplicate tool call id '{id}'"
                 ));
             }
-            open.push(id);
+            places.insert(id.clone(), open.len());
+            open.push(Some(id));
         }
     }
     unanswered(&mut open, &mut wrong);

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::echo::{Echo, write_line};
-use super::output::{Head, Item, Output, SHOWN, logprobs, number, shown};
+use super::output::{Head, Item, Kind, Output, SHOWN, logprobs, number, shown};
 use crate::choices::chunk::{Chunk, NotAChunk};
 use crate::choices::whole::WholeAnswer;
 use crate::raw::ObjectWriter;
@@ -167,7 +167,10 @@ pub(crate) fn answer(echo: &Echo, body: Bytes) -> Result<Bytes, NotAChunk> {
             scratch.clear();
         }
     }
-    for part in output.items.iter_mut().flat_map(|item| &mut item.parts) {
+    // Of a message alone: it has one part of each kind, and calls and reasoning show no tokens.
+    let messages = output.items.iter_mut();
+    let messages = messages.filter(|item| matches!(item.kind, Kind::Message));
+    for part in messages.flat_map(|item| &mut item.parts) {
         let voice = match part.refusal {
             true => Voice::Refusal,
             false => Voice::Content,

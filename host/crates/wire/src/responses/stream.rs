@@ -26,7 +26,14 @@ pub(crate) struct Stream {
     next: u64,
     ended: Option<Ended>,
     usage: Option<Usage>,
+    /// Bytes of what has been said, which is told once more at the end.
+    kept: usize,
+    /// It was broken off here.
+    broken: bool,
 }
+
+/// The most that a response may say, in bytes: what an answer may have that comes whole.
+const MOST: usize = 64 << 20;
 
 impl Stream {
     pub(crate) fn new(echo: Arc<Echo>) -> Stream {
@@ -38,6 +45,8 @@ impl Stream {
             next: 0,
             ended: None,
             usage: None,
+            kept: 0,
+            broken: false,
         }
     }
 
@@ -207,6 +216,9 @@ fn end(out: &mut Vec<u8>) {
 
 impl WriteStream for Stream {
     fn chunk(&mut self, chunk: &Chunk<'_>, data: &[u8], out: &mut Vec<u8>) {
+        if self.broken {
+            return;
+        }
         if self.model.is_none() {
             self.model = chunk.model.as_deref().map(str::to_owned);
         }
@@ -214,17 +226,36 @@ impl WriteStream for Stream {
             self.created(Head::read(data), out);
         }
         if self.ended.is_none() {
+            // A content may come in parts; its tokens are told once.
+            let mut told = [false; 2];
             for piece in shown(chunk) {
-                let tokens = match piece.channel.key().voice() {
+                let voice = piece.channel.key().voice();
+                let tokens = match voice {
                     Some(voice @ (Voice::Content | Voice::Refusal))
-                        if !chunk.logprobs.is_empty() =>
+                        if !chunk.logprobs.is_empty()
+                            && !std::mem::replace(
+                                &mut told[usize::from(voice == Voice::Refusal)],
+                                true,
+                            ) =>
                     {
                         logprobs(chunk, data, voice)
                     }
                     _ => "",
                 };
+                self.kept += piece.text.len() + tokens.len();
                 self.piece(piece, tokens, out);
             }
+        }
+        if self.kept > MOST {
+            let error = UpstreamError {
+                message: format!("The answer is larger than {MOST} bytes."),
+                code: "upstream_broke_off".into(),
+                ..UpstreamError::default()
+            };
+            self.error(&error, out);
+            self.broken = true;
+            self.output = Output::default();
+            return;
         }
         let mut finishes = chunk.finishes.iter();
         let finish = finishes.find(|(choice, _)| *choice == SHOWN);
@@ -242,6 +273,9 @@ impl WriteStream for Stream {
     }
 
     fn error(&mut self, error: &UpstreamError, out: &mut Vec<u8>) {
+        if self.broken {
+            return;
+        }
         if self.head.is_none() {
             self.created(Head::read(b"{}"), out);
         }
@@ -275,6 +309,9 @@ impl WriteStream for Stream {
     }
 
     fn end(&mut self, out: &mut Vec<u8>) {
+        if self.broken {
+            return;
+        }
         if self.head.is_none() {
             self.created(Head::read(b"{}"), out);
         }

@@ -305,3 +305,61 @@ fn an_upstreams_error_fails_the_response_and_ends_it() {
     );
     assert_eq!(last(&events)["error"]["message"], "Sorry.");
 }
+
+/// What is said of each token stands once where its text does, and not once more for every part and every call.
+#[test]
+fn what_is_said_of_a_token_is_told_once() {
+    let token = json!({"token": "a token", "logprob": -1.0, "bytes": null, "top_logprobs": []});
+    let mut chunk = delta(
+        json!({"content": [{"type": "text", "text": "a "}, {"type": "text", "text": "token"}]}),
+    );
+    chunk["choices"][0]["logprobs"] = json!({"content": [token]});
+    let events = events(&[chunk, finish("stop")]);
+    let told = of(&events, "response.output_text.delta");
+    let told: Vec<usize> = told
+        .iter()
+        .map(|event| event["logprobs"].as_array().unwrap().len())
+        .collect();
+    assert_eq!(told.iter().sum::<usize>(), 1, "{told:?}");
+    let done = of(&events, "response.output_text.done");
+    assert_eq!(done[0]["logprobs"].as_array().unwrap().len(), 1);
+
+    let request = Endpoint::Responses.read(r#"{"model":"m","input":"i"}"#.into());
+    let calls: Vec<Value> = (0..100).map(|index| call(index, "{}")).collect();
+    let long = "x".repeat(1000);
+    let body = json!({"id": "c", "created": 1, "model": "m", "choices": [{"index": 0, "finish_reason": "stop",
+        "logprobs": {"content": [{"token": long, "logprob": -1.0, "bytes": null, "top_logprobs": []}]},
+        "message": {"content": long, "tool_calls": calls}}]});
+    let request = request.unwrap();
+    let bridge = request.bridge().unwrap();
+    let whole = bridge.whole(Bytes::from(body.to_string())).unwrap();
+    let whole = String::from_utf8(whole.to_vec()).unwrap();
+    assert_eq!(whole.matches(&long).count(), 2, "the text and its token");
+}
+
+/// An upstream that never ends is broken off where a whole answer would be, and nothing comes behind it.
+#[test]
+fn a_response_says_no_more_than_a_whole_answer_may() {
+    let request = Endpoint::Responses.read(r#"{"model":"m","input":"i","stream":true}"#.into());
+    let request = request.unwrap();
+    let mut writer = request.bridge().unwrap().stream().unwrap();
+    let piece = Bytes::from(format!(
+        "data: {}\n\n",
+        delta(json!({"content": "x".repeat(900_000)}))
+    ));
+    let mut errors = 0;
+    let mut bytes = 0;
+    for _ in 0..100 {
+        let out = writer.write(piece.clone());
+        bytes += out.len();
+        let text = String::from_utf8(out.to_vec()).unwrap();
+        errors += text.matches("event: error\n").count();
+        if errors > 0 {
+            assert!(writer.write(piece.clone()).is_empty());
+            assert!(writer.end().is_empty());
+            break;
+        }
+    }
+    assert_eq!(errors, 1);
+    assert!(bytes > 64 << 20, "{bytes}");
+}
