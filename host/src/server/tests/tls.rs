@@ -118,9 +118,11 @@ async fn certificates_change_under_load_and_nothing_is_dropped() {
         Arc::new(AtomicUsize::new(0)),
         Arc::new(AtomicBool::new(false)),
     );
-    let clients: Vec<_> = (0..4)
-        .map(|_| {
-            let (at, trusted) = (server.at, trusted.clone());
+    // How many roots each client has had, as it connected last.
+    let knows: Arc<[AtomicUsize; 4]> = Arc::default();
+    let clients: Vec<_> = (0..knows.len())
+        .map(|number| {
+            let (at, trusted, knows) = (server.at, trusted.clone(), knows.clone());
             let (done, stop) = (done.clone(), stop.clone());
             tokio::spawn(async move {
                 while !stop.load(Ordering::SeqCst) {
@@ -128,6 +130,7 @@ async fn certificates_change_under_load_and_nothing_is_dropped() {
                     for root in trusted.lock().iter() {
                         roots.add(root.clone()).unwrap();
                     }
+                    knows[number].store(roots.len(), Ordering::SeqCst);
                     let provider = Arc::new(ring::default_provider());
                     let config = ClientConfig::builder_with_provider(provider)
                         .with_safe_default_protocol_versions()
@@ -146,12 +149,17 @@ async fn certificates_change_under_load_and_nothing_is_dropped() {
             })
         })
         .collect();
-    for _ in 0..20 {
+    for round in 0..20 {
         let so_far = done.load(Ordering::SeqCst);
         let root = files.replace();
         trusted.lock().push(root);
-        // Whoever connects from now on knows the new one; who is connecting may know the old ones alone, so they finish first.
-        until(|| done.load(Ordering::SeqCst) >= so_far + 8).await;
+        // Whoever connects from now on knows the new one; who is connecting may know the old ones alone, so each connects once more first.
+        until(|| {
+            let all = knows.iter();
+            done.load(Ordering::SeqCst) >= so_far + 8
+                && all.map(|it| it.load(Ordering::SeqCst)).min() >= Some(round + 2)
+        })
+        .await;
         assert!(certificate.renew().unwrap());
     }
     stop.store(true, Ordering::SeqCst);
