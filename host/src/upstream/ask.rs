@@ -82,9 +82,6 @@ pub struct AskFailed {
     pub failure: Failure,
 }
 
-/// The keys of a target that were tried for a request, by their places.
-pub(super) type Tried = SmallVec<[usize; 4]>;
-
 /// Asks the candidates in their order and returns the first answer that begins. Each attempt's result is counted and
 /// logged. What has failed for now is asked again in further rounds, as the policy says and the budget allows.
 ///
@@ -171,7 +168,9 @@ async fn watched(
 ) -> Result<Answer, Failure> {
     let target = candidate.target();
     let asked = Instant::now();
-    match attempt(candidate, question, body, policy).await {
+    let send = |key| attempt(key, candidate, question, body, policy);
+    let answer = target.with_a_key(candidate.model(), question.id(), send);
+    match answer.await {
         Ok(answer) => {
             target.metrics().first_byte.observe(asked.elapsed());
             trial.answered(&answer.headers);
@@ -188,46 +187,16 @@ async fn watched(
     }
 }
 
-/// Makes one attempt at one target: with one of its keys, and with another where the fault is the key's.
-async fn attempt(
-    candidate: &Candidate,
-    question: &impl Question,
-    body: &Bytes,
-    policy: &RetryPolicy,
-) -> Result<Answer, Failure> {
-    let target = candidate.target();
-    let mut tried = Tried::new();
-    let mut failed = None;
-    loop {
-        let (place, key) = match target.keys().pick(candidate.model(), &tried) {
-            Ok(picked) => picked,
-            Err(none) => return Err(none.after(failed)),
-        };
-        match attempt_with(key, candidate, question, body, policy).await {
-            Err(failure) if failure.is_the_keys() && target.keys().len() > 1 => {
-                tracing::warn!(
-                    target: "witgate::exchange::run",
-                    target = target.id(), key = key.name(), request = question.id(),
-                    "a key was of no use: {failure}"
-                );
-                tried.push(place);
-                failed.get_or_insert(failure);
-            }
-            answer => return answer,
-        }
-    }
-}
-
 /// Makes one attempt with one key. A stream that dies or begins with an error counts as a failed attempt, because the
 /// client has got nothing of it yet.
-async fn attempt_with(
-    key: &Key,
+async fn attempt(
+    key: Arc<Key>,
     candidate: &Candidate,
     question: &impl Question,
     body: &Bytes,
     policy: &RetryPolicy,
 ) -> Result<Answer, Failure> {
-    let send = |on| candidate.send_on(on, key, question.path(), body.clone(), question.headers());
+    let send = |on| candidate.send_on(on, &key, question.path(), body.clone(), question.headers());
     let mut answer = renewed(policy, send).await?;
     if answer.status.is_success()
         && answer.is_stream()

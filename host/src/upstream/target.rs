@@ -1,7 +1,7 @@
 //! A target that is ready to be asked: its address, its key, its connections.
 
 use super::answer::Answer;
-use super::ask::{Tried, renewed};
+use super::ask::renewed;
 use super::client::UpstreamError;
 use super::connections::{Connection, Connections, NoAnswer};
 use super::failure::{Failure, failed_status, is_an_answers, refuses_key};
@@ -17,6 +17,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
 use percent_encoding::percent_decode_str;
+use smallvec::SmallVec;
 use std::fmt;
 use std::sync::Arc;
 use tokio::time::timeout_at;
@@ -160,19 +161,42 @@ impl Target {
     async fn get(&self, mut url: Url, query: Option<&str>) -> Result<Answer, Failure> {
         url.set_query(query);
         let model = self.model.clone().unwrap_or_else(|| Arc::from(""));
-        let mut tried = Tried::new();
+        let (url, model) = (&url, &model);
+        let send = |key: Arc<Key>| async move {
+            let send = |on| {
+                let request = reqwest::Request::new(Method::GET, url.clone());
+                self.execute(on, request, &key, model.clone())
+            };
+            renewed(&RetryPolicy::EACH_ONCE, send).await
+        };
+        self.with_a_key("", "", send).await
+    }
+
+    /// Sends with a key that is ready for the model, and with another one where the fault was the key's, until an answer comes or none is
+    /// left. `request` is an id, for the log.
+    pub(super) async fn with_a_key<F>(
+        &self,
+        model: &str,
+        request: &str,
+        send: impl Fn(Arc<Key>) -> F,
+    ) -> Result<Answer, Failure>
+    where
+        F: Future<Output = Result<Answer, Failure>>,
+    {
+        let mut tried = SmallVec::<[usize; 4]>::new();
         let mut failed = None;
         loop {
-            let (place, key) = match self.keys.pick("", &tried) {
+            let (place, key) = match self.keys.pick(model, &tried) {
                 Ok(picked) => picked,
                 Err(none) => return Err(none.after(failed)),
             };
-            let sent = renewed(&RetryPolicy::EACH_ONCE, |on| {
-                let request = reqwest::Request::new(Method::GET, url.clone());
-                self.execute(on, request, key, model.clone())
-            });
-            match sent.await {
+            match send(Arc::clone(key)).await {
                 Err(failure) if failure.is_the_keys() && self.keys.len() > 1 => {
+                    tracing::warn!(
+                        target: "witgate::exchange::run",
+                        target = self.id(), key = key.name(), request,
+                        "a key was of no use: {failure}"
+                    );
                     tried.push(place);
                     failed.get_or_insert(failure);
                 }

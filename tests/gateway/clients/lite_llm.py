@@ -56,23 +56,18 @@ def tools_are_called_and_answer_in_a_second_turn_with_reasoning():
     def streamed(messages, **more):
         return litellm.stream_chunk_builder(list(ask(messages, stream=True, **more)), messages=messages)
 
-    def again(message):
-        """What goes back of an answer. LiteLLM has its own word for reasoning, and members of its own."""
-        told = message.model_dump(exclude_none=True, include={"role", "content", "tool_calls"})
-        return told | {"reasoning": message.reasoning_content} if getattr(message, "reasoning_content", None) else told
-
     for model in [MODEL, REASONER]:
         for asked in [ask, streamed]:
             messages = user('chunk: 3 | think: Whom? | call: lookup {"who": "Zoë"} | call: lookup {}')
             first = asked(messages, model=model, tools=TOOLS).choices[0].message
             assert first.reasoning_content == "Whom?", first
             assert [call.function.arguments for call in first.tool_calls] == ['{"who": "Zoë"}', "{}"], first
-            messages.append(again(first))
+            messages.append(first)
             for call in first.tool_calls:
                 messages.append({"role": "tool", "tool_call_id": call.id, "content": "Ann, ann@example.org"})
             second = asked(messages, model=model, tools=TOOLS).choices[0].message
             assert second.content and not second.tool_calls, second
-            messages += [again(second), *user("think: Well. | say: goodbye")]
+            messages += [second, *user("think: Well. | say: goodbye")]
             third = asked(messages, model=model, tools=TOOLS).choices[0].message
             assert third.content == "goodbye", third
 

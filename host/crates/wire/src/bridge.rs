@@ -14,12 +14,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use self::place::Place;
 use crate::action;
 use crate::choices::chunk::{Chunk, NotAChunk, UpstreamError};
-use crate::json::{BadRequest, Fault, Kind, Scanner, cut, sentence};
+use crate::json::{BadRequest, Fault, Kind, Scanner, sentence};
 use crate::messages;
-use crate::raw::RawObject;
 use crate::responses;
 use crate::sse::{Event, Framer};
 
@@ -66,24 +64,6 @@ impl Bridge {
             }
         }
     }
-}
-
-/// Reads a request's body as the object that it must be, one layer of it. A key that stands twice is refused: one reader would take the
-/// first, another the last.
-pub(crate) fn object(body: &[u8]) -> Result<RawObject<'_>, BadRequest> {
-    let top = Place::top(body)?;
-    let object = RawObject::parse(top.json);
-    let object = object.map_err(|error| top.bad(format_args!("can't be read as JSON: {error}")))?;
-    let mut names: Vec<&str> = object.members.iter().map(|(name, _)| &**name).collect();
-    names.sort_unstable();
-    if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        let name = cut(twice[0]);
-        return Err(BadRequest::new(
-            &name,
-            format!("the key `{name}` stands twice in the body"),
-        ));
-    }
-    Ok(object)
 }
 
 /// Goes over a body once: whether it is one JSON object, and nothing else. Shows each of its members in turn, the key as it is written. That

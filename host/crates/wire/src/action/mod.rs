@@ -3,13 +3,12 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use serde_json::value::RawValue;
 
 use crate::bridge::{self, Bridge};
 use crate::choices::chunk::NotAChunk;
 use crate::choices::whole::WholeAnswer;
 use crate::json::{BadRequest, cut};
-use crate::raw::ObjectWriter;
+use crate::raw::{ObjectWriter, unescape};
 use crate::{ChannelKey, Dialect, Request};
 
 /// A number that a request may have.
@@ -51,12 +50,21 @@ const TEXTS: [&str; 2] = ["model", "prompt"];
 
 /// The chat request that stands for it.
 pub(crate) fn request(body: &[u8]) -> Result<Request, BadRequest> {
-    let asked = bridge::object(body)?;
-    for (name, value) in &asked.members {
-        known(name, value.get())?;
-    }
+    // Never more than the names that are known: the first other one is refused.
+    let mut asked: Vec<(Cow<'_, str>, &str)> = Vec::new();
+    bridge::each_checked(body, |key, value| {
+        let name = unescape(key).unwrap_or_default();
+        known(&name, value)?;
+        if asked.iter().any(|(before, _)| *before == name) {
+            let sentence = format!("the key `{name}` stands twice in the body");
+            return Err(BadRequest::new(&name, sentence));
+        }
+        asked.push((name, value));
+        Ok(())
+    })?;
+    let get = |name: &str| asked.iter().find(|(it, _)| it == name).map(|(_, it)| *it);
     let [model, prompt] = TEXTS.map(|name| {
-        let value = asked.get(name).map(RawValue::get);
+        let value = get(name);
         value.filter(|value| value.starts_with('"')).ok_or_else(|| {
             BadRequest::new(name, format!("`{name}` must be there, and be a string"))
         })
@@ -72,8 +80,7 @@ pub(crate) fn request(body: &[u8]) -> Result<Request, BadRequest> {
     message.end();
     messages.push(b']');
     for number in &NUMBERS {
-        let value = asked.get(number.name).map(RawValue::get);
-        let value = value.filter(|value| *value != "null");
+        let value = get(number.name).filter(|value| *value != "null");
         let value = number.checked(value.unwrap_or(number.default))?;
         writer.raw(number.chat, &value);
     }
