@@ -30,6 +30,7 @@ use witgate::policy::Sandbox;
 use witgate::policy::engine::EngineSettings;
 use witgate::server::{ServerSettings, serve_traffic};
 use witgate::simulator;
+use witgate::state::StateStore;
 
 /// The gateway's threads.
 const WORKERS: usize = 2;
@@ -132,6 +133,7 @@ async fn start(folder: &std::path::Path, upstream: SocketAddr) -> SocketAddr {
         journal: Journal::open(config.journal.path().unwrap(), journal::Options::default())
             .await
             .unwrap(),
+        state: StateStore::at(folder.join("state.db")),
         metrics: metrics.clone(),
     };
     let source = Source::File(file);

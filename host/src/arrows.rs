@@ -17,7 +17,7 @@ const ARROWS: [(&str, &str); 7] = [
     ),
     (
         "control",
-        "exchange generation upstream policy wire journal config metrics api",
+        "exchange generation upstream policy wire journal state config metrics api",
     ),
     (
         "exchange",
@@ -30,12 +30,13 @@ const ARROWS: [(&str, &str); 7] = [
 ];
 
 /// Crates that the library re-exports, and as what.
-const CRATES: [(&str, &str); 6] = [
+const CRATES: [(&str, &str); 7] = [
     ("witgate_config::", "crate::config::"),
     ("witgate_journal::", "crate::journal::"),
     ("witgate_metrics::", "crate::metrics::"),
     ("witgate_sandbox::", "crate::policy::"),
     ("witgate_simulator::", "crate::simulator::"),
+    ("witgate_state::", "crate::state::"),
     ("witgate_wire::", "crate::wire::"),
 ];
 

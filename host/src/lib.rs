@@ -41,4 +41,5 @@ pub use witgate_journal as journal;
 pub use witgate_metrics as metrics;
 pub use witgate_sandbox as policy;
 pub use witgate_simulator as simulator;
+pub use witgate_state as state;
 pub use witgate_wire as wire;

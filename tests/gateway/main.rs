@@ -34,6 +34,7 @@ mod samples;
 mod shadow;
 mod shutdown;
 mod snippets;
+mod state;
 mod support;
 mod turns;
 mod unseen;

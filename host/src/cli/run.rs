@@ -26,6 +26,7 @@ use crate::server::{
     serve_traffic,
 };
 use crate::simulator;
+use crate::state::StateStore;
 
 /// How long the stages of the last exchanges have for `on-complete`, once the listener has drained.
 const LAST_WORDS: Duration = Duration::from_secs(10);
@@ -115,6 +116,7 @@ pub(super) async fn run(args: RunArgs) -> Result<ExitCode, Wrong> {
     let services = Services {
         sandbox: Arc::new(setup::sandbox(&config, args.max_exchanges)?),
         journal: open_journal(&config).await?,
+        state: StateStore::at(state_path(&config)?),
         metrics: metrics.clone(),
     };
     let controller = Controller::start(source, overrides, config, services.clone()).await?;
@@ -158,8 +160,9 @@ pub(super) async fn run(args: RunArgs) -> Result<ExitCode, Wrong> {
     }
     let longest = settings.linger + settings.drain_deadline + LAST_WORDS;
     tokio::spawn(leave(controller.clone(), longest, stop.clone()));
-    tokio::spawn(count_journal(
+    tokio::spawn(count_kept(
         services.journal.clone(),
+        services.state.clone(),
         metrics.clone(),
         stop.clone(),
     ));
@@ -203,6 +206,14 @@ async fn stand_in(tokens_per_second: f64) -> Result<url::Url, Wrong> {
     // The simulator lives as long as the process, because exchanges that drain still need it.
     tokio::spawn(simulator::serve(listener, options, std::future::pending()));
     Ok(url::Url::parse(&format!("http://{address}/v1"))?)
+}
+
+/// Where counters and values are kept, as soon as a stage keeps some.
+fn state_path(config: &Config) -> Result<PathBuf, Wrong> {
+    Ok(match config.state.path() {
+        Some(path) => path.to_owned(),
+        None => Store::default_path()?.with_file_name("state.db"),
+    })
 }
 
 async fn open_journal(config: &Config) -> Result<Journal, Wrong> {
@@ -308,9 +319,14 @@ async fn reload_on_signal(
     }
 }
 
-/// Adds the journal's own counts to the metrics, every second.
-async fn count_journal(journal: Journal, metrics: Arc<Metrics>, stop: CancellationToken) {
-    let (mut entries, mut failures, mut breaks) = (0, 0, 0);
+/// Adds the counts of journal and state to the metrics, every second.
+async fn count_kept(
+    journal: Journal,
+    state: StateStore,
+    metrics: Arc<Metrics>,
+    stop: CancellationToken,
+) {
+    let (mut entries, mut failures, mut breaks, mut state_failures) = (0, 0, 0, 0);
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     while !stop.is_cancelled() {
         tick.tick().await;
@@ -318,6 +334,9 @@ async fn count_journal(journal: Journal, metrics: Arc<Metrics>, stop: Cancellati
         metrics.journal_entries.inc_by(stats.entries - entries);
         metrics.journal_failures.inc_by(stats.failures - failures);
         metrics.journal_breaks.inc_by(stats.breaks - breaks);
+        let failed = state.failures();
+        metrics.state_failures.inc_by(failed - state_failures);
+        state_failures = failed;
         let present = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         metrics.journal_queue.set(present(stats.queued));
         metrics.journal_owed.set(present(stats.owed));

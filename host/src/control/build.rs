@@ -13,6 +13,7 @@ use crate::generation::{BuildInputs, Generation, ReadError};
 use crate::journal::Journal;
 use crate::metrics::Metrics;
 use crate::policy::{Chain, GrantBackends, LoadError, Sandbox, Stage, StageSpec};
+use crate::state::{StateError, StateStore};
 use crate::upstream::{Targets, UpstreamError};
 
 /// Why a configuration did not become a running generation. What ran before it still runs.
@@ -83,6 +84,15 @@ pub enum BuildError {
         #[source]
         cause: SecretError,
     },
+    /// A stage keeps something there, and it can't be opened.
+    #[error("stage `{stage}` keeps counters or values: {cause}")]
+    State {
+        /// The stage's id.
+        stage: String,
+        /// Why.
+        #[source]
+        cause: StateError,
+    },
     /// The task that builds broke down.
     #[error("building broke down: {0}")]
     Broken(#[source] JoinError),
@@ -95,6 +105,8 @@ pub struct Services {
     pub sandbox: Arc<Sandbox>,
     /// Where entries go.
     pub journal: Journal,
+    /// Where counters and values are kept.
+    pub state: StateStore,
     /// What is counted.
     pub metrics: Arc<Metrics>,
 }
@@ -204,9 +216,18 @@ async fn build_stage(
     {
         return Ok(stage.clone());
     }
+    if config.grants.iter().any(|grant| grant.keeps_state()) {
+        let opened = services.state.open().await;
+        opened.map_err(|cause| BuildError::State {
+            stage: config.id.clone(),
+            cause,
+        })?;
+    }
     let verified = VerifiedStage::load(&services.sandbox, inputs, config, spec).await?;
     let backends = GrantBackends {
         journal: Some(services.journal.clone()),
+        counters: Some(services.state.clone()),
+        kv: Some(services.state.clone()),
     };
     let metrics = &services.metrics;
     Ok(Stage::attached(

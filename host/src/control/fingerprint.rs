@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 use crate::config::{
     BreakerConfig, ClientConfig, ComponentSource, Config, ExecRef, IdentityFiles, JournalConfig,
     KeyConfig, Limits, ModelsConfig, OpaqueParts, Pack, PemFile, Position, Price, PricingConfig,
-    ReloadConfig, RequestsConfig, RetriesConfig, SecretRef, StageConfig, TargetConfig, Timeouts,
-    TlsConfig,
+    ReloadConfig, RequestsConfig, RetriesConfig, SecretRef, StageConfig, StateConfig, TargetConfig,
+    Timeouts, TlsConfig,
 };
 use crate::generation::BuildInputs;
 
@@ -51,6 +51,7 @@ impl Hasher {
             retries,
             clients,
             journal,
+            state,
             reload,
             requests,
             models,
@@ -74,6 +75,8 @@ impl Hasher {
         self.number(u64::from(*budget));
         self.list(clients, Self::client);
         self.journal(journal);
+        let StateConfig { store } = state;
+        self.option(store.as_deref(), Self::text);
         self.reload(reload);
         self.requests(requests);
         self.models(models);

@@ -57,6 +57,7 @@ impl Controller {
             "last_rollback": last_rollback,
             "last_probation": last_probation,
             "journal": self.journal(),
+            "state": self.state(),
             "tasks": self.tasks.len(),
         })
     }
@@ -80,6 +81,15 @@ impl Controller {
             "owed": journal.stats().owed,
             "chain": chain,
             "broken": broken,
+        })
+    }
+
+    /// Whether what policies keep can be written. It is so, too, where no policy keeps anything.
+    fn state(&self) -> Value {
+        let error = self.services.state.health().err();
+        json!({
+            "ok": error.is_none(),
+            "error": error.map(|error| error.to_string()),
         })
     }
 

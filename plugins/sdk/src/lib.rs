@@ -3,14 +3,16 @@
 //! # A tour
 //!
 //! - [`Policy`] and [`Passage`] are what an author writes, [`export!`] makes a component of it.
-//! - [`request`], [`outcome`], [`host`] and [`journal`] are what the host offers; [`log`] formats for it.
+//! - [`request`], [`outcome`] and [`host`] are what the host offers, [`journal`], [`counters`] and [`kv`] what it grants; [`log`] formats for it.
 //! - [`redact`] takes things out of answers, however they are cut.
 //! - [`prelude`] has the most used in one `use`.
 //! - `testing` drives a policy natively, under plain `cargo test`, as the host would.
 
+pub mod counters;
 pub mod export;
 pub mod host;
 pub mod journal;
+pub mod kv;
 pub mod log;
 pub mod outcome;
 pub mod prelude;

@@ -17,6 +17,7 @@ use witgate::policy::Sandbox;
 use witgate::policy::engine::EngineSettings;
 use witgate::server::{ServerSettings, admin_router, serve_admin, serve_traffic};
 use witgate::simulator::{self, Recorder};
+use witgate::state::StateStore;
 
 use super::{Reply, Stream, Value, kept, policies, until};
 
@@ -183,6 +184,7 @@ impl Bench {
         let services = Services {
             sandbox: tokio::task::spawn_blocking(sandbox).await.unwrap(),
             journal: Journal::open(&store, options).await.unwrap(),
+            state: StateStore::at(store.with_file_name("state.db")),
             metrics: metrics.clone(),
         };
         let source = Source::File(file);

@@ -24,7 +24,13 @@ pub fn third_party() -> &'static Path {
     BUILT.get_or_init(|| built("third-party", "tone_police.wasm"))
 }
 
-/// The configuration's text with `@puppet`, `@player`, `@third-party` and `@hostile` made paths.
+/// The example that counts requests.
+pub fn quota() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| built("../plugins/examples/quota", "quota.wasm"))
+}
+
+/// The configuration's text with `@puppet`, `@player`, `@third-party`, `@quota` and `@hostile` made paths.
 pub fn named(text: &str) -> String {
     let mut text = text.to_owned();
     let mut name = |name: &str, built: fn() -> &'static Path| {
@@ -35,6 +41,7 @@ pub fn named(text: &str) -> String {
     name("@puppet", puppet);
     name("@player", player);
     name("@third-party", third_party);
+    name("@quota", quota);
     name("@hostile", build::hostile);
     text
 }

@@ -59,6 +59,7 @@ async fn entries(misdeed: &str) -> Vec<(usize, usize)> {
             .unwrap();
         let backends = GrantBackends {
             journal: Some(journal.clone()),
+            ..GrantBackends::default()
         };
         let stage = Stage::attached(loaded, &backends, &metrics, None);
         assert_eq!(

@@ -2,6 +2,7 @@
 
 use super::fields::{Field, Fields};
 use super::stages::{ComponentSource, Grant, StageConfig};
+use super::store;
 use std::path::Path;
 
 /// The journal's settings.
@@ -18,12 +19,10 @@ pub struct JournalConfig {
 impl JournalConfig {
     /// The path in `store`.
     pub fn path(&self) -> Option<&Path> {
-        let store = self.store.as_deref()?;
-        Some(Path::new(store.strip_prefix(SCHEME).unwrap_or(store)))
+        self.store.as_deref().map(store::path)
     }
 }
 
-const SCHEME: &str = "sqlite:";
 const LONGEST: u64 = 36_500;
 
 /// Reads `journal` out of the document. Without it the default holds.
@@ -33,7 +32,7 @@ pub(super) fn read(document: &Fields<'_>, base: &Path) -> Option<JournalConfig> 
     };
     let fields = field.fields(&["store", "immutable", "retention_days"])?;
     let store = match fields.get("store") {
-        Some(field) => store(field, base).map(Some),
+        Some(field) => store::read(field, base, "a journal").map(Some),
         None => Some(None),
     };
     let (immutable, retention_days) = keeping(&fields)?;
@@ -115,34 +114,4 @@ fn days(field: &Field<'_>) -> Option<u32> {
     field
         .integer(1..=LONGEST)
         .and_then(|days| u32::try_from(days).ok())
-}
-
-fn store(field: &Field<'_>, base: &Path) -> Option<String> {
-    let text = field.text()?;
-    let Some(path) = text.strip_prefix(SCHEME) else {
-        let sentence = match text.split_once(':') {
-            Some((scheme @ ("postgres" | "postgresql" | "mysql" | "redis"), _)) => {
-                format!("a journal in `{scheme}` is not offered in this release; write `sqlite:` and the path of a file")
-            }
-            _ => "expected `sqlite:` and the path of a file, such as sqlite:/var/lib/witgate/journal.db".to_owned(),
-        };
-        field.problem(sentence);
-        return None;
-    };
-    let path = path.strip_prefix("//").unwrap_or(path);
-    if path.is_empty() || path.starts_with(':') || path.contains('?') {
-        field.problem(
-            "expected the path of a file after `sqlite:`, without options; a journal in memory would keep nothing",
-        );
-        return None;
-    }
-    match base.join(path).to_str() {
-        Some(path) => Some(format!("{SCHEME}{path}")),
-        None => {
-            field.problem(
-                "the folder of this file has a name that is not UTF-8; write an absolute path",
-            );
-            None
-        }
-    }
 }

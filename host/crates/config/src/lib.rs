@@ -24,6 +24,8 @@ mod retries;
 mod routing;
 mod secret;
 mod stages;
+mod state;
+mod store;
 mod targets;
 mod tls;
 mod tree;
@@ -49,6 +51,7 @@ pub use retries::RetriesConfig;
 pub use routing::{BreakerConfig, Strategy};
 pub use secret::{Secret, SecretError, SecretRef};
 pub use stages::{BUNDLED, ComponentSource, Grant, Mode, OnError, StageConfig};
+pub use state::StateConfig;
 pub use targets::{KeyConfig, Parameters, TargetConfig, Timeouts, UnknownMembers};
 pub use tls::{IdentityFiles, TlsConfig};
 pub use units::size as parse_size;
@@ -87,6 +90,8 @@ pub struct Config {
     pub clients: Vec<ClientConfig>,
     /// Where journal entries are kept, and for how long.
     pub journal: JournalConfig,
+    /// Where what policies keep from one exchange to the next is.
+    pub state: StateConfig,
     /// How a new chain replaces a running one.
     pub reload: ReloadConfig,
     /// What of a request goes on, beside what the stages say of it.
@@ -209,16 +214,32 @@ impl Config {
     /// Sentences about the differences between two configurations that can't take effect while the gateway runs.
     pub fn changes_needing_restart(old: &Config, new: &Config) -> Vec<String> {
         let mut changes = Vec::new();
-        if old.journal.store != new.journal.store {
-            let name = |config: &Config| match &config.journal.store {
+        let stores = [
+            (
+                "journal.store",
+                &old.journal.store,
+                &new.journal.store,
+                "the journal",
+            ),
+            (
+                "state.store",
+                &old.state.store,
+                &new.state.store,
+                "the state",
+            ),
+        ];
+        for (key, old, new, what) in stores {
+            let name = |store: &Option<String>| match store {
                 Some(store) => format!("`{store}`"),
                 None => "the default".to_owned(),
             };
-            changes.push(format!(
-                "journal.store changed from {} to {}; restart witgate to move the journal",
-                name(old),
-                name(new)
-            ));
+            if old != new {
+                changes.push(format!(
+                    "{key} changed from {} to {}; restart witgate to move {what}",
+                    name(old),
+                    name(new)
+                ));
+            }
         }
         changes
     }
@@ -259,6 +280,7 @@ fn read(
         "providers",
         "clients",
         "journal",
+        "state",
         "reload",
         "requests",
         "models",
@@ -270,6 +292,7 @@ fn read(
     let targets = targets::read(&fields, base);
     let clients = clients::read(&fields, base);
     let journal = journal::read(&fields, base);
+    let state = state::read(&fields, base);
     let reload = reload::read(&fields);
     let requests = requests::read(&fields);
     let models = models::read(&fields, targets.as_ref().map(|it| &*it.targets));
@@ -296,6 +319,7 @@ fn read(
         retries,
         clients: clients?,
         journal,
+        state: state?,
         reload: reload?,
         requests: requests?,
         models: models?,

@@ -119,17 +119,28 @@ impl fmt::Display for Mode {
 pub enum Grant {
     /// Appending to the journal.
     Journal,
+    /// Sums in windows of time.
+    Counters,
+    /// Values that expire.
+    Kv,
 }
 
 impl Grant {
     /// Every grant that exists.
-    pub const ALL: [Grant; 1] = [Grant::Journal];
+    pub const ALL: [Grant; 3] = [Grant::Journal, Grant::Counters, Grant::Kv];
 
     /// The grant's name in the configuration, which is the name of its interface in the contract.
     pub fn as_str(self) -> &'static str {
         match self {
             Grant::Journal => "journal",
+            Grant::Counters => "counters",
+            Grant::Kv => "kv",
         }
+    }
+
+    /// Whether what it keeps is in the file of `state.store`.
+    pub fn keeps_state(self) -> bool {
+        matches!(self, Grant::Counters | Grant::Kv)
     }
 }
 
@@ -373,7 +384,7 @@ fn grants(field: &Field<'_>) -> Option<Vec<Grant>> {
     let mut grants = Vec::new();
     let mut complete = true;
     for item in field.items()? {
-        match item.one_of(&offered, &["counters", "kv", "http"]) {
+        match item.one_of(&offered, &["http"]) {
             Some(grant) if grants.contains(&grant) => {
                 item.problem(format!("`{grant}` is granted already"));
                 complete = false;

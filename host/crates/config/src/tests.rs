@@ -610,6 +610,7 @@ refused! {
     clients_wrong: with("clients:\n  keys:\n    - {id: a, secret_ref: {env: A}}\n    - {id: a, secret_ref: {env: B}}\n    - {id: c, secret_ref: {env: A}}\n    - {id: d, secret: hunter2}\n    - {id: e, secret_ref: hunter2}\n"),
     journal_elsewhere: with("journal: {store: \"postgres://x/y\"}\n"),
     journal_in_memory: with("journal: {store: \"sqlite::memory:\"}\n"),
+    state_values: with("state: {store: 'redis://x', retention: 1}\n"),
     journal_values: with("journal: {store: /var/journal.db, immutable: 1, retention_days: 0}\n"),
     journal_told_twice: with("policies: {chain: [audit-logger]}\njournal: {retention_days: 30}\npolicy: {audit-logger: {retention_days: 365}}\n"),
     audit_logger_values: with("policies: {chain: [audit-logger]}\npolicy: {audit-logger: {immutable: \"yes\"}}\n"),

@@ -95,6 +95,8 @@ pub struct Metrics {
     pub journal_owed: Gauge,
     /// Entries that wait for the journal.
     pub journal_queue: Gauge,
+    /// Batches of what policies keep that could not be written or read.
+    pub state_failures: Counter,
 }
 
 type Labelled = Family<[(&'static str, &'static str); 1], Counter>;
@@ -170,6 +172,10 @@ impl Metrics {
                 "Least entries, in the place of entries not kept, that wait for the disk",
             ),
             journal_queue: all.gauge("journal_queue", "Entries that wait for the journal"),
+            state_failures: all.counter(
+                "state_failures",
+                "Batches of policies' counters and values that could not be kept",
+            ),
             registry: all.0,
         }
     }

@@ -28,6 +28,8 @@ mod generated {
         path: "../../../wit",
         imports: {
             "witgate:policy/journal.append": async | trappable,
+            "witgate:policy/counters": async | trappable,
+            "witgate:policy/kv": async | trappable,
             default: trappable,
         },
         exports: { default: async },

@@ -200,6 +200,9 @@ const CHANGES: &[Change] = &[
     ("journal.store", |it| {
         it.journal.store = Some("sqlite:/x".into())
     }),
+    ("state.store", |it| {
+        it.state.store = Some("sqlite:/x".into())
+    }),
     ("journal.immutable", |it| it.journal.immutable ^= true),
     ("journal.retention_days", |it| {
         it.journal.retention_days = Some(1);

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::answer::Kept;
 use super::imports::{Phase, State, check_code, within};
 use super::interest::{Interest, Sleep};
-use super::{Answer, Outcome, Request};
+use super::{Answer, Outcome, Request, StageState};
 use crate::{Channel, Denial, Edit, Finding, Hooks, Level, Passage, Policy, Segment, Verdict};
 
 /// Choices that an answer may have.
@@ -362,6 +362,15 @@ impl<P: Policy> Exchange<P> {
             twin.fail_journal(error);
         }
         self.state.journal_error = Some(error.into());
+    }
+
+    /// Lets the exchange find what others kept by the grants `counters` and `kv`, and keep what it does there.
+    pub fn keep_in(&mut self, kept: &StageState) {
+        if let Some(twin) = &mut self.twin {
+            // It does the same a second time, which mustn't count.
+            twin.keep_in(&kept.copy());
+        }
+        self.state.kept = kept.clone();
     }
 
     /// Ends the exchange.

@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 
 use super::draft::Draft;
-use super::{Outcome, Request};
+use super::{Outcome, Request, StageState};
 use crate::{Finding, Level};
 
 /// Which call is being made: the host answers some imports in some hooks only.
@@ -39,6 +39,11 @@ pub(super) struct State {
     /// Entries that it wrote or tried to.
     pub(super) journal_entries: usize,
     pub(super) journal_error: Option<String>,
+    /// What outlives the exchange.
+    pub(super) kept: StageState,
+    /// Calls of `counters` and of `kv`.
+    pub(super) counter_calls: usize,
+    pub(super) kv_calls: usize,
 }
 
 /// What a policy may say in one exchange: the host cuts what is more, or refuses it.
@@ -57,6 +62,10 @@ mod limits {
     pub(super) const JOURNAL_ENTRIES: usize = 64;
     /// Bytes of one.
     pub(super) const JOURNAL_ENTRY: usize = 1 << 20;
+    /// Calls of `counters`.
+    pub(super) const COUNTER_CALLS: usize = 256;
+    /// Calls of `kv`.
+    pub(super) const KV_CALLS: usize = 64;
 }
 
 thread_local! {
@@ -195,6 +204,74 @@ pub(crate) mod journal {
                 }
                 _ => Err(format!("the entry is not a JSON object: {entry}")),
             }
+        })
+    }
+}
+
+pub(crate) mod counters {
+    use super::limits::COUNTER_CALLS;
+    use super::{Phase::*, with};
+
+    pub(crate) fn add(key: &str, amount: i64, window_seconds: u32) -> Result<i64, String> {
+        let taken = take_of("counters::add", key, amount, window_seconds, i64::MAX)?;
+        taken.ok_or_else(|| "the sum would be more than 64 bits can hold".into())
+    }
+
+    pub(crate) fn take(
+        key: &str,
+        amount: i64,
+        window_seconds: u32,
+        most: i64,
+    ) -> Result<Option<i64>, String> {
+        take_of("counters::take", key, amount, window_seconds, most)
+    }
+
+    fn take_of(
+        name: &str,
+        key: &str,
+        amount: i64,
+        window_seconds: u32,
+        most: i64,
+    ) -> Result<Option<i64>, String> {
+        with(name, &[Request, Answer, Complete], |state| {
+            state.counter_calls += 1;
+            if state.counter_calls > COUNTER_CALLS {
+                return Err(format!(
+                    "an exchange takes no more than {COUNTER_CALLS} calls of `counters` of one stage"
+                ));
+            }
+            let at = state.request.received_at;
+            state.kept.take(key, amount, window_seconds, most, at)
+        })
+    }
+}
+
+pub(crate) mod kv {
+    use super::limits::KV_CALLS;
+    use super::{Phase::*, State, with};
+
+    fn of<R>(name: &str, call: impl FnOnce(&mut State) -> Result<R, String>) -> Result<R, String> {
+        with(name, &[Request, Answer, Complete], |state| {
+            state.kv_calls += 1;
+            if state.kv_calls > KV_CALLS {
+                return Err(format!(
+                    "an exchange takes no more than {KV_CALLS} calls of `kv` of one stage"
+                ));
+            }
+            call(state)
+        })
+    }
+
+    pub(crate) fn get(key: &str) -> Result<Option<String>, String> {
+        of("kv::get", |state| {
+            state.kept.get(key, state.request.received_at)
+        })
+    }
+
+    pub(crate) fn put(key: &str, value: &str, ttl_seconds: u32) -> Result<(), String> {
+        of("kv::put", |state| {
+            let at = state.request.received_at;
+            state.kept.put(key, value, ttl_seconds, at)
         })
     }
 }

@@ -3,7 +3,7 @@
 //! The imports are a fake here, one exchange's at a time. It holds the policy to the contract: what the host would call
 //! a fault of the stage (a hold at the end, a code that can't be a header, an edit outside `on_request`) is a panic
 //! with the reason. It knows one stage, so edits of others aren't seen. It bounds what a policy says, as the host does (tags,
-//! findings, lines of the log, entries of the journal), but no time and no memory. Where a policy declares an interest, every exchange
+//! findings, lines of the log, entries of the journal, calls of grants), but no time and no memory. Where a policy declares an interest, every exchange
 //! runs twice, with and without it, and a difference is a panic: the promise is broken.
 //!
 //! ```
@@ -49,12 +49,14 @@ mod json;
 mod outcome;
 mod request;
 mod shape;
+mod stage_state;
 mod texts;
 
 pub use answer::{Answer, redact};
 pub use exchange::{Exchange, Record};
 pub use outcome::Outcome;
 pub use request::Request;
+pub use stage_state::StageState;
 
 use crate::{Hooks, Level, Policy};
 use imports::{Phase, State};

@@ -319,3 +319,72 @@ fn a_text_completion_has_prompts_in_the_place_of_messages() {
     assert_eq!(exchange.request().body()["suffix"], "2");
     assert_eq!(exchange.request().body()["prompt"], "one");
 }
+
+/// Counts requests, and remembers the last one's words.
+#[derive(Clone, Debug, serde::Deserialize)]
+struct Counter {
+    most: i64,
+}
+
+impl Policy for Counter {
+    fn on_request(&mut self) -> Verdict {
+        let said = request::segments().remove(0).text;
+        let before = crate::kv::get("last").unwrap();
+        crate::kv::put("last", &said, 60).unwrap();
+        crate::log::info!("{}", before.unwrap_or_default());
+        match crate::counters::take("requests", 1, 3600, self.most) {
+            Ok(Some(_)) => Verdict::Proceed,
+            Ok(None) => Verdict::deny("counter.full", "no more"),
+            Err(why) => Verdict::deny("counter.unknown", &why),
+        }
+    }
+
+    fn on_complete(&mut self) {
+        crate::counters::add("completed", 1, 3600).unwrap();
+    }
+}
+
+#[test]
+fn what_one_exchange_keeps_the_next_one_finds() {
+    let policy = configure::<Counter>(json!({"most": 2})).unwrap();
+    let state = StageState::default();
+    let at = Request::user("").received_at;
+    let mut last = Vec::new();
+    for (number, says) in ["one", "two", "three"].into_iter().enumerate() {
+        let mut exchange = policy.exchange(Request::user(says));
+        exchange.keep_in(&state);
+        let passes = matches!(exchange.on_request(), Verdict::Proceed);
+        assert_eq!(passes, number < 2, "{says}");
+        let record = exchange.complete(Outcome::completed());
+        last.push(record.log[0].1.clone());
+    }
+    assert_eq!(last, ["", "one", "two"]);
+    assert_eq!(state.sum("requests", 3600, at), 2);
+    assert_eq!(state.sum("completed", 3600, at), 3);
+    // One that was given nothing to share begins with nothing, and leaves nothing.
+    let mut alone = policy.exchange(Request::user("alone"));
+    assert_eq!(alone.on_request(), Verdict::Proceed);
+    assert_eq!(state.sum("requests", 3600, at), 2);
+
+    state.fail("can't be kept now");
+    let mut exchange = policy.exchange(Request::user("four"));
+    exchange.keep_in(&StageState::default());
+    exchange.on_request();
+    assert_eq!(state.keys(), ["last"]);
+}
+
+#[test]
+fn what_is_kept_expires_and_windows_pass() {
+    let state = StageState::default();
+    state.put("k", "v", 10, 1_000_000).unwrap();
+    assert_eq!(state.get("k", 1_009_999).unwrap().as_deref(), Some("v"));
+    assert_eq!(state.get("k", 1_010_000).unwrap(), None);
+    assert_eq!(state.take("s", 1, 60, 1, 60_000), Ok(Some(1)));
+    assert_eq!(state.take("s", 1, 60, 1, 119_999), Ok(None));
+    assert_eq!(state.take("s", 1, 60, 1, 120_000), Ok(Some(1)));
+    state.take("s", 1, 0, 1, 0).unwrap_err();
+    state
+        .put("k", &"v".repeat((1 << 20) + 1), 1, 0)
+        .unwrap_err();
+    state.get(&"k".repeat(257), 0).unwrap_err();
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use witgate_policy::prelude::*;
 use witgate_policy::serde_json::{self, Value, json};
-use witgate_policy::{journal, outcome};
+use witgate_policy::{counters, journal, kv, outcome};
 
 /// A call: the function's name, then its arguments.
 type Call = Vec<Value>;
@@ -245,6 +245,17 @@ fn made(call: &Call) -> Value {
             Value::Null
         }
         ("append", [entry]) => result(journal::append(&text(entry))),
+        ("add", [key, amount, window]) => {
+            gave(counters::add(&text(key), whole(amount), number(window)))
+        }
+        ("take", [key, amount, window, most]) => gave(counters::take(
+            &text(key),
+            whole(amount),
+            number(window),
+            whole(most),
+        )),
+        ("read", [key]) => gave(kv::get(&text(key))),
+        ("put", [key, value, ttl]) => result(kv::put(&text(key), &text(value), number(ttl))),
         _ => panic!("no call is {call:?}"),
     }
 }
@@ -254,6 +265,14 @@ fn result(result: Result<(), String>) -> Value {
         Ok(()) => Value::Null,
         Err(sentence) => json!({"refused": sentence}),
     }
+}
+
+fn gave(result: Result<impl Into<Value>, String>) -> Value {
+    result.map_or_else(|sentence| json!({"refused": sentence}), Into::into)
+}
+
+fn whole(value: &Value) -> i64 {
+    value.as_i64().expect("it is a number of 64 bits")
 }
 
 /// A text, or `[TEXT, N]` for so many of it, or several of these, one after the other.

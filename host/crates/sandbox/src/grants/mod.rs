@@ -95,4 +95,6 @@ macro_rules! grants {
 
 grants! {
     Journal => journal,
+    Counters => counters,
+    Kv => kv,
 }
