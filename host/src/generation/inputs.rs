@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::bundled;
-use crate::config::{ComponentSource, Config, StageConfig, read_file};
+use crate::config::{ComponentSource, Config, StageConfig, read_file, read_file_within};
 use crate::policy::MAX_SIZE;
 
 /// The most that a file of samples may have, in bytes. One byte more is read, so that whoever parses it sees that it is too large.
@@ -64,11 +64,12 @@ impl BuildInputs {
             if let ComponentSource::File(path) = &stage.component
                 && !components.contains_key(path)
             {
-                let bytes = read_file(path, MAX_SIZE).map_err(|cause| ReadError::Component {
-                    stage: stage.id.clone(),
-                    path: path.display().to_string(),
-                    cause,
-                })?;
+                let bytes =
+                    read_file_within(path, MAX_SIZE).map_err(|cause| ReadError::Component {
+                        stage: stage.id.clone(),
+                        path: path.display().to_string(),
+                        cause,
+                    })?;
                 components.insert(path.clone(), bytes.into());
                 if let Some(bytes) = read_samples(stage)? {
                     samples.insert(path.clone(), bytes.into());

@@ -167,7 +167,7 @@ impl Target {
                 let request = reqwest::Request::new(Method::GET, url.clone());
                 self.execute(on, request, &key, model.clone())
             };
-            renewed(&RetryPolicy::EACH_ONCE, send).await
+            renewed(&RetryPolicy::EACH_ONCE, "", send).await
         };
         self.with_a_key("", "", send).await
     }
@@ -286,7 +286,7 @@ impl Target {
     pub(super) async fn models_with(&self, key: &Key) -> Result<Answer, Failure> {
         let url = below(&self.base_url, ["models"]);
         let model = self.model.clone().unwrap_or_else(|| Arc::from(""));
-        renewed(&RetryPolicy::EACH_ONCE, |on| {
+        renewed(&RetryPolicy::EACH_ONCE, "", |on| {
             let request = reqwest::Request::new(Method::GET, url.clone());
             self.execute(on, request, key, model.clone())
         })

@@ -74,7 +74,7 @@ fn play(case: &Case) -> Came {
                 exchange.end(thought, "stop");
                 exchange.end(content, "stop")
             }
-            (None, []) => exchange.answer(&["hi"]),
+            (None, []) if !case.silent => exchange.answer(&["hi"]),
             (None, deltas) => exchange.answer(deltas),
         };
         came.denied = answer.denial.map(|denial| denial.code);

@@ -36,7 +36,7 @@ mod tests;
 pub use clients::ClientConfig;
 pub use error::{ConfigError, Position, Problem};
 pub use exec::ExecRef;
-pub use file::{FileStamp, read_file};
+pub use file::{FileStamp, read_file, read_file_within};
 pub use journal::JournalConfig;
 pub use limits::Limits;
 pub use models::ModelsConfig;

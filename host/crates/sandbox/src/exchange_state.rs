@@ -35,6 +35,8 @@ pub(super) struct ExchangeState {
     pub(super) draft: Option<Box<dyn Draft>>,
     pub(super) outcome: Option<Arc<Outcome>>,
     pub(super) findings: Vec<Finding>,
+    /// What it counted in the call under way.
+    pub(super) counts: Vec<(String, u64)>,
     pub(super) tags: Vec<(String, String)>,
     /// Tags that there were when the call under way began.
     tagged: usize,
@@ -67,6 +69,7 @@ impl ExchangeState {
             draft: None,
             outcome: None,
             findings: Vec::new(),
+            counts: Vec::new(),
             tags: Vec::new(),
             tagged: 0,
             grants: GrantStates::default(),
