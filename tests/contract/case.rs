@@ -18,6 +18,9 @@ pub(crate) struct Case {
     /// The request's headers.
     #[serde(default)]
     pub(crate) headers: BTreeMap<String, String>,
+    /// The answer is a whole one without a text.
+    #[serde(default)]
+    pub(crate) silent: bool,
     /// The deltas of a streamed answer, for a tool's call the empty one with which it opens among them. Without any it is a whole one,
     /// and says `hi`.
     #[serde(default)]
@@ -187,6 +190,7 @@ impl Case {
             .collect();
         let wanted = match (&self.tool, sizes.join(",")) {
             (Some(tool), sizes) => format!("chunk: {sizes} | call: {tool} {text}"),
+            (None, _) if self.silent => "say: ".into(),
             (None, sizes) if sizes.is_empty() => "say: hi".into(),
             (None, sizes) => format!("chunk: {sizes} | say: {text}"),
         };

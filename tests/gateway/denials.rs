@@ -337,3 +337,123 @@ async fn reasoning_and_tool_arguments_are_denied_like_content() {
     }
     bench.settled().await;
 }
+
+/// What each route has for an answer of no text, by what the simulator is asked for, and where the answer's text then stands.
+const SILENT: [&str; 2] = ["say: ", "call: lookup {}"];
+
+fn asked(route: &str, text: &str, stream: bool) -> Value {
+    let function = json!({"name": "lookup", "parameters": {"type": "object"}});
+    let body = match route {
+        "completions" => json!({"prompt": text}),
+        "responses" => {
+            json!({"input": text, "tools": [{"type": "function", "name": "lookup", "parameters": {"type": "object"}}]})
+        }
+        "messages" => {
+            json!({"max_tokens": 100, "messages": [{"role": "user", "content": text}],
+                "tools": [{"name": "lookup", "input_schema": {"type": "object"}}]})
+        }
+        _ => {
+            json!({"messages": [{"role": "user", "content": text}], "tools": [{"type": "function", "function": function}]})
+        }
+    };
+    with(body, json!({"model": "llama3.1-8b", "stream": stream}))
+}
+
+const ROUTES: [(&str, &str); 4] = [
+    ("chat", "/v1/chat/completions"),
+    ("completions", "/v1/completions"),
+    ("responses", "/v1/responses"),
+    ("messages", "/anthropic/v1/messages"),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_says_nothing_can_be_denied_or_given_a_text_on_every_route() {
+    let bench = Bench::of(PUPPET).await;
+    for ((name, path), wanted) in ROUTES
+        .into_iter()
+        .flat_map(|it| SILENT.map(|wanted| (it, wanted)))
+    {
+        if name == "completions" && wanted.starts_with("call") {
+            continue;
+        }
+        for stream in [false, true] {
+            let body = asked(name, wanted, stream);
+            let what = format!("{name}, {wanted:?}, stream: {stream}");
+            let orders = json!({"answer": {"then": {"deny_empty": "empty"}}});
+            let reply = bench.post(path, &body, orders).await;
+            // Of a stream the role has gone before.
+            let denied = reply.text().contains("empty") && (stream || reply.status == 403);
+            assert!(denied, "{what}: {}", reply.text());
+            let orders = json!({"answer": {"then": {"add_to_empty": "nothing else"}}});
+            let reply = bench.post(path, &body, orders).await;
+            assert_eq!(reply.status, 200, "{what}: {}", reply.text());
+            assert!(
+                reply.text().contains("nothing else"),
+                "{what}: {}",
+                reply.text()
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_that_a_skipped_stage_held_behind_a_text_is_lost() {
+    let chain = "policies: {chain: [{id: puppet, component: @puppet, on_error: skip}]}";
+    let bench = Bench::of(chain).await;
+    let orders = json!({"answer": {"then": {"hold_and_trap": 7}}});
+    let short = "Hello there, how are you?";
+    let long = "Hello there, how are you? ".repeat(400);
+    for (text, stream) in [
+        (short, false),
+        (short, true),
+        (long.trim_end(), false),
+        (long.trim_end(), true),
+    ] {
+        let mut body = ask(&format!("chunk: 10 | say: {text}"));
+        body["stream"] = stream.into();
+        let reply = bench.puppet(&body, orders.clone()).await;
+        assert_eq!(reply.said().content(), text, "{stream}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_policy_passes_a_whole_answer_as_it_passes_a_stream() {
+    let bench = Bench::of("policies: {chain: [{id: puppet, component: @puppet}]}").await;
+    // 40 ms of the policy's own time for each 4 KiB, and no more than a seventh of its `delta_cpu` for each token.
+    let orders = json!({"answer": {"then": {"slow": 10_000}}});
+    let text = "word ".repeat(2000);
+    let mut said = Vec::new();
+    for stream in [true, false] {
+        let mut body = ask(&format!("chunk: 64 | say: {text}"));
+        body["stream"] = stream.into();
+        let reply = bench.puppet(&body, orders.clone()).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        said.push(reply.said().content().len());
+    }
+    assert_eq!(said[0], said[1]);
+    assert!(said[0] > 4 << 10, "{}", said[0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_denial_keeps_its_status_and_when_to_try_again_wherever_it_is_told() {
+    let bench = Bench::of(PUPPET).await;
+    let why = json!({"code": "busy", "message": "Later.", "status": 429, "retry_after": 7});
+    let deny = json!({"answer": {"at": "three", "then": {"deny_as": why}}});
+    let wanted = "say: one two three four";
+    for (name, path) in ROUTES {
+        let reply = bench
+            .post(path, &asked(name, wanted, false), deny.clone())
+            .await;
+        assert_eq!(
+            (reply.status, reply.header("retry-after")),
+            (429, "7"),
+            "{name}"
+        );
+        let reply = bench
+            .post(path, &asked(name, wanted, true), deny.clone())
+            .await;
+        assert_eq!(reply.status, 200, "{name}");
+        let told = r#""witgate":{"policy":"puppet","code":"busy","message":"Later.","status":429,"retry_after":7}"#;
+        assert!(reply.text().contains(told), "{name}: {}", reply.text());
+    }
+}

@@ -100,3 +100,20 @@ async fn what_an_exchange_cost_is_said_where_it_is_asked_for_and_counted_everywh
     );
     assert_eq!(value("witgate_unpriced_total{target=\"sim\"}"), 1.0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_policy_finds_and_counts_is_in_the_metrics() {
+    let bench = Bench::of("policies: {chain: [{id: puppet, component: @puppet}]}").await;
+    let orders = json!({"request": "tell", "complete": "tell"});
+    for body in [ask("say: hi"), ask_stream("say: hi")] {
+        assert_eq!(bench.puppet(&body, orders.clone()).await.status, 200);
+    }
+    bench.settled().await;
+    let metrics = bench.ask_admin("/metrics").await;
+    for line in [
+        "witgate_findings_total{stage=\"puppet\",code=\"found\"} 8\n",
+        "witgate_policy_count_total{stage=\"puppet\",name=\"seen\"} 12\n",
+    ] {
+        assert!(metrics.text().contains(line), "{line}{}", metrics.text());
+    }
+}

@@ -21,3 +21,4 @@ mod scene;
 #[path = "../gateway/support/mod.rs"]
 mod support;
 mod third_party;
+mod told;

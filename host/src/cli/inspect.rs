@@ -7,14 +7,15 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Format, Wrong};
-use crate::config::{Grant, Limits, Mode, OnError, read_file};
+use crate::config::{BUNDLED, Grant, Limits, Mode, OnError, read_file_within};
+use crate::generation::bundled;
 use crate::policy::engine::EngineSettings;
-use crate::policy::{self, LoadError, MAX_SIZE, Sandbox, StageSpec, hook_names, inspect as read};
+use crate::policy::{self, MAX_SIZE, Sandbox, StageSpec, hook_names, inspect as read};
 
 /// The arguments of `witgate policy inspect`.
 #[derive(Debug, Args)]
 pub(super) struct InspectArgs {
-    /// The component
+    /// The component: a file, or `bundled:NAME`
     file: PathBuf,
     /// The policy's configuration, as JSON: its hooks may depend on it
     #[arg(long, value_name = "JSON", default_value = "{}")]
@@ -27,10 +28,20 @@ pub(super) struct InspectArgs {
 pub(super) async fn inspect(args: InspectArgs) -> Result<ExitCode, Wrong> {
     let name = args.file.display().to_string();
     let wrong = |error: &dyn std::fmt::Display| -> Wrong { format!("{name}: {error}").into() };
-    let bytes = read_file(&args.file, MAX_SIZE).map_err(|error| wrong(&error))?;
-    if bytes.len() > MAX_SIZE {
-        return Err(wrong(&LoadError::TooLarge { size: bytes.len() }));
-    }
+    let bytes = match name.strip_prefix("bundled:") {
+        Some(bundled) => {
+            let known = bundled::component(bundled);
+            let names = BUNDLED.join(", ");
+            known
+                .ok_or_else(|| {
+                    wrong(&format!(
+                        "no policy is bundled by that name (valid: {names})"
+                    ))
+                })?
+                .to_vec()
+        }
+        None => read_file_within(&args.file, MAX_SIZE).map_err(|error| wrong(&error))?,
+    };
     let inspection = read(&bytes).map_err(|error| wrong(&error))?;
     let sandbox = Sandbox::new(EngineSettings {
         exchanges: 1,
@@ -83,6 +94,12 @@ pub(super) async fn inspect(args: InspectArgs) -> Result<ExitCode, Wrong> {
             println!("size      {} bytes", inspection.size);
             println!("digest    {}", inspection.digest);
             println!("imports   {}", inspection.imports.join("\n          "));
+            if let Some(schema) = described.and_then(|it| it.config_schema) {
+                let read = serde_json::from_str::<serde_json::Value>(&schema);
+                let shown = read.and_then(|schema| serde_json::to_string_pretty(&schema));
+                let shown = shown.unwrap_or(schema);
+                println!("settings  {}", shown.replace('\n', "\n          "));
+            }
         }
     }
     Ok(if well {

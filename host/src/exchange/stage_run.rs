@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::passages::{Aborted, StageFailure, StageId};
-use super::request::RequestState;
+use super::request::{RequestMeta, RequestState};
 use super::stage_status::{StageStatus, drained};
 use super::translate::channel_for_policy;
 use crate::api::Turns;
@@ -29,6 +29,8 @@ pub(super) type Tags = Vec<(String, String)>;
 pub(super) struct StageRun {
     id: StageId,
     stage: Arc<Stage>,
+    /// Of the exchange: its id stands in every line of the log.
+    request: Arc<RequestMeta>,
     instance: Option<Instance>,
     /// The breaker's admission of this exchange. It reports a failure to the breaker.
     trial: Option<Trial>,
@@ -79,10 +81,11 @@ async fn judge(
 
 impl StageRun {
     /// Of an exchange that has not reached it.
-    pub(super) fn new(id: StageId, stage: &Arc<Stage>) -> Self {
+    pub(super) fn new(id: StageId, stage: &Arc<Stage>, request: &Arc<RequestMeta>) -> Self {
         StageRun {
             id,
             stage: stage.clone(),
+            request: request.clone(),
             instance: None,
             trial: None,
             status: StageStatus::Unreached,
@@ -326,6 +329,8 @@ impl StageRun {
                 .owe_entry(&**request, outcome, (hook, failure.class));
             self.failure.get_or_insert((hook, failure));
         }
+        // What it found now is in no account, and counts all the same.
+        self.collect(&mut Tags::new());
         if let Some(mut instance) = self.instance.take() {
             self.entries = instance.take_entries();
         }
@@ -382,7 +387,7 @@ impl StageRun {
 
     /// It said this of a text of that choice: what is to be done. In shadow it is noted, and everything goes as it came.
     fn edit(&mut self, choice: u32, edit: Edit) -> Edit {
-        self.edited |= matches!(edit, Edit::Replace(_));
+        self.edited |= matches!(edit, Edit::Replace(_) | Edit::ReplaceAndHoldLast(_));
         self.stage.decisions().edit(&edit);
         if !self.stage.is_shadow() {
             return edit;
@@ -437,6 +442,7 @@ impl StageRun {
             tags.extend(tagged);
         }
         for finding in instance.take_findings() {
+            self.stage.metrics().found(&finding.code, finding.count);
             let same =
                 |known: &&mut Finding| known.code == finding.code && known.detail == finding.detail;
             match self.findings.iter_mut().find(same) {
@@ -451,7 +457,7 @@ impl StageRun {
         self.stage.metrics().broke_promise();
         tracing::warn!(
             target: LOG,
-            stage = %self.stage.id(),
+            stage = %self.stage.id(), request = %self.request.id,
             "a policy acted on a {what} in which its interest matches no word; enforced, it would not have seen it: tell its author"
         );
     }
@@ -486,7 +492,7 @@ impl StageRun {
         };
         tracing::warn!(
             target: LOG,
-            stage = %stage.id(), hook = hook.as_str(), %class, then,
+            stage = %stage.id(), request = %self.request.id, hook = hook.as_str(), %class, then,
             "a policy failed: {}", failure.message
         );
         self.instance = None;

@@ -52,7 +52,7 @@ impl Stages {
         Stages {
             runs: ids
                 .zip(stages)
-                .map(|(id, stage)| StageRun::new(id, stage))
+                .map(|(id, stage)| StageRun::new(id, stage, &request.meta))
                 .collect(),
             answers: answers.iter().copied().map(StageId).collect(),
             order: Vec::new(),
@@ -252,6 +252,12 @@ impl AnswerStages for Stages {
     fn held_too_much(&mut self, at: usize, why: String) -> StageFailure {
         let (run, _, _, tags) = self.at(at);
         let failure = Failure::new(Class::Output, why);
+        run.failed(Hook::OnDelta, &failure, tags)
+    }
+
+    fn misused(&mut self, at: usize, why: String) -> StageFailure {
+        let (run, _, _, tags) = self.at(at);
+        let failure = Failure::new(Class::Misuse, why);
         run.failed(Hook::OnDelta, &failure, tags)
     }
 

@@ -144,14 +144,33 @@ pub(super) async fn filter<S: AnswerStages>(
             .get(number + 1)
             .is_none_or(|next| next.choice != choice)
         {
-            let mut finishes = render.body.finishes().iter();
-            let finish = finishes.find(|(of, _)| *of == choice);
-            let finish = finish.map_or("", |(_, finish)| finish);
+            let finish = finish_of(render.body, choice);
             passages
-                .finish(stages, choice, finish, &mut outputs)
+                .finish(stages, choice, &finish, &mut outputs)
                 .await?;
             fold(stages, &mut outputs, &mut render);
         }
+    }
+    let silent = |choice: &u32| {
+        render
+            .body
+            .texts()
+            .iter()
+            .all(|text| text.choice != *choice)
+    };
+    let silent: Vec<u32> = render
+        .body
+        .indices()
+        .iter()
+        .copied()
+        .filter(silent)
+        .collect();
+    for choice in silent {
+        let finish = finish_of(render.body, choice);
+        passages
+            .finish(stages, choice, &finish, &mut outputs)
+            .await?;
+        fold(stages, &mut outputs, &mut render);
     }
     let texts = render.texts;
     for (number, text) in texts.into_iter().enumerate() {
@@ -164,6 +183,13 @@ pub(super) async fn filter<S: AnswerStages>(
         assembled,
         deltas: passages.deltas(),
     })
+}
+
+/// Why that choice ended, as the answer says.
+fn finish_of(body: &WholeAnswer, choice: u32) -> String {
+    let mut finishes = body.finishes().iter();
+    let finish = finishes.find(|(of, _)| *of == choice);
+    finish.map_or(String::new(), |(_, finish)| finish.clone())
 }
 
 /// What has become of a text.
@@ -213,8 +239,10 @@ impl Render for WholeRender<'_> {
     fn added(&mut self, choice: u32, channel: ChannelKey, text: String) -> Result<(), NotAChunk> {
         let mut known = self.body.texts().iter();
         let known = known.rposition(|it| (it.choice, it.channel.key()) == (choice, channel));
-        if let Some(number) = known {
-            self.now(number).push_str(&text);
+        match known {
+            Some(number) => self.now(number).push_str(&text),
+            // Only content ends without having begun.
+            None => self.body.add_content(choice, &text),
         }
         Ok(())
     }

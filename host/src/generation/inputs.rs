@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::bundled;
-use crate::config::{ComponentSource, Config, StageConfig, read_file};
+use crate::config::{ComponentSource, Config, StageConfig, read_file, read_file_within};
 use crate::policy::MAX_SIZE;
 
 /// The most that a file of samples may have, in bytes. One byte more is read, so that whoever parses it sees that it is too large.
@@ -27,6 +27,16 @@ pub enum ReadError {
         /// What the operating system said.
         #[source]
         cause: std::io::Error,
+    },
+    /// Something that looks like the samples of a stage's component, under another name.
+    #[error("stage `{stage}`: {found} isn't read; samples are named {wanted}")]
+    SamplesName {
+        /// The stage's id.
+        stage: String,
+        /// The file.
+        found: String,
+        /// What it should be called.
+        wanted: String,
     },
     /// The samples beside a stage's component: the file is there, and can't be read.
     #[error(
@@ -64,11 +74,12 @@ impl BuildInputs {
             if let ComponentSource::File(path) = &stage.component
                 && !components.contains_key(path)
             {
-                let bytes = read_file(path, MAX_SIZE).map_err(|cause| ReadError::Component {
-                    stage: stage.id.clone(),
-                    path: path.display().to_string(),
-                    cause,
-                })?;
+                let bytes =
+                    read_file_within(path, MAX_SIZE).map_err(|cause| ReadError::Component {
+                        stage: stage.id.clone(),
+                        path: path.display().to_string(),
+                        cause,
+                    })?;
                 components.insert(path.clone(), bytes.into());
                 if let Some(bytes) = read_samples(stage)? {
                     samples.insert(path.clone(), bytes.into());
@@ -108,7 +119,18 @@ fn read_samples(stage: &StageConfig) -> Result<Option<Vec<u8>>, ReadError> {
     };
     match read_file(&path, MAX_SAMPLES_SIZE) {
         Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            // A file that its author takes for samples, and that nobody would ever run.
+            let other = path.with_extension("yml");
+            if other.exists() {
+                return Err(ReadError::SamplesName {
+                    stage: stage.id.clone(),
+                    found: other.display().to_string(),
+                    wanted: path.display().to_string(),
+                });
+            }
+            Ok(None)
+        }
         Err(cause) => Err(ReadError::Samples {
             stage: stage.id.clone(),
             path: path.display().to_string(),

@@ -197,7 +197,7 @@ async fn attempt(
     policy: &RetryPolicy,
 ) -> Result<Answer, Failure> {
     let send = |on| candidate.send_on(on, &key, question.path(), body.clone(), question.headers());
-    let mut answer = renewed(policy, send).await?;
+    let mut answer = renewed(policy, question.id(), send).await?;
     if answer.status.is_success()
         && answer.is_stream()
         && let Ok(first) = timeout(policy.peek, answer.peek()).await
@@ -208,9 +208,10 @@ async fn attempt(
     Ok(answer)
 }
 
-/// Sends on a kept connection. Where that one was closed without an answer, sends once more on a new one.
+/// Sends on a kept connection. Where that one was closed without an answer, sends once more on a new one. `request` is an id, for the log.
 pub(super) async fn renewed<F>(
     policy: &RetryPolicy,
+    request: &str,
     send: impl Fn(Connection) -> F,
 ) -> Result<Answer, Failure>
 where
@@ -219,7 +220,7 @@ where
     let began = Instant::now();
     match send(Connection::Kept).await {
         Err(Failure::Closed(why)) if policy.renew => {
-            tracing::debug!(target: "witgate::exchange::run", "a kept connection was closed ({why}); the request goes on a new one");
+            tracing::debug!(target: "witgate::exchange::run", request, "a kept connection was closed ({why}); the request goes on a new one");
             send(Connection::New(began)).await
         }
         answer => answer,

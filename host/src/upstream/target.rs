@@ -29,6 +29,7 @@ pub struct Target {
     provider: Arc<str>,
     model: Option<Arc<str>>,
     base_url: Url,
+    simulated: bool,
     /// The address of nearly every request, put together once.
     chat: Url,
     timeouts: Timeouts,
@@ -71,6 +72,7 @@ impl Target {
             model: config.model.as_deref().map(Arc::from),
             chat: below(&config.base_url, CHAT.split('/')),
             base_url: config.base_url.clone(),
+            simulated: config.simulated,
             timeouts: config.timeouts,
             unknown_members: config.unknown_members,
             parameters: config.parameters,
@@ -167,7 +169,7 @@ impl Target {
                 let request = reqwest::Request::new(Method::GET, url.clone());
                 self.execute(on, request, &key, model.clone())
             };
-            renewed(&RetryPolicy::EACH_ONCE, send).await
+            renewed(&RetryPolicy::EACH_ONCE, "", send).await
         };
         self.with_a_key("", "", send).await
     }
@@ -221,6 +223,9 @@ impl Target {
         let mut request = reqwest::Request::new(Method::POST, url);
         *request.body_mut() = Some(body.into());
         headers::copy_allowed(headers, request.headers_mut());
+        if self.simulated {
+            headers::copy_simulated(headers, request.headers_mut());
+        }
         request
             .headers_mut()
             .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -286,7 +291,7 @@ impl Target {
     pub(super) async fn models_with(&self, key: &Key) -> Result<Answer, Failure> {
         let url = below(&self.base_url, ["models"]);
         let model = self.model.clone().unwrap_or_else(|| Arc::from(""));
-        renewed(&RetryPolicy::EACH_ONCE, |on| {
+        renewed(&RetryPolicy::EACH_ONCE, "", |on| {
             let request = reqwest::Request::new(Method::GET, url.clone());
             self.execute(on, request, key, model.clone())
         })

@@ -1,6 +1,6 @@
 //! Short constructors for the values that a policy returns: verdicts, denials, edits, findings.
 
-use crate::{Channel, Delta, Denial, Edit, Finding, Verdict};
+use crate::{Channel, Delta, Denial, Edit, Finding, Replacement, Verdict};
 
 impl Verdict {
     /// Denies the request. The code matches `[a-z0-9][a-z0-9._-]{0,63}`; the message is for the client.
@@ -26,6 +26,18 @@ impl Edit {
         match bytes {
             0 => Self::Forward,
             bytes => Self::HoldLast(u32::try_from(bytes).unwrap_or(u32::MAX)),
+        }
+    }
+
+    /// Sends this text in the place of the delta and all held text, but for their last `held` bytes, which stay held as they came: the policy
+    /// owes nothing, and nothing is lost where it fails. They begin with a character. With 0 it is `Replace`.
+    pub fn replace_and_hold_last(text: impl Into<String>, held: usize) -> Self {
+        match held {
+            0 => Self::Replace(text.into()),
+            held => Self::ReplaceAndHoldLast(Replacement {
+                text: text.into(),
+                held: u32::try_from(held).unwrap_or(u32::MAX),
+            }),
         }
     }
 
@@ -122,6 +134,10 @@ mod tests {
 
     #[test]
     fn holding_nothing_is_forward() {
+        assert_eq!(
+            Edit::replace_and_hold_last("a", 0),
+            Edit::Replace("a".into())
+        );
         assert_eq!(Edit::hold_last(0), Edit::Forward);
         assert_eq!(Edit::hold_last(7), Edit::HoldLast(7));
         assert_eq!(Edit::hold_last(usize::MAX), Edit::HoldLast(u32::MAX));

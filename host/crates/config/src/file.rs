@@ -33,6 +33,24 @@ pub fn read_file(path: &Path, most: usize) -> io::Result<Vec<u8>> {
     in_time(TIME, &HUNG, move || read_now(&path, most))
 }
 
+/// Reads a file that may have so many bytes.
+///
+/// # Errors
+/// As [`read_file`]; and [`FileTooLarge`](io::ErrorKind::FileTooLarge), with the file's true size, where it has more.
+pub fn read_file_within(path: &Path, most: usize) -> io::Result<Vec<u8>> {
+    let bytes = read_file(path, most)?;
+    if bytes.len() <= most {
+        return Ok(bytes);
+    }
+    // Read no further than that: what it has in all, the file system says.
+    let size = std::fs::metadata(path).map_or(0, |file| file.len());
+    let size = size.max(bytes.len() as u64);
+    Err(io::Error::new(
+        io::ErrorKind::FileTooLarge,
+        format!("it has {size} bytes, and may have {most}"),
+    ))
+}
+
 fn read_now(path: &Path, most: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     for _ in 0..READS {
@@ -180,6 +198,9 @@ mod tests {
         std::fs::write(&path, "0123456789").unwrap();
         assert_eq!(read_file(&path, 10).unwrap(), b"0123456789");
         assert_eq!(read_file(&path, 4).unwrap(), b"01234");
+        let error = read_file_within(&path, 4).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+        assert_eq!(error.to_string(), "it has 10 bytes, and may have 4");
     }
 
     #[test]

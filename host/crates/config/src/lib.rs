@@ -38,7 +38,7 @@ mod tests;
 pub use clients::ClientConfig;
 pub use error::{ConfigError, Position, Problem};
 pub use exec::ExecRef;
-pub use file::{FileStamp, read_file};
+pub use file::{FileStamp, read_file, read_file_within};
 pub use journal::JournalConfig;
 pub use limits::Limits;
 pub use models::ModelsConfig;
@@ -183,6 +183,7 @@ impl Config {
     pub fn stand_in(&mut self, base_url: &url::Url) {
         for target in &mut self.targets {
             target.base_url = base_url.clone();
+            target.simulated = true;
             target.keys.clear();
             target.tls = TlsConfig::default();
         }
@@ -192,6 +193,7 @@ impl Config {
                 provider: "cerebras".to_owned(),
                 model: None,
                 base_url: base_url.clone(),
+                simulated: true,
                 keys: Vec::new(),
                 weight: 1,
                 breaker: BreakerConfig::default(),

@@ -7,6 +7,7 @@
 mod histogram;
 mod labels;
 mod live;
+mod named;
 mod requests;
 mod stage;
 mod target;

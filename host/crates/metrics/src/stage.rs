@@ -17,6 +17,7 @@ use super::encode_count;
 use super::histogram::{HOOK_BOUNDS, Histogram};
 use super::labels::{EditKind, FailureClass, Hook, Label, VerdictKind};
 use super::live::WeakHandles;
+use super::named::Named;
 
 /// The counters of one stage.
 #[derive(Debug)]
@@ -30,6 +31,10 @@ pub struct StageMetrics {
     breakers_open: AtomicU64,
     breaker_trips: AtomicU64,
     broken_promises: AtomicU64,
+    /// What it reported, by code.
+    findings: Named,
+    /// What it counts itself.
+    counts: Named,
     /// Shared by all stages.
     instances_live: Gauge,
     /// Shared by all stages.
@@ -46,6 +51,8 @@ impl StageMetrics {
             breakers_open: AtomicU64::new(0),
             breaker_trips: AtomicU64::new(0),
             broken_promises: AtomicU64::new(0),
+            findings: Named::default(),
+            counts: Named::default(),
             instances_live,
             instances_created,
         }
@@ -86,6 +93,16 @@ impl StageMetrics {
     /// Counts a time when the stage, in shadow, said something of a text that its interest would have kept from it.
     pub fn broke_promise(&self) {
         self.broken_promises.fetch_add(1, Relaxed);
+    }
+
+    /// Counts what it found, under the finding's code.
+    pub fn found(&self, code: &str, count: u32) {
+        self.findings.add(code, count.into());
+    }
+
+    /// Counts what it counts itself, under its own name for it.
+    pub fn count(&self, name: &str, count: u64) {
+        self.counts.add(name, count);
     }
 
     /// Counts how long a call took, awaited imports included.
@@ -232,6 +249,36 @@ impl Collector for StageCollector {
             let mut family = encoder.encode_descriptor("broken_interests", help, None, counter)?;
             for (id, times) in &broken {
                 encode_count(&mut family, &[("stage", id.as_str())], *times)?;
+            }
+        }
+
+        let findings = ("findings", "What a stage reported, by code.", "code");
+        let counts = (
+            "policy_count",
+            "What a stage counts itself, by its own names.",
+            "name",
+        );
+        for ((name, help, label), of) in [
+            (
+                findings,
+                (|stage| &stage.findings) as fn(&StageMetrics) -> &Named,
+            ),
+            (counts, |stage| &stage.counts),
+        ] {
+            let all = stages.iter().map(|(id, stage)| (id, of(stage).all()));
+            let all: Vec<_> = all.filter(|(_, counts)| !counts.is_empty()).collect();
+            if all.is_empty() {
+                continue;
+            }
+            let mut family = encoder.encode_descriptor(name, help, None, counter)?;
+            for (id, counts) in &all {
+                for (word, count) in counts {
+                    encode_count(
+                        &mut family,
+                        &[("stage", id.as_str()), (label, word)],
+                        *count,
+                    )?;
+                }
             }
         }
 

@@ -35,6 +35,8 @@ pub(super) struct ExchangeState {
     pub(super) draft: Option<Box<dyn Draft>>,
     pub(super) outcome: Option<Arc<Outcome>>,
     pub(super) findings: Vec<Finding>,
+    /// What it counted in the call under way.
+    pub(super) counts: Vec<(String, u64)>,
     pub(super) tags: Vec<(String, String)>,
     /// Tags that there were when the call under way began.
     tagged: usize,
@@ -46,6 +48,8 @@ pub(super) struct ExchangeState {
     edits: usize,
     /// Lines that the guest logged or tried to.
     pub(super) lines: u32,
+    /// While it is configured: the last line that it logged as an error, such as its panic's message and place.
+    pub(super) last_error: Option<String>,
 }
 
 impl ExchangeState {
@@ -67,12 +71,14 @@ impl ExchangeState {
             draft: None,
             outcome: None,
             findings: Vec::new(),
+            counts: Vec::new(),
             tags: Vec::new(),
             tagged: 0,
             grants: GrantStates::default(),
             edited: 0,
             edits: 0,
             lines: 0,
+            last_error: None,
         }
     }
 

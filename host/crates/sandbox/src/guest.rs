@@ -24,7 +24,9 @@ pub(super) struct Guest {
 impl Guest {
     /// For an exchange: nothing of the outside but the clock, randomness, and a log for what it prints.
     pub(super) fn live(stage: &Arc<str>, memory: u64, exchange: ExchangeState) -> Self {
-        Guest::new(closed(stage).build(), stage, memory, exchange)
+        let request = exchange.request.as_ref().map(|request| request.id());
+        let wasi = closed(stage, request).build();
+        Guest::new(wasi, stage, memory, exchange)
     }
 
     /// For configuring: clocks stand still and randomness comes from the seed, so that the same bytes and the same
@@ -35,7 +37,7 @@ impl Guest {
         exchange: ExchangeState,
         seed: [u8; 32],
     ) -> Self {
-        let wasi = closed(stage)
+        let wasi = closed(stage, None)
             .secure_random(Frozen::random(seed))
             .insecure_random(Frozen::random(seed))
             .insecure_random_seed(u128::from_le_bytes(
@@ -61,8 +63,8 @@ impl Guest {
 }
 
 /// A WASI that leads nowhere; what the guest prints is logged.
-fn closed(stage: &Arc<str>) -> WasiCtxBuilder {
-    let printed = Printed::new(stage);
+fn closed(stage: &Arc<str>, request: Option<&str>) -> WasiCtxBuilder {
+    let printed = Printed::new(stage, request);
     let mut wasi = WasiCtxBuilder::new();
     wasi.stdout(printed.clone())
         .stderr(printed)

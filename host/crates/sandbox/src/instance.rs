@@ -16,7 +16,7 @@ use super::exchange_state::{ExchangeState, HookPhase};
 use super::failure::{Class, Failure};
 use super::grants::GrantStates;
 use super::guest::Guest;
-use super::limits::{CONFIGURE_CPU, Cpu, DELTA_OUTPUT, OUTPUT};
+use super::limits::{CONFIGURE_CPU, Cpu, DELTA, DELTA_OUTPUT, OUTPUT};
 use super::meter::{gave_way, metered};
 use super::outcome::Outcome;
 use super::request::{Draft, RequestView};
@@ -174,7 +174,7 @@ impl Instance {
     /// Where the call fails, or what it comes to can't be used.
     pub async fn on_delta(&mut self, passage: &Passage, text: &str) -> Answered {
         let output = DELTA_OUTPUT + 2 * text.len();
-        let cpu = self.stage.limits().delta_cpu + per_mebibyte(text.len() as u64);
+        let cpu = delta_time(self.stage.limits().delta_cpu, text.len());
         let call = async |exports: &Exports, store: &mut Store<Guest>| {
             exports
                 .passage()
@@ -202,7 +202,10 @@ impl Instance {
         let edit = self
             .call(Hook::OnEnd, HookPhase::Answer, cpu, OUTPUT, call)
             .await?;
-        if matches!(edit, Edit::Hold | Edit::HoldLast(_)) {
+        if matches!(
+            edit,
+            Edit::Hold | Edit::HoldLast(_) | Edit::ReplaceAndHoldLast(_)
+        ) {
             self.lost = true;
             return Err(Failure::new(
                 Class::Misuse,
@@ -266,6 +269,11 @@ impl Instance {
         let exports = self.bindings.witgate_policy_policy();
         let done = within(limit, measured, call(exports, &mut self.store)).await;
         self.stage.metrics().observe(hook, began.elapsed());
+        if !self.state().counts.is_empty() {
+            for (name, count) in std::mem::take(&mut self.state().counts) {
+                self.stage.metrics().count(&name, count);
+            }
+        }
         self.lost = done.is_err();
         if done.is_err() {
             self.state().undo();
@@ -303,7 +311,9 @@ impl Instance {
         match denial.status {
             None | Some(400..=499 | 503) => {}
             Some(status) => {
-                tracing::warn!(target: TARGET, stage = %self.stage.id(), status, "denied with a status that no denial may have; 403 is sent");
+                let request = self.store.data().exchange.request.as_ref();
+                let request = request.map(|request| request.id());
+                tracing::warn!(target: TARGET, stage = %self.stage.id(), request, status, "denied with a status that no denial may have; 403 is sent");
                 denial.status = None;
             }
         }
@@ -353,6 +363,13 @@ fn valid_deltas(deltas: Vec<Delta>) -> Result<Vec<Delta>, Failure> {
     Ok(deltas)
 }
 
+/// How long a call about a delta of that length may run. A delta of a stream is a token or a few; a whole answer comes in pieces that are
+/// as many deltas at once, and has the time of all of them: what passes streamed passes whole. All calls together have `exchange_cpu`.
+fn delta_time(delta_cpu: Duration, bytes: usize) -> Duration {
+    let deltas = bytes.div_ceil(DELTA).max(1);
+    delta_cpu.saturating_mul(u32::try_from(deltas).unwrap_or(u32::MAX))
+}
+
 /// A longer text may be looked at for longer: 20 ms a MiB.
 fn per_mebibyte(size: u64) -> Duration {
     Duration::from_micros(size.saturating_mul(20_000) >> 20)
@@ -391,4 +408,22 @@ async fn within<T>(
         Poll::Ready(Err(Failure::new(Class::Deadline, what)))
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_piece_of_a_whole_answer_has_the_time_of_the_deltas_that_it_would_stream_in() {
+        let one = Duration::from_millis(5);
+        assert_eq!(delta_time(one, 0), one);
+        assert_eq!(delta_time(one, 1), one);
+        for bytes in [DELTA, 1000, 4 << 10, 1 << 20] {
+            let deltas = bytes.div_ceil(DELTA);
+            let streamed: Duration = (0..deltas).map(|_| delta_time(one, DELTA)).sum();
+            assert_eq!(delta_time(one, bytes), streamed, "{bytes}");
+        }
+        assert_eq!(delta_time(Duration::MAX, 1 << 40), Duration::MAX);
+    }
 }

@@ -20,7 +20,7 @@ impl From<&Edit> for EditKind {
         match edit {
             Edit::Forward | Edit::HoldLast(0) => EditKind::Forward,
             Edit::Hold | Edit::HoldLast(_) => EditKind::Hold,
-            Edit::Replace(_) => EditKind::Replace,
+            Edit::Replace(_) | Edit::ReplaceAndHoldLast(_) => EditKind::Replace,
             Edit::Deny(_) => EditKind::Deny,
         }
     }

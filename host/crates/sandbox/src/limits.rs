@@ -7,8 +7,8 @@ use wasmtime::ResourceLimiter;
 use super::engine::TICK;
 use super::failure::{OverBudget, OverMemory, OverTable};
 
-/// The largest component that is looked at, in bytes.
-pub const MAX_SIZE: usize = 16 << 20;
+/// The largest component that is looked at, in bytes. The least that Python's tool chain makes takes 18 MB.
+pub const MAX_SIZE: usize = 32 << 20;
 
 /// Running time that `describe` and `configure` have, each.
 pub(super) const CONFIGURE_CPU: Duration = Duration::from_secs(2);
@@ -17,6 +17,8 @@ pub(super) const CONFIGURE_TIME: Duration = Duration::from_secs(10);
 
 /// Bytes that a guest may hand to the host in one call, beside what its input allows.
 pub(super) const OUTPUT: usize = 4 << 20;
+/// Bytes of a text that count as one delta for `delta_cpu`.
+pub(super) const DELTA: usize = 16;
 /// The same while a delta is answered.
 pub(super) const DELTA_OUTPUT: usize = 256 << 10;
 /// Bytes of a log line; the rest is cut.
@@ -25,6 +27,8 @@ pub(super) const LOG_LINE: usize = 8 << 10;
 pub(super) const LOG_LINES: u32 = 100;
 /// Findings of one stage in one exchange.
 pub(super) const FINDINGS: usize = 64;
+/// Counters of its own that a stage may add to in one call.
+pub(super) const COUNTS: usize = 64;
 /// Changes of the request in one call, replaced texts not among them: each is checked by the host, whose time isn't the guest's.
 pub(super) const EDITS: usize = 4096;
 /// Bytes that a replaced text counts for, beside its own.

@@ -22,13 +22,16 @@ pub(super) struct Printed(Arc<Page>);
 
 struct Page {
     stage: Arc<str>,
+    /// The id of the exchange's request, if it serves one.
+    request: Option<Box<str>>,
     text: Mutex<Vec<u8>>,
 }
 
 impl Printed {
-    pub(super) fn new(stage: &Arc<str>) -> Self {
+    pub(super) fn new(stage: &Arc<str>, request: Option<&str>) -> Self {
         Printed(Arc::new(Page {
             stage: stage.clone(),
+            request: request.map(Into::into),
             text: Mutex::new(Vec::new()),
         }))
     }
@@ -37,9 +40,10 @@ impl Printed {
 impl Drop for Page {
     fn drop(&mut self) {
         let text = self.text.get_mut();
+        let request = self.request.as_deref();
         let text = String::from_utf8_lossy(text);
         for line in text.lines().take(LOG_LINES as usize) {
-            tracing::info!(target: "policy", stage = %self.stage, "printed: {}", printable(line));
+            tracing::info!(target: "policy", stage = %self.stage, request, "printed: {}", printable(line));
         }
     }
 }

@@ -102,7 +102,18 @@ pub(super) fn events(bytes: &[u8]) -> Vec<Vec<u8>> {
 
 /// A whole answer without its texts and logprobs.
 pub(super) fn without_texts(body: &[u8]) -> Value {
-    around(serde_json::from_slice(body).expect("JSON"))
+    let mut value = around(serde_json::from_slice(body).expect("JSON"));
+    let choices = value.get_mut("choices").and_then(Value::as_array_mut);
+    for choice in choices.into_iter().flatten() {
+        // A choice without content may have got one.
+        let message = choice.get_mut("message").and_then(Value::as_object_mut);
+        if let Some(message) =
+            message.filter(|message| message.get("content") == Some(&Value::Null))
+        {
+            message.remove("content");
+        }
+    }
+    value
 }
 
 /// The JSON without its texts and logprobs: what may not change when a text does.

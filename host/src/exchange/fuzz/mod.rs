@@ -186,7 +186,12 @@ async fn same_at_every_cut(dialect: Dialect, script: &[u8]) {
     let rest = script.peek_bytes(script.len()).unwrap_or_default().to_vec();
     let stages = || rewriters::Rewriters::new(Unstructured::new(&rest), &rules);
     let mut expected = Texts::new();
-    for (key, text) in upstream.texts() {
+    let mut texts = upstream.texts();
+    for choice in 0..upstream.choices {
+        // A choice without any content has an empty one.
+        texts.entry((choice, ChannelKey::Content)).or_default();
+    }
+    for (key, text) in texts {
         let text = rewriters::applied(&rules, text);
         if !text.is_empty() {
             expected.insert(key, text);

@@ -100,6 +100,10 @@ impl<S: AnswerStages<Passage: Sync>> AnswerStages for Recorder<S> {
         self.inner.held_too_much(at, why)
     }
 
+    fn misused(&mut self, at: usize, why: String) -> StageFailure {
+        self.inner.misused(at, why)
+    }
+
     fn broke_arguments(&mut self, at: usize) -> StageFailure {
         self.inner.broke_arguments(at)
     }

@@ -6,7 +6,7 @@ use super::arguments::Arguments;
 use super::hold::{Hold, Items, replace};
 use super::seam::{Aborted, AnswerStages, Output, StageFailure};
 use super::sleeper::Sleeper;
-use crate::policy::types::{Denial, Edit};
+use crate::policy::types::{Denial, Edit, Replacement};
 use crate::wire::{Channel, ChannelKey};
 
 /// A channel that has begun, and every stage that it passes.
@@ -57,29 +57,33 @@ pub(super) fn said_at_end<'a, P>(
     edit: Edit,
 ) -> Result<Items<'a>, Denial> {
     let Hop { hold, sleeper, .. } = &mut channel.hops[at];
-    let shown = sleeper.take().map(|sleeper| sleeper.shown());
-    // What a stage that sleeps holds is more than it was shown: the rest stays, behind what it says.
-    let said = match (shown, &edit) {
-        (Some((from, to)), Edit::Replace(text)) if from < to => {
-            hold.rewrite(from, to, text);
-            true
-        }
-        (Some((from, _)), Edit::Replace(text)) => hold.insert(from, text),
-        _ => false,
+    // What is held may be more than it speaks for: what is decided before that stays, and behind it what a stage that sleeps wasn't shown.
+    let (from, to) = match sleeper.take() {
+        Some(sleeper) => sleeper.shown(hold),
+        None => (hold.decided(), hold.bytes()),
     };
-    let mut items = hold.release();
-    match edit {
-        Edit::Forward | Edit::Hold | Edit::HoldLast(_) => {}
+    let part = to - from < hold.bytes();
+    let items = match edit {
+        Edit::Forward | Edit::Hold | Edit::HoldLast(_) | Edit::ReplaceAndHoldLast(_) => {
+            hold.release()
+        }
         Edit::Replace(text) => {
-            if !said {
-                replace(&mut items, text);
-            }
             if let Some(arguments) = &mut channel.arguments {
                 arguments.edited_by(at);
             }
+            if part && hold.put(from, to, &text).is_ok() {
+                hold.release()
+            } else {
+                let mut items = hold.release();
+                replace(&mut items, text);
+                items
+            }
         }
-        Edit::Deny(denial) => return Err(denial),
-    }
+        Edit::Deny(denial) => {
+            hold.release();
+            return Err(denial);
+        }
+    };
     Ok(items)
 }
 
@@ -132,13 +136,46 @@ impl<P: Send> OpenChannel<P> {
                         break;
                     }
                 }
-                Ok(Edit::Replace(text)) => {
-                    let mut items = hold.release();
-                    items.push(item);
-                    replace(&mut items, text);
-                    onward.extend(items);
+                Ok(
+                    Edit::Replace(text) | Edit::ReplaceAndHoldLast(Replacement { text, held: 0 }),
+                ) => {
+                    let decided = hold.decided();
+                    if decided > 0 {
+                        hold.push(item);
+                        hold.put(decided, hold.bytes(), &text)
+                            .expect("the end is no character's middle");
+                        hold.release_into(onward);
+                    } else {
+                        let mut items = hold.release();
+                        items.push(item);
+                        replace(&mut items, text);
+                        onward.extend(items);
+                    }
                     if let Some(arguments) = &mut self.arguments {
                         arguments.edited_by(at);
+                    }
+                }
+                Ok(Edit::ReplaceAndHoldLast(Replacement { text, held })) => {
+                    hold.push(item);
+                    if let Err(cuts) = hold.replace_before(held as usize, &text) {
+                        match stages.misused(at, cuts.to_string()) {
+                            StageFailure::Skip => {
+                                hold.release_into(onward);
+                                onward.extend(items);
+                                delivered.ended = Some(Ended::Skipped);
+                                break;
+                            }
+                            StageFailure::Abort(aborted) => return Err(aborted),
+                        }
+                    }
+                    hold.release_decided(onward);
+                    if let Some(arguments) = &mut self.arguments {
+                        arguments.edited_by(at);
+                    }
+                    let open = hold.bytes() - hold.decided();
+                    if let Err(why) = hold.bears(open as u64, limits) {
+                        delivered.ended = Some(Ended::HeldTooMuch(why, items.collect()));
+                        break;
                     }
                 }
                 Ok(Edit::Deny(denial)) => {

@@ -18,6 +18,11 @@ pub(super) struct Item<'a> {
 
 pub(super) type Items<'a> = SmallVec<[Item<'a>; 2]>;
 
+/// A stage held an end that begins within a character.
+#[derive(Debug, thiserror::Error)]
+#[error("it put a text before the last bytes of a passage, which begin within a character")]
+pub(super) struct CutsACharacter;
+
 /// A pause between two deltas counts up to this part of `held_time`. A longer one is the upstream's silence, which decides nothing and is
 /// nobody's fault: its own limit bounds it.
 const PAUSE: u32 = 16;
@@ -27,6 +32,8 @@ const PAUSE: u32 = 16;
 pub(super) struct Hold {
     items: Vec<Held>,
     bytes: u64,
+    /// So many bytes at the beginning are decided, and are still here only because a piece goes as a whole.
+    decided: usize,
     /// Time that counted while something was held, up to the last delta.
     flowed: Duration,
     /// When the last delta came.
@@ -124,8 +131,63 @@ impl Hold {
         ""
     }
 
+    /// Bytes at the beginning of what is held that are decided.
+    pub(super) fn decided(&self) -> usize {
+        self.decided
+    }
+
+    /// So many bytes at the beginning are decided now.
+    pub(super) fn decide(&mut self, bytes: usize) {
+        self.decided = bytes;
+    }
+
+    /// Lets go the items that end in what is decided, and returns their bytes.
+    pub(super) fn release_decided(&mut self, items: &mut Items<'_>) -> usize {
+        let gone = self.release_first(self.decided, items);
+        self.decided -= gone;
+        gone
+    }
+
+    /// Puts a text in the place of what is held from one place to another, which may be the same; something is held.
+    pub(super) fn put(&mut self, from: usize, to: usize, text: &str) -> Result<(), CutsACharacter> {
+        if !self.is_char_boundary(to) {
+            return Err(CutsACharacter);
+        }
+        if from < to {
+            self.rewrite(from, to, text);
+        } else if !text.is_empty() {
+            self.insert(from, text);
+        }
+        Ok(())
+    }
+
+    /// Puts a text in the place of all that is undecided, but for the last so many bytes.
+    pub(super) fn replace_before(
+        &mut self,
+        bytes: usize,
+        text: &str,
+    ) -> Result<(), CutsACharacter> {
+        let from = self.decided;
+        let to = self.bytes().saturating_sub(bytes).max(from);
+        self.put(from, to, text)?;
+        self.decided = from + text.len();
+        Ok(())
+    }
+
+    fn is_char_boundary(&self, at: usize) -> bool {
+        let mut begins = 0;
+        for held in &self.items {
+            let ends = begins + held.text.len();
+            if at <= ends {
+                return held.text.is_char_boundary(at - begins);
+            }
+            begins = ends;
+        }
+        true
+    }
+
     /// Puts a text in the place of what is held from one place to another: the item in which that ends gets it.
-    pub(super) fn rewrite(&mut self, from: usize, to: usize, text: &str) {
+    fn rewrite(&mut self, from: usize, to: usize, text: &str) {
         let mut begins = 0;
         for held in &mut self.items {
             let ends = begins + held.text.len();
@@ -157,7 +219,7 @@ impl Hold {
     }
 
     /// Lets go the items that end in the first so many bytes, and returns their bytes.
-    pub(super) fn release_first(&mut self, bytes: usize, items: &mut Items<'_>) -> usize {
+    fn release_first(&mut self, bytes: usize, items: &mut Items<'_>) -> usize {
         let mut gone = 0;
         let decided = self.items.iter().take_while(|held| {
             let ends = gone + held.text.len();
@@ -181,6 +243,7 @@ impl Hold {
 
     pub(super) fn release<'a>(&mut self) -> Items<'a> {
         self.bytes = 0;
+        self.decided = 0;
         self.items.drain(..).map(Held::into_item).collect()
     }
 
@@ -192,6 +255,9 @@ impl Hold {
             after >= u64::from(bytes)
         });
         let count = decided.count();
+        if count > 0 {
+            self.decided = 0;
+        }
         for held in self.items.drain(..count) {
             self.bytes -= held.text.len() as u64;
             items.push(held.into_item());

@@ -27,7 +27,6 @@ mod tests;
 
 use crate::policy::types::Denial;
 use crate::wire::Channel;
-#[cfg(any(test, fuzzing))]
 pub(super) use crate::wire::ChannelKey;
 use smallvec::{SmallVec, smallvec};
 
@@ -50,6 +49,8 @@ pub(super) struct Passages<P> {
 struct Choice<P> {
     index: u32,
     denied: bool,
+    /// Whether the stages were told of its content.
+    has_content: bool,
     open: SmallVec<[OpenChannel<P>; 1]>,
 }
 
@@ -122,7 +123,8 @@ impl<P: Send> Passages<P> {
         self.flow(stages, work, out).await
     }
 
-    /// The choice finishes: every channel of it ends.
+    /// The choice finishes: every channel of it ends. One that had no content has it now, without a text, so that each stage is told of
+    /// the end of what is said, and can judge that there was nothing.
     pub(super) async fn finish<S: AnswerStages<Passage = P>>(
         &mut self,
         stages: &mut S,
@@ -131,6 +133,10 @@ impl<P: Send> Passages<P> {
         out: &mut Vec<Output>,
     ) -> Result<(), Aborted> {
         let choice = self.choice(choice);
+        let known = &self.choices[choice];
+        if !known.denied && !known.has_content && stages.count() > 0 {
+            self.open(stages, choice, &Channel::Content, out).await?;
+        }
         if !self.choices[choice].denied {
             self.close(stages, choice, finish, out).await?;
         }
@@ -144,8 +150,9 @@ impl<P: Send> Passages<P> {
         stages: &mut S,
         out: &mut Vec<Output>,
     ) -> Result<(), Aborted> {
-        for choice in 0..self.choices.len() {
-            self.close(stages, choice, "", out).await?;
+        let choices: Vec<u32> = self.choices.iter().map(|choice| choice.index).collect();
+        for choice in choices {
+            self.finish(stages, choice, "", out).await?;
         }
         Ok(())
     }
@@ -156,6 +163,7 @@ impl<P: Send> Passages<P> {
             self.choices.push(Choice {
                 index,
                 denied: false,
+                has_content: false,
                 open: SmallVec::new(),
             });
             self.choices.len() - 1
@@ -207,6 +215,7 @@ impl<P: Send> Passages<P> {
         let sees = |hop: &Hop<P>| hop.passage.is_some() || hop.sleeper.is_some();
         let seen = hops.iter().any(sees);
         let key = channel.key();
+        self.choices[choice].has_content |= key == ChannelKey::Content;
         self.choices[choice].open.push(OpenChannel {
             key,
             name: channel.name().map(Into::into),

@@ -121,6 +121,9 @@ pub(in crate::exchange) trait AnswerStages: Send {
     /// The stage held more than it may, or for longer: a failure of the stage.
     fn held_too_much(&mut self, at: usize, why: String) -> StageFailure;
 
+    /// The stage said of a text what can't be said of it: a failure of the stage.
+    fn misused(&mut self, at: usize, why: String) -> StageFailure;
+
     /// The stage edited a tool call's arguments last, and they are no longer JSON: a failure of the stage.
     fn broke_arguments(&mut self, at: usize) -> StageFailure;
 

@@ -15,9 +15,9 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::channel::{Delivered, Ended, Hop, OpenChannel};
-use super::hold::{Hold, Item, Items};
+use super::hold::{CutsACharacter, Hold, Item, Items};
 use super::seam::{Aborted, AnswerStages, HoldLimits, StageFailure};
-use crate::policy::types::Edit;
+use crate::policy::types::{Edit, Replacement};
 use crate::policy::{Interest, Word};
 
 /// How a stage with an interest follows a channel.
@@ -29,9 +29,7 @@ pub(super) struct Sleeper {
     awake: bool,
     /// It said that it wants to see what follows, or may owe a text.
     stays_awake: bool,
-    /// Bytes at the beginning of what is held that are decided.
-    decided: usize,
-    /// The pieces after them that the stage was shown and holds, by their bytes.
+    /// The pieces behind what is decided that the stage was shown and holds, by their bytes.
     shown: SmallVec<[usize; 4]>,
 }
 
@@ -44,64 +42,74 @@ impl Sleeper {
             // How they begin says what stands in them.
             awake: arguments,
             stays_awake: false,
-            decided: 0,
             shown: SmallVec::new(),
         }
     }
 
     /// Where what the stage was shown and holds begins and ends.
-    pub(super) fn shown(&self) -> (usize, usize) {
-        (
-            self.decided,
-            self.decided + self.shown.iter().sum::<usize>(),
-        )
+    pub(super) fn shown(&self, hold: &Hold) -> (usize, usize) {
+        let from = hold.decided();
+        (from, from + self.shown.iter().sum::<usize>())
     }
 
     /// The stage holds the last so many bytes of what it was shown, in whole pieces; the pieces before them are decided.
-    fn holds_last(&mut self, bytes: usize) {
+    fn holds_last(&mut self, hold: &mut Hold, bytes: usize) {
         let mut after: usize = self.shown.iter().sum();
         let gone = self.shown.iter().take_while(|piece| {
             after -= **piece;
             after >= bytes
         });
         let gone = gone.count();
-        self.decided += self.shown.drain(..gone).sum::<usize>();
+        let gone: usize = self.shown.drain(..gone).sum();
+        hold.decide(hold.decided() + gone);
     }
 
     /// It says `forward` or holds. The error says that it holds too much.
-    fn lets_go(&mut self, hold: &Hold, edit: &Edit, limits: HoldLimits) -> Result<(), String> {
+    fn lets_go(&mut self, hold: &mut Hold, edit: &Edit, limits: HoldLimits) -> Result<(), String> {
         let wanted = match edit {
             Edit::HoldLast(bytes @ 1..) => {
-                self.holds_last(*bytes as usize);
+                self.holds_last(hold, *bytes as usize);
                 u64::from(*bytes)
             }
             Edit::Hold => u64::MAX,
             _ => {
-                (_, self.decided) = self.shown();
+                hold.decide(self.shown(hold).1);
                 self.shown.clear();
                 self.stays_awake = matches!(edit, Edit::HoldLast(_));
                 return Ok(());
             }
         };
-        let (from, to) = self.shown();
+        let (from, to) = self.shown(hold);
         hold.bears(((to - from) as u64).min(wanted), limits)
     }
 
-    /// It puts a text in the place of what it was shown. By how much what is held has grown.
-    fn replaces(&mut self, hold: &mut Hold, text: &str) -> isize {
-        let (from, to) = self.shown();
-        hold.rewrite(from, to, text);
-        self.shown.clear();
-        self.decided = from + text.len();
+    /// It puts a text in the place of what it was shown, but for the last so many bytes, which it holds. By how much what is held has grown.
+    fn replaces(
+        &mut self,
+        hold: &mut Hold,
+        text: &str,
+        held: usize,
+    ) -> Result<isize, CutsACharacter> {
+        let (from, shown) = self.shown(hold);
+        let to = shown.saturating_sub(held).max(from);
+        hold.put(from, to, text)?;
+        hold.decide(from + text.len());
+        let mut gone = to - from;
+        self.shown.retain(|piece| {
+            let of_it = gone.min(*piece);
+            gone -= of_it;
+            *piece -= of_it;
+            *piece > 0
+        });
         // It may owe the rest.
         self.stays_awake = true;
-        text.len() as isize - (to - from) as isize
+        Ok(text.len() as isize - (to - from) as isize)
     }
 
-    fn wakes(&mut self, at: usize) {
+    fn wakes(&mut self, hold: &mut Hold, at: usize) {
         self.awake = true;
         self.stays_awake = false;
-        self.decided = at;
+        hold.decide(at);
     }
 
     /// It sleeps if nothing keeps it awake: what it holds, what it said, or a word that it has seen half of.
@@ -109,8 +117,8 @@ impl Sleeper {
         let in_word = self.word.is_open() && self.word.matches();
         self.awake = !self.shown.is_empty() || self.stays_awake || in_word;
         if !self.awake {
-            self.decided = hold.bytes() - self.word.undecided();
-            hold.release_decided(&mut self.decided, onward);
+            hold.decide(hold.bytes() - self.word.undecided());
+            hold.release_decided(onward);
         }
     }
 }
@@ -166,7 +174,7 @@ impl<P: Send> OpenChannel<P> {
                 else {
                     break;
                 };
-                let piece = hold.piece(it.shown().1, until);
+                let piece = hold.piece(it.shown(hold).1, until);
                 if piece.is_empty() {
                     it.may_sleep(hold, onward);
                     break;
@@ -191,8 +199,30 @@ impl<P: Send> OpenChannel<P> {
                         if let Some(arguments) = &mut self.arguments {
                             arguments.edited_by(at);
                         }
-                        let grown = it.replaces(hold, &text);
+                        let grown = it.replaces(hold, &text, 0).unwrap_or(0);
                         to = Some(until.saturating_add_signed(grown));
+                    }
+                    Edit::ReplaceAndHoldLast(Replacement { text, held }) => {
+                        let grown = match it.replaces(hold, &text, held as usize) {
+                            Ok(grown) => grown,
+                            Err(cuts) => match stages.misused(at, cuts.to_string()) {
+                                StageFailure::Skip => {
+                                    self.hops[at].declines(onward);
+                                    return Ok(delivered.skipped(items));
+                                }
+                                StageFailure::Abort(aborted) => return Err(aborted),
+                            },
+                        };
+                        if let Some(arguments) = &mut self.arguments {
+                            arguments.edited_by(at);
+                        }
+                        to = Some(until.saturating_add_signed(grown));
+                        let (from, shown) = it.shown(hold);
+                        if let Err(why) = hold.bears((shown - from) as u64, limits) {
+                            let behind = items.collect();
+                            delivered.ended = Some(Ended::HeldTooMuch(why, behind));
+                            return Ok(delivered);
+                        }
                     }
                     edit => {
                         if let Err(why) = it.lets_go(hold, &edit, limits) {
@@ -202,7 +232,7 @@ impl<P: Send> OpenChannel<P> {
                         }
                     }
                 }
-                let gone = hold.release_decided(&mut it.decided, onward);
+                let gone = hold.release_decided(onward);
                 to = to.map(|until| until - gone);
             }
             if at_end {
@@ -242,10 +272,10 @@ impl<P> Hop<P> {
         }
         if !it.awake {
             match first.or(late) {
-                Some(begins) => it.wakes(begins),
-                None => it.decided = hold.bytes() - it.word.undecided(),
+                Some(begins) => it.wakes(hold, begins),
+                None => hold.decide(hold.bytes() - it.word.undecided()),
             }
-            hold.release_decided(&mut it.decided, onward);
+            hold.release_decided(onward);
         }
         it.awake.then(|| hold.bytes() - it.word.undecided())
     }
@@ -255,13 +285,12 @@ impl<P> Hop<P> {
         let Hop { hold, sleeper, .. } = self;
         let it = sleeper.as_mut()?;
         if !it.awake && it.interest.ends(&it.word) {
-            it.wakes(hold.bytes() - it.word.length());
-            hold.release_decided(&mut it.decided, onward);
+            it.wakes(hold, hold.bytes() - it.word.length());
+            hold.release_decided(onward);
         }
         it.word = it.interest.word();
         if !it.awake {
             hold.release_into(onward);
-            it.decided = 0;
         }
         it.awake.then(|| hold.bytes())
     }
@@ -279,14 +308,5 @@ impl<'a> Delivered<'a> {
         self.onward.extend(behind);
         self.ended = Some(Ended::Skipped);
         self
-    }
-}
-
-impl Hold {
-    /// Lets go the items that end in the first so many bytes. How many of these are left is written back; returns how many went.
-    fn release_decided(&mut self, decided: &mut usize, onward: &mut Items<'_>) -> usize {
-        let gone = self.release_first(*decided, onward);
-        *decided -= gone;
-        gone
     }
 }

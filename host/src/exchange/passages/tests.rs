@@ -13,7 +13,7 @@ use tokio::time::Duration;
 
 use super::*;
 use crate::policy::Interest;
-use crate::policy::types::Edit;
+use crate::policy::types::{Edit, Replacement};
 
 /// One scripted stage: what it says to each delta, and at the end.
 type OnDelta = Box<dyn FnMut(&str) -> Result<Edit, StageFailure> + Send>;
@@ -24,6 +24,8 @@ struct Script {
     limits: HoldLimits,
     /// What `held_too_much` means.
     too_much: fn() -> StageFailure,
+    /// What it said that can't be said.
+    misuse: Option<String>,
     /// The choice whose opening every stage fails over.
     fails_to_open: Option<u32>,
     /// What each stage saw.
@@ -47,6 +49,7 @@ impl Script {
                 time: Duration::from_secs(2),
             },
             too_much: || StageFailure::Abort(Aborted(StageId(0))),
+            misuse: None,
             fails_to_open: None,
             interest: None,
         }
@@ -128,6 +131,12 @@ impl AnswerStages for Script {
     fn held_too_much(&mut self, at: usize, _: String) -> StageFailure {
         self.off[at] = true;
         (self.too_much)()
+    }
+
+    fn misused(&mut self, at: usize, why: String) -> StageFailure {
+        self.misuse = Some(why);
+        self.off[at] = true;
+        StageFailure::Skip
     }
 
     fn broke_arguments(&mut self, at: usize) -> StageFailure {
@@ -245,6 +254,100 @@ async fn hold_last_lets_go_what_ends_before_the_last_bytes() {
     assert_eq!(run.content(" three").await, [came(1)]);
     assert_eq!(run.content(" ").await, [came(2), came(3)]);
     assert_eq!(run.finish().await, []);
+}
+
+/// Puts `-` in the place of what comes before the last word, and holds that.
+fn dashes(text: &str) -> Edit {
+    let held = text.rfind(' ').map_or(text.len(), |at| text.len() - at - 1) as u32;
+    let text = "-".into();
+    Edit::ReplaceAndHoldLast(Replacement { text, held })
+}
+
+#[tokio::test]
+async fn what_is_held_behind_a_text_goes_as_it_came_or_as_another() {
+    let mut said = [
+        Edit::Hold,
+        dashes("one two"),
+        Edit::HoldLast(4),
+        Edit::Forward,
+        dashes("six seven"),
+        Edit::Replace("7".into()),
+        dashes("eight nine"),
+    ]
+    .into_iter();
+    let at_end = |_: &str| Edit::Replace("9.".into());
+    let mut run = Run::new(Script::of(move |_| said.next().unwrap(), at_end));
+    assert_eq!(run.content("one").await, []);
+    // The piece in which what is held begins goes as a whole, and once.
+    assert_eq!(run.content(" two").await, [changed(0, "")]);
+    assert_eq!(run.content(" six").await, [changed(1, "-two")]);
+    assert_eq!(run.content("!").await, [came(2), came(3)]);
+    assert_eq!(run.content("six seven").await, []);
+    assert_eq!(run.content("!").await, [changed(4, "-"), changed(5, "7")]);
+    assert_eq!(run.content("eight nine").await, []);
+    assert_eq!(run.finish().await, [changed(6, "-9.")]);
+}
+
+#[tokio::test]
+async fn nothing_of_what_is_held_behind_a_text_is_lost_with_its_stage() {
+    let mut deltas = 0;
+    let fails: OnDelta = Box::new(move |text| {
+        deltas += 1;
+        match deltas {
+            1 => Ok(Edit::ReplaceAndHoldLast(Replacement {
+                text: text[..2].into(),
+                held: text.len() as u32 - 2,
+            })),
+            _ => Err(StageFailure::Skip),
+        }
+    });
+    let mut run = Run::new(Script::new(vec![(fails, Box::new(forward))]));
+    assert_eq!(run.content("Hello there,").await, []);
+    let went = run.content(" how are you?").await;
+    assert_eq!(went, [changed(0, "Hello there,"), came(1)]);
+    assert_eq!(run.content("Well?").await, [came(2)]);
+    assert_eq!(run.finish().await, []);
+}
+
+#[tokio::test]
+async fn what_stays_held_begins_with_a_character() {
+    let says = |_: &str| {
+        let text = String::new();
+        Edit::ReplaceAndHoldLast(Replacement { text, held: 1 })
+    };
+    for interest in [None, Some("é")] {
+        let mut script = Script::of(says, forward);
+        script.interest = interest.map(|it| Arc::new(Interest::new(it).unwrap()));
+        let mut run = Run::new(script);
+        // A stage with an interest may be shown a word at its end alone.
+        let went = [run.content("café").await, run.finish().await].concat();
+        assert_eq!(went, [came(0)]);
+        let misuse = run.script.misuse.unwrap();
+        assert!(misuse.contains("within a character"), "{misuse}");
+    }
+}
+
+#[tokio::test]
+async fn a_choice_that_says_nothing_has_an_empty_content() {
+    let deny = |_: &str| Edit::Deny(denial());
+    let denied = |stage| Output::Denied {
+        choice: 0,
+        stage: StageId(stage),
+        denial: denial(),
+    };
+    let mut run = Run::new(Script::of(forward, deny));
+    assert_eq!(run.finish().await, [denied(0)]);
+    let call = ChannelKey::ToolArguments(0);
+    let mut run = Run::new(Script::new(vec![
+        stage(forward, |_| Edit::Replace("added".into())),
+        stage(forward, forward),
+    ]));
+    assert_eq!(run.push(0, call, "").await.unwrap(), [came(0)]);
+    run.finish().await;
+    assert_eq!(run.script.opened, [call, ChannelKey::Content]);
+    // Once, however often it finishes; and what one adds the next is shown.
+    assert_eq!(run.finish().await, []);
+    assert_eq!(run.script.saw[1], ["", "added", "added"]);
 }
 
 #[tokio::test]

@@ -59,6 +59,10 @@ impl AnswerStages for Holding {
         panic!("stage {at} {why}")
     }
 
+    fn misused(&mut self, at: usize, why: String) -> StageFailure {
+        panic!("stage {at} {why}")
+    }
+
     fn broke_arguments(&mut self, at: usize) -> StageFailure {
         panic!("stage {at} edits nothing")
     }
@@ -287,6 +291,10 @@ impl AnswerStages for HoldsAndAdds {
     }
 
     fn held_too_much(&mut self, at: usize, why: String) -> StageFailure {
+        panic!("stage {at} {why}")
+    }
+
+    fn misused(&mut self, at: usize, why: String) -> StageFailure {
         panic!("stage {at} {why}")
     }
 

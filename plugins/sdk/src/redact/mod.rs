@@ -5,7 +5,7 @@
 //! What must stay true: **the text that comes out is a function of the concatenated text alone.** However a text is cut,
 //! streamed or whole, the same text comes out. That works because a finder decides only what holds *whatever may follow*,
 //! and the redactor lets nothing else go. A text in which nothing is found is not replaced: its chunks go out as they came,
-//! and late only by their undecided end ([`Redactor::held_text_limit`] names the one exception).
+//! and late only by their undecided end.
 //!
 //! Every pattern must have a greatest length. A text that can stay undecided for ever is held, until the host's limit
 //! `held_text` ends the stage. An e-mail address is a good pattern: after 64 bytes without an `@`, it is none.

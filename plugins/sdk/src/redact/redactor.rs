@@ -1,7 +1,6 @@
 //! The redactor of one passage: it decides the edit of each delta.
 //!
-//! What must stay true: the tape holds exactly the text that the host keeps for this passage. While the redactor owes text,
-//! the tape holds the text that it owes, which the host has no longer.
+//! What must stay true: the tape holds exactly the text that the host keeps for this passage as it came.
 
 use std::collections::VecDeque;
 
@@ -17,11 +16,8 @@ use crate::Edit;
 /// - `Forward` where everything is decided and nothing was found,
 /// - `HoldLast` with the bytes that are undecided, while the end of the text may still become a match. The host lets go of
 ///   every delta that ends before them, so a clean text is late by its open word only. Never plain `Hold`.
-/// - `Replace` once something was found.
-///
-/// After a `Replace` the redactor may owe the undecided rest of the text, which the host no longer has. Then it answers
-/// `Replace` until a delta ends decided, with an empty text where nothing is decided yet. It can't stop sooner: the owed
-/// text can go out only with a `Replace`, which also takes the open word at the delta's end from the host.
+/// - `Replace` once something was found; `ReplaceAndHoldLast` where the text behind it is undecided. The host keeps that as it came, so
+///   nothing is lost if the policy fails, and chunks go untouched again as soon as nothing more is found.
 #[derive(Debug)]
 pub struct Redactor<F> {
     finder: F,
@@ -29,17 +25,17 @@ pub struct Redactor<F> {
     tape: Tape,
     /// Where in JSON the tape's text stands.
     json: Json,
-    /// The lengths of the deltas that the host keeps. Empty while the redactor owes text.
+    /// The lengths of the deltas that the host keeps; of the first, perhaps of its end alone.
     kept: VecDeque<usize>,
     /// The characters before the undecided part.
     before: Preceding,
-    owed: bool,
+    /// What is decided is given out in every step, also where nothing was found.
+    gives_all: bool,
     /// What keeps the open text undecided, where that is known.
     wait: Option<Wait>,
     watching: bool,
     /// It is shown no more than what may interest it, and asks to be shown what follows where that matters.
     has_interest: bool,
-    held_text_limit: usize,
     counts: Vec<u32>,
 }
 
@@ -55,11 +51,10 @@ impl<F: Finder> Redactor<F> {
             },
             kept: VecDeque::new(),
             before: Preceding::default(),
-            owed: false,
+            gives_all: false,
             wait: None,
             watching: false,
             has_interest: false,
-            held_text_limit: 16 * 1024,
             counts: Vec::new(),
         }
     }
@@ -80,18 +75,6 @@ impl<F: Finder> Redactor<F> {
     pub fn with_interest(mut self) -> Redactor<F> {
         self.has_interest = true;
         self.json.may_have_begun();
-        self
-    }
-
-    /// The most text, in bytes, that the host may keep for this passage: its `held_text`. 16 KiB, the host's default,
-    /// unless set.
-    ///
-    /// The host keeps the undecided text and the rest of the delta in which it starts, so only a delta of many KiB can
-    /// reach the limit. Then the decided part goes out with `Replace`, which changes how the text is cut and not the text.
-    /// An undecided text that is longer than the limit is held all the same, and the host then ends the stage.
-    #[must_use]
-    pub fn held_text_limit(mut self, bytes: usize) -> Redactor<F> {
-        self.held_text_limit = bytes;
         self
     }
 
@@ -140,14 +123,14 @@ impl<F: Finder> Redactor<F> {
         loop {
             let (piece, more) = rest.split_at(rest.floor_char_boundary(PIECE));
             rest = more;
-            // Whoever owes text gives what is decided of it at every step.
-            self.owed = true;
+            self.gives_all = true;
             let edit = match rest.is_empty() {
                 true => self.step(piece, 0, true),
                 false => self.push(piece),
             };
             let part = match &edit {
                 Edit::Replace(part) => part,
+                Edit::ReplaceAndHoldLast(it) => &it.text,
                 _ => piece,
             };
             if out.is_none() && !self.watching && !self.counts.is_empty() {
@@ -237,17 +220,16 @@ impl<F: Finder> Redactor<F> {
         };
         let undecided = raw.len() - to;
         let decided = self.tape.decided().len() + to;
-        let too_much = undecided > 0 && decided > 0 && decided + undecided > self.held_text_limit;
         let (edit, gone) = if self.watching {
             (Edit::Forward, decided)
-        } else if changed || self.owed || too_much {
+        } else if changed || self.gives_all {
             if !changed {
                 out.push_str(self.tape.decided());
             }
             out.push_str(&raw[copied..to]);
-            self.kept.clear();
-            self.owed = undecided > 0;
-            (Edit::Replace(out), decided)
+            self.kept.push_back(delta.len());
+            cut(&mut self.kept, decided);
+            (Edit::replace_and_hold_last(out, undecided), decided)
         } else {
             self.kept.push_back(delta.len());
             let gone = gone(&mut self.kept, decided);
@@ -289,6 +271,14 @@ fn gone(kept: &mut VecDeque<usize>, decided: usize) -> usize {
         kept.pop_front();
     }
     gone
+}
+
+/// Removes the first `decided` bytes of the deltas, in the place of which a text goes.
+fn cut(kept: &mut VecDeque<usize>, decided: usize) {
+    let rest = decided - gone(kept, decided);
+    if let Some(first) = kept.front_mut() {
+        *first -= rest;
+    }
 }
 
 fn count(counts: &mut Vec<u32>, kind: usize) {

@@ -32,8 +32,6 @@ fn check(finder: &Words, form: Form, text: &str, expected: &str) {
         let answer = run(Redactor::new(finder, form));
         assert_eq!(answer.text, expected, "cut as {chunks:?}");
         assert_eq!(answer.untouched, whole.is_none(), "cut as {chunks:?}");
-        let answer = run(Redactor::new(finder, form).held_text_limit(3));
-        assert_eq!(answer.text, expected, "impatient, cut as {chunks:?}");
         let Answer {
             untouched,
             text: watched,
@@ -120,12 +118,13 @@ fn a_json_match_ends_with_its_string() {
 }
 
 #[test]
-fn what_is_owed_comes_with_the_next_edits() {
+fn what_is_open_behind_a_match_stays_with_the_host() {
     let mut redactor = Redactor::new(Words::new(["red"], "#"), Form::Text);
-    assert_eq!(redactor.push("a red re"), Edit::Replace("a # ".into()));
+    let edit = redactor.push("a red re");
+    assert_eq!(edit, Edit::replace_and_hold_last("a # ", 2));
     assert_eq!(redactor.undecided(), 2);
-    assert_eq!(redactor.push("d"), Edit::Replace(String::new()));
-    assert_eq!(redactor.push("o. "), Edit::Replace("redo. ".into()));
+    assert_eq!(redactor.push("d"), Edit::HoldLast(3));
+    assert_eq!(redactor.push("o. "), Edit::Forward);
     assert_eq!(redactor.undecided(), 0);
     assert_eq!(redactor.push("blue. "), Edit::Forward);
     assert_eq!(redactor.take_counts(), [1]);
@@ -134,14 +133,16 @@ fn what_is_owed_comes_with_the_next_edits() {
 }
 
 #[test]
-fn what_is_owed_is_forwardable_again_once_a_delta_ends_decided() {
+fn a_match_behind_another_has_what_the_host_still_keeps() {
     let mut redactor = Redactor::new(Words::new(["red"], "#"), Form::Text);
-    assert_eq!(redactor.push("red r"), Edit::Replace("# ".into()));
-    assert_eq!(redactor.push("ow r"), Edit::Replace("row ".into()));
-    assert_eq!(redactor.push("e"), Edit::Replace(String::new()));
-    assert_eq!(redactor.push("ad,"), Edit::Replace("read,".into()));
-    assert_eq!(redactor.push(" a r"), Edit::HoldLast(1));
-    assert_eq!(redactor.push("ow,"), Edit::Forward);
+    let edit = redactor.push("red r");
+    assert_eq!(edit, Edit::replace_and_hold_last("# ", 1));
+    assert_eq!(redactor.push("ow r"), Edit::HoldLast(1));
+    // The host keeps "ow r" whole, and of "red r" nothing.
+    let edit = redactor.push("ed r");
+    assert_eq!(edit, Edit::replace_and_hold_last("ow # ", 1));
+    assert_eq!(redactor.push("ed"), Edit::HoldLast(3));
+    assert_eq!(redactor.finish(), Edit::Replace("#".into()));
 }
 
 #[test]
@@ -183,16 +184,6 @@ fn tokens_of_clean_text_are_late_by_the_open_word() {
     let answer = testing::redact(Redactor::new(&words, Form::Text), tokens);
     assert!(answer.untouched, "{answer:?}");
     assert_eq!((answer.text, answer.most_deltas_held), (clean, 2));
-}
-
-#[test]
-fn a_delta_that_is_more_than_may_be_held_is_replaced_by_its_decided_part() {
-    let mut redactor = Redactor::new(Words::new(["red"], "#"), Form::Text).held_text_limit(8);
-    assert_eq!(redactor.push("blue r"), Edit::HoldLast(1));
-    assert_eq!(redactor.push("e"), Edit::HoldLast(2));
-    assert_eq!(redactor.push("ap r"), Edit::Replace("blue reap ".into()));
-    assert_eq!(redactor.push("ow. "), Edit::Replace("row. ".into()));
-    assert_eq!(redactor.push("row. "), Edit::Forward);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Applies a passage's edits as the host does: which deltas are kept, and which text goes out.
 
 use crate::redact::{Finder, Redactor};
-use crate::{Denial, Edit};
+use crate::{Denial, Edit, Replacement};
 
 /// The result of one passage.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,6 +24,8 @@ pub struct Answer {
 #[derive(Debug)]
 pub(super) struct Kept {
     held: Vec<String>,
+    /// So many bytes at the beginning of it are decided, and wait for the rest of their delta.
+    decided: usize,
     /// All that came.
     came: String,
     pub(super) answer: Answer,
@@ -33,6 +35,7 @@ impl Kept {
     pub(super) fn new() -> Self {
         Self {
             held: Vec::new(),
+            decided: 0,
             came: String::new(),
             answer: Answer {
                 untouched: true,
@@ -60,7 +63,10 @@ impl Kept {
     /// If the edit is a hold.
     pub(super) fn end(&mut self, edit: Edit) -> Option<Denial> {
         assert!(
-            !matches!(edit, Edit::Hold | Edit::HoldLast(_)),
+            !matches!(
+                edit,
+                Edit::Hold | Edit::HoldLast(_) | Edit::ReplaceAndHoldLast(_)
+            ),
             "on_end answered `{edit:?}`: nothing comes after it"
         );
         self.settle(edit)
@@ -75,12 +81,51 @@ impl Kept {
     /// The choice ended early.
     pub(super) fn drop_held(&mut self) {
         self.held.clear();
+        self.decided = 0;
     }
 
     pub(super) fn finished(&mut self, denial: Option<Denial>) -> Answer {
         self.answer.denial = denial;
         self.answer.text = self.answer.chunks.concat();
         self.answer.clone()
+    }
+
+    /// Puts a text in the place of all that is undecided but for the last so many bytes: into the last delta that lies in it.
+    fn put(&mut self, text: &str, held: usize) {
+        self.answer.untouched = false;
+        let end: usize = self.held.iter().map(String::len).sum();
+        let from = self.decided;
+        let to = end.saturating_sub(held).max(from);
+        if self.held.is_empty() {
+            self.held.push(String::new());
+        }
+        let (mut begins, mut put) = (0, false);
+        for delta in &mut self.held {
+            let ends = begins + delta.len();
+            if begins <= to && from <= ends && !put {
+                put = to <= ends;
+                let gone = from.max(begins) - begins..to.min(ends) - begins;
+                assert!(
+                    delta.is_char_boundary(gone.end),
+                    "{held} bytes stay held behind a text, and the first of them lies within a character"
+                );
+                delta.replace_range(gone, if put { text } else { "" });
+            }
+            begins = ends;
+        }
+    }
+
+    /// Lets go the deltas that end in what is decided. One of which nothing is left says nothing.
+    fn release_decided(&mut self) {
+        while let Some(first) = self.held.first().map(String::len)
+            && first <= self.decided
+        {
+            self.decided -= first;
+            let chunk = self.held.remove(0);
+            if !chunk.is_empty() {
+                self.answer.chunks.push(chunk);
+            }
+        }
     }
 
     fn settle(&mut self, edit: Edit) -> Option<Denial> {
@@ -93,18 +138,27 @@ impl Kept {
                     after >= bytes as usize
                 });
                 let gone = gone.count();
+                if gone > 0 {
+                    self.decided = 0;
+                }
                 self.answer.chunks.extend(self.held.drain(..gone));
             }
-            Edit::Forward => self.answer.chunks.append(&mut self.held),
+            Edit::Forward => {
+                self.answer.chunks.append(&mut self.held);
+                self.decided = 0;
+            }
             Edit::Replace(text) => {
-                self.held.clear();
-                self.answer.untouched = false;
-                if !text.is_empty() {
-                    self.answer.chunks.push(text);
-                }
+                self.put(&text, 0);
+                self.decided = self.held.iter().map(String::len).sum();
+                self.release_decided();
+            }
+            Edit::ReplaceAndHoldLast(Replacement { text, held }) => {
+                self.put(&text, held as usize);
+                self.decided += text.len();
+                self.release_decided();
             }
             Edit::Deny(denial) => {
-                self.held.clear();
+                self.drop_held();
                 self.answer.untouched = false;
                 return Some(denial);
             }

@@ -20,6 +20,8 @@ pub struct Record {
     pub journal: Vec<String>,
     /// The findings reported, in order. Of those of `on_complete` the host tells nobody: the accounts are written by then.
     pub findings: Vec<Finding>,
+    /// What the policy counted, by its own names.
+    pub counts: BTreeMap<String, u64>,
     /// What was logged.
     pub log: Vec<(Level, String)>,
     /// The tags put. Those of `on_complete` come too late for anyone.
@@ -161,7 +163,8 @@ impl<P: Policy> Exchange<P> {
             .collect()
     }
 
-    /// Answers in choice 0 with these deltas of content, and finishes with `stop`.
+    /// Answers in choice 0 with these deltas of content, and finishes with `stop`. Without any, the answer is empty, or one of tool
+    /// calls alone: the policy is told of its content, and of its end.
     ///
     /// # Panics
     ///
@@ -258,22 +261,27 @@ impl<P: Policy> Exchange<P> {
         }
     }
 
+    /// Tells the policy of the channel, once.
+    fn begin(&mut self, passage: usize) {
+        let open = &mut self.passages[passage];
+        if open.passage.is_some() {
+            return;
+        }
+        let (policy, choice, channel) = (&mut self.policy, open.choice, &open.channel);
+        let wanted = self.hooks.contains(Hooks::ON_ANSWER);
+        let asked = wanted.then(|| {
+            within(&mut self.state, Phase::Answer, || {
+                policy.on_answer(choice, channel)
+            })
+        });
+        open.passage = Some(asked.flatten());
+    }
+
     /// Shows the policy a text and does what it says. Whether it let all go.
     fn show(&mut self, passage: usize, text: &str) -> bool {
-        let open = &mut self.passages[passage];
-        let policy = &mut self.policy;
-        let wanted = self.hooks.contains(Hooks::ON_ANSWER);
-        let (choice, channel) = (open.choice, &open.channel);
-        let at_work = open.passage.get_or_insert_with(|| {
-            wanted
-                .then(|| {
-                    within(&mut self.state, Phase::Answer, || {
-                        policy.on_answer(choice, channel)
-                    })
-                })
-                .flatten()
-        });
-        let edit = match at_work {
+        self.begin(passage);
+        let (open, policy) = (&mut self.passages[passage], &mut self.policy);
+        let edit = match open.passage.as_mut().and_then(Option::as_mut) {
             Some(at_work) => within(&mut self.state, Phase::Answer, || {
                 at_work.on_delta(policy, text)
             }),
@@ -303,6 +311,11 @@ impl<P: Policy> Exchange<P> {
     fn finish(&mut self, passage: usize, finish: &str) -> Answer {
         let open = &mut self.passages[passage];
         assert!(!open.ended, "the passage has ended already");
+        let silent = open.passage.is_none() && open.channel == Channel::Content;
+        if silent && open.sleep.is_none() && !self.denied.contains_key(&open.choice) {
+            self.begin(passage);
+        }
+        let open = &mut self.passages[passage];
         if !self.denied.contains_key(&open.choice) {
             self.wake(passage, None);
         }
@@ -403,6 +416,7 @@ impl<P: Policy> Exchange<P> {
         let State {
             journal,
             findings,
+            counts,
             log,
             tags,
             ..
@@ -410,6 +424,7 @@ impl<P: Policy> Exchange<P> {
         Record {
             journal,
             findings,
+            counts,
             log,
             tags,
         }

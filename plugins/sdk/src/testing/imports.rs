@@ -3,6 +3,7 @@
 //! The signatures are those of the generated bindings, so that the modules at the crate's root read the same on both.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 use super::draft::Draft;
 use super::{Outcome, Request, StageState};
@@ -34,6 +35,7 @@ pub(super) struct State {
     pub(super) findings: Vec<Finding>,
     /// Findings that there were when they were last collected.
     pub(super) found: usize,
+    pub(super) counts: BTreeMap<String, u64>,
     pub(super) log: Vec<(Level, String)>,
     pub(super) journal: Vec<String>,
     /// Entries that it wrote or tried to.
@@ -150,6 +152,23 @@ pub(crate) mod host {
             }
             Some(_) => {}
             None => std::eprintln!("{level:?}: {message}"),
+        });
+    }
+
+    /// Outside an exchange there is nobody to tell.
+    pub(crate) fn count(name: &str, n: u64) {
+        check_code("the counter's name", name);
+        CURRENT.with_borrow_mut(|current| {
+            let Some(state) = current else {
+                return;
+            };
+            assert_ne!(
+                state.phase,
+                Phase::Configure,
+                "count: the host refuses this while configuring"
+            );
+            let counter = state.counts.entry(name.into()).or_default();
+            *counter = counter.saturating_add(n);
         });
     }
 

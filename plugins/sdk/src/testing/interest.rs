@@ -104,6 +104,9 @@ impl Interest {
         if counted(&all.findings) != counted(&some.findings) {
             self.broken("what it found", &all.findings, &some.findings);
         }
+        if all.counts != some.counts {
+            self.broken("what it counted", &all.counts, &some.counts);
+        }
         if all.tags != some.tags {
             self.broken("what it tagged", &all.tags, &some.tags);
         }

@@ -47,6 +47,7 @@ enum Said {
     Hold,
     HoldLast(u32),
     Replace(String),
+    ReplaceAndHoldLast(String, u32),
     Deny(String),
     /// A delta of content for this choice.
     Respond(u32, String),
@@ -158,6 +159,10 @@ fn edit(said: Option<&Said>) -> Edit {
         Some(Said::Hold) => Edit::Hold,
         Some(Said::HoldLast(bytes)) => Edit::HoldLast(*bytes),
         Some(Said::Replace(text)) => Edit::replace(text),
+        Some(Said::ReplaceAndHoldLast(text, held)) => Edit::ReplaceAndHoldLast(Replacement {
+            text: text.clone(),
+            held: *held,
+        }),
         Some(Said::Deny(code)) => Edit::deny(code, "as the case says"),
         Some(Said::Respond(..)) => panic!("no edit"),
     }
@@ -236,6 +241,10 @@ fn made(call: &Call) -> Value {
         ("finish-reasons", []) => outcome::finish_reasons().into(),
         ("log", [line]) => {
             host::log(Level::Info, &text(line));
+            Value::Null
+        }
+        ("count", [name, n]) => {
+            host::count(&text(name), number(n).into());
             Value::Null
         }
         ("report", [code, count, detail @ ..]) => {

@@ -1,7 +1,9 @@
 //! Does what the request's header `x-puppet` says or, without it, the body's member `puppet`, so that one chain serves every test.
 //! Without either it lets all pass. A second puppet may have a header of its own.
 
-use witgate_policy::prelude::*;
+use std::time::{Duration, Instant};
+
+use witgate_policy::prelude::{println, *};
 use witgate_policy::serde_json;
 
 /// What to do in this exchange.
@@ -26,6 +28,8 @@ enum Act {
     Set(String, String),
     Targets(Vec<String>),
     Tag(String, String),
+    /// Logs, prints, reports and counts.
+    Tell,
 }
 
 #[derive(Clone, Deserialize)]
@@ -67,6 +71,16 @@ enum Then {
     Replace(String),
     /// Text after the passage's end.
     Add(String),
+    /// As the code of `deny`, with all that a denial may say.
+    DenyAs(Why),
+    /// At the passage's end, if there was no text in it.
+    DenyEmpty(String),
+    /// The same, with a text.
+    AddToEmpty(String),
+    /// Takes so many nanoseconds for each byte of a text.
+    Slow(u64),
+    /// At the first delta: all but its last so many bytes, which it holds; and fails at the next.
+    HoldAndTrap(usize),
 }
 
 #[derive(Clone, Deserialize)]
@@ -94,6 +108,13 @@ fn spin() -> ! {
     loop {
         std::hint::black_box(0);
     }
+}
+
+fn tell() {
+    log::info!("told");
+    println!("printed");
+    report("found", 2);
+    host::count("seen", 3);
 }
 
 fn denial(why: Why) -> Denial {
@@ -140,6 +161,7 @@ impl Policy for Puppet {
                 request::set(&pointer, Some(&json)).expect("it can be set")
             }
             Some(Act::Targets(ids)) => request::restrict_targets(&ids).expect("one is left"),
+            Some(Act::Tell) => tell(),
             Some(Act::Tag(key, value)) => request::tag(&key, &value).expect("it is a tag"),
         }
         Verdict::Proceed
@@ -160,6 +182,7 @@ impl Policy for Puppet {
         match self.orders().complete {
             Some(Act::Trap) => panic!("as ordered"),
             Some(Act::Spin) => spin(),
+            Some(Act::Tell) => tell(),
             _ => {}
         }
     }
@@ -182,13 +205,26 @@ impl Passage<Puppet> for Watching {
             Then::Deny(code) => Edit::deny(code, "as ordered"),
             Then::Hold => Edit::Hold,
             Then::Replace(text) => Edit::Replace(text.clone()),
-            Then::Add(_) => Edit::Forward,
+            Then::DenyAs(why) => Edit::Deny(denial(why.clone())),
+            Then::Add(_) | Then::AddToEmpty(_) | Then::DenyEmpty(_) => Edit::Forward,
+            Then::Slow(nanoseconds) => {
+                let time = Duration::from_nanos(nanoseconds * text.len() as u64);
+                let began = Instant::now();
+                while began.elapsed() < time {}
+                Edit::Forward
+            }
+            Then::HoldAndTrap(held) => {
+                assert!(self.seen.len() == text.len(), "as ordered");
+                Edit::replace_and_hold_last(&text[..text.len() - held], *held)
+            }
         }
     }
 
     fn on_end(&mut self, _policy: &mut Puppet, _finish: &str) -> Edit {
         match &self.watch.then {
             Then::Add(text) => Edit::Replace(text.clone()),
+            Then::AddToEmpty(text) if self.seen.is_empty() => Edit::Replace(text.clone()),
+            Then::DenyEmpty(code) if self.seen.is_empty() => Edit::deny(code, "as ordered"),
             _ => Edit::Forward,
         }
     }

@@ -4,8 +4,8 @@ use super::super::bindings::wit;
 use super::super::exchange_state::HookPhase;
 use super::super::failure::{BadOutput, Misused};
 use super::super::guest::Guest;
-use super::super::limits::{FINDINGS, LOG_LINE, LOG_LINES};
-use super::super::text::{cut, is_name, printable};
+use super::super::limits::{COUNTS, FINDINGS, LOG_LINE, LOG_LINES};
+use super::super::text::{cut, is_name, printable, quoted};
 use super::super::types::{Finding, Level};
 
 /// Bytes of a finding's detail; the rest is cut.
@@ -17,11 +17,13 @@ const TARGET: &str = "witgate::policy::ctx";
 impl wit::host::Host for Guest {
     fn log(&mut self, level: Level, mut message: String) -> wasmtime::Result<()> {
         let stage = &*self.stage;
+        // None while it is configured: the field is then left out.
+        let request = self.exchange.request.as_ref().map(|request| request.id());
         let lines = &mut self.exchange.lines;
         *lines += 1;
         if *lines > LOG_LINES {
             if *lines == LOG_LINES + 1 {
-                tracing::warn!(target: TARGET, %stage, "logs more than {LOG_LINES} lines in one exchange; the rest is dropped");
+                tracing::warn!(target: TARGET, %stage, request, "logs more than {LOG_LINES} lines in one exchange; the rest is dropped");
             }
             return Ok(());
         }
@@ -29,12 +31,15 @@ impl wit::host::Host for Guest {
             message.truncate(message.floor_char_boundary(LOG_LINE));
         }
         let message = printable(&message);
+        if level == Level::Error && self.exchange.phase == HookPhase::Configure {
+            self.exchange.last_error = Some(quoted(&message));
+        }
         match level {
-            Level::Trace => tracing::trace!(target: "policy", stage, "{message}"),
-            Level::Debug => tracing::debug!(target: "policy", stage, "{message}"),
-            Level::Info => tracing::info!(target: "policy", stage, "{message}"),
-            Level::Warn => tracing::warn!(target: "policy", stage, "{message}"),
-            Level::Error => tracing::error!(target: "policy", stage, "{message}"),
+            Level::Trace => tracing::trace!(target: "policy", stage, request, "{message}"),
+            Level::Debug => tracing::debug!(target: "policy", stage, request, "{message}"),
+            Level::Info => tracing::info!(target: "policy", stage, request, "{message}"),
+            Level::Warn => tracing::warn!(target: "policy", stage, request, "{message}"),
+            Level::Error => tracing::error!(target: "policy", stage, request, "{message}"),
         }
         Ok(())
     }
@@ -57,6 +62,23 @@ impl wit::host::Host for Guest {
             known.count = known.count.saturating_add(finding.count);
         } else if findings.len() < FINDINGS {
             findings.push(finding);
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, name: String, n: u64) -> wasmtime::Result<()> {
+        if self.exchange.phase == HookPhase::Configure {
+            return Err(Misused("counted something while being configured".into()).into());
+        }
+        if !is_name(&name) {
+            let what = "a counter's name must match [a-z0-9][a-z0-9._-]{0,63}";
+            return Err(BadOutput(what.into()).into());
+        }
+        let counts = &mut self.exchange.counts;
+        if let Some((_, known)) = counts.iter_mut().find(|(known, _)| *known == name) {
+            *known = known.saturating_add(n);
+        } else if counts.len() < COUNTS {
+            counts.push((name, n));
         }
         Ok(())
     }

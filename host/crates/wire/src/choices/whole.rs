@@ -35,9 +35,12 @@ pub struct WholeAnswer {
     finishes: Vec<(u32, String)>,
     usage: Option<Usage>,
     model: Option<String>,
-    choices: usize,
+    /// By index.
+    choices: Vec<u32>,
     logprobs: Vec<Logprobs>,
     changed: Vec<(usize, String)>,
+    /// Content of choices that came without any.
+    added: Vec<(u32, String)>,
     /// Where a member stands that isn't known and says something.
     unknown: Option<&'static str>,
     /// There is nothing in it that a stage can't read.
@@ -108,9 +111,10 @@ impl WholeAnswer {
                 .collect(),
             usage: chunk.usage,
             model: chunk.model.map(|model| model.into_owned()),
-            choices: chunk.choices.len(),
+            choices: chunk.choices.to_vec(),
             logprobs: chunk.logprobs.into_vec(),
             changed: Vec::new(),
+            added: Vec::new(),
             denied: Vec::new(),
             unknown: chunk.unknown,
             readable,
@@ -161,7 +165,12 @@ impl WholeAnswer {
 
     /// How many choices there are.
     pub fn choices(&self) -> usize {
-        self.choices
+        self.choices.len()
+    }
+
+    /// The index of each choice, as they stand in it.
+    pub fn indices(&self) -> &[u32] {
+        &self.choices
     }
 
     /// Puts another text in the place of one of [`texts`](WholeAnswer::texts), by its place there. Of several the last holds. The
@@ -174,6 +183,14 @@ impl WholeAnswer {
             .is_some_and(|before| before.text != text)
         {
             self.changed.push((index, text));
+        }
+    }
+
+    /// Gives a choice a content that came without any, or more of it.
+    pub fn add_content(&mut self, choice: u32, text: &str) {
+        match self.added.iter_mut().find(|(of, _)| *of == choice) {
+            Some((_, before)) => before.push_str(text),
+            None => self.added.push((choice, text.to_owned())),
         }
     }
 
@@ -192,7 +209,7 @@ impl WholeAnswer {
 
     /// Whether it goes as it came.
     pub fn is_unchanged(&self) -> bool {
-        self.changed.is_empty() && self.denied.is_empty()
+        self.changed.is_empty() && self.added.is_empty() && self.denied.is_empty()
     }
 
     /// Bytes of it, as it came.
@@ -218,16 +235,17 @@ impl WholeAnswer {
             nulled.extend(logprobs.map(|logprobs| logprobs.span.clone()));
         }
         let body = set_texts(&self.original, &edits, &nulled);
-        if self.denied.is_empty() {
+        if self.denied.is_empty() && self.added.is_empty() {
             return Bytes::from(body);
         }
         Bytes::from(
-            self.without_denied(&body)
+            self.with_choices(&body)
                 .expect("the answer has been read before"),
         )
     }
 
-    fn without_denied(&self, body: &[u8]) -> Result<Vec<u8>, NotAChunk> {
+    /// The body with what became of single choices.
+    fn with_choices(&self, body: &[u8]) -> Result<Vec<u8>, NotAChunk> {
         let body = std::str::from_utf8(body)?;
         let mut out = Vec::with_capacity(body.len() + 128);
         let mut answer = ObjectWriter::new(&mut out);
@@ -247,7 +265,7 @@ impl WholeAnswer {
                     }
                     out.push(b']');
                 }
-                "witgate" => {}
+                "witgate" if !self.denied.is_empty() => {}
                 _ => answer.raw(key, value.get()),
             }
         }
@@ -265,7 +283,10 @@ impl WholeAnswer {
             .and_then(|index| index.get().parse().ok())
             .unwrap_or(0);
         if !self.denied.iter().any(|(denied, _)| *denied == index) {
-            out.extend_from_slice(json.get().as_bytes());
+            match self.added.iter().find(|(of, _)| *of == index) {
+                Some((_, text)) => self.with_content(&choice, text, out)?,
+                None => out.extend_from_slice(json.get().as_bytes()),
+            }
             return Ok(());
         }
         // Only what is known to say nothing of the text stays.
@@ -275,6 +296,37 @@ impl WholeAnswer {
         match self.plain {
             true => writer.text("text", ""),
             false => writer.raw("message", r#"{"content":null,"role":"assistant"}"#),
+        }
+        writer.end();
+        Ok(())
+    }
+
+    /// A choice that came without content, with this one.
+    fn with_content(
+        &self,
+        choice: &RawObject<'_>,
+        text: &str,
+        out: &mut Vec<u8>,
+    ) -> Result<(), NotAChunk> {
+        let mut writer = ObjectWriter::new(out);
+        for (key, value) in &choice.members {
+            match key.as_ref() {
+                "text" if self.plain => {}
+                "message" if !self.plain => {
+                    let mut message = ObjectWriter::new(writer.key(key));
+                    message.text("content", text);
+                    for (key, value) in &RawObject::parse(value.get())?.members {
+                        if key.as_ref() != "content" {
+                            message.raw(key, value.get());
+                        }
+                    }
+                    message.end();
+                }
+                _ => writer.raw(key, value.get()),
+            }
+        }
+        if self.plain {
+            writer.text("text", text);
         }
         writer.end();
         Ok(())

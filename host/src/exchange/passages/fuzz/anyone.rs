@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use arbitrary::Unstructured;
 
+use crate::policy::types::Replacement;
+
 use super::*;
 
 /// Stages that read their part from the script.
@@ -49,13 +51,17 @@ impl Anyone<'_> {
     }
 
     fn edit(&mut self, at: usize) -> Result<Edit, StageFailure> {
-        Ok(match next(&mut self.script, 16) {
+        Ok(match next(&mut self.script, 18) {
             0..=4 => Edit::Forward,
             5..=8 => Edit::Hold,
             9 | 10 => Edit::HoldLast(next(&mut self.script, 16).into()),
             11 => Edit::HoldLast(self.script.arbitrary().unwrap_or(u32::MAX)),
             12 | 13 => Edit::Replace(self.text()),
             14 => return Err(self.fails(at)),
+            16 | 17 => Edit::ReplaceAndHoldLast(Replacement {
+                text: self.text(),
+                held: next(&mut self.script, 16).into(),
+            }),
             _ => Edit::Deny(Denial {
                 code: String::new(),
                 message: String::new(),
@@ -129,6 +135,10 @@ impl AnswerStages for Anyone<'_> {
     }
 
     fn held_too_much(&mut self, at: usize, _: String) -> StageFailure {
+        self.fails(at)
+    }
+
+    fn misused(&mut self, at: usize, _: String) -> StageFailure {
         self.fails(at)
     }
 

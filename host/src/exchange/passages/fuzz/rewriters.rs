@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 
 use arbitrary::Unstructured;
 
+use crate::policy::types::Replacement;
+
 use super::*;
 
 /// What a rewriter makes of a channel's whole text.
 #[derive(Clone, Copy)]
 pub(in crate::exchange) enum Rule {
     Same,
+    /// The same text, and not always as it came: parts of it are put in their own place.
+    Retyped,
     Upper,
     WithoutVowels,
     /// Every "ab" becomes "Z", also one that was cut.
@@ -20,7 +24,7 @@ pub(in crate::exchange) enum Rule {
 impl Rule {
     fn of(self, text: &str) -> String {
         match self {
-            Rule::Same => text.to_owned(),
+            Rule::Same | Rule::Retyped => text.to_owned(),
             Rule::Upper => text.to_uppercase(),
             Rule::WithoutVowels => text.replace(['a', 'e', 'A', 'E'], ""),
             Rule::Pairs => text.replace("ab", "Z"),
@@ -29,10 +33,13 @@ impl Rule {
     }
 }
 
-/// Stages with a rule each. When to hold and for how long, the script says.
+/// Stages with a rule each. When to hold and for how long, the script says. One that retypes may fail at any time: what it
+/// held isn't lost.
 pub(in crate::exchange) struct Rewriters<'s> {
     script: Unstructured<'s>,
     rules: Vec<Rule>,
+    /// The stages that failed, and were skipped.
+    off: Vec<usize>,
     /// By stage and channel: what it holds, and what it took back from the end of what it let out.
     held: BTreeMap<(usize, (u32, ChannelKey)), (String, String)>,
 }
@@ -70,6 +77,9 @@ impl AnswerStages for Rewriters<'_> {
         choice: u32,
         channel: &Channel<'_>,
     ) -> Result<Option<Self::Passage>, StageFailure> {
+        if self.off.contains(&at) {
+            return Ok(None);
+        }
         let passage = (choice, channel.key());
         let before = self.held.insert((at, passage), Default::default());
         assert!(before.is_none(), "a channel begins twice");
@@ -83,19 +93,58 @@ impl AnswerStages for Rewriters<'_> {
         text: &str,
     ) -> Result<Edit, StageFailure> {
         let rule = self.rules[at];
-        let draw = next(&mut self.script, 4);
+        let draw = next(&mut self.script, 8);
         let (held, carried) = self.held.get_mut(&(at, *passage)).expect("it was opened");
         if matches!(rule, Rule::Same) {
             return Ok(match draw {
-                0 => Edit::Forward,
-                1 => Edit::Hold,
-                2 => Edit::HoldLast(next(&mut self.script, 12).into()),
+                0 | 1 => Edit::Forward,
+                2 | 3 => Edit::Hold,
+                4 | 5 => Edit::HoldLast(next(&mut self.script, 12).into()),
                 _ => Edit::HoldLast(self.script.arbitrary().unwrap_or(0)),
             });
         }
+        if matches!(rule, Rule::Retyped) {
+            held.push_str(text);
+            return Ok(match draw {
+                0 => {
+                    held.clear();
+                    Edit::Forward
+                }
+                1 => Edit::Hold,
+                2 if next(&mut self.script, 4) == 0 => {
+                    self.off.push(at);
+                    self.held.retain(|(of, _), _| *of != at);
+                    return Err(StageFailure::Skip);
+                }
+                2 | 3 => {
+                    let open = usize::from(next(&mut self.script, 12)).min(held.len());
+                    let open = held.floor_char_boundary(held.len() - open);
+                    let open = held.split_off(open);
+                    let text = std::mem::replace(held, open);
+                    let held = held.len() as u32;
+                    Edit::ReplaceAndHoldLast(Replacement { text, held })
+                }
+                4 => Edit::HoldLast(u32::MAX),
+                // All goes, in one way or the other.
+                5 => {
+                    held.clear();
+                    Edit::HoldLast(0)
+                }
+                _ => Edit::Replace(std::mem::take(held)),
+            });
+        }
         held.push_str(text);
-        if draw == 0 {
+        if draw < 2 {
             return Ok(Edit::Hold);
+        }
+        if draw == 7 && matches!(rule, Rule::Pairs) && carried.is_empty() {
+            let open = if held.ends_with('a') { "a" } else { "" };
+            let decided = rule.of(&held[..held.len() - open.len()]);
+            open.clone_into(held);
+            return Ok(Edit::ReplaceAndHoldLast(Replacement {
+                text: decided,
+                held: open.len() as u32,
+            }));
         }
         let mut all = std::mem::take(carried) + &std::mem::take(held);
         if matches!(rule, Rule::Pairs) && all.ends_with('a') {
@@ -120,12 +169,16 @@ impl AnswerStages for Rewriters<'_> {
         let rule = self.rules[at];
         let (held, carried) = self.held.remove(&(at, passage)).expect("it was opened");
         Ok(match rule {
-            Rule::Same => Edit::Forward,
+            Rule::Same | Rule::Retyped => Edit::Forward,
             rule => Edit::Replace(rule.of(&(carried + &held))),
         })
     }
 
     fn held_too_much(&mut self, at: usize, why: String) -> StageFailure {
+        panic!("stage {at} {why}")
+    }
+
+    fn misused(&mut self, at: usize, why: String) -> StageFailure {
         panic!("stage {at} {why}")
     }
 
@@ -140,13 +193,14 @@ impl AnswerStages for Rewriters<'_> {
 pub(in crate::exchange) fn draw(script: &mut Unstructured<'_>) -> Vec<Rule> {
     let rules = [
         Rule::Same,
+        Rule::Retyped,
         Rule::Upper,
         Rule::WithoutVowels,
         Rule::Pairs,
         Rule::Appends,
     ];
     (0..=next(script, 4))
-        .map(|_| rules[usize::from(next(script, 5))])
+        .map(|_| rules[usize::from(next(script, 6))])
         .collect()
 }
 
@@ -160,6 +214,7 @@ impl<'s> Rewriters<'s> {
         Rewriters {
             script,
             rules: rules.to_vec(),
+            off: Vec::new(),
             held: BTreeMap::new(),
         }
     }
@@ -214,6 +269,7 @@ pub(super) async fn run(mut script: Unstructured<'_>) {
         };
         said.entry((choice, key)).or_default().push_str(text);
     }
+    said.retain(|_, text| !text.is_empty());
     assert_eq!(said, rewritten(&rules, &pieces));
 }
 
@@ -224,10 +280,13 @@ fn rewritten(
 ) -> BTreeMap<(u32, ChannelKey), String> {
     let mut said: BTreeMap<(u32, ChannelKey), String> = BTreeMap::new();
     for (choice, key, text) in pieces {
+        // A choice without any content has an empty one.
+        said.entry((*choice, ChannelKey::Content)).or_default();
         said.entry((*choice, *key)).or_default().push_str(text);
     }
     for text in said.values_mut() {
         *text = applied(rules, std::mem::take(text));
     }
+    said.retain(|_, text| !text.is_empty());
     said
 }
