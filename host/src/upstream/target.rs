@@ -4,14 +4,17 @@ use super::answer::Answer;
 use super::ask::renewed;
 use super::client::UpstreamError;
 use super::connections::{Connection, Connections, NoAnswer};
-use super::failure::{Failure, failed_status, is_an_answers, refuses_key};
+use super::failure::{About, Failure, failed_status, is_an_answers, refuses_key};
 use super::headers;
 use super::health::Health;
-use super::keys::{Key, KeyPool};
+use super::keys::{Key, KeyPool, Need};
 use super::own_secret::OwnSecret;
 use super::retry::RetryPolicy;
 use crate::api::Catalog;
-use crate::config::{KeyConfig, Parameters, Secret, TargetConfig, Timeouts, UnknownMembers};
+use crate::config::{
+    DataPolicy, HealthCheckConfig, HedgingConfig, KeyConfig, Parameters, Secret, TargetConfig,
+    Timeouts, UnknownMembers,
+};
 use crate::metrics::TargetMetrics;
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE};
@@ -20,6 +23,7 @@ use percent_encoding::percent_decode_str;
 use smallvec::SmallVec;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::timeout_at;
 use url::Url;
 
@@ -37,6 +41,8 @@ pub struct Target {
     keys: KeyPool,
     weight: u32,
     health: Health,
+    health_check: Option<HealthCheckConfig>,
+    data_policy: DataPolicy,
     /// All keys, to be struck out of what the target says.
     secret: OwnSecret,
     connections: Connections,
@@ -62,6 +68,7 @@ impl Target {
             value.set_sensitive(true);
             pool.push((key.secret.to_string(), Some(value), key.weight));
         }
+        name_apart(&mut pool);
         if pool.is_empty() {
             pool.push(("no key".to_owned(), None, 1));
         }
@@ -75,6 +82,8 @@ impl Target {
             unknown_members: config.unknown_members,
             parameters: config.parameters,
             weight: config.weight,
+            health_check: config.health_check.filter(|_| !keys.is_empty()),
+            data_policy: config.data_policy.clone(),
             health: Health::new(
                 config.breaker,
                 earlier
@@ -169,14 +178,14 @@ impl Target {
             };
             renewed(&RetryPolicy::EACH_ONCE, send).await
         };
-        self.with_a_key("", "", send).await
+        self.with_a_key(Need::default(), "", send).await
     }
 
-    /// Sends with a key that is ready for the model, and with another one where the fault was the key's, until an answer comes or none is
-    /// left. `request` is an id, for the log.
+    /// Sends with a key that is ready, and with another one where the fault was the key's, until an answer comes or none is left. Where
+    /// it may have been the request's, one other key is asked with it, to tell. `request` is an id, for the log.
     pub(super) async fn with_a_key<F>(
         &self,
-        model: &str,
+        need: Need<'_>,
         request: &str,
         send: impl Fn(Arc<Key>) -> F,
     ) -> Result<Answer, Failure>
@@ -185,23 +194,51 @@ impl Target {
     {
         let mut tried = SmallVec::<[usize; 4]>::new();
         let mut failed = None;
-        loop {
-            let (place, key) = match self.keys.pick(model, &tried) {
-                Ok(picked) => picked,
-                Err(none) => return Err(none.after(failed)),
-            };
-            match send(Arc::clone(key)).await {
-                Err(failure) if failure.is_the_keys() && self.keys.len() > 1 => {
-                    tracing::warn!(
-                        target: "witgate::exchange::run",
-                        target = self.id(), key = key.name(), request,
-                        "a key was of no use: {failure}"
-                    );
-                    tried.push(place);
-                    failed.get_or_insert(failure);
-                }
-                answer => return answer,
+        // The key that was refused for an unclear reason, and for how long it would rest.
+        let mut unclear: Option<(Arc<Key>, Option<Duration>)> = None;
+        let rests = |unclear: Option<(Arc<Key>, Option<Duration>)>| {
+            if let Some((key, Some(wish))) = unclear {
+                key.unclear(&self.id, need.model, wish);
             }
+        };
+        loop {
+            let (place, key) = match self.keys.pick(need, &tried) {
+                Ok(picked) => picked,
+                Err(none) => {
+                    // There is none to compare it with.
+                    rests(unclear);
+                    return Err(none.after(failed));
+                }
+            };
+            let used = self.keys.sent(key, need);
+            let failure = match send(Arc::clone(key)).await {
+                Ok(answer) => {
+                    rests(unclear);
+                    return Ok(answer.sent_with(used));
+                }
+                Err(failure) => failure,
+            };
+            match failure.about() {
+                About::Target => return Err(failure),
+                // Two keys that are told the same: it is about what they were sent with.
+                About::Unclear(_) if unclear.is_some() => {
+                    return Err(failed.unwrap_or(failure));
+                }
+                About::Unclear(wish) => unclear = Some((Arc::clone(key), wish)),
+                About::Key => {}
+            }
+            if let Some(used) = &used {
+                used.failed();
+            }
+            if self.keys.len() > 1 {
+                tracing::warn!(
+                    target: "witgate::exchange::run",
+                    target = self.id(), key = key.name(), request,
+                    "a key was of no use: {failure}"
+                );
+            }
+            tried.push(place);
+            failed.get_or_insert(failure);
         }
     }
 
@@ -269,7 +306,11 @@ impl Target {
         key.heard(&self.id, &model, status, response.headers());
         let answer = Answer::new(response, self, model, asked);
         if refuses_key(status) {
-            return Err(Failure::Refused(answer.into_status_failure().await));
+            let refused = answer.into_status_failure().await;
+            return Err(match key.authorization() {
+                Some(_) => Failure::Refused(refused),
+                None => Failure::Keyless(refused),
+            });
         }
         if failed_status(status) {
             return Err(Failure::Status(answer.into_status_failure().await));
@@ -293,15 +334,32 @@ impl Target {
         .await
     }
 
-    /// Whether it is weighed against others by what its answers say of its limits.
-    pub(super) fn weighed(mut self, weighs: bool) -> Target {
+    /// Whether it, and each of its keys, is weighed against others by what answers say, and whether there are other targets.
+    pub(super) fn weighed(mut self, weighs: bool, others: bool) -> Target {
         self.health.weighs(weighs);
+        self.keys = self.keys.chosen(weighs, others);
+        self
+    }
+
+    /// When its answers are late, if that matters.
+    pub(super) fn hedged(mut self, hedging: Option<HedgingConfig>) -> Target {
+        self.health.hedges(hedging);
         self
     }
 
     /// How often it is asked first beside others.
     pub(super) fn weight(&self) -> u32 {
         self.weight
+    }
+
+    /// How often it is to be asked for its models, if that is wanted and it has a key for it.
+    pub(super) fn health_check(&self) -> Option<HealthCheckConfig> {
+        self.health_check
+    }
+
+    /// What is declared of its handling of data.
+    pub fn data_policy(&self) -> &DataPolicy {
+        &self.data_policy
     }
 
     pub(super) fn health(&self) -> &Health {
@@ -314,12 +372,11 @@ impl Target {
 
     /// What it is and how it is, for people and programs. Each key by what the configuration calls it: `ready`, `resting`, or `refused`.
     pub fn state(&self) -> serde_json::Value {
-        let keys = self.keys.states();
         let mut shown = self.to_json();
         shown["health"] = self.health.state();
-        shown["keys"] = keys
-            .map(|(name, state)| serde_json::json!({"key": name, "state": state}))
-            .collect();
+        let (sent, won) = self.metrics.hedges();
+        shown["hedges"] = serde_json::json!({"sent": sent, "won": won});
+        shown["keys"] = self.keys.shown();
         shown
     }
 
@@ -343,6 +400,19 @@ impl Target {
 
     pub(super) fn shared_id(&self) -> Arc<str> {
         Arc::clone(&self.id)
+    }
+}
+
+/// Several keys of one executable have one name, and what tells them apart may be a secret: so they are numbered.
+fn name_apart(keys: &mut [(String, Option<HeaderValue>, u32)]) {
+    let names: Vec<String> = keys.iter().map(|(name, ..)| name.clone()).collect();
+    for (place, (name, ..)) in keys.iter_mut().enumerate() {
+        let same = |names: &[String]| names.iter().filter(|it| *it == name).count();
+        let all = same(&names);
+        if all > 1 {
+            let number = same(&names[..=place]);
+            name.push_str(&format!(" ({number} of {all})"));
+        }
     }
 }
 
@@ -426,6 +496,21 @@ mod tests {
         ] {
             assert!(!leads_elsewhere(id), "{id:?}");
         }
+    }
+
+    #[test]
+    fn keys_of_one_executable_have_names_of_their_own_which_tell_nothing() {
+        let named = |names: &[&str]| {
+            let keys = names.iter().map(|name| ((*name).to_owned(), None, 1));
+            let mut keys: Vec<_> = keys.collect();
+            name_apart(&mut keys);
+            keys.into_iter().map(|(name, ..)| name).collect::<Vec<_>>()
+        };
+        assert_eq!(named(&["a", "b"]), ["a", "b"]);
+        assert_eq!(
+            named(&["a", "x", "a", "a"]),
+            ["a (1 of 3)", "x", "a (2 of 3)", "a (3 of 3)"]
+        );
     }
 
     #[test]
