@@ -317,6 +317,13 @@ pub struct AnswerBody {
     _in_flight: Option<InFlight>,
 }
 
+/// A chunk of a body.
+struct Chunk {
+    bytes: Bytes,
+    /// What it says, where that is an error in place of any content.
+    error: Option<Bytes>,
+}
+
 impl AnswerBody {
     pub(super) fn new(
         body: reqwest::Body,
@@ -358,7 +365,10 @@ impl AnswerBody {
     pub async fn begin(&mut self) -> Result<Option<Bytes>, BodyError> {
         let mut bytes: usize = self.kept.iter().map(Bytes::len).sum();
         while !self.begun && bytes < LONGEST_BEGINNING {
-            let (chunk, error) = match poll_fn(|context| self.poll_chunk(context)).await {
+            let Chunk {
+                bytes: chunk,
+                error,
+            } = match poll_fn(|context| self.poll_chunk(context)).await {
                 Some(chunk) => chunk?,
                 None => break,
             };
@@ -428,11 +438,8 @@ impl AnswerBody {
         Poll::Pending
     }
 
-    /// The next chunk from the target, and what it says where that is an error in place of any content.
-    fn poll_chunk(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<(Bytes, Option<Bytes>), BodyError>>> {
+    /// The next chunk from the target.
+    fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Chunk, BodyError>>> {
         loop {
             let Some(inner) = self.inner.as_mut() else {
                 return Poll::Ready(None);
@@ -442,7 +449,8 @@ impl AnswerBody {
                     Ok(chunk) if !chunk.is_empty() => {
                         let error = if self.begun { None } else { self.look(&chunk) };
                         self.limit = None;
-                        return Poll::Ready(Some(Ok((chunk, error))));
+                        let bytes = chunk;
+                        return Poll::Ready(Some(Ok(Chunk { bytes, error })));
                     }
                     // Trailers and empty chunks don't end the wait.
                     _ => continue,
@@ -495,6 +503,6 @@ impl Stream for AnswerBody {
             return Poll::Ready(Some(Ok(self.kept.remove(0))));
         }
         let chunk = self.poll_chunk(context);
-        chunk.map(|chunk| chunk.map(|chunk| chunk.map(|(chunk, _)| chunk)))
+        chunk.map(|chunk| chunk.map(|chunk| chunk.map(|chunk| chunk.bytes)))
     }
 }

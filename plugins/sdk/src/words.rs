@@ -2,7 +2,6 @@
 
 use crate::{Channel, DataPolicy, Delta, Denial, Edit, Finding, Verdict};
 
-#[expect(clippy::derivable_impls, reason = "the type is made from the contract")]
 impl Default for DataPolicy {
     /// Of which nothing is declared.
     fn default() -> Self {
