@@ -1,4 +1,4 @@
-//! A target's answer: status and headers at once, the body as it comes.
+//! A target's answer: status and headers at once, the body as it comes. The file is long because the body is of no use without its head.
 //!
 //! The body is never buffered here beyond its beginning, as far as that was waited for. Time counts only while a reader waits for the
 //! target, not while a slow client keeps the body from being read. Dropping the body closes the stream to the target.

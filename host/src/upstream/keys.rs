@@ -9,38 +9,20 @@
 //! may be about the one request: another key is then asked with it, once, and only if that one is answered has the first been at
 //! fault. So no request makes more than one key rest that had anything left.
 
-use std::fmt;
+mod key;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, StatusCode};
-use parking_lot::Mutex;
+use http::HeaderValue;
 use serde_json::{Value, json};
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
-use super::limits::{Limits, Room, used_up};
-use super::standing::{BETTER, Standing};
-
-/// The longest rest, however far away a target says that its limit ends: it may be mistaken.
-const LONGEST_REST: Duration = Duration::from_secs(3600);
-/// How long a key rests that was refused for the first time; for each time after it, twice as long.
-const REFUSED: Duration = Duration::from_secs(60);
-/// The longest rest of one that may have been refused for another reason than a limit.
-const UNCLEAR: Duration = Duration::from_secs(60);
-/// The most models for which a key's rest, or its room, is remembered.
-const MOST_MODELS: usize = 256;
-
-/// One key, and what is known of it.
-pub(super) struct Key {
-    /// What the configuration calls it. Never the key.
-    name: Box<str>,
-    authorization: Option<HeaderValue>,
-    /// Whether there is another one, here or at another target, to be sent in its place.
-    beside_others: bool,
-    state: Arc<State>,
-}
+use super::standing::BETTER;
+use key::Readiness;
+pub(super) use key::{Key, KeyUse};
 
 /// What a request needs of a key.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,25 +30,6 @@ pub(super) struct Need<'a> {
     pub(super) model: &'a str,
     /// About how many tokens it takes of a limit.
     pub(super) tokens: u64,
-}
-
-#[derive(Default)]
-struct State {
-    /// Whether there is anything in `rests`. Read for every request.
-    rests: AtomicBool,
-    rest: Mutex<Rest>,
-    /// What may still be sent, for each model of which that is known.
-    rooms: Mutex<Vec<(Box<str>, Room)>>,
-    /// Requests that it is sent with.
-    open: AtomicU32,
-    standing: Mutex<Standing>,
-}
-
-#[derive(Default)]
-struct Rest {
-    models: Vec<(Box<str>, Instant)>,
-    /// Until when the key isn't tried, and how often it was refused without having served since.
-    refused: Option<(Instant, u32)>,
 }
 
 /// The keys of one target. Never empty: a target that is sent no key has one that is none.
@@ -253,6 +216,19 @@ impl KeyPool {
     }
 }
 
+/// Several keys of one executable have one name, and what tells them apart may be a secret: so they are numbered.
+pub(super) fn name_apart(keys: &mut [(String, Option<HeaderValue>, u32)]) {
+    let names: Vec<String> = keys.iter().map(|(name, ..)| name.clone()).collect();
+    for (place, (name, ..)) in keys.iter_mut().enumerate() {
+        let same = |names: &[String]| names.iter().filter(|it| *it == name).count();
+        let all = same(&names);
+        if all > 1 {
+            let number = same(&names[..=place]);
+            name.push_str(&format!(" ({number} of {all})"));
+        }
+    }
+}
+
 fn total(ready: &[(usize, u32)]) -> usize {
     ready.iter().map(|(_, weight)| *weight as usize).sum()
 }
@@ -266,204 +242,6 @@ fn by_weight(ready: &[(usize, u32)], mut at: usize) -> usize {
         }
     }
     unreachable!("a number below the sum falls to one of them")
-}
-
-/// A key on its way with a request, and then with the answer as long as somebody reads it.
-pub(super) struct KeyUse {
-    key: Arc<Key>,
-    asked: Instant,
-}
-
-impl KeyUse {
-    fn new(key: Arc<Key>) -> KeyUse {
-        key.state.open.fetch_add(1, Ordering::Relaxed);
-        KeyUse {
-            key,
-            asked: Instant::now(),
-        }
-    }
-
-    /// An answer began.
-    pub(super) fn answered(&self, headers: &HeaderMap) {
-        let mut standing = self.key.state.standing.lock();
-        standing.asked(false);
-        standing.left(headers);
-    }
-
-    /// It was of no use.
-    pub(super) fn failed(&self) {
-        self.key.state.standing.lock().asked(true);
-    }
-
-    /// The first content is there.
-    pub(super) fn first_token(&self) {
-        let took = self.asked.elapsed();
-        self.key.state.standing.lock().first_token_took(took);
-    }
-}
-
-impl Drop for KeyUse {
-    fn drop(&mut self) {
-        self.key.state.open.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl fmt::Debug for KeyUse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.key.fmt(f)
-    }
-}
-
-impl Key {
-    /// What the configuration calls it.
-    pub(super) fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The header's value; `None` where no key is sent.
-    pub(super) fn authorization(&self) -> Option<&HeaderValue> {
-        self.authorization.as_ref()
-    }
-
-    /// Whether a request fits into what is left, as far as that is known.
-    fn has_room(&self, need: Need<'_>, now: Instant) -> bool {
-        let rooms = self.state.rooms.lock();
-        let mut rooms = rooms.iter();
-        let room = rooms.find(|(model, _)| **model == *need.model);
-        room.is_none_or(|(_, room)| room.has(need.tokens, now))
-    }
-
-    fn ready(&self, model: &str, now: Instant) -> Readiness {
-        if !self.state.rests.load(Ordering::Acquire) {
-            return Readiness::Ready;
-        }
-        let mut rest = self.state.rest.lock();
-        rest.models.retain(|(_, until)| *until > now);
-        if rest.refused.is_some_and(|(until, _)| until > now) {
-            return Readiness::Refused;
-        }
-        if rest.models.is_empty() && rest.refused.is_none() {
-            self.state.rests.store(false, Ordering::Release);
-        }
-        let mut resting = rest.models.iter();
-        match resting.find(|(known, _)| **known == *model) {
-            Some((_, until)) => Readiness::Resting(*until - now),
-            None => Readiness::Ready,
-        }
-    }
-
-    /// How it is.
-    fn word(&self) -> &'static str {
-        let now = Instant::now();
-        let rest = self.state.rest.lock();
-        if rest.refused.is_some_and(|(until, _)| until > now) {
-            "refused"
-        } else if rest.models.iter().any(|(_, until)| *until > now) {
-            "resting"
-        } else {
-            "ready"
-        }
-    }
-
-    /// Learns from the head of an answer to this key.
-    pub(super) fn heard(&self, target: &str, model: &str, status: StatusCode, headers: &HeaderMap) {
-        match status {
-            StatusCode::UNAUTHORIZED | StatusCode::PAYMENT_REQUIRED => self.refused(target, status),
-            StatusCode::TOO_MANY_REQUESTS => {
-                if let Limits::UsedUp(rest) = used_up(headers) {
-                    self.rest(target, model, rest);
-                }
-                self.knows_room(model, headers);
-            }
-            _ if status.is_success() => {
-                if self.state.rests.load(Ordering::Acquire) {
-                    self.state.rest.lock().refused = None;
-                }
-                if let Limits::UsedUp(rest) = used_up(headers) {
-                    self.rest(target, model, rest);
-                }
-                self.knows_room(model, headers);
-            }
-            _ => {}
-        }
-    }
-
-    /// Learns what may still be sent, where there is another that it could be sent with.
-    fn knows_room(&self, model: &str, headers: &HeaderMap) {
-        if !self.beside_others {
-            return;
-        }
-        let room = Room::of(headers);
-        if room.is_unknown() {
-            return;
-        }
-        let mut rooms = self.state.rooms.lock();
-        if let Some((_, known)) = rooms.iter_mut().find(|(known, _)| **known == *model) {
-            *known = room;
-        } else if rooms.len() < MOST_MODELS {
-            rooms.push((model.into(), room));
-        }
-    }
-
-    /// The target wants to be left alone for so long, and what it said is about this key as far as can be told.
-    pub(super) fn unclear(&self, target: &str, model: &str, wish: Duration) {
-        self.rest(target, model, wish.min(UNCLEAR));
-    }
-
-    fn rest(&self, target: &str, model: &str, rest: Duration) {
-        let until = Instant::now() + rest.min(LONGEST_REST);
-        let mut known = self.state.rest.lock();
-        let place = known.models.iter().position(|(it, _)| **it == *model);
-        match place {
-            Some(place) => known.models[place].1 = until.max(known.models[place].1),
-            None if known.models.len() < MOST_MODELS => known.models.push((model.into(), until)),
-            None => return,
-        }
-        self.state.rests.store(true, Ordering::Release);
-        tracing::info!(
-            target: "witgate::upstream",
-            target = target, key = self.name(), model, seconds = rest.as_secs_f64(),
-            "a key has used up its limit and rests"
-        );
-    }
-
-    fn refused(&self, target: &str, status: StatusCode) {
-        if self.authorization.is_none() {
-            // It can't be exchanged for another, and what is wrong is told with the failure.
-            return;
-        }
-        let now = Instant::now();
-        let mut rest = self.state.rest.lock();
-        let times = rest.refused.map_or(0, |(_, times)| times);
-        if rest.refused.is_some_and(|(until, _)| until > now) {
-            // It was sent before that was known.
-            return;
-        }
-        let pause = REFUSED.saturating_mul(1 << times.min(10)).min(LONGEST_REST);
-        rest.refused = Some((now + pause, times + 1));
-        self.state.rests.store(true, Ordering::Release);
-        tracing::error!(
-            target: "witgate::upstream",
-            target = target, key = self.name(), status = status.as_u16(), seconds = pause.as_secs(),
-            "the target refuses this key, which isn't sent for a while; give it another key"
-        );
-    }
-}
-
-/// How a key is.
-enum Readiness {
-    Ready,
-    Resting(Duration),
-    Refused,
-}
-
-impl fmt::Debug for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Key")
-            .field("name", &self.name)
-            .field("sent", &self.authorization.is_some())
-            .finish_non_exhaustive()
-    }
 }
 
 #[cfg(test)]

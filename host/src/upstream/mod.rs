@@ -29,6 +29,7 @@ mod retry;
 mod routing;
 mod standing;
 mod target;
+mod tries;
 mod trust;
 
 #[cfg(test)]

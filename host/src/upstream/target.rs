@@ -4,10 +4,10 @@ use super::answer::Answer;
 use super::ask::renewed;
 use super::client::UpstreamError;
 use super::connections::{Connection, Connections, NoAnswer};
-use super::failure::{About, Failure, failed_status, is_an_answers, refuses_key};
+use super::failure::{Failure, failed_status, is_an_answers, refuses_key};
 use super::headers;
 use super::health::Health;
-use super::keys::{Key, KeyPool, Need};
+use super::keys::{Key, KeyPool, Need, name_apart};
 use super::own_secret::OwnSecret;
 use super::retry::RetryPolicy;
 use crate::api::Catalog;
@@ -20,10 +20,8 @@ use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
 use percent_encoding::percent_decode_str;
-use smallvec::SmallVec;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::time::timeout_at;
 use url::Url;
 
@@ -179,67 +177,6 @@ impl Target {
             renewed(&RetryPolicy::EACH_ONCE, send).await
         };
         self.with_a_key(Need::default(), "", send).await
-    }
-
-    /// Sends with a key that is ready, and with another one where the fault was the key's, until an answer comes or none is left. Where
-    /// it may have been the request's, one other key is asked with it, to tell. `request` is an id, for the log.
-    pub(super) async fn with_a_key<F>(
-        &self,
-        need: Need<'_>,
-        request: &str,
-        send: impl Fn(Arc<Key>) -> F,
-    ) -> Result<Answer, Failure>
-    where
-        F: Future<Output = Result<Answer, Failure>>,
-    {
-        let mut tried = SmallVec::<[usize; 4]>::new();
-        let mut failed = None;
-        // The key that was refused for an unclear reason, and for how long it would rest.
-        let mut unclear: Option<(Arc<Key>, Option<Duration>)> = None;
-        let rests = |unclear: Option<(Arc<Key>, Option<Duration>)>| {
-            if let Some((key, Some(wish))) = unclear {
-                key.unclear(&self.id, need.model, wish);
-            }
-        };
-        loop {
-            let (place, key) = match self.keys.pick(need, &tried) {
-                Ok(picked) => picked,
-                Err(none) => {
-                    // There is none to compare it with.
-                    rests(unclear);
-                    return Err(none.after(failed));
-                }
-            };
-            let used = self.keys.sent(key, need);
-            let failure = match send(Arc::clone(key)).await {
-                Ok(answer) => {
-                    rests(unclear);
-                    return Ok(answer.sent_with(used));
-                }
-                Err(failure) => failure,
-            };
-            match failure.about() {
-                About::Target => return Err(failure),
-                // Two keys that are told the same: it is about what they were sent with.
-                About::Unclear(_) if unclear.is_some() => {
-                    return Err(failed.unwrap_or(failure));
-                }
-                About::Unclear(wish) => unclear = Some((Arc::clone(key), wish)),
-                About::Key => {}
-            }
-            if let Some(used) = &used {
-                used.failed();
-            }
-            if self.keys.len() > 1 {
-                tracing::warn!(
-                    target: "witgate::exchange::run",
-                    target = self.id(), key = key.name(), request,
-                    "a key was of no use: {failure}"
-                );
-            }
-            tried.push(place);
-            failed.get_or_insert(failure);
-        }
     }
 
     pub(super) async fn post(
@@ -403,19 +340,6 @@ impl Target {
     }
 }
 
-/// Several keys of one executable have one name, and what tells them apart may be a secret: so they are numbered.
-fn name_apart(keys: &mut [(String, Option<HeaderValue>, u32)]) {
-    let names: Vec<String> = keys.iter().map(|(name, ..)| name.clone()).collect();
-    for (place, (name, ..)) in keys.iter_mut().enumerate() {
-        let same = |names: &[String]| names.iter().filter(|it| *it == name).count();
-        let all = same(&names);
-        if all > 1 {
-            let number = same(&names[..=place]);
-            name.push_str(&format!(" ({number} of {all})"));
-        }
-    }
-}
-
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Target")
@@ -496,21 +420,6 @@ mod tests {
         ] {
             assert!(!leads_elsewhere(id), "{id:?}");
         }
-    }
-
-    #[test]
-    fn keys_of_one_executable_have_names_of_their_own_which_tell_nothing() {
-        let named = |names: &[&str]| {
-            let keys = names.iter().map(|name| ((*name).to_owned(), None, 1));
-            let mut keys: Vec<_> = keys.collect();
-            name_apart(&mut keys);
-            keys.into_iter().map(|(name, ..)| name).collect::<Vec<_>>()
-        };
-        assert_eq!(named(&["a", "b"]), ["a", "b"]);
-        assert_eq!(
-            named(&["a", "x", "a", "a"]),
-            ["a (1 of 3)", "x", "a (2 of 3)", "a (3 of 3)"]
-        );
     }
 
     #[test]

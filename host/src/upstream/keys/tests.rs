@@ -1,5 +1,6 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+use http::{HeaderMap, StatusCode};
 use tokio::time::advance;
 
 use super::*;
@@ -304,4 +305,19 @@ async fn a_rest_for_an_unclear_reason_is_a_short_one() {
     pool.keys[0].unclear("t", "m", Duration::from_secs(86_399));
     let rest = Duration::from_secs(60);
     assert_eq!(pool.pick(need("m"), &[]).unwrap_err(), NoKey::Resting(rest));
+}
+
+#[test]
+fn keys_of_one_executable_have_names_of_their_own_which_tell_nothing() {
+    let named = |names: &[&str]| {
+        let keys = names.iter().map(|name| ((*name).to_owned(), None, 1));
+        let mut keys: Vec<_> = keys.collect();
+        name_apart(&mut keys);
+        keys.into_iter().map(|(name, ..)| name).collect::<Vec<_>>()
+    };
+    assert_eq!(named(&["a", "b"]), ["a", "b"]);
+    assert_eq!(
+        named(&["a", "x", "a", "a"]),
+        ["a (1 of 3)", "x", "a (2 of 3)", "a (3 of 3)"]
+    );
 }
