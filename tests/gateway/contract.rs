@@ -15,9 +15,9 @@ const KEY: &str = "sesame-team-a";
 
 /// Two targets that take any model, one that is pinned, and a client with a key.
 fn config(key: &std::path::Path, settings: &Value) -> String {
-    let target = |id: &str, model: &str| {
+    let target = |id: &str, model: &str, more: &str| {
         format!(
-            "{{id: {id}, provider: \"cerebras{model}\", base_url: \"http://@0/v1\", parameters: pass}}"
+            "{{id: {id}, provider: \"cerebras{model}\", base_url: \"http://@0/v1\", parameters: pass{more}}}"
         )
     };
     format!(
@@ -27,9 +27,13 @@ fn config(key: &std::path::Path, settings: &Value) -> String {
          clients: {{keys: [{{id: team-a, secret_ref: {{file: {}}}}}]}}\n\
          providers: {{targets: [{}, {}, {}]}}",
         key.display(),
-        target("one", ""),
-        target("two", ""),
-        target("pinned", ":chat:other-model"),
+        target("one", "", ""),
+        target(
+            "two",
+            "",
+            ", data_policy: {retention_days: 30, training_opt_out: true, region: eu}"
+        ),
+        target("pinned", ":chat:other-model", ""),
     )
 }
 

@@ -45,14 +45,30 @@ async fn what_an_exchange_cost_is_said_where_it_is_asked_for_and_counted_everywh
         [input - cached, cached, output, cost]
     );
 
-    // A stream's head leaves before it is known, and who doesn't ask isn't told.
+    // A stream's head leaves before it is known, so it is told behind the last event.
     let stream = bench.send(ask_stream("say: one").to_string(), &asks).await;
-    assert_eq!(
-        (stream.is_done(), stream.header("x-witgate-usage")),
-        (true, "")
+    assert_eq!(stream.header("x-witgate-usage"), "");
+    let text = stream.text();
+    let (events, told) = text.split_once("data: [DONE]\n\n").unwrap();
+    let told = told.strip_prefix(": x-witgate-usage: ").unwrap();
+    let told = told.strip_suffix("\n\n").unwrap();
+    assert!(
+        told.starts_with("input=") && told.contains(", cost-micros="),
+        "{told}"
     );
+    // Who doesn't ask isn't told, and has not a byte more.
     let unasked = bench.chat(&ask("say: one")).await;
     assert_eq!(unasked.header("x-witgate-usage"), "");
+    let unasked = bench.chat(&ask_stream("say: one")).await;
+    assert!(
+        unasked.text().ends_with("data: [DONE]\n\n"),
+        "{}",
+        unasked.text()
+    );
+    assert_eq!(
+        events.matches("data: ").count() + 1,
+        unasked.text().matches("data: ").count()
+    );
     // What has no price has tokens all the same.
     let other = with(ask("say: one"), json!({"model": "gpt-oss-120b"}));
     let other = bench.send(other.to_string(), &asks).await;

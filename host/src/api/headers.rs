@@ -31,5 +31,6 @@ pub const TAGS: HeaderName = HeaderName::from_static("x-witgate-tags");
 
 /// What of the request didn't go to the target, or under another name.
 pub const DROPPED: HeaderName = HeaderName::from_static("x-witgate-dropped");
-/// With any value on a request: its answer is to carry a header of the same name, with the tokens that it took and what they cost.
+/// With any value on a request: its answer is to carry a header of the same name, or end in a comment of
+/// that name where it is a stream, with the tokens that it took and what they cost.
 pub const USAGE: HeaderName = HeaderName::from_static("x-witgate-usage");

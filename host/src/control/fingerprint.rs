@@ -9,10 +9,10 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::config::{
-    BreakerConfig, ClientConfig, ComponentSource, Config, ExecRef, IdentityFiles, JournalConfig,
-    KeyConfig, Limits, ModelsConfig, OpaqueParts, Pack, PemFile, Position, Price, PricingConfig,
-    ReloadConfig, RequestsConfig, RetriesConfig, SecretRef, StageConfig, StateConfig, TargetConfig,
-    Timeouts, TlsConfig,
+    BreakerConfig, ClientConfig, ComponentSource, Config, DataPolicy, ExecRef, HealthCheckConfig,
+    HedgingConfig, IdentityFiles, JournalConfig, KeyConfig, Limits, ModelsConfig, OpaqueParts,
+    Pack, PemFile, Position, Price, PricingConfig, ReloadConfig, RequestsConfig, RetriesConfig,
+    SecretRef, StageConfig, StateConfig, TargetConfig, Timeouts, TlsConfig,
 };
 use crate::generation::BuildInputs;
 
@@ -49,6 +49,7 @@ impl Hasher {
             targets,
             strategy,
             retries,
+            hedging,
             clients,
             journal,
             state,
@@ -73,6 +74,11 @@ impl Hasher {
         self.number(u64::from(*attempts));
         self.time(*within);
         self.number(u64::from(*budget));
+        self.option(hedging.as_ref(), |hasher, hedging| {
+            let HedgingConfig { percentile, floor } = hedging;
+            hasher.number(u64::from(*percentile));
+            hasher.time(*floor);
+        });
         self.list(clients, Self::client);
         self.journal(journal);
         let StateConfig { store } = state;
@@ -195,6 +201,8 @@ impl Hasher {
             keys,
             weight,
             breaker,
+            health_check,
+            data_policy,
             timeouts,
             unknown_members,
             parameters,
@@ -218,6 +226,19 @@ impl Hasher {
         self.number(u64::from(*failures));
         self.number(u64::from(*rate));
         self.time(*rest);
+        self.option(health_check.as_ref(), |hasher, check| {
+            let HealthCheckConfig { every, timeout } = check;
+            hasher.time(*every);
+            hasher.time(*timeout);
+        });
+        let DataPolicy {
+            retention_days,
+            trains,
+            region,
+        } = data_policy;
+        self.option(*retention_days, |hasher, days| hasher.number(days.into()));
+        self.option(*trains, Self::flag);
+        self.option(region.as_deref(), Self::text);
         let Timeouts {
             connect,
             first_byte,

@@ -45,6 +45,8 @@ impl Controller {
         );
         state.running = fingerprint;
         self.current.store(after.clone());
+        after.targets().begin_checks();
+        before.targets().end_checks();
         let mut draining = self.draining.lock();
         draining.retain(|draining| !draining.is_gone());
         draining.push(Draining::begin(&before, config.reload.drain));

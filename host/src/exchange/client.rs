@@ -61,7 +61,7 @@ impl Client {
         }
     }
 
-    /// With what its exchange took in the head of its answer, where it asked for that.
+    /// With what its exchange took in the head of its answer, or at the end of a stream, where it asked for that.
     pub(super) fn telling_usage(self, tells_usage: bool) -> Self {
         Client {
             tells_usage,
@@ -118,6 +118,14 @@ impl Client {
             .as_mut()
             .map(StreamWriter::end)
             .unwrap_or_default()
+    }
+
+    /// What its exchange took, at the end of a stream, where the client asked for that. A comment: nobody takes it for an event.
+    pub(super) fn usage(&self, took: Option<Took>) -> Bytes {
+        match took {
+            Some(took) if self.tells_usage => format!(": {USAGE}: {took}\n\n").into(),
+            _ => Bytes::new(),
+        }
     }
 
     /// Sends a whole answer.

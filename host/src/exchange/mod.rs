@@ -293,10 +293,12 @@ impl<U: Upstream> Exchange<U> {
         self.send_frame(frame).await
     }
 
-    /// A stream is over: what its dialect says last goes, and nothing after it.
+    /// A stream is over: what its dialect says last goes, and nothing after it but what the exchange took, if that is known and wanted.
     async fn end(&mut self) -> Result<(), ClientGone> {
         let frame = self.client.last_words();
         self.send_frame(frame).await?;
+        let usage = self.client.usage(self.record.took());
+        self.send_frame(usage).await?;
         self.client.send_head(|| told(&self.stages, &self.record));
         self.client.end();
         Ok(())

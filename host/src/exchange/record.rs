@@ -121,10 +121,15 @@ impl ExchangeRecord {
         self.deltas += deltas;
     }
 
+    /// What a stream says that it took, before the client is told that it is over.
+    pub(super) fn used(&mut self, facts: &StreamFacts) {
+        self.usage = facts.usage.map(usage_for_policy);
+    }
+
     /// A stream was read, to its end or not.
     pub(super) fn streamed(&mut self, facts: &StreamFacts, deltas: u64) {
         self.deltas += deltas;
-        self.usage = facts.usage.map(usage_for_policy);
+        self.used(facts);
         let finishes = facts.finishes.iter();
         self.finishes = finishes.map(|(_, finish)| finish.clone()).collect();
         self.first_delta = facts.first_delta;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 use super::translate::{
-    role_for_policy, role_from_policy, segment_for_policy, text_for_policy, tool_for_policy,
+    data_policy_for_policy, role_for_policy, role_from_policy, segment_for_policy, text_for_policy,
+    tool_for_policy,
 };
 use crate::api::Turns;
 use crate::policy::types::{self, Segment, Target, Text, Tool};
@@ -115,6 +116,7 @@ impl RequestView for RequestState {
                 id: candidate.target().id().into(),
                 provider: candidate.target().provider().into(),
                 model: Some(candidate.model().into()),
+                data_policy: data_policy_for_policy(candidate.target().data_policy()),
             })
             .collect()
     }

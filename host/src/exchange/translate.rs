@@ -1,5 +1,6 @@
 //! Between the wire's types and the contract's: all of it is here.
 
+use crate::config::DataPolicy;
 use crate::policy::types;
 use crate::wire::{Channel, Role, Segment, Text, Tool, ToolCall, Usage, Voice};
 
@@ -37,6 +38,14 @@ pub(super) fn channel_from_policy(channel: &types::Channel) -> Channel<'static> 
             call.id.clone(),
             call.name.clone(),
         )),
+    }
+}
+
+pub(super) fn data_policy_for_policy(declared: &DataPolicy) -> types::DataPolicy {
+    types::DataPolicy {
+        retention_days: declared.retention_days,
+        trains: declared.trains,
+        region: declared.region.clone(),
     }
 }
 

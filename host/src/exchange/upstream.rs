@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 
 use super::errors;
 use super::request::RequestState;
 use crate::api::ApiError;
 use crate::config::Parameters;
-use crate::upstream::{Answer, AskFailed, Outgoing, Question, Targets};
+use crate::upstream::{Answer, AskFailed, Begins, Outgoing, Question, ReadsBeginning, Targets};
+use crate::wire::{Beginning, Begun};
 
 /// Answers an exchange: the targets of its generation, or a script.
 pub(super) trait Upstream: Send {
@@ -81,7 +81,21 @@ impl Question for RequestState {
         &self.meta.headers
     }
 
-    fn first_error(&self, bytes: &Bytes) -> Option<Bytes> {
-        self.body.dialect().first_error(bytes)
+    fn streams(&self) -> bool {
+        self.body.stream()
+    }
+
+    fn tokens(&self) -> (u64, Option<u64>) {
+        // Of most texts a token is about four bytes.
+        (self.body.length() / 4, self.body.most_tokens())
+    }
+
+    fn reads_beginning(&self) -> ReadsBeginning {
+        let mut beginning = Beginning::of(self.body.dialect());
+        ReadsBeginning::with(move |bytes| match beginning.read(bytes) {
+            Begun::NotYet => Begins::NotYet,
+            Begun::Content => Begins::Content,
+            Begun::Error(error) => Begins::Error(error),
+        })
     }
 }

@@ -1,8 +1,9 @@
-//! A target's answer: status and headers at once, the body as it comes.
+//! A target's answer: status and headers at once, the body as it comes. The file is long because the body is of no use without its head.
 //!
-//! The body is never buffered here beyond the one chunk that was peeked at. Time counts only while a reader waits for the
+//! The body is never buffered here beyond its beginning, as far as that was waited for. Time counts only while a reader waits for the
 //! target, not while a slow client keeps the body from being read. Dropping the body closes the stream to the target.
 
+use super::beginning::{Begins, ReadsBeginning};
 use super::candidates::Candidate;
 use super::client_error::error_answer;
 use super::connections::InFlight;
@@ -10,6 +11,7 @@ use super::error_body::ErrorBody;
 use super::failure::{BodyError, Failure, StatusFailure, sentence};
 use super::headers;
 use super::health::Attempt;
+use super::keys::KeyUse;
 use super::own_secret::OwnSecret;
 use super::target::Target;
 use crate::api::headers::DROPPED;
@@ -20,7 +22,9 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body::Body as _;
+use smallvec::SmallVec;
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -38,6 +42,9 @@ const ERROR_BODY_TIME: Duration = Duration::from_secs(60);
 
 /// The same of a failure. A short time, because the next target can only be tried afterwards.
 const FAILURE_BODY_TIME: Duration = Duration::from_secs(5);
+
+/// So much of a stream may be waited through before its first content, in bytes.
+const LONGEST_BEGINNING: usize = 64 << 10;
 
 /// The time limits of an answer that no target makes. It is there at once, so they are never reached.
 const SCRIPTED: Duration = Duration::from_secs(60);
@@ -175,13 +182,18 @@ impl Answer {
             })
     }
 
-    /// Waits for the body's first chunk and leaves it in place; `None` is an empty body. A caller that looks at the first
-    /// chunk can still ask another target when the stream dies or begins with an error.
+    /// Where a stream's first content is, `reads` knows. Without it the first bytes are.
+    pub(super) fn begins_by(&mut self, reads: ReadsBeginning) {
+        self.body.begins_by(reads);
+    }
+
+    /// Waits for the first content, or an end, and leaves everything in place. A caller that waits can still ask another target when the stream dies or
+    /// begins with an error: that is returned, if it does.
     ///
     /// # Errors
     /// When the body doesn't begin; another candidate may be tried then.
-    pub async fn peek(&mut self) -> Result<Option<&Bytes>, Failure> {
-        Ok(self.body.peek().await?)
+    pub async fn begin(&mut self) -> Result<Option<Bytes>, Failure> {
+        Ok(self.body.begin().await?)
     }
 
     /// What becomes of the rest of it counts for the target, or against it.
@@ -190,6 +202,18 @@ impl Answer {
             attempt.first_token();
         }
         self.body.attempt = Some(attempt);
+        self
+    }
+
+    /// What becomes of the rest of it counts for the key that it was asked for with, or against it.
+    pub(super) fn sent_with(mut self, used: Option<KeyUse>) -> Answer {
+        if let Some(used) = &used {
+            used.answered(&self.headers);
+            if self.body.begun {
+                used.first_token();
+            }
+        }
+        self.body.key = used;
         self
     }
 
@@ -273,9 +297,14 @@ impl Answer {
 #[derive(Debug)]
 pub struct AnswerBody {
     inner: Option<reqwest::Body>,
-    peeked: Option<Bytes>,
+    /// What came while its beginning was waited for.
+    kept: SmallVec<[Bytes; 2]>,
+    /// Something was said, or nothing more will be.
     begun: bool,
+    /// Tells content from what comes before it. `None`: all is content.
+    reads: Option<ReadsBeginning>,
     attempt: Option<Attempt>,
+    key: Option<KeyUse>,
     first_token: (Instant, Duration),
     silence: Duration,
     /// When all of it must be there, if it must.
@@ -288,6 +317,13 @@ pub struct AnswerBody {
     _in_flight: Option<InFlight>,
 }
 
+/// A chunk of a body.
+struct Chunk {
+    bytes: Bytes,
+    /// What it says, where that is an error in place of any content.
+    error: Option<Bytes>,
+}
+
 impl AnswerBody {
     pub(super) fn new(
         body: reqwest::Body,
@@ -297,9 +333,11 @@ impl AnswerBody {
     ) -> Self {
         AnswerBody {
             inner: Some(body),
-            peeked: None,
+            kept: SmallVec::new(),
             begun: false,
+            reads: None,
             attempt: None,
+            key: None,
             first_token: (deadline, first_token),
             silence,
             total: None,
@@ -315,15 +353,32 @@ impl AnswerBody {
         self
     }
 
-    /// Waits for the first chunk and leaves it in place; `None` is an empty body, or one that has begun to be read.
+    /// Where its content begins, `reads` knows.
+    pub(super) fn begins_by(&mut self, reads: ReadsBeginning) {
+        self.reads = Some(reads);
+    }
+
+    /// Waits until something is said, and leaves all that came in place. An error in place of any content is returned.
     ///
     /// # Errors
-    /// When it doesn't come.
-    pub async fn peek(&mut self) -> Result<Option<&Bytes>, BodyError> {
-        if self.peeked.is_none() && !self.begun {
-            self.peeked = self.next().await.transpose()?;
+    /// When nothing is said in time, or the body breaks off.
+    pub async fn begin(&mut self) -> Result<Option<Bytes>, BodyError> {
+        let mut bytes: usize = self.kept.iter().map(Bytes::len).sum();
+        while !self.begun && bytes < LONGEST_BEGINNING {
+            let Chunk {
+                bytes: chunk,
+                error,
+            } = match poll_fn(|context| self.poll_chunk(context)).await {
+                Some(chunk) => chunk?,
+                None => break,
+            };
+            bytes += chunk.len();
+            self.kept.push(chunk);
+            if error.is_some() {
+                return Ok(error);
+            }
         }
-        Ok(self.peeked.as_ref())
+        Ok(None)
     }
 
     pub(super) async fn whole(
@@ -382,15 +437,9 @@ impl AnswerBody {
         }
         Poll::Pending
     }
-}
 
-impl Stream for AnswerBody {
-    type Item = Result<Bytes, BodyError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let Some(chunk) = self.peeked.take() {
-            return Poll::Ready(Some(Ok(chunk)));
-        }
+    /// The next chunk from the target.
+    fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Chunk, BodyError>>> {
         loop {
             let Some(inner) = self.inner.as_mut() else {
                 return Poll::Ready(None);
@@ -398,14 +447,10 @@ impl Stream for AnswerBody {
             let error = match Pin::new(inner).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                     Ok(chunk) if !chunk.is_empty() => {
-                        if !self.begun
-                            && let Some(attempt) = &mut self.attempt
-                        {
-                            attempt.first_token();
-                        }
-                        self.begun = true;
+                        let error = if self.begun { None } else { self.look(&chunk) };
                         self.limit = None;
-                        return Poll::Ready(Some(Ok(chunk)));
+                        let bytes = chunk;
+                        return Poll::Ready(Some(Ok(Chunk { bytes, error })));
                     }
                     // Trailers and empty chunks don't end the wait.
                     _ => continue,
@@ -429,5 +474,35 @@ impl Stream for AnswerBody {
             self.inner = None;
             return Poll::Ready(Some(Err(error)));
         }
+    }
+
+    /// Looks for the first content in a chunk, and for an error in its place.
+    fn look(&mut self, chunk: &Bytes) -> Option<Bytes> {
+        let error = match self.reads.as_mut().map(|reads| reads.read(chunk)) {
+            Some(Begins::NotYet) => return None,
+            Some(Begins::Error(error)) => Some(error),
+            Some(Begins::Content) | None => None,
+        };
+        self.begun = true;
+        self.reads = None;
+        if let Some(attempt) = &mut self.attempt {
+            attempt.first_token();
+        }
+        if let Some(key) = &self.key {
+            key.first_token();
+        }
+        error
+    }
+}
+
+impl Stream for AnswerBody {
+    type Item = Result<Bytes, BodyError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if !self.kept.is_empty() {
+            return Poll::Ready(Some(Ok(self.kept.remove(0))));
+        }
+        let chunk = self.poll_chunk(context);
+        chunk.map(|chunk| chunk.map(|chunk| chunk.map(|chunk| chunk.bytes)))
     }
 }

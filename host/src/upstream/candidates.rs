@@ -8,7 +8,8 @@ use super::Targets;
 use super::answer::Answer;
 use super::connections::Connection;
 use super::failure::Failure;
-use super::keys::Key;
+use super::first_tokens::Kind;
+use super::keys::{Key, Need};
 use super::target::Target;
 use bytes::Bytes;
 use http::HeaderMap;
@@ -33,6 +34,14 @@ impl Candidate {
         &self.model
     }
 
+    /// The kind of requests that one for it is.
+    pub(super) fn kind(&self, stream: bool) -> Kind {
+        Kind {
+            model: Arc::clone(&self.model),
+            stream,
+        }
+    }
+
     /// Sends a JSON body with POST to `path`, such as `chat/completions`, below the target's address. Of the client's
     /// `headers`, only those that may go on are sent. Dropping the future or the answer cancels the request.
     ///
@@ -44,7 +53,11 @@ impl Candidate {
         body: Bytes,
         headers: &HeaderMap,
     ) -> Result<Answer, Failure> {
-        let picked = self.target.keys().pick(&self.model, &[]);
+        let need = Need {
+            model: &self.model,
+            tokens: 0,
+        };
+        let picked = self.target.keys().pick(need, &[]);
         let (_, key) = picked.map_err(|none| none.after(None))?;
         self.send_on(Connection::Kept, key, path, body, headers)
             .await

@@ -187,7 +187,9 @@ async fn told(answer: Answer) -> KeyCheck {
 /// Why no answer came from it, or one that is about the key or about now.
 fn untold(failure: &Failure) -> KeyCheck {
     match failure {
-        Failure::Refused(said) => KeyCheck::Refused(says(said.status, &said.error.message)),
+        Failure::Refused(said) | Failure::Keyless(said) => {
+            KeyCheck::Refused(says(said.status, &said.error.message))
+        }
         Failure::Status(said) => KeyCheck::Unclear(says(said.status, &said.error.message)),
         Failure::Connect(_)
         | Failure::ConnectTimeout(_)

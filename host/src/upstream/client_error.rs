@@ -38,6 +38,10 @@ impl From<Failure> for ApiError {
                 let why = "The upstream refuses this gateway's own key, whatever yours is; its operator has to see to it.";
                 return ApiError::new(StatusCode::BAD_GATEWAY, KIND, "upstream_credentials", why);
             }
+            Failure::Keyless(_) => {
+                let why = "The upstream refuses this gateway, which has no key for it, whatever yours is; its operator has to see to it.";
+                return ApiError::new(StatusCode::BAD_GATEWAY, KIND, "upstream_credentials", why);
+            }
             Failure::Resting(rest) => {
                 let why =
                     "This gateway has used up what the upstream allows it for the model for now.";

@@ -6,7 +6,9 @@
 use super::connections::NoAnswer;
 use super::error_body::ErrorBody;
 use super::keys::NoKey;
+use super::limits::{Limits, used_up};
 use super::own_secret::OwnSecret;
+use super::retry::retry_after;
 use crate::api::ApiError;
 use crate::metrics::Failover;
 use bytes::Bytes;
@@ -38,6 +40,9 @@ pub enum Failure {
     /// The target refuses this gateway's key: 401, 402 or 403. Its words are for the log: to a client they would be about its own key.
     #[error("it refuses this gateway's key: {0}")]
     Refused(Box<StatusFailure>),
+    /// The target is sent no key, and wants one or refuses this gateway: 401, 402 or 403.
+    #[error("it refuses this gateway, which has no key for it: {0}")]
+    Keyless(Box<StatusFailure>),
     /// Every key of the target's has used up its limit for the model. The first is one that may be sent after this time.
     #[error("every key for it has used up its limit for the model, the next one for {0:?}")]
     Resting(Duration),
@@ -103,7 +108,7 @@ impl Failure {
     pub(super) fn blames_target(&self) -> Option<bool> {
         match self {
             Failure::Status(failure) => Some(failure.status != StatusCode::TOO_MANY_REQUESTS),
-            Failure::Refused(_) => Some(false),
+            Failure::Refused(_) | Failure::Keyless(_) => Some(false),
             Failure::Resting(_) | Failure::NoName => None,
             Failure::Connect(_)
             | Failure::ConnectTimeout(_)
@@ -118,12 +123,22 @@ impl Failure {
         }
     }
 
-    /// Whether another key of the same target may do better.
-    pub(super) fn is_the_keys(&self) -> bool {
+    /// What it is about, and so whether another key of the same target may do better.
+    pub(super) fn about(&self) -> About {
+        let limited = |failure: &StatusFailure| failure.status == StatusCode::TOO_MANY_REQUESTS;
         match self {
-            Failure::Refused(_) => true,
-            Failure::Status(failure) => failure.status == StatusCode::TOO_MANY_REQUESTS,
-            _ => false,
+            Failure::Refused(failure) if failure.status == StatusCode::FORBIDDEN => {
+                About::Unclear(None)
+            }
+            Failure::Refused(_) => About::Key,
+            // Cerebras' word for more requests, of whomsoever, than it has room for.
+            Failure::Status(failure) if failure.error.code == "queue_exceeded" => About::Target,
+            Failure::Status(failure) if limited(failure) => match used_up(&failure.headers) {
+                Limits::UsedUp(_) => About::Key,
+                Limits::Left => About::Unclear(None),
+                Limits::Unknown => About::Unclear(retry_after(failure)),
+            },
+            _ => About::Target,
         }
     }
 
@@ -143,6 +158,7 @@ impl Failure {
             }
             Failure::Status(_)
             | Failure::Refused(_)
+            | Failure::Keyless(_)
             | Failure::Redirect(_)
             | Failure::NoStatus(_)
             | Failure::NoName
@@ -154,11 +170,24 @@ impl Failure {
     /// The status that came, if one did.
     pub fn status(&self) -> Option<StatusCode> {
         match self {
-            Failure::Status(failure) | Failure::Refused(failure) => Some(failure.status),
+            Failure::Status(failure) | Failure::Refused(failure) | Failure::Keyless(failure) => {
+                Some(failure.status)
+            }
             Failure::Redirect(status) => Some(*status),
             _ => None,
         }
     }
+}
+
+/// What a refusal is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum About {
+    /// The key: another one is another matter.
+    Key,
+    /// The key or this one request. Where it is the key, it wants to be left alone for so long.
+    Unclear(Option<Duration>),
+    /// The target, whatever the key.
+    Target,
 }
 
 /// Why an answer did not come to its end.

@@ -19,7 +19,9 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::config::BreakerConfig;
+use super::first_tokens::{FirstTokens, Kind};
+use super::standing::Standing;
+use crate::config::{BreakerConfig, HedgingConfig};
 use crate::metrics::TargetMetrics;
 
 /// The time over which the rate of failures is taken, in buckets of a second.
@@ -28,18 +30,12 @@ const WINDOW: usize = 10;
 const LEAST: u32 = 20;
 /// How many times the first rest a rest may become.
 const LONGEST: u32 = 16;
-/// What one more observation counts beside all before it.
-const NEWEST: f64 = 0.2;
-/// In this time without an observation the memory of a target that did badly fades by half, so that it is tried again.
-const FADES: Duration = Duration::from_secs(10);
-/// What a target is taken to need of which nothing is known, in seconds: little, so that it is tried.
-const UNKNOWN: f64 = 0.001;
-
 /// What is known of a target. Cloning shares it.
 #[derive(Clone)]
 pub(super) struct Health {
     config: BreakerConfig,
     weighs: bool,
+    hedging: Option<HedgingConfig>,
     known: Arc<Known>,
     metrics: Arc<TargetMetrics>,
 }
@@ -49,6 +45,7 @@ struct Known {
     /// Attempts under way, and answers that are being read.
     open: AtomicU32,
     inner: Mutex<Inner>,
+    first_tokens: FirstTokens,
 }
 
 #[derive(Default)]
@@ -59,12 +56,9 @@ struct Inner {
     breaker: Breaker,
     /// How often the breaker has opened without a success since.
     opened: u32,
-    /// In seconds, and when that was last seen.
-    first_token: Option<(f64, Instant)>,
-    /// From 0 to 1, and when.
-    failing: Option<(f64, Instant)>,
-    /// What is left of the limit that has least left, from 0 to 1.
-    headroom: Option<(f64, Instant)>,
+    standing: Standing,
+    /// When it was last checked, and what was wrong.
+    checked: Option<(Instant, Result<(), String>)>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -95,6 +89,7 @@ impl Health {
         Health {
             config,
             weighs: false,
+            hedging: None,
             known: earlier.map(|it| it.known.clone()).unwrap_or_default(),
             metrics,
         }
@@ -103,6 +98,18 @@ impl Health {
     /// Whether what answers say of limits is read, which takes a walk through their headers.
     pub(super) fn weighs(&mut self, weighs: bool) {
         self.weighs = weighs;
+    }
+
+    /// Whether and how an answer's being late is noticed.
+    pub(super) fn hedges(&mut self, hedging: Option<HedgingConfig>) {
+        self.hedging = hedging;
+    }
+
+    /// After how long an answer to such a request is late here. `None`: nobody wants to know, or too little is known.
+    pub(super) fn late(&self, kind: &Kind) -> Option<Duration> {
+        let HedgingConfig { percentile, floor } = self.hedging?;
+        let late = self.known.first_tokens.percentile(kind, percentile)?;
+        Some(late.max(floor))
     }
 
     /// Whether the target is to be asked in its turn now. If so, ask it: it may be the probe.
@@ -126,30 +133,19 @@ impl Health {
             health: self.clone(),
             asked: Instant::now(),
             judged: false,
+            kind: None,
         }
     }
 
     /// How long a first token takes there by all that is known, in seconds. Less is better.
     pub(super) fn first_token(&self) -> f64 {
-        let inner = self.known.inner.lock();
-        faded(inner.first_token).unwrap_or(UNKNOWN)
+        self.known.inner.lock().standing.first_token()
     }
 
-    /// How the target stands beside others: its first token's time, longer for what it has to do, for failures, and where little is left of
-    /// a limit. Less is better.
+    /// How the target stands beside others. Less is better.
     pub(super) fn score(&self) -> f64 {
         let open = self.known.open.load(Ordering::Relaxed);
-        let inner = self.known.inner.lock();
-        let failing = faded(inner.failing).unwrap_or(0.0);
-        // A target that fails at once, and has never done well, is not a fast one.
-        let unknown = if failing > 0.0 { 1.0 } else { UNKNOWN };
-        let first_token = faded(inner.first_token).unwrap_or(unknown).max(UNKNOWN);
-        let used = inner
-            .headroom
-            .map_or(0.0, |(left, at)| 1.0 - recovered(left, at));
-        // Half of a limit says nothing yet, its last tenth much.
-        let short = (used - 0.5).max(0.0);
-        first_token * f64::from(1 + open) * (1.0 + 9.0 * failing) * (1.0 + 6.0 * short)
+        self.known.inner.lock().standing.score(open)
     }
 
     /// For people.
@@ -165,15 +161,45 @@ impl Health {
             Breaker::Open { .. } => "open",
             Breaker::HalfOpen => "half-open",
         };
-        json!({
+        let mut shown = json!({
             "breaker": breaker,
             "rest_s": rest,
             "failures_in_a_row": inner.in_a_row,
-            "failing": rounded(inner.failing.map_or(0.0, |(it, _)| it)),
-            "first_token_ms": inner.first_token.map(|(it, _)| rounded(it * 1000.0)),
-            "headroom": inner.headroom.map(|(it, _)| rounded(it)),
             "open": self.known.open.load(Ordering::Relaxed),
-        })
+        });
+        inner.standing.show(&mut shown);
+        if let Some((at, result)) = &inner.checked {
+            shown["check"] = json!({
+                "ok": result.is_ok(),
+                "why": result.as_ref().err(),
+                "seconds_ago": at.elapsed().as_secs(),
+            });
+        }
+        shown
+    }
+
+    /// It was asked for its models, while nobody waits. A failure counts as a request's; where it did well, a breaker's rest is over.
+    pub(super) fn checked(&self, result: Result<(), String>) {
+        let well = result.is_ok();
+        let breaker = {
+            let mut inner = self.known.inner.lock();
+            let now = Instant::now();
+            if let Err(why) = &result
+                && !matches!(inner.checked, Some((_, Err(_))))
+            {
+                tracing::warn!(target: "witgate::upstream", "a target fails its health check: {why}");
+            }
+            inner.checked = Some((now, result));
+            if well && let Breaker::Open { until } = &mut inner.breaker {
+                *until = now;
+            }
+            inner.breaker
+        };
+        match (well, breaker) {
+            (false, _) => self.failed(),
+            (true, Breaker::Closed) => self.well(),
+            (true, _) => {}
+        }
     }
 
     fn well(&self) {
@@ -181,7 +207,7 @@ impl Health {
         let now = Instant::now();
         inner.bucket(now).asked += 1;
         inner.in_a_row = 0;
-        inner.failing = Some((weighed(inner.failing, 0.0), now));
+        inner.standing.asked(false);
         // The answer to a request from before it opened says little of now, but it is an answer.
         if inner.breaker != Breaker::Closed {
             inner.breaker = Breaker::Closed;
@@ -198,7 +224,7 @@ impl Health {
         bucket.asked += 1;
         bucket.failed += 1;
         inner.in_a_row = inner.in_a_row.saturating_add(1);
-        inner.failing = Some((weighed(inner.failing, 1.0), now));
+        inner.standing.asked(true);
         let BreakerConfig {
             failures,
             rate,
@@ -268,17 +294,23 @@ pub(super) struct Attempt {
     health: Health,
     asked: Instant,
     judged: bool,
+    /// What takes alike, until the first token is there.
+    kind: Option<Kind>,
 }
 
 impl Attempt {
+    /// An attempt at a request of that kind.
+    pub(super) fn at(mut self, kind: Kind) -> Attempt {
+        self.kind = self.health.hedging.is_some().then_some(kind);
+        self
+    }
+
     /// An answer began.
     pub(super) fn answered(&mut self, headers: &HeaderMap) {
         self.judged = true;
         self.health.well();
-        if self.health.weighs
-            && let Some(left) = least_left(headers)
-        {
-            self.health.known.inner.lock().headroom = Some((left, Instant::now()));
+        if self.health.weighs {
+            self.health.known.inner.lock().standing.left(headers);
         }
     }
 
@@ -290,9 +322,12 @@ impl Attempt {
 
     /// The first piece of the answer is there.
     pub(super) fn first_token(&mut self) {
-        let took = self.asked.elapsed().as_secs_f64();
+        let took = self.asked.elapsed();
+        if let Some(kind) = self.kind.take() {
+            self.health.known.first_tokens.took(&kind, took);
+        }
         let mut inner = self.health.known.inner.lock();
-        inner.first_token = Some((weighed(inner.first_token, took), Instant::now()));
+        inner.standing.first_token_took(took);
     }
 }
 
@@ -302,6 +337,10 @@ impl Drop for Attempt {
         if self.judged {
             return;
         }
+        if let (Some(kind), Some(hedging)) = (&self.kind, self.health.hedging) {
+            let (tokens, took) = (&self.health.known.first_tokens, self.asked.elapsed());
+            tokens.took_longer(kind, took, hedging.percentile);
+        }
         // A probe that nobody waited for tells nothing: the next request is one.
         let mut inner = self.health.known.inner.lock();
         if inner.breaker == Breaker::HalfOpen {
@@ -310,49 +349,6 @@ impl Drop for Attempt {
             };
         }
     }
-}
-
-/// What is left of the limit that has least left, from 0 to 1, as an answer's headers tell it.
-fn least_left(headers: &HeaderMap) -> Option<f64> {
-    let number = |name: &str| {
-        let value = headers.get(name)?.to_str().ok()?;
-        value.trim().parse::<f64>().ok()
-    };
-    let limits = headers.keys().filter_map(|name| {
-        let limit = name.as_str().strip_prefix("x-ratelimit-remaining-")?;
-        let left = number(name.as_str())?;
-        let all = number(&format!("x-ratelimit-limit-{limit}"))?;
-        (all > 0.0).then(|| (left / all).clamp(0.0, 1.0))
-    });
-    limits.reduce(f64::min)
-}
-
-/// Exponentially weighted: the longer ago the last observation was, the more the new one counts.
-fn weighed(before: Option<(f64, Instant)>, new: f64) -> f64 {
-    before.map_or(new, |(before, at)| {
-        let kept = (1.0 - NEWEST) * fading(at);
-        kept * before + (1.0 - kept) * new
-    })
-}
-
-/// A value that gets less with the time since it was seen.
-fn faded(seen: Option<(f64, Instant)>) -> Option<f64> {
-    let (value, at) = seen?;
-    Some(value * fading(at))
-}
-
-/// What may be left by now: limits fill up again.
-fn recovered(left: f64, at: Instant) -> f64 {
-    1.0 - (1.0 - left) * fading(at)
-}
-
-fn fading(at: Instant) -> f64 {
-    let halves = at.elapsed().as_secs_f64() / FADES.as_secs_f64();
-    0.5_f64.powf(halves)
-}
-
-fn rounded(value: f64) -> f64 {
-    (value * 1000.0).round() / 1000.0
 }
 
 impl fmt::Debug for Health {

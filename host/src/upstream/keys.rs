@@ -1,48 +1,35 @@
 //! The keys of a target: which one a request goes out with, and which ones rest.
 //!
 //! Limits are a key's, for each model. A key that has used one up rests for that model until the target said it would be served again; a key
-//! that the target refuses rests for all, as long as there is another. So a request isn't sent to be refused, and another key of the target's serves meanwhile. What is
-//! known of a key outlives the configuration: a reload forgets nothing of a key that is still there.
+//! that the target refuses rests for all, as long as there is another. So a request isn't sent to be refused, and another key of the target's serves meanwhile. One that has too few
+//! tokens left for a request is passed over where another has room; a guess at what a request takes keeps none from being sent where
+//! there is no other. What is known of a key outlives the configuration: a reload forgets nothing of a key that is still there.
+//!
+//! A refusal isn't always about the key. What names a limit that is used up is, and so are 401 and 402. A 403, or a 429 that names none,
+//! may be about the one request: another key is then asked with it, once, and only if that one is answered has the first been at
+//! fault. So no request makes more than one key rest that had anything left.
 
-use std::fmt;
+mod key;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, StatusCode, header};
-use parking_lot::Mutex;
+use http::HeaderValue;
+use serde_json::{Value, json};
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
-use super::retry::seconds;
+use super::standing::BETTER;
+use key::Readiness;
+pub(super) use key::{Key, KeyUse};
 
-/// The longest rest, however far away a target says that its limit ends: it may be mistaken.
-const LONGEST_REST: Duration = Duration::from_secs(3600);
-/// How long a key rests that was refused for the first time; for each time after it, twice as long.
-const REFUSED: Duration = Duration::from_secs(60);
-/// The most models for which a key's rest is remembered.
-const MOST_MODELS: usize = 256;
-
-/// One key, and what is known of it.
-pub(super) struct Key {
-    /// What the configuration calls it. Never the key.
-    name: Box<str>,
-    authorization: Option<HeaderValue>,
-    state: Arc<State>,
-}
-
-#[derive(Default)]
-struct State {
-    /// Whether there is anything in `rests`. Read for every request.
-    rests: AtomicBool,
-    rest: Mutex<Rest>,
-}
-
-#[derive(Default)]
-struct Rest {
-    models: Vec<(Box<str>, Instant)>,
-    /// Until when the key isn't tried, and how often it was refused without having served since.
-    refused: Option<(Instant, u32)>,
+/// What a request needs of a key.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Need<'a> {
+    pub(super) model: &'a str,
+    /// About how many tokens it takes of a limit.
+    pub(super) tokens: u64,
 }
 
 /// The keys of one target. Never empty: a target that is sent no key has one that is none.
@@ -50,6 +37,9 @@ struct Rest {
 pub(super) struct KeyPool {
     keys: SmallVec<[Arc<Key>; 1]>,
     weights: SmallVec<[u32; 1]>,
+    /// Whether the better of two is taken, and whose turn it is.
+    adaptive: bool,
+    turn: AtomicUsize,
 }
 
 /// No key can be sent now.
@@ -70,6 +60,8 @@ impl KeyPool {
         let mut pool = KeyPool {
             keys: SmallVec::new(),
             weights: SmallVec::new(),
+            adaptive: false,
+            turn: AtomicUsize::new(0),
         };
         for (name, authorization, weight) in keys {
             let mut known = earlier.into_iter().flat_map(|pool| &pool.keys);
@@ -77,11 +69,25 @@ impl KeyPool {
             pool.keys.push(Arc::new(Key {
                 name: name.into(),
                 authorization,
+                beside_others: false,
                 state: known.map(|key| key.state.clone()).unwrap_or_default(),
             }));
             pool.weights.push(weight.max(1));
         }
         pool
+    }
+
+    /// `adaptive`: the better of two is taken. `others`: there are other targets, too.
+    pub(super) fn chosen(mut self, adaptive: bool, others: bool) -> KeyPool {
+        self.adaptive = adaptive;
+        let beside_others = others || self.keys.len() > 1;
+        for key in &mut self.keys {
+            // Nobody else has it yet.
+            if let Some(key) = Arc::get_mut(key) {
+                key.beside_others = beside_others;
+            }
+        }
+        self
     }
 
     /// How many there are.
@@ -95,15 +101,46 @@ impl KeyPool {
     }
 
     /// Each key's name, and in a word how it is.
+    #[cfg(test)]
     pub(super) fn states(&self) -> impl Iterator<Item = (&str, &'static str)> {
         self.keys.iter().map(|key| (&*key.name, key.word()))
+    }
+
+    /// For people: each by what the configuration calls it, how it is, and how it stands where that matters.
+    pub(super) fn shown(&self) -> Value {
+        let keys = self.keys.iter().map(|key| {
+            let mut shown = json!({"key": &*key.name, "state": key.word()});
+            if self.adaptive {
+                shown["open"] = json!(key.state.open.load(Ordering::Relaxed));
+                key.state.standing.lock().show(&mut shown);
+            }
+            shown
+        });
+        keys.collect()
+    }
+
+    /// Whether a request would be sent to be refused, by all that is known: each key that is ready has too few tokens left.
+    pub(super) fn lacks_room(&self, need: Need<'_>) -> bool {
+        let now = Instant::now();
+        let mut ready = self.keys.iter();
+        let mut any = false;
+        let all = ready.all(|key| {
+            let ready = matches!(key.ready(need.model, now), Readiness::Ready);
+            any |= ready;
+            !ready || !key.has_room(need, now)
+        });
+        any && all
     }
 
     /// A key that may be sent for this model, and its place; of several, each as often as its weight says.
     ///
     /// # Errors
     /// Where there is none but those that were `tried`.
-    pub(super) fn pick(&self, model: &str, tried: &[usize]) -> Result<(usize, &Arc<Key>), NoKey> {
+    pub(super) fn pick(
+        &self,
+        need: Need<'_>,
+        tried: &[usize],
+    ) -> Result<(usize, &Arc<Key>), NoKey> {
         if let [only] = &*self.keys
             && !only.state.rests.load(Ordering::Acquire)
         {
@@ -117,7 +154,7 @@ impl KeyPool {
         let mut ready: SmallVec<[(usize, u32); 8]> = SmallVec::new();
         let (mut soonest, mut refused) = (None::<Duration>, None);
         for (place, key) in self.keys.iter().enumerate() {
-            match key.ready(model, now) {
+            match key.ready(need.model, now) {
                 _ if tried.contains(&place) => {}
                 Readiness::Ready => ready.push((place, self.weights[place])),
                 Readiness::Resting(rest) => {
@@ -126,186 +163,85 @@ impl KeyPool {
                 Readiness::Refused => refused = refused.or(Some((place, key))),
             }
         }
-        let total: u32 = ready.iter().map(|(_, weight)| weight).sum();
-        if total == 0 {
+        if ready.is_empty() {
             // A key that was refused may be good again; where nothing else is left, asking costs less than an outage.
             return refused.ok_or_else(|| soonest.map_or(NoKey::Tried, NoKey::Resting));
         }
-        let mut at = fastrand::u32(..total);
-        let mut turns = ready.iter();
-        let place = turns.find(|(_, weight)| match at.checked_sub(*weight) {
-            Some(rest) => {
-                at = rest;
-                false
-            }
-            None => true,
-        });
-        let (place, _) = place.expect("a number below the sum falls to one of them");
-        Ok((*place, &self.keys[*place]))
-    }
-}
-
-impl Key {
-    /// What the configuration calls it.
-    pub(super) fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The header's value; `None` where no key is sent.
-    pub(super) fn authorization(&self) -> Option<&HeaderValue> {
-        self.authorization.as_ref()
-    }
-
-    fn ready(&self, model: &str, now: Instant) -> Readiness {
-        if !self.state.rests.load(Ordering::Acquire) {
-            return Readiness::Ready;
+        // How much a request takes is a guess, so it keeps out none that is the last.
+        let has_room = |(place, _): &(usize, u32)| self.keys[*place].has_room(need, now);
+        if ready.len() > 1 && ready.iter().any(has_room) {
+            ready.retain(|it| has_room(it));
         }
-        let mut rest = self.state.rest.lock();
-        rest.models.retain(|(_, until)| *until > now);
-        if rest.refused.is_some_and(|(until, _)| until > now) {
-            return Readiness::Refused;
-        }
-        if rest.models.is_empty() && rest.refused.is_none() {
-            self.state.rests.store(false, Ordering::Release);
-        }
-        let mut resting = rest.models.iter();
-        match resting.find(|(known, _)| **known == *model) {
-            Some((_, until)) => Readiness::Resting(*until - now),
-            None => Readiness::Ready,
-        }
-    }
-
-    /// How it is.
-    fn word(&self) -> &'static str {
-        let now = Instant::now();
-        let rest = self.state.rest.lock();
-        if rest.refused.is_some_and(|(until, _)| until > now) {
-            "refused"
-        } else if rest.models.iter().any(|(_, until)| *until > now) {
-            "resting"
+        let place = if self.adaptive {
+            self.better(&ready)
         } else {
-            "ready"
-        }
-    }
-
-    /// Learns from the head of an answer to this key.
-    pub(super) fn heard(&self, target: &str, model: &str, status: StatusCode, headers: &HeaderMap) {
-        match status {
-            StatusCode::UNAUTHORIZED | StatusCode::PAYMENT_REQUIRED => self.refused(target, status),
-            StatusCode::TOO_MANY_REQUESTS => {
-                let rest = match used_up(headers) {
-                    Limits::UsedUp(rest) => Some(rest),
-                    // One large request didn't fit; others may.
-                    Limits::Left => None,
-                    Limits::Unknown => {
-                        let wish = headers.get(header::RETRY_AFTER);
-                        wish.and_then(|value| seconds(value.to_str().ok()?))
-                    }
-                };
-                if let Some(rest) = rest {
-                    self.rest(target, model, rest);
-                }
-            }
-            _ if status.is_success() => {
-                if self.state.rests.load(Ordering::Acquire) {
-                    self.state.rest.lock().refused = None;
-                }
-                if let Limits::UsedUp(rest) = used_up(headers) {
-                    self.rest(target, model, rest);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn rest(&self, target: &str, model: &str, rest: Duration) {
-        let until = Instant::now() + rest.min(LONGEST_REST);
-        let mut known = self.state.rest.lock();
-        let place = known.models.iter().position(|(it, _)| **it == *model);
-        match place {
-            Some(place) => known.models[place].1 = until.max(known.models[place].1),
-            None if known.models.len() < MOST_MODELS => known.models.push((model.into(), until)),
-            None => return,
-        }
-        self.state.rests.store(true, Ordering::Release);
-        tracing::info!(
-            target: "witgate::upstream",
-            target = target, key = self.name(), model, seconds = rest.as_secs_f64(),
-            "a key has used up its limit and rests"
-        );
-    }
-
-    fn refused(&self, target: &str, status: StatusCode) {
-        let now = Instant::now();
-        let mut rest = self.state.rest.lock();
-        let times = rest.refused.map_or(0, |(_, times)| times);
-        if rest.refused.is_some_and(|(until, _)| until > now) {
-            // It was sent before that was known.
-            return;
-        }
-        let pause = REFUSED.saturating_mul(1 << times.min(10)).min(LONGEST_REST);
-        rest.refused = Some((now + pause, times + 1));
-        self.state.rests.store(true, Ordering::Release);
-        tracing::error!(
-            target: "witgate::upstream",
-            target = target, key = self.name(), status = status.as_u16(), seconds = pause.as_secs(),
-            "the target refuses this key, which isn't sent for a while; give it another key"
-        );
-    }
-}
-
-/// How a key is.
-enum Readiness {
-    Ready,
-    Resting(Duration),
-    Refused,
-}
-
-/// What an answer's head says of the limits.
-enum Limits {
-    /// Nothing that is understood.
-    Unknown,
-    /// Something is left of each that it names.
-    Left,
-    /// How long it takes until the last of those that are used up is one no more.
-    UsedUp(Duration),
-}
-
-fn used_up(headers: &HeaderMap) -> Limits {
-    const REMAINING: &str = "x-ratelimit-remaining-";
-    let mut limits = Limits::Unknown;
-    for (name, value) in headers {
-        let Some(limit) = name.as_str().strip_prefix(REMAINING) else {
-            continue;
+            by_weight(&ready, fastrand::usize(..total(&ready)))
         };
-        let left: Option<f64> = value.to_str().ok().and_then(|it| it.trim().parse().ok());
-        let Some(left) = left else {
-            continue;
-        };
-        if left >= 1.0 {
-            if matches!(limits, Limits::Unknown) {
-                limits = Limits::Left;
-            }
-            continue;
+        Ok((place, &self.keys[place]))
+    }
+
+    /// Power of two choices, of which one is whose turn it is: among equals each has its weight's share, in turn.
+    fn better(&self, ready: &[(usize, u32)]) -> usize {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let first = by_weight(ready, turn % total(ready));
+        if ready.len() == 1 {
+            return first;
         }
-        let reset = headers.get(format!("x-ratelimit-reset-{limit}"));
-        if let Some(reset) = reset.and_then(|value| seconds(value.to_str().ok()?)) {
-            limits = Limits::UsedUp(match limits {
-                Limits::UsedUp(longest) => longest.max(reset),
-                _ => reset,
-            });
+        let mut others = ready.iter().filter(|(place, _)| *place != first);
+        let other = others.nth(fastrand::usize(..ready.len() - 1));
+        let other = other.map_or(first, |(place, _)| *place);
+        let score = |place: usize| {
+            let state = &self.keys[place].state;
+            let open = state.open.load(Ordering::Relaxed);
+            state.standing.lock().score(open)
+        };
+        if score(other) < BETTER * score(first) {
+            other
+        } else {
+            first
         }
     }
-    limits
+
+    /// A request goes out with this key. What comes of it is told to the result, which lasts as long as the answer; `None` where nobody
+    /// wants to know.
+    pub(super) fn sent(&self, key: &Arc<Key>, need: Need<'_>) -> Option<KeyUse> {
+        if key.beside_others && need.tokens > 0 {
+            let mut rooms = key.state.rooms.lock();
+            let room = rooms.iter_mut().find(|(model, _)| **model == *need.model);
+            if let Some((_, room)) = room {
+                room.take(need.tokens);
+            }
+        }
+        self.adaptive.then(|| KeyUse::new(Arc::clone(key)))
+    }
 }
 
-impl fmt::Debug for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Key")
-            .field("name", &self.name)
-            .field("sent", &self.authorization.is_some())
-            .finish_non_exhaustive()
+/// Several keys of one executable have one name, and what tells them apart may be a secret: so they are numbered.
+pub(super) fn name_apart(keys: &mut [(String, Option<HeaderValue>, u32)]) {
+    let names: Vec<String> = keys.iter().map(|(name, ..)| name.clone()).collect();
+    for (place, (name, ..)) in keys.iter_mut().enumerate() {
+        let same = |names: &[String]| names.iter().filter(|it| *it == name).count();
+        let all = same(&names);
+        if all > 1 {
+            let number = same(&names[..=place]);
+            name.push_str(&format!(" ({number} of {all})"));
+        }
     }
+}
+
+fn total(ready: &[(usize, u32)]) -> usize {
+    ready.iter().map(|(_, weight)| *weight as usize).sum()
+}
+
+/// Whom a number below the sum of the weights falls to.
+fn by_weight(ready: &[(usize, u32)], mut at: usize) -> usize {
+    for (place, weight) in ready {
+        match at.checked_sub(*weight as usize) {
+            Some(rest) => at = rest,
+            None => return *place,
+        }
+    }
+    unreachable!("a number below the sum falls to one of them")
 }
 
 #[cfg(test)]

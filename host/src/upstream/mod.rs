@@ -7,6 +7,7 @@
 
 mod answer;
 mod ask;
+mod beginning;
 mod candidates;
 mod check;
 mod client;
@@ -14,15 +15,21 @@ mod client_error;
 mod connections;
 mod error_body;
 mod failure;
+mod first_tokens;
 mod headers;
 mod health;
+mod health_check;
+mod hedge;
 mod keys;
 mod lean_json;
+mod limits;
 mod models;
 mod own_secret;
 mod retry;
 mod routing;
+mod standing;
 mod target;
+mod tries;
 mod trust;
 
 #[cfg(test)]
@@ -30,6 +37,7 @@ mod tests;
 
 pub use answer::{Answer, AnswerBody, WHOLE_BODY_CAP};
 pub use ask::{AskFailed, Outgoing, Question};
+pub use beginning::{Begins, ReadsBeginning};
 pub use candidates::{Candidate, Candidates, NoSuchModel, NoneLeft};
 pub use check::{KeyCheck, TargetCheck};
 pub use client::UpstreamError;
@@ -43,6 +51,7 @@ use crate::config::{Config, Secret, SecretError, SecretRef, Strategy};
 use crate::metrics::Metrics;
 use ask::ask;
 use client::Clients;
+use health_check::HealthChecks;
 use retry::RetryBudget;
 use routing::Routing;
 use std::collections::BTreeMap;
@@ -59,6 +68,7 @@ pub struct Targets {
     budget: Arc<RetryBudget>,
     /// Other names of models, and what they stand for.
     aliases: BTreeMap<String, String>,
+    checks: HealthChecks,
 }
 
 impl Targets {
@@ -86,6 +96,7 @@ impl Targets {
     ) -> Result<Targets, UpstreamError> {
         let usable = config.usable_targets(read)?;
         let weighs = config.strategy == Strategy::Adaptive;
+        let others = usable.targets.len() > 1;
         let mut clients = Clients::default();
         let earlier = previous.map(|previous| &previous.clients);
         let targets = usable
@@ -96,7 +107,9 @@ impl Targets {
                 let metrics = metrics.target(&usable.config.id);
                 let known = previous.and_then(|previous| previous.target(&usable.config.id));
                 let target = Target::new(usable.config, &usable.keys, client, metrics, known)?;
-                Ok(Arc::new(target.weighed(weighs)))
+                Ok(Arc::new(
+                    target.weighed(weighs, others).hedged(config.hedging),
+                ))
             })
             .collect::<Result<Vec<_>, UpstreamError>>()?;
         Ok(Targets {
@@ -110,6 +123,7 @@ impl Targets {
                 None => Arc::new(RetryBudget::new(config.retries)),
             },
             aliases: config.models.aliases.clone(),
+            checks: HealthChecks::default(),
         })
     }
 

@@ -74,7 +74,7 @@ fn passes(status: StatusCode) -> bool {
 }
 
 /// How long the target asks to be left alone.
-fn retry_after(failure: &StatusFailure) -> Option<Duration> {
+pub(super) fn retry_after(failure: &StatusFailure) -> Option<Duration> {
     let value = failure.headers.get(header::RETRY_AFTER)?.to_str().ok()?;
     seconds(value)
 }

@@ -5,10 +5,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::candidates::Candidate;
+use super::standing::BETTER;
 use crate::config::Strategy;
-
-/// By how much another must be better to take a turn. What differs by less is noise, and noise must not keep a target idle.
-const BETTER: f64 = 0.75;
 
 /// A strategy, and whose turn it is.
 #[derive(Debug, Default)]

@@ -7,17 +7,19 @@ use super::connections::{Connection, Connections, NoAnswer};
 use super::failure::{Failure, failed_status, is_an_answers, refuses_key};
 use super::headers;
 use super::health::Health;
-use super::keys::{Key, KeyPool};
+use super::keys::{Key, KeyPool, Need, name_apart};
 use super::own_secret::OwnSecret;
 use super::retry::RetryPolicy;
 use crate::api::Catalog;
-use crate::config::{KeyConfig, Parameters, Secret, TargetConfig, Timeouts, UnknownMembers};
+use crate::config::{
+    DataPolicy, HealthCheckConfig, HedgingConfig, KeyConfig, Parameters, Secret, TargetConfig,
+    Timeouts, UnknownMembers,
+};
 use crate::metrics::TargetMetrics;
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
 use percent_encoding::percent_decode_str;
-use smallvec::SmallVec;
 use std::fmt;
 use std::sync::Arc;
 use tokio::time::timeout_at;
@@ -38,6 +40,8 @@ pub struct Target {
     keys: KeyPool,
     weight: u32,
     health: Health,
+    health_check: Option<HealthCheckConfig>,
+    data_policy: DataPolicy,
     /// All keys, to be struck out of what the target says.
     secret: OwnSecret,
     connections: Connections,
@@ -63,6 +67,7 @@ impl Target {
             value.set_sensitive(true);
             pool.push((key.secret.to_string(), Some(value), key.weight));
         }
+        name_apart(&mut pool);
         if pool.is_empty() {
             pool.push(("no key".to_owned(), None, 1));
         }
@@ -77,6 +82,8 @@ impl Target {
             unknown_members: config.unknown_members,
             parameters: config.parameters,
             weight: config.weight,
+            health_check: config.health_check.filter(|_| !keys.is_empty()),
+            data_policy: config.data_policy.clone(),
             health: Health::new(
                 config.breaker,
                 earlier
@@ -171,40 +178,7 @@ impl Target {
             };
             renewed(&RetryPolicy::EACH_ONCE, "", send).await
         };
-        self.with_a_key("", "", send).await
-    }
-
-    /// Sends with a key that is ready for the model, and with another one where the fault was the key's, until an answer comes or none is
-    /// left. `request` is an id, for the log.
-    pub(super) async fn with_a_key<F>(
-        &self,
-        model: &str,
-        request: &str,
-        send: impl Fn(Arc<Key>) -> F,
-    ) -> Result<Answer, Failure>
-    where
-        F: Future<Output = Result<Answer, Failure>>,
-    {
-        let mut tried = SmallVec::<[usize; 4]>::new();
-        let mut failed = None;
-        loop {
-            let (place, key) = match self.keys.pick(model, &tried) {
-                Ok(picked) => picked,
-                Err(none) => return Err(none.after(failed)),
-            };
-            match send(Arc::clone(key)).await {
-                Err(failure) if failure.is_the_keys() && self.keys.len() > 1 => {
-                    tracing::warn!(
-                        target: "witgate::exchange::run",
-                        target = self.id(), key = key.name(), request,
-                        "a key was of no use: {failure}"
-                    );
-                    tried.push(place);
-                    failed.get_or_insert(failure);
-                }
-                answer => return answer,
-            }
-        }
+        self.with_a_key(Need::default(), "", send).await
     }
 
     pub(super) async fn post(
@@ -274,7 +248,11 @@ impl Target {
         key.heard(&self.id, &model, status, response.headers());
         let answer = Answer::new(response, self, model, asked);
         if refuses_key(status) {
-            return Err(Failure::Refused(answer.into_status_failure().await));
+            let refused = answer.into_status_failure().await;
+            return Err(match key.authorization() {
+                Some(_) => Failure::Refused(refused),
+                None => Failure::Keyless(refused),
+            });
         }
         if failed_status(status) {
             return Err(Failure::Status(answer.into_status_failure().await));
@@ -298,15 +276,32 @@ impl Target {
         .await
     }
 
-    /// Whether it is weighed against others by what its answers say of its limits.
-    pub(super) fn weighed(mut self, weighs: bool) -> Target {
+    /// Whether it, and each of its keys, is weighed against others by what answers say, and whether there are other targets.
+    pub(super) fn weighed(mut self, weighs: bool, others: bool) -> Target {
         self.health.weighs(weighs);
+        self.keys = self.keys.chosen(weighs, others);
+        self
+    }
+
+    /// When its answers are late, if that matters.
+    pub(super) fn hedged(mut self, hedging: Option<HedgingConfig>) -> Target {
+        self.health.hedges(hedging);
         self
     }
 
     /// How often it is asked first beside others.
     pub(super) fn weight(&self) -> u32 {
         self.weight
+    }
+
+    /// How often it is to be asked for its models, if that is wanted and it has a key for it.
+    pub(super) fn health_check(&self) -> Option<HealthCheckConfig> {
+        self.health_check
+    }
+
+    /// What is declared of its handling of data.
+    pub fn data_policy(&self) -> &DataPolicy {
+        &self.data_policy
     }
 
     pub(super) fn health(&self) -> &Health {
@@ -319,12 +314,11 @@ impl Target {
 
     /// What it is and how it is, for people and programs. Each key by what the configuration calls it: `ready`, `resting`, or `refused`.
     pub fn state(&self) -> serde_json::Value {
-        let keys = self.keys.states();
         let mut shown = self.to_json();
         shown["health"] = self.health.state();
-        shown["keys"] = keys
-            .map(|(name, state)| serde_json::json!({"key": name, "state": state}))
-            .collect();
+        let (sent, won) = self.metrics.hedges();
+        shown["hedges"] = serde_json::json!({"sent": sent, "won": won});
+        shown["keys"] = self.keys.shown();
         shown
     }
 

@@ -37,8 +37,8 @@ use bindings::witgate::policy as imports;
 use testing::imports;
 
 pub use bindings::witgate::policy::types::{
-    Account, Channel, Delta, Denial, Description, Edit, Ending, Finding, Hooks, Level, Replacement,
-    Role, Segment, Target, Text, Tool, ToolCall, Usage, Verdict, Wants,
+    Account, Channel, DataPolicy, Delta, Denial, Description, Edit, Ending, Finding, Hooks, Level,
+    Replacement, Role, Segment, Target, Text, Tool, ToolCall, Usage, Verdict, Wants,
 };
 pub use policy::{Passage, Policy};
 pub use words::report;

@@ -119,7 +119,8 @@ pub fn set(pointer: &str, json: Option<&str>) -> Result<(), String> {
     host_side::set(pointer, json)
 }
 
-/// The targets still allowed, in the order of trial.
+/// The targets still allowed, in the order of trial, each with what is declared of its handling of data. What isn't declared isn't
+/// promised: `None` is no `Some(false)`.
 pub fn targets() -> Vec<Target> {
     host_side::targets()
 }

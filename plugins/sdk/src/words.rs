@@ -1,6 +1,17 @@
 //! Short constructors for the values that a policy returns: verdicts, denials, edits, findings.
 
-use crate::{Channel, Delta, Denial, Edit, Finding, Replacement, Verdict};
+use crate::{Channel, DataPolicy, Delta, Denial, Edit, Finding, Replacement, Verdict};
+
+impl Default for DataPolicy {
+    /// Of which nothing is declared.
+    fn default() -> Self {
+        Self {
+            retention_days: None,
+            trains: None,
+            region: None,
+        }
+    }
+}
 
 impl Verdict {
     /// Denies the request. The code matches `[a-z0-9][a-z0-9._-]{0,63}`; the message is for the client.

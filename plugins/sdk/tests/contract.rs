@@ -14,7 +14,7 @@ use case::{Came, Case, cases};
 use player::Player;
 use serde_json::json;
 use witgate_policy::testing::{self, Configured, Outcome, Request};
-use witgate_policy::{Channel, Finding, Target, ToolCall, Verdict};
+use witgate_policy::{Channel, DataPolicy, Finding, Target, ToolCall, Verdict};
 
 #[test]
 fn the_double_does_what_the_host_does() {
@@ -112,15 +112,21 @@ fn play(case: &Case) -> Came {
 
 /// The request as the gateway of the other test gets it: with its targets, of a client that it knows.
 fn request(case: &Case) -> Request {
-    let target = |id: &str, model: Option<&str>| Target {
+    let target = |id: &str, model: Option<&str>, data_policy: DataPolicy| Target {
         id: id.into(),
         provider: "cerebras".into(),
         model: model.map(Into::into),
+        data_policy,
+    };
+    let declared = DataPolicy {
+        retention_days: Some(30),
+        trains: Some(false),
+        region: Some("eu".into()),
     };
     let targets = vec![
-        target("one", None),
-        target("two", None),
-        target("pinned", Some("other-model")),
+        target("one", None, DataPolicy::default()),
+        target("two", None, declared),
+        target("pinned", Some("other-model"), DataPolicy::default()),
     ];
     let request = Request::from_body(case.body())
         .principal("team-a")

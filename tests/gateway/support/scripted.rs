@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -29,6 +29,7 @@ pub enum Step {
 pub struct Scripted {
     pub address: SocketAddr,
     gate: Arc<Semaphore>,
+    asked: Arc<AtomicUsize>,
     /// Bytes that a flood could write so far.
     pub written: Arc<AtomicU64>,
     /// Cancelled when a flood could not write on.
@@ -57,6 +58,7 @@ impl Scripted {
         let scripted = Scripted {
             address: listener.local_addr().unwrap(),
             gate: Arc::new(Semaphore::new(0)),
+            asked: Arc::default(),
             written: Arc::default(),
             blocked: CancellationToken::new(),
             stop: CancellationToken::new(),
@@ -67,6 +69,7 @@ impl Scripted {
             ),
             steps,
             gate: scripted.gate.clone(),
+            asked: scripted.asked.clone(),
             written: scripted.written.clone(),
             blocked: scripted.blocked.clone(),
             cut: AtomicU64::new(0),
@@ -81,6 +84,11 @@ impl Scripted {
             }
         }));
         scripted
+    }
+
+    /// How many requests it got.
+    pub fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
     }
 
     /// Lets it pass one gate.
@@ -99,6 +107,7 @@ struct Player {
     head: String,
     steps: Vec<Step>,
     gate: Arc<Semaphore>,
+    asked: Arc<AtomicUsize>,
     written: Arc<AtomicU64>,
     blocked: CancellationToken,
     /// Where the next cut is.
@@ -108,6 +117,7 @@ struct Player {
 impl Player {
     async fn play(&self, mut stream: TcpStream) -> std::io::Result<()> {
         read_request(&mut stream).await?;
+        self.asked.fetch_add(1, Ordering::Relaxed);
         stream.write_all(self.head.as_bytes()).await?;
         for step in &self.steps {
             match step {

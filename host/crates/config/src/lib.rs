@@ -6,11 +6,14 @@
 //! that it refers to exists in it.
 
 mod clients;
+mod data_policy;
 mod error;
 mod exec;
 mod fields;
 mod file;
 mod headers;
+mod health_check;
+mod hedging;
 mod journal;
 mod limits;
 mod models;
@@ -36,9 +39,12 @@ mod usable;
 mod tests;
 
 pub use clients::ClientConfig;
+pub use data_policy::DataPolicy;
 pub use error::{ConfigError, Position, Problem};
 pub use exec::ExecRef;
 pub use file::{FileStamp, read_file, read_file_within};
+pub use health_check::HealthCheckConfig;
+pub use hedging::HedgingConfig;
 pub use journal::JournalConfig;
 pub use limits::Limits;
 pub use models::ModelsConfig;
@@ -86,6 +92,8 @@ pub struct Config {
     pub strategy: Strategy,
     /// When a request that got no answer from them is sent again.
     pub retries: RetriesConfig,
+    /// When a request whose answer is late is sent to another one as well. `None`: never.
+    pub hedging: Option<HedgingConfig>,
     /// Who may send requests. An empty list admits anyone who can reach the listener.
     pub clients: Vec<ClientConfig>,
     /// Where journal entries are kept, and for how long.
@@ -197,6 +205,8 @@ impl Config {
                 keys: Vec::new(),
                 weight: 1,
                 breaker: BreakerConfig::default(),
+                health_check: None,
+                data_policy: DataPolicy::default(),
                 timeouts: Timeouts::default(),
                 unknown_members: UnknownMembers::default(),
                 parameters: Parameters::usual("cerebras"),
@@ -308,6 +318,7 @@ fn read(
         targets,
         strategy,
         retries,
+        hedging,
     } = targets?;
     let mut journal = journal?;
     journal::take_over(&mut journal, &fields, &stages)?;
@@ -319,6 +330,7 @@ fn read(
         targets,
         strategy,
         retries,
+        hedging,
         clients: clients?,
         journal,
         state: state?,

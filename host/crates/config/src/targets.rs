@@ -1,6 +1,9 @@
 //! `providers.targets`: the upstreams.
 
+use super::data_policy::{self, DataPolicy};
 use super::fields::{Field, Fields};
+use super::health_check::{self, HealthCheckConfig};
+use super::hedging::{self, HedgingConfig};
 use super::nearest::suggestion;
 use super::retries::{self, RetriesConfig};
 use super::routing::{self, BreakerConfig, Strategy};
@@ -30,6 +33,10 @@ pub struct TargetConfig {
     pub weight: u32,
     /// When it is asked last, because it fails.
     pub breaker: BreakerConfig,
+    /// Whether it is looked after while nobody asks it.
+    pub health_check: Option<HealthCheckConfig>,
+    /// What is declared of its handling of data.
+    pub data_policy: DataPolicy,
     /// How long to wait for the target.
     pub timeouts: Timeouts,
     /// What becomes of members of its answers that aren't known here, while a stage judges the answer.
@@ -182,6 +189,7 @@ pub(super) struct Providers {
     pub(super) targets: Vec<TargetConfig>,
     pub(super) strategy: Strategy,
     pub(super) retries: RetriesConfig,
+    pub(super) hedging: Option<HedgingConfig>,
 }
 
 /// Reads `providers` out of the document. Without it there are no targets.
@@ -189,8 +197,9 @@ pub(super) fn read(document: &Fields<'_>, base: &Path) -> Option<Providers> {
     let Some(providers) = document.get("providers") else {
         return Some(Providers::default());
     };
-    let fields = providers.fields(&["targets", "routing", "retries"])?;
+    let fields = providers.fields(&["targets", "routing", "retries", "hedging"])?;
     let (strategy, retries) = (routing::strategy(&fields), retries::read(&fields));
+    let hedging = hedging::read(&fields);
     let list = fields.required("targets").cloned()?;
     let items = list.items_up_to(MOST)?;
     if items.is_empty() {
@@ -217,6 +226,7 @@ pub(super) fn read(document: &Fields<'_>, base: &Path) -> Option<Providers> {
         targets,
         strategy: strategy?,
         retries: retries?,
+        hedging: hedging?,
     };
     complete.then_some(providers)
 }
@@ -231,6 +241,10 @@ fn target(field: &Field<'_>, base: &Path) -> Option<TargetConfig> {
         "secret_key_refs",
         "weight",
         "breaker",
+        "health_check",
+        "data_policy",
+        "zdr",
+        "data_collection",
         "timeouts",
         "unknown_members",
         "parameters",
@@ -281,6 +295,20 @@ fn target(field: &Field<'_>, base: &Path) -> Option<TargetConfig> {
         Some(field) => routing::breaker(field),
         None => Some(BreakerConfig::default()),
     };
+    let health_check = match fields.get("health_check") {
+        Some(field) => {
+            // A server that wants no key may well not list models, and what it says tells nothing of a key.
+            if keys.as_ref().is_some_and(Vec::is_empty) {
+                field.problem(
+                    "the target is asked for its models with a key, and it has none; give it a `secret_key_ref`, or leave this out",
+                );
+                return None;
+            }
+            health_check::read(field).map(Some)
+        }
+        None => Some(None),
+    };
+    let data_policy = data_policy::read(&fields);
     let timeouts = match fields.get("timeouts") {
         Some(field) => timeouts(field),
         None => Some(Timeouts::default()),
@@ -324,6 +352,8 @@ fn target(field: &Field<'_>, base: &Path) -> Option<TargetConfig> {
         keys: keys?,
         weight: u32::try_from(weight?).ok()?,
         breaker: breaker?,
+        health_check: health_check?,
+        data_policy: data_policy?,
         timeouts: timeouts?,
         unknown_members: unknown_members?,
         parameters: parameters?,

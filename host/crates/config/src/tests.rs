@@ -349,6 +349,91 @@ fn routing_weights_and_breakers_have_names_and_bounds() {
     }
 }
 
+fn target(more: &str) -> Result<TargetConfig, ConfigError> {
+    let text = format!("providers: {{targets: [{{id: t, provider: cerebras{more}}}]}}\n");
+    parse(&with(&text)).map(|mut config| config.targets.remove(0))
+}
+
+#[test]
+fn what_is_declared_of_data_is_read_in_each_of_its_forms() {
+    let declared = |more: &str| {
+        let it = target(more).unwrap().data_policy;
+        (it.retention_days, it.trains, it.region)
+    };
+    let eu = Some("eu".to_owned());
+    for (more, expected) in [
+        ("", (None, None, None)),
+        (", data_policy: {}", (None, None, None)),
+        (
+            ", data_policy: {retention_days: 30, training_opt_out: true, region: eu}",
+            (Some(30), Some(false), eu),
+        ),
+        (
+            ", data_policy: {zero_data_retention: true, training_opt_out: false}",
+            (Some(0), Some(true), None),
+        ),
+        // That something is kept doesn't say for how long.
+        (
+            ", data_policy: {zero_data_retention: false}",
+            (None, None, None),
+        ),
+        (
+            ", data_policy: {zero_data_retention: false, retention_days: 7}",
+            (Some(7), None, None),
+        ),
+        (
+            ", zdr: true, data_collection: deny",
+            (Some(0), Some(false), None),
+        ),
+        (
+            ", zdr: false, data_collection: allow",
+            (None, Some(true), None),
+        ),
+        (
+            ", zdr: true, data_policy: {zero_data_retention: true, retention_days: 0}",
+            (Some(0), None, None),
+        ),
+    ] {
+        assert_eq!(declared(more), expected, "{more}");
+    }
+}
+
+#[test]
+fn a_health_check_has_bounds_and_needs_a_key() {
+    assert_eq!(target("").unwrap().health_check, None);
+    let standard = HealthCheckConfig::default();
+    assert_eq!(
+        target(", health_check: {}").unwrap().health_check,
+        Some(standard)
+    );
+    let given = target(", health_check: {every: 1m, timeout: 1s}").unwrap();
+    let expected = HealthCheckConfig {
+        every: Duration::from_secs(60),
+        timeout: Duration::from_secs(1),
+    };
+    assert_eq!(given.health_check, Some(expected));
+    assert!(target(", base_url: \"http://x\", health_check: {}").is_err());
+    let keyed = ", base_url: \"http://x\", secret_key_ref: {env: A}, health_check: {}";
+    assert!(target(keyed).unwrap().health_check.is_some());
+}
+
+#[test]
+fn hedging_is_off_and_has_bounds() {
+    let hedging = |text: &str| {
+        let text = format!("providers: {{targets: [{{id: t, provider: cerebras}}]{text}}}\n");
+        parse(&with(&text)).map(|config| config.hedging)
+    };
+    assert_eq!(hedging("").unwrap(), None);
+    let standard = HedgingConfig::default();
+    assert_eq!(hedging(", hedging: {}").unwrap(), Some(standard));
+    let given = hedging(", hedging: {percentile: 99, floor: 1s}").unwrap();
+    let expected = HedgingConfig {
+        percentile: 99,
+        floor: Duration::from_secs(1),
+    };
+    assert_eq!(given, Some(expected));
+}
+
 #[test]
 fn retries_have_bounds() {
     let retries = |text: &str| {
@@ -604,6 +689,9 @@ refused! {
     parameters_unknown: with("providers: {targets: [{id: a, provider: cerebras, parameters: stripp}]}\n"),
     parameters_not_a_word: with("providers: {targets: [{id: a, provider: cerebras, parameters: true}]}\n"),
     timeouts_wrong: with("providers: {targets: [{id: a, provider: cerebras, timeouts: {conect: 5s, first_byte: 2d, silence: 0s}}]}\n"),
+    health_check_wrong: with("providers:\n  targets:\n    - {id: a, provider: cerebras, health_check: {every: 1ms, timout: 5s}}\n    - {id: b, provider: vllm, base_url: \"http://x\", health_check: {every: 1m}}\n"),
+    data_policy_wrong: with("providers:\n  targets:\n    - {id: a, provider: cerebras, zdr: true, data_policy: {retention_days: 7}}\n    - {id: b, provider: cerebras, zdr: true, data_policy: {zero_data_retention: false}}\n    - {id: c, provider: cerebras, data_collection: allow, data_policy: {training_opt_out: true}}\n    - {id: d, provider: cerebras, data_collection: never, zdr: no data, data_policy: {retention_days: 40000, region: Frankfurt am Main, trains: false}}\n    - {id: e, provider: cerebras, data_policy: {zero_data_retention: false, retention_days: 0}}\n"),
+    hedging_wrong: with("providers: {targets: [{id: a, provider: cerebras}], hedging: {percentile: 100, flor: 0s, floor: 2m}}\n"),
     tls_wrong: with("providers:\n  targets:\n    - {id: a, provider: x, base_url: \"http://x\", tls: {ca: ca.pem}}\n    - {id: b, provider: x, base_url: \"https://x\", tls: {cert: cert.pem}, http2: maybe}\n    - {id: c, provider: x, base_url: \"https://x\", tls: {certs: cert.pem}}\n"),
     pricing_wrong: with("pricing:\n  models:\n    a: {input: 0.85, output: 1.20}\n    b: {input: -1, cached_input: 0.0000001, output: free}\n    c: {inputs: 1, output: 1}\n    d: 3\n"),
     clients_empty: with("clients: {keys: []}\n"),

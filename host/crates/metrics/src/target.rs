@@ -28,6 +28,8 @@ pub struct TargetMetrics {
     pub overhead: Histogram,
     failovers: Counts<Failover, 5>,
     again: Counter,
+    hedges: Counter,
+    hedges_won: Counter,
     /// Tokens of requests that were not cached, that were, and of answers.
     tokens: [Counter; 3],
     /// What they cost, in millionths of the currency.
@@ -54,6 +56,8 @@ impl TargetMetrics {
             overhead: Histogram::new(OVERHEAD_BOUNDS),
             failovers: Counts::default(),
             again: Counter::default(),
+            hedges: Counter::default(),
+            hedges_won: Counter::default(),
             tokens: Default::default(),
             cost_micros: Counter::default(),
             unpriced: Counter::default(),
@@ -65,6 +69,21 @@ impl TargetMetrics {
     /// Counts a request that is sent to this target again, after a pause.
     pub fn asked_again(&self) {
         self.again.inc();
+    }
+
+    /// Counts a request that was sent once more because this target's answer was late.
+    pub fn hedged(&self) {
+        self.hedges.inc();
+    }
+
+    /// Counts one of these that was answered sooner than this target did.
+    pub fn hedge_won(&self) {
+        self.hedges_won.inc();
+    }
+
+    /// How many there were, and how many of them were answered sooner.
+    pub fn hedges(&self) -> (u64, u64) {
+        (self.hedges.get(), self.hedges_won.get())
     }
 
     /// Counts a breaker that opened.
@@ -150,6 +169,19 @@ impl Collector for TargetCollector {
         let mut family = encoder.encode_descriptor("retries", help, None, counter)?;
         for (id, target) in targets.iter().filter(|(_, target)| target.again.get() > 0) {
             encode_count(&mut family, &[("target", id.as_str())], target.again.get())?;
+        }
+
+        let hedged = || targets.iter().filter(|(_, target)| target.hedges.get() > 0);
+        let help = "Requests that were sent once more because a target's answer was late.";
+        let mut family = encoder.encode_descriptor("hedges", help, None, counter)?;
+        for (id, target) in hedged() {
+            encode_count(&mut family, &[("target", id.as_str())], target.hedges.get())?;
+        }
+        let help = "Those of them that were answered sooner than the target did.";
+        let mut family = encoder.encode_descriptor("hedges_won", help, None, counter)?;
+        for (id, target) in hedged() {
+            let won = target.hedges_won.get();
+            encode_count(&mut family, &[("target", id.as_str())], won)?;
         }
 
         let help = "Tokens that targets counted, by kind.";

@@ -17,7 +17,7 @@ use crate::index::Index;
 use crate::json::BadRequest;
 use crate::parameters;
 use crate::read;
-use crate::sse::{self, DEFAULT_CAP, Event, Framer};
+use crate::sse::{self, Event};
 
 /// Which shape a request has, and so how its answer is read and written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -137,19 +137,6 @@ impl Dialect {
         match self {
             Dialect::Chat | Dialect::Completions => sse::DONE,
         }
-    }
-
-    /// The data of a stream's first event that has any, if that is an error. A comment says nothing.
-    pub fn first_error(self, bytes: &Bytes) -> Option<Bytes> {
-        let mut framer = Framer::new(DEFAULT_CAP);
-        framer.push(bytes.clone());
-        let data = loop {
-            if let Some(data) = framer.next().ok()??.data {
-                break data;
-            }
-        };
-        let is_error = self.chunk(&data).ok()?.error.is_some();
-        is_error.then_some(data)
     }
 
     /// An error in mid-stream, as Cerebras words them.

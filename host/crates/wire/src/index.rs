@@ -159,6 +159,8 @@ pub(crate) struct Index {
     pub(crate) stream: bool,
     pub(crate) include_usage: bool,
     pub(crate) n: u32,
+    /// The most tokens that a choice may have, where the request says.
+    pub(crate) most_tokens: Option<u64>,
     /// The pointer of the first content part that has something which is no text.
     pub(crate) opaque: Option<Box<str>>,
 }
@@ -182,6 +184,7 @@ impl Default for Index {
             stream: false,
             include_usage: false,
             n: 1,
+            most_tokens: None,
             opaque: None,
         }
     }

@@ -3,7 +3,7 @@
 //! The one idea: bytes that nobody changed leave as they came. So everything here reads a body or an event where it lies,
 //! remembers where its texts are, and writes new bytes only around a text that changed.
 //!
-//! - [`sse`]: events out of bytes, and back;
+//! - [`sse`]: events out of bytes, and back; [`Beginning`]: where among them an answer begins;
 //! - [`json`]: a strict scanner of JSON, which builds nothing;
 //! - [`raw`]: JSON objects whose values stay the bytes that they were;
 //! - [`choices`]: answers that are lists of choices, streamed and whole;
@@ -18,6 +18,7 @@
 //! What must stay true: nothing here knows of policies or of HTTP.
 
 mod action;
+mod beginning;
 pub mod bridge;
 pub(crate) mod chat;
 pub mod choices;
@@ -39,6 +40,7 @@ mod steps;
 
 use std::borrow::Cow;
 
+pub use beginning::{Beginning, Begun};
 pub use dialect::Dialect;
 pub use draft::Draft;
 pub use endpoint::Endpoint;

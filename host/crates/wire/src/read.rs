@@ -356,7 +356,15 @@ impl<'t> Reader<'t> {
                 return Err(bad(&path, sentence));
             }
             self.show(key, shape, true)?;
-            self.value(self.dialect.member(shape, &name).0)?;
+            let value = self.value(self.dialect.member(shape, &name).0)?;
+            if shape == Shape::Body
+                && value.kind == Kind::Number
+                && ["max_completion_tokens", "max_tokens"].contains(&&*name)
+            {
+                let digits = std::str::from_utf8(&self.scan.text[value.start..self.scan.at]);
+                let most = digits.ok().and_then(|digits| digits.parse().ok());
+                self.index.most_tokens = self.index.most_tokens.max(most);
+            }
             return Ok(());
         };
         let (known, mut inner) = members[place];

@@ -127,6 +127,12 @@ impl Request {
         self.index.n
     }
 
+    /// The most tokens that its answer may have, all choices together, where it says so.
+    pub fn most_tokens(&self) -> Option<u64> {
+        let most = self.index.most_tokens?;
+        Some(most.saturating_mul(self.index.n.into()))
+    }
+
     /// The role of each message.
     pub fn roles(&self) -> Vec<Role> {
         self.index.roles.clone()

@@ -93,10 +93,12 @@ impl<U: Upstream> Exchange<U> {
                     if !stream.facts().done {
                         self.send(self.dialect().end()).await?;
                     }
+                    self.record.used(stream.facts());
                     self.end().await?;
                     return Ok(Ending::Denied);
                 }
                 Ok(()) if over || stream.facts().done && !stream.is_complete(choices) => {
+                    self.record.used(stream.facts());
                     return self.over(stream.is_complete(choices)).await;
                 }
                 Ok(()) => {}

@@ -5,7 +5,7 @@ use crate::config::RetriesConfig;
 use crate::upstream::ask::ask;
 use crate::upstream::retry::RetryBudget;
 
-struct Plain(HeaderMap);
+pub(super) struct Plain(pub(super) HeaderMap);
 
 impl Question for Plain {
     fn id(&self) -> &str {
@@ -33,8 +33,20 @@ impl Question for Plain {
         &self.0
     }
 
-    fn first_error(&self, bytes: &Bytes) -> Option<Bytes> {
-        bytes.starts_with(b"error").then(|| bytes.clone())
+    fn streams(&self) -> bool {
+        true
+    }
+
+    fn tokens(&self) -> (u64, Option<u64>) {
+        (100, Some(900))
+    }
+
+    fn reads_beginning(&self) -> ReadsBeginning {
+        ReadsBeginning::with(|bytes| match &bytes[..] {
+            bytes if bytes.starts_with(b"error") => Begins::Error(Bytes::copy_from_slice(bytes)),
+            [b':', ..] => Begins::NotYet,
+            _ => Begins::Content,
+        })
     }
 }
 
@@ -71,7 +83,7 @@ fn rounds(rounds: u32) -> RetryPolicy {
 }
 
 /// How often a server was asked so far.
-fn times(server: &mut Server) -> usize {
+pub(super) fn times(server: &mut Server) -> usize {
     std::iter::from_fn(|| server.requests.try_recv().ok()).count()
 }
 
@@ -367,4 +379,157 @@ async fn a_client_is_told_what_the_target_that_answered_did_not_get() {
     let (one, other) = (Server::start(&[&busy]).await, Server::start(&[&busy]).await);
     let failed = asked(&dealing(&one, &other, "strip"), RetryPolicy::EACH_ONCE).await;
     assert_eq!(told(failed).unwrap(), "some");
+}
+
+#[tokio::test]
+async fn an_error_before_any_content_is_no_answer_whatever_came_before_it() {
+    let pieces = [": alive\n\n", "error: no"];
+    let pieces = pieces.map(|piece| format!("{:x}\r\n{piece}\r\n", piece.len()));
+    let one = Server::start(&[&format!("{STREAM_HEAD}{}0\r\n\r\n", pieces.concat())]).await;
+    let other = Server::start(&[&answer("200 OK", "", "{}")]).await;
+    let answer = asked(&two(&one, &other), RetryPolicy::EACH_ONCE).await;
+    assert_eq!(&*answer.unwrap().target, "b");
+}
+
+/// A pool of five keys, of which each says the same of every request but for those that it serves.
+async fn refusing(says: &[&str], requests: usize) -> (Server, Vec<usize>, Vec<String>) {
+    let mut server = Server::start(says).await;
+    let keys = ["ONE", "TWO", "THREE", "FOUR", "FIVE"];
+    let keys = keys.map(|key| format!("{{env: {key}}}")).join(", ");
+    let targets = targets(&format!(
+        "{{id: a, provider: cerebras, base_url: \"{}\", secret_key_refs: [{keys}]}}",
+        server.base
+    ));
+    let mut asked_times = Vec::new();
+    for _ in 0..requests {
+        asked(&targets, RetryPolicy::EACH_ONCE).await.ok();
+        asked_times.push(times(&mut server));
+    }
+    let states = targets.iter().next().unwrap().keys().states();
+    let states = states.map(|(_, state)| state.to_owned()).collect();
+    (server, asked_times, states)
+}
+
+/// What one request is told by two keys is about the request, or the target: the other keys aren't asked with it, and none rests.
+#[tokio::test]
+async fn a_bad_request_makes_no_key_rest_and_is_tried_with_one_other() {
+    let left = "x-ratelimit-remaining-tokens-minute: 20000\r\nretry-after: 30\r\n";
+    for (status, headers, body, tries) in [
+        ("403 X", "", "{}", 2),
+        ("429 X", "retry-after: 30\r\n", "{}", 2),
+        ("429 X", left, "{}", 2),
+        ("429 X", "", "{}", 2),
+        // Busy for everybody: that is said of no key.
+        (
+            "429 X",
+            "retry-after: 30\r\n",
+            r#"{"message":"busy","code":"queue_exceeded"}"#,
+            1,
+        ),
+        // Here the key is meant.
+        ("401 X", "", "{}", 5),
+    ] {
+        let no = answer(status, headers, body);
+        let all = vec![&*no; 30];
+        let (_server, asked_times, states) = refusing(&all, 1).await;
+        assert_eq!(asked_times, [tries], "{status} {headers} {body}");
+        let expected = if tries == 5 { "refused" } else { "ready" };
+        assert!(
+            states.iter().all(|it| it == expected),
+            "{status} {headers}: {states:?}"
+        );
+    }
+    // However often it is sent.
+    let no = answer("429 X", "retry-after: 30\r\n", "{}");
+    let (_server, asked_times, states) = refusing(&vec![&*no; 30], 10).await;
+    assert_eq!(asked_times, [2; 10]);
+    assert!(states.iter().all(|it| it == "ready"), "{states:?}");
+}
+
+#[tokio::test]
+async fn keys_that_have_used_up_their_limits_are_all_passed_over() {
+    let used_up =
+        "x-ratelimit-remaining-requests-minute: 0\r\nx-ratelimit-reset-requests-minute: 30\r\n";
+    let no = answer("429 X", used_up, "{}");
+    let well = answer("200 OK", "", "{}");
+    let (_server, asked_times, states) = refusing(&[&no, &no, &no, &no, &well, &well], 2).await;
+    assert_eq!(asked_times, [5, 1]);
+    let resting = states.iter().filter(|it| *it == "resting").count();
+    assert_eq!(resting, 4, "{states:?}");
+}
+
+/// What is left of a limit of tokens, told with each answer.
+fn leaves(tokens: u64) -> String {
+    let left = format!(
+        "x-ratelimit-remaining-tokens-minute: {tokens}\r\nx-ratelimit-reset-tokens-minute: 60\r\n"
+    );
+    answer("200 OK", &left, "{}")
+}
+
+/// The request takes a thousand.
+#[tokio::test]
+async fn a_request_goes_where_its_tokens_fit() {
+    let (few, many) = (leaves(999), leaves(100_000));
+    let mut one = Server::start(&[&few, &few]).await;
+    let mut other = Server::start(&[&many, &many, &few]).await;
+    let targets = two(&one, &other);
+    let ask = async || {
+        let answer = asked(&targets, RetryPolicy::EACH_ONCE).await.unwrap();
+        answer.target.to_string()
+    };
+    // The first is the preferred one, until its limit is known to be too short.
+    assert_eq!(ask().await, "a");
+    for _ in 0..3 {
+        assert_eq!(ask().await, "b");
+    }
+    // Neither has room. It is a guess, so it is sent all the same, and in the usual order.
+    assert_eq!(ask().await, "a");
+    assert_eq!((times(&mut one), times(&mut other)), (2, 3));
+}
+
+#[tokio::test]
+async fn a_request_goes_out_with_the_key_that_has_room() {
+    let (few, many) = (leaves(999), leaves(100_000));
+    let mut server = Server::start(&[&few, &many, &many, &many, &many]).await;
+    let targets = targets(&pooled(&server));
+    for _ in 0..5 {
+        assert!(asked(&targets, RetryPolicy::EACH_ONCE).await.is_ok());
+    }
+    let sent = std::iter::from_fn(|| server.requests.try_recv().ok());
+    let keys = sent.map(|request| {
+        let mut lines = request.head.lines();
+        lines
+            .find(|it| it.starts_with("authorization"))
+            .unwrap()
+            .to_owned()
+    });
+    let keys: Vec<String> = keys.collect();
+    assert_eq!(keys.len(), 5);
+    assert!(keys[1..].iter().all(|key| *key != keys[0]), "{keys:?}");
+}
+
+#[tokio::test]
+async fn a_target_without_a_key_is_not_said_to_refuse_one() {
+    for status in ["401 X", "403 X"] {
+        let body = r#"{"message":"who are you?"}"#;
+        let server = Server::start(&[&answer(status, "", body)]).await;
+        let targets = targets(&format!(
+            "{{id: a, provider: vllm, base_url: \"{}\"}}",
+            server.base
+        ));
+        let failed = asked(&targets, rounds(1)).await.unwrap_err();
+        let log = failed.to_string();
+        assert!(
+            log.contains("no key for it") && log.contains("who are you?"),
+            "{log}"
+        );
+        let state = targets.iter().next().unwrap().state();
+        assert_eq!(state["keys"][0]["state"], "ready");
+        let error = ApiError::from(failed.failure);
+        assert_eq!(
+            (error.status.as_u16(), &*error.code),
+            (502, "upstream_credentials")
+        );
+        assert!(error.message.contains("no key for it"), "{}", error.message);
+    }
 }

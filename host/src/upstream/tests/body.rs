@@ -1,6 +1,7 @@
 //! The body's time limits, with time paused and no network. Only the time in which a reader waits counts.
 
 use super::super::answer::AnswerBody;
+use super::super::beginning::{Begins, ReadsBeginning};
 use super::super::failure::BodyError;
 use crate::api::{ApiError, Charge, Memory, Party, Share};
 use bytes::Bytes;
@@ -79,9 +80,9 @@ async fn a_slow_reader_is_not_the_targets_silence() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peek_has_the_first_bytes_time_too() {
+async fn a_beginning_has_the_first_tokens_time_too() {
     let (sender, mut body) = body();
-    assert_eq!(body.peek().await, Err(BodyError::FirstTokenTimeout(FIRST)));
+    assert_eq!(body.begin().await, Err(BodyError::FirstTokenTimeout(FIRST)));
     assert!(sender.is_closed());
 }
 
@@ -158,4 +159,84 @@ async fn all_of_it_has_a_time_too_however_well_it_goes() {
     assert_eq!(body.next().await, Some(Err(BodyError::Deadline(total))));
     assert_eq!(asked.elapsed(), total);
     assert_eq!(body.next().await, None);
+}
+
+/// Such a body, whose content is what isn't a comment.
+fn stream() -> (UnboundedSender<&'static str>, AnswerBody) {
+    let (sender, mut body) = body();
+    body.begins_by(ReadsBeginning::with(|bytes| match &bytes[..] {
+        [b':', ..] => Begins::NotYet,
+        b"error" => Begins::Error(bytes.clone()),
+        _ => Begins::Content,
+    }));
+    (sender, body)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_keeps_a_connection_alive_is_no_first_token() {
+    for waits in [false, true] {
+        let (sender, mut body) = stream();
+        let start = Instant::now();
+        tokio::spawn(async move {
+            while sender.send(":").is_ok() {
+                sleep(Duration::from_secs(1)).await;
+            }
+        });
+        let late = BodyError::FirstTokenTimeout(FIRST);
+        if waits {
+            assert_eq!(body.begin().await, Err(late));
+        } else {
+            let mut last = body.next().await;
+            while let Some(Ok(comment)) = &last {
+                assert_eq!(comment, ":");
+                last = body.next().await;
+            }
+            assert_eq!(last, Some(Err(late)));
+        }
+        assert_eq!(start.elapsed(), FIRST);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_came_before_the_first_content_is_not_lost() {
+    let (sender, mut body) = stream();
+    for piece in [":1", ":2", "a", ":3"] {
+        sender.send(piece).unwrap();
+    }
+    assert_eq!(body.begin().await, Ok(None));
+    assert_eq!(body.begin().await, Ok(None));
+    for piece in [":1", ":2", "a", ":3"] {
+        assert_eq!(body.next().await, Some(Ok(piece.into())));
+    }
+    // From here on it is silence that counts, whatever comes.
+    assert_eq!(body.next().await, Some(Err(BodyError::Silence(SILENCE))));
+    drop(sender);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_is_given_up_loses_nothing() {
+    let (sender, mut body) = stream();
+    sender.send(":1").unwrap();
+    let wait = tokio::time::timeout(Duration::from_millis(50), body.begin());
+    assert!(wait.await.is_err());
+    sender.send("error").unwrap();
+    assert_eq!(body.begin().await, Ok(Some("error".into())));
+    assert_eq!(body.next().await, Some(Ok(":1".into())));
+    assert_eq!(body.next().await, Some(Ok("error".into())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_beginning_without_content_is_kept_up_to_a_bound() {
+    let (sender, mut body) = stream();
+    let comment: &str = Box::leak(format!(":{}", "x".repeat(1 << 10)).into_boxed_str());
+    for _ in 0..100 {
+        sender.send(comment).unwrap();
+    }
+    assert_eq!(body.begin().await, Ok(None));
+    drop(sender);
+    let mut came = 0;
+    while let Some(Ok(_)) = body.next().await {
+        came += 1;
+    }
+    assert_eq!(came, 100);
 }

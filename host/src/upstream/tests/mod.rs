@@ -7,6 +7,8 @@ mod body;
 mod candidates;
 mod check;
 mod encoded;
+mod health_check;
+mod hedge;
 mod models;
 mod own_secret;
 mod renewed;
@@ -252,13 +254,18 @@ async fn a_stream_can_be_looked_at_before_it_is_believed() {
     let chunk = format!("{STREAM_HEAD}{:x}\r\n{error}\r\n0\r\n\r\n", error.len());
     let server = Server::start(&[&chunk]).await;
     let mut answer = chat(&one(&server.base), &HeaderMap::new()).await.unwrap();
-    assert_eq!(answer.peek().await.unwrap().unwrap(), error);
-    // The peeked chunk is still there, and comes once.
-    assert_eq!(answer.peek().await.unwrap().unwrap(), error);
+    let data = error.as_bytes().to_vec();
+    answer.begins_by(ReadsBeginning::with(move |bytes| {
+        assert_eq!(bytes, &data);
+        Begins::Error(bytes.clone())
+    }));
+    assert_eq!(answer.begin().await.unwrap().unwrap(), error);
+    // What was looked at is still there, and comes once.
+    assert_eq!(answer.begin().await.unwrap(), None);
     let mut body = answer.into_body();
     assert_eq!(body.next().await.unwrap().unwrap(), error);
     assert!(body.next().await.is_none());
-    assert_eq!(body.peek().await.unwrap(), None);
+    assert_eq!(body.begin().await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -266,7 +273,7 @@ async fn a_stream_that_dies_before_its_first_byte_can_be_tried_elsewhere() {
     // An invalid chunk length breaks the body off before its first byte.
     let server = Server::start(&[&format!("{STREAM_HEAD}zz\r\n")]).await;
     let mut answer = chat(&one(&server.base), &HeaderMap::new()).await.unwrap();
-    let failure = answer.peek().await.unwrap_err();
+    let failure = answer.begin().await.unwrap_err();
     assert!(matches!(failure, Failure::Broken(_)), "{failure:?}");
 }
 

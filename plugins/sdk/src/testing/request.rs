@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::body::Body;
-use crate::{Role, Segment, Target, Text};
+use crate::{DataPolicy, Role, Segment, Target, Text};
 
 /// What the name of a header has in it that may carry a credential.
 const CREDENTIALS: [&str; 8] = [
@@ -69,6 +69,7 @@ impl Request {
                 id: "cerebras".into(),
                 provider: "cerebras".into(),
                 model: None,
+                data_policy: DataPolicy::default(),
             }],
         }
     }

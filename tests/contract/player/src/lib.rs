@@ -228,6 +228,15 @@ fn made(call: &Call) -> Value {
                 .map(|target| json!([target.id, target.model]))
                 .collect()
         }
+        ("data-policies", []) => {
+            let targets = request::targets().into_iter();
+            targets
+                .map(|target| {
+                    let declared = target.data_policy;
+                    json!([declared.retention_days, declared.trains, declared.region])
+                })
+                .collect()
+        }
         ("restrict-targets", ids) => {
             let ids: Vec<String> = ids.iter().map(text).collect();
             result(request::restrict_targets(&ids))

@@ -120,6 +120,14 @@ impl<'a> Chunk<'a> {
                 .is_some_and(|piece| piece.channel.opens_call())
     }
 
+    /// Whether nothing of the answer is in it: at most a role, and what is counted. What isn't known here may be something.
+    pub fn says_nothing(&self) -> bool {
+        self.pieces.is_empty()
+            && self.finishes.is_empty()
+            && self.error.is_none()
+            && self.unknown.is_none()
+    }
+
     /// Where the logprobs of that choice lie.
     pub fn logprobs_of(&self, choice: u32) -> impl Iterator<Item = Range<usize>> {
         self.logprobs
