@@ -8,6 +8,8 @@ mod ask;
 mod cli;
 #[path = "../storm/files.rs"]
 mod files;
+mod keys;
+mod load;
 mod overload;
 mod reload;
 mod restart;

@@ -1,14 +1,14 @@
 //! The listener's life beyond one process and one certificate: handed over, left in order, shown anew.
 
 use std::io::Read as _;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
+use crate::load::Load;
 use crate::support::process::{through_shell, witgate};
-use crate::support::{Process, Reply, ask, ask_stream, until};
+use crate::support::{Process, ask, until};
 
 /// Takes what stands in for a service manager's socket from its standard input to where the program looks for it.
 const AS_THIRD: &str = "exec 3<&0 </dev/null";
@@ -22,73 +22,25 @@ async fn handed(listener: &TcpListener, args: &[&str]) -> Process {
     Process::start(command, folder, &args).await
 }
 
-/// A client that asks all the while, and how often it was answered. Anything but a whole answer ends the test.
-fn load(
-    at: SocketAddr,
-    kept: bool,
-    stop: &Arc<AtomicBool>,
-) -> (Arc<AtomicUsize>, tokio::task::JoinHandle<()>) {
-    let (done, stop) = (Arc::new(AtomicUsize::new(0)), stop.clone());
-    let count = done.clone();
-    let client = reqwest::Client::builder().no_proxy();
-    let client = client.pool_max_idle_per_host(if kept { 1 } else { 0 });
-    let client = client.build().unwrap();
-    let asking = tokio::spawn(async move {
-        while !stop.load(SeqCst) {
-            let streams = count.load(SeqCst) % 2 == 1;
-            let body = if streams { ask_stream("hi") } else { ask("hi") };
-            let sent = client
-                .post(format!("http://{at}/v1/chat/completions"))
-                .header("content-type", "application/json")
-                .body(body.to_string())
-                .send()
-                .await;
-            let reply = Reply::read(sent.unwrap()).await;
-            assert_eq!((reply.status, &reply.broken), (200, &None));
-            assert!(!streams || reply.is_done(), "{}", reply.text());
-            count.fetch_add(1, SeqCst);
-        }
-    });
-    (done, asking)
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_process_takes_over_and_no_request_is_lost() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let at = listener.local_addr().unwrap();
     let mut first = handed(&listener, &["--linger", "1"]).await;
     assert_eq!(first.traffic, at);
-    let stop = Arc::new(AtomicBool::new(false));
-    let clients: Vec<_> = [true, true, false, false]
-        .map(|kept| load(at, kept, &stop))
-        .into();
-    let more = async |what: &str| {
-        let before: Vec<usize> = clients.iter().map(|(done, _)| done.load(SeqCst)).collect();
-        until(what, async || {
-            let all = clients.iter().zip(&before);
-            let all = all.map(|((done, asking), before)| {
-                assert!(!asking.is_finished(), "a request was lost {what}");
-                done.load(SeqCst) >= before + 5
-            });
-            all.into_iter().all(|more| more).then_some(())
-        })
-        .await;
-    };
-    more("before").await;
+    let load = Load::start(at);
+    load.goes_on("before").await;
     let mut second = handed(&listener, &[]).await;
-    more("while both are there").await;
+    load.goes_on("while both are there").await;
     first.terminate();
     assert_eq!(first.ended().await.code(), Some(0));
-    more("after the first has gone").await;
+    load.goes_on("after the first has gone").await;
     // The same the other way round, while nobody else accepts: what connects meanwhile waits.
     second.terminate();
     assert_eq!(second.ended().await.code(), Some(0));
     let _third = handed(&listener, &[]).await;
-    more("after a gap").await;
-    stop.store(true, SeqCst);
-    for (_, asking) in clients {
-        asking.await.unwrap();
-    }
+    load.goes_on("after a gap").await;
+    load.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

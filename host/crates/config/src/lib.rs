@@ -12,6 +12,7 @@ mod fields;
 mod file;
 mod headers;
 mod journal;
+mod kept;
 mod limits;
 mod models;
 mod nearest;
@@ -29,6 +30,7 @@ mod tls;
 mod tree;
 mod units;
 mod usable;
+mod vault;
 
 #[cfg(test)]
 mod tests;
@@ -38,6 +40,7 @@ pub use error::{ConfigError, Position, Problem};
 pub use exec::ExecRef;
 pub use file::{FileStamp, read_file};
 pub use journal::JournalConfig;
+pub use kept::{Renewal, SecretState};
 pub use limits::Limits;
 pub use models::ModelsConfig;
 pub use pack::Pack;
@@ -53,6 +56,7 @@ pub use targets::{KeyConfig, Parameters, TargetConfig, Timeouts, UnknownMembers}
 pub use tls::{IdentityFiles, TlsConfig};
 pub use units::size as parse_size;
 pub use usable::{NoUsableTarget, Usable, UsableTarget};
+pub use vault::{VaultAuth, VaultRef, VaultServer};
 
 use fields::{Field, Report};
 use std::cell::RefCell;
