@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::certificate::{self, CertificateArgs};
+use super::certificate::{self, CertificateArgs, Certificates};
 use super::{Wrong, room, service, setup};
 use crate::api::Share;
 use crate::app::App;
@@ -93,7 +93,7 @@ pub(super) async fn run(args: RunArgs) -> Result<ExitCode, Wrong> {
         None => server::bind(&args.admin, "--admin").await?,
     };
     let metrics = Arc::new(Metrics::new());
-    let certificate = args.tls.read(&metrics)?;
+    let certificates = args.tls.read(&metrics)?;
     let needs_clients = !args.open && !traffic.local_addr()?.ip().is_loopback();
     if needs_clients && config.clients.is_empty() {
         // Refused before anything is built, with the sentence of a reload.
@@ -126,14 +126,14 @@ pub(super) async fn run(args: RunArgs) -> Result<ExitCode, Wrong> {
         "exchanges may take {} MiB with their bodies (--max-memory)",
         max_memory >> 20
     );
-    announce(&controller, certificate.is_some(), &traffic, &admin)?;
+    announce(&controller, &certificates, &traffic, &admin)?;
     // Off to the side: whoever changed the file while nothing ran is found, and nobody waits for it.
     services.journal.walk();
 
     let app = Arc::new(App(controller.clone()));
     let (linger, drain) = (args.linger, args.drain);
     let settings = ServerSettings {
-        certificate: certificate.clone(),
+        certificate: certificates.traffic.clone(),
         max_exchanges: args.max_exchanges,
         max_memory,
         share: Share(args.share),
@@ -144,16 +144,16 @@ pub(super) async fn run(args: RunArgs) -> Result<ExitCode, Wrong> {
     };
     let admin_stop = CancellationToken::new();
     let router = server::admin_router(app.clone(), metrics.clone());
-    let admin = tokio::spawn(serve_admin(admin, router, admin_stop.clone()));
+    let admin = tokio::spawn(serve_admin(
+        admin,
+        router,
+        certificates.admin.clone(),
+        admin_stop.clone(),
+    ));
     tokio::spawn(controller.clone().watch(stop.clone()));
-    let reloads = reload_on_signal(
-        controller.clone(),
-        certificate.clone(),
-        hangup,
-        stop.clone(),
-    );
+    let reloads = reload_on_signal(controller.clone(), certificates.all(), hangup, stop.clone());
     tokio::spawn(reloads);
-    if let Some(certificate) = certificate {
+    for certificate in certificates.all() {
         tokio::spawn(certificate::keep_new(certificate, stop.clone()));
     }
     let longest = settings.linger + settings.drain_deadline + LAST_WORDS;
@@ -229,11 +229,14 @@ fn unrecorded(exchanges: usize) -> Entry {
 
 fn announce(
     controller: &Controller,
-    tls: bool,
+    certificates: &Certificates,
     traffic: &TcpListener,
     admin: &TcpListener,
 ) -> Result<(), Wrong> {
-    let scheme = if tls { "https" } else { "http" };
+    let scheme = |certificate: &Option<_>| match certificate {
+        Some(_) => "https",
+        None => "http",
+    };
     let current = controller.current();
     let stages: Vec<&str> = current
         .chain()
@@ -247,9 +250,11 @@ fn announce(
         stages.join(" > ")
     };
     tracing::info!(
-        "witgate {} at {scheme}://{}/v1 ({chain}); health, metrics and status at http://{}",
+        "witgate {} at {}://{}/v1 ({chain}); health, metrics and status at {}://{}",
         env!("CARGO_PKG_VERSION"),
+        scheme(&certificates.traffic),
         traffic.local_addr()?,
+        scheme(&certificates.admin),
         admin.local_addr()?,
     );
     Ok(())
@@ -288,7 +293,7 @@ async fn leave(controller: Arc<Controller>, longest: Duration, stop: Cancellatio
 
 async fn reload_on_signal(
     controller: Arc<Controller>,
-    certificate: Option<Arc<Certificate>>,
+    certificates: Vec<Arc<Certificate>>,
     mut hangup: Signal,
     stop: CancellationToken,
 ) {
@@ -299,7 +304,7 @@ async fn reload_on_signal(
                 service::reloading();
                 // The reload logs its success or failure itself.
                 let _ = controller.reload(Trigger::Operator).await;
-                if let Some(certificate) = &certificate {
+                for certificate in &certificates {
                     certificate::renew(certificate.clone()).await;
                 }
                 service::ready();
