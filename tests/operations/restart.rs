@@ -1,5 +1,6 @@
 //! The listener's life beyond one process and one certificate: handed over, left in order, shown anew.
 
+use std::cell::Cell;
 use std::io::Read as _;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
@@ -8,7 +9,8 @@ use std::sync::Arc;
 
 use crate::load::Load;
 use crate::support::process::{Operator, run, through_shell, witgate};
-use crate::support::{Process, ask, until};
+use crate::support::scripted::{DONE, Scripted, Step, event, finish};
+use crate::support::{Process, Reply, ask, ask_stream, bench, until};
 
 /// Takes what stands in for a service manager's socket from its standard input to where the program looks for it.
 const AS_THIRD: &str = "exec 3<&0 </dev/null";
@@ -41,6 +43,97 @@ async fn a_second_process_takes_over_and_no_request_is_lost() {
     let _third = handed(&listener, &[]).await;
     load.goes_on("after a gap").await;
     load.stop().await;
+}
+
+/// One journal has one writer: the new process waits for it, and whoever connects waits for the new process.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_one_journal_the_second_begins_when_the_first_has_drained_and_no_request_is_lost() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap();
+    let upstream = Scripted::serve(vec![
+        Step::Write(event("one ")),
+        Step::Gate,
+        Step::Write(finish(0)),
+        Step::Write(DONE.into()),
+    ])
+    .await;
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let file = folder.path().join("policy-config.yaml");
+    let config = "policies: {chain: [audit-logger]}";
+    std::fs::write(
+        &file,
+        bench::complete(config, &[upstream.address], folder.path()),
+    )
+    .unwrap();
+    let file = file.to_str().unwrap().to_owned();
+    let start = |more: &'static [&'static str]| {
+        let (listener, folder, file) =
+            (listener.try_clone().unwrap(), folder.clone(), file.clone());
+        async move {
+            let mut command = through_shell(folder.path(), AS_THIRD, "LISTEN_PID=$$ LISTEN_FDS=1");
+            command.stdin(OwnedFd::from(listener));
+            let args = [&["--policy-config", &file, "--drain", "3600"], more].concat();
+            Process::start(command, folder, &args).await
+        }
+    };
+    let mut first = start(&[]).await;
+    let mut stream = first.open(&ask_stream("hi")).await;
+    stream.read_until("one").await;
+    let serves = Cell::new(false);
+    let second = async {
+        let second = start(&["--await-journal", "3600"]).await;
+        serves.set(true);
+        second
+    };
+    let rest = async {
+        first.terminate();
+        until("the first takes nobody any more", async || {
+            (first.ask_admin("/readyz").await?.status == 503).then_some(())
+        })
+        .await;
+        let url = format!("http://{at}/v1/chat/completions");
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let asked = client.post(url).header("content-type", "application/json");
+        let waits = tokio::spawn(asked.body(ask_stream("hi").to_string()).send());
+        // The journal is the first's as long as its stream runs.
+        assert!(!serves.get());
+        upstream.go_on();
+        upstream.go_on();
+        assert!(stream.finish().await.is_done());
+        assert_eq!(first.ended().await.code(), Some(0));
+        waits
+    };
+    let (mut second, waits) = tokio::join!(second, rest);
+    let reply = Reply::read(waits.await.unwrap().unwrap()).await;
+    assert!(reply.is_done(), "{}", reply.text());
+    second.terminate();
+    assert_eq!(second.ended().await.code(), Some(0));
+    let journal = second.journal();
+    assert_eq!(bench::entries(&journal).len(), 2);
+    let store = format!("sqlite:{}", journal.display());
+    let verified = second
+        .witgate(&["audit", "verify", "--store", &store])
+        .await;
+    assert_eq!(verified.code, 0, "{verified:?}");
+}
+
+/// That a process waits for the journal of another is said, and not for longer than it may.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_journal_that_another_process_has_is_waited_for_as_long_as_was_said() {
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let first = Process::with(folder.clone(), &["--simulate"]).await;
+    let listen = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+    let second = [&["run", "--simulate", "--await-journal", "1"], &listen[..]].concat();
+    let done = run(folder.path(), second).await;
+    assert_eq!(done.code, 1, "{done:?}");
+    let holder = format!("process {}", first.id());
+    assert!(
+        done.err
+            .contains(&format!("waiting until {holder} has ended")),
+        "{done:?}"
+    );
+    let refusal = done.err.lines().last().unwrap();
+    assert!(refusal.contains(&holder), "{done:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -173,6 +266,54 @@ fn client(trusts: &str, shows: Option<&(String, String)>) -> reqwest::Client {
         client = client.identity(reqwest::Identity::from_pem(pem.as_bytes()).unwrap());
     }
     client.build().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn certificates_are_replaced_in_their_files_under_load_and_no_request_is_lost() {
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let [cert, key] = ["cert.pem", "key.pem"].map(|name| folder.path().join(name));
+    let pairs: Vec<_> = (0..5).map(|_| made()).collect();
+    let write = |(new, secret): &(String, String)| {
+        std::fs::write(&key, secret).unwrap();
+        std::fs::write(&cert, new).unwrap();
+    };
+    write(&pairs[0]);
+    let files = [&cert, &key].map(|file| file.to_str().unwrap());
+    let args = [
+        "--simulate",
+        "--tokens-per-second",
+        "0",
+        "--tls-cert",
+        files[0],
+        "--tls-key",
+        files[1],
+    ];
+    let gateway = Process::with(folder.clone(), &args).await;
+    let base = format!("https://{}", gateway.traffic);
+    // Clients trust all of them, as roots are rolled in practice.
+    let load = Load::start_with(&base, || {
+        pairs
+            .iter()
+            .fold(reqwest::Client::builder(), |client, (root, _)| {
+                client
+                    .add_root_certificate(reqwest::Certificate::from_pem(root.as_bytes()).unwrap())
+            })
+    });
+    load.goes_on("with the first certificate").await;
+    for pair in &pairs[1..] {
+        write(pair);
+        let only = client(&pair.0, None);
+        until("the next one is shown", async || {
+            only.get(format!("{base}/v1/models"))
+                .send()
+                .await
+                .ok()
+                .map(drop)
+        })
+        .await;
+        load.goes_on("with the next one").await;
+    }
+    load.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,6 +11,7 @@ use http::HeaderValue;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::certificate::{self, CertificateArgs, Certificates};
@@ -19,7 +20,7 @@ use crate::api::Share;
 use crate::app::App;
 use crate::config::Config;
 use crate::control::{BuildError, CliOverrides, Controller, Services, Trigger};
-use crate::journal::{self, Entry, Journal, Store};
+use crate::journal::{self, Entry, Journal, JournalError, Store};
 use crate::metrics::Metrics;
 use crate::server::{
     self, ADMIN_ADDRESS, Certificate, Inherited, ServerSettings, TRAFFIC_ADDRESS, serve_admin,
@@ -29,6 +30,10 @@ use crate::simulator;
 
 /// How long the stages of the last exchanges have for `on-complete`, once the listener has drained.
 const LAST_WORDS: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether another process has ended that has the journal, and how often it is said that this is waited for.
+const LOOK: Duration = Duration::from_millis(50);
+const TELL: Duration = Duration::from_secs(10);
 
 /// The arguments of `witgate run`.
 #[derive(Debug, Args)]
@@ -78,6 +83,10 @@ pub(super) struct RunArgs {
     /// Seconds that running exchanges have to finish after that
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     drain: u64,
+    /// Seconds to wait at the start for a journal that another process has, as for the one that this one takes over from: somewhat more than its
+    /// --linger and --drain together
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    await_journal: u64,
 }
 
 pub(super) async fn run(args: RunArgs) -> Result<ExitCode, Wrong> {
@@ -114,7 +123,13 @@ pub(super) async fn run(args: RunArgs) -> Result<ExitCode, Wrong> {
 
     let services = Services {
         sandbox: Arc::new(setup::sandbox(&config, args.max_exchanges)?),
-        journal: open_journal(&config).await?,
+        journal: stop
+            .run_until_cancelled(open_journal(
+                &config,
+                Duration::from_secs(args.await_journal),
+            ))
+            .await
+            .ok_or("stopped while it waited for the journal")??,
         metrics: metrics.clone(),
     };
     let controller = Controller::start(source, overrides, config, services.clone()).await?;
@@ -205,7 +220,8 @@ async fn stand_in(tokens_per_second: f64) -> Result<url::Url, Wrong> {
     Ok(url::Url::parse(&format!("http://{address}/v1"))?)
 }
 
-async fn open_journal(config: &Config) -> Result<Journal, Wrong> {
+/// Opens the journal, and waits for so long until nobody else has it.
+async fn open_journal(config: &Config, longest: Duration) -> Result<Journal, Wrong> {
     let path = match config.journal.path() {
         Some(path) => path.to_owned(),
         None => Store::default_path()?,
@@ -214,7 +230,28 @@ async fn open_journal(config: &Config) -> Result<Journal, Wrong> {
         immutable: config.journal.immutable,
         retention_days: config.journal.retention_days,
     };
-    Ok(Journal::open(&path, options).await?)
+    let until = Instant::now() + longest;
+    let mut told = None;
+    loop {
+        let opened = Journal::open(&path, options).await;
+        let Err(JournalError::InUse { path, by }) = &opened else {
+            return Ok(opened?);
+        };
+        let now = Instant::now();
+        if now >= until {
+            return Ok(opened?);
+        }
+        if told.is_none_or(|told| now >= told + TELL) {
+            let left = (until - now).as_secs();
+            tracing::info!(
+                journal = %path.display(),
+                "waiting until {by} has ended, which writes the journal; connections wait in the listener's queue meanwhile, for {left} s more at most"
+            );
+            service::waiting(TELL + LAST_WORDS);
+            told = Some(now);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 /// The gateway ends before stages of so many exchanges could write their entries.
