@@ -4,10 +4,13 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 #![expect(unreachable_pub, reason = "nothing is reached from outside a test")]
 
+mod alerts;
 mod ask;
 mod cli;
 #[path = "../storm/files.rs"]
 mod files;
+mod keys;
+mod load;
 mod overload;
 mod reload;
 mod restart;

@@ -50,3 +50,45 @@ async fn who_operates_it_is_answered_while_clients_are_refused() {
     let reloaded = http.post(url).send().await.unwrap();
     assert_eq!(reloaded.status(), 200, "{}", reloaded.text().await.unwrap());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn as_many_exchanges_as_may_have_an_instance_of_every_stage_of_a_long_chain() {
+    let upstream = Scripted::serve(vec![Step::Write(event("one ")), Step::Gate]).await;
+    // More stages than the least that there is room for.
+    let each = |entry: fn(u8) -> String| (0..9).map(entry).collect::<Vec<_>>().join(", ");
+    let config = format!(
+        "policies: {{chain: [{}]}}\npolicy: {{{}}}",
+        each(|number| format!("{{id: tone-{number}, component: \"@third-party\"}}")),
+        each(|number| format!("tone-{number}: {{limit: 3}}"))
+    );
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let file = folder.path().join("policy-config.yaml");
+    let text = {
+        let (at, folder) = (upstream.address, folder.clone());
+        let text = move || bench::complete(&config, &[at], folder.path());
+        tokio::task::spawn_blocking(text).await.unwrap()
+    };
+    std::fs::write(&file, text).unwrap();
+    let args = [
+        "--policy-config",
+        file.to_str().unwrap(),
+        "--max-exchanges",
+        "3",
+    ];
+    let gateway = Process::with(folder, &args).await;
+    let mut streams = Vec::new();
+    for _ in 0..3 {
+        let mut stream = gateway.open(&ask_stream("hi")).await;
+        stream.read_until("one").await;
+        streams.push(stream);
+    }
+    let refused = gateway.chat(&ask("hi")).await;
+    assert_eq!(refused.error(), (503, "overloaded".into()));
+    let metrics = gateway.ask_admin("/metrics").await.unwrap();
+    let metrics = metrics.text();
+    assert!(metrics.contains("witgate_instances_live 27\n"), "{metrics}");
+    assert!(
+        !metrics.contains("witgate_stage_failures_total{"),
+        "{metrics}"
+    );
+}

@@ -2,6 +2,8 @@
 //!
 //! - without arguments: a storm of a minute;
 //! - `-- --soak N`: N exchanges, one like the other;
+//! - `-- --failover [--seconds N]`: a hundred streams and two hundred requests a second, and the first of two targets killed, and back;
+//! - `-- --overload [--seconds N]`: three times as many clients as may be served, for a minute or so long;
 //! - `-- --slow N`: N streams whose clients read a byte a second, and another caller beside them;
 //! - `-- --swap`: how long a swap takes, and what exchanges feel of it.
 //!
@@ -13,8 +15,11 @@ mod answers;
 mod changes;
 mod clients;
 mod connection;
+mod failover;
+mod figures;
 mod files;
 mod gauge;
+mod overload;
 mod slow;
 mod soak;
 mod storm;
@@ -31,6 +36,8 @@ mod upstream;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use failover::Failover;
+use overload::Overload;
 use slow::Slow;
 use soak::Soak;
 use storm::Storm;
@@ -63,6 +70,24 @@ async fn main() -> ExitCode {
             swap::figures().await;
             Vec::new()
         }
+        ["--failover", ref rest @ ..] if let Some(seconds) = seconds(rest, 10) => {
+            let failover = Failover {
+                streams: 100,
+                requests: 200,
+                pace: 40.0,
+                before: seconds,
+                away: seconds,
+                after: seconds * 2,
+            };
+            let report = failover.run().await;
+            println!("{report}");
+            report.faults()
+        }
+        ["--overload", ref rest @ ..] if let Some(time) = seconds(rest, 60) => {
+            let report = Overload { cap: 64, time }.run().await;
+            println!("{report}");
+            report.faults()
+        }
         ["--slow", streams] if streams.parse::<usize>().is_ok() => {
             let slow = Slow {
                 streams: streams.parse().unwrap(),
@@ -84,12 +109,23 @@ async fn main() -> ExitCode {
             report.faults()
         }
         _ => {
-            eprintln!("it takes nothing, --slow STREAMS, --soak EXCHANGES, or --swap");
+            eprintln!(
+                "it takes nothing, --failover [--seconds N], --overload [--seconds N], --slow STREAMS, --soak EXCHANGES, or --swap"
+            );
             return ExitCode::from(2);
         }
     };
     match faults.as_slice() {
         [] => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
+    }
+}
+
+/// How long it is to take, unless told otherwise.
+fn seconds(args: &[&str], usual: u64) -> Option<Duration> {
+    match args {
+        [] => Some(Duration::from_secs(usual)),
+        ["--seconds", seconds] => seconds.parse().ok().map(Duration::from_secs),
+        _ => None,
     }
 }

@@ -15,6 +15,17 @@ pub fn memory(process: u32) -> u64 {
     line.unwrap().trim().parse::<u64>().unwrap() * 1024
 }
 
+/// The time for which a process has had a processor, in its own code and in the system's.
+pub fn processor_time(process: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    // The program's name is in brackets, and may have any character in it.
+    let after = &stat[stat.rfind(')').unwrap() + 1..];
+    let ticks = after.split_whitespace().skip(11).take(2);
+    let ticks: u64 = ticks.map(|it| it.parse::<u64>().unwrap()).sum();
+    // Towards programs Linux counts a hundred a second, whatever it does itself.
+    Duration::from_millis(ticks * 10)
+}
+
 /// File descriptors that a process has open.
 pub fn descriptors(process: u32) -> u64 {
     fs::read_dir(format!("/proc/{process}/fd")).unwrap().count() as u64

@@ -6,8 +6,11 @@ mod answers;
 mod changes;
 mod clients;
 mod connection;
+mod failover;
+mod figures;
 mod files;
 mod gauge;
+mod overload;
 mod slow;
 mod soak;
 mod storm;
@@ -22,6 +25,8 @@ mod upstream;
 
 use std::time::Duration;
 
+use failover::Failover;
+use overload::Overload;
 use slow::Slow;
 use soak::Soak;
 use storm::Storm;
@@ -62,5 +67,30 @@ async fn streams_that_nobody_reads_take_little_and_keep_nobody_out() {
         requests: 20,
     };
     let report = slow.run().await;
+    assert!(report.faults().is_empty(), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_target_that_is_killed_and_comes_back_costs_nobody_an_answer_but_streams_that_had_begun()
+{
+    let failover = Failover {
+        streams: 10,
+        requests: 20,
+        pace: 100.0,
+        before: Duration::from_millis(300),
+        away: Duration::from_millis(300),
+        after: Duration::from_millis(300),
+    };
+    let report = failover.run().await;
+    assert!(report.faults().is_empty(), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn past_the_cap_some_are_refused_and_the_others_served() {
+    let overload = Overload {
+        cap: 8,
+        time: Duration::from_secs(2),
+    };
+    let report = overload.run().await;
     assert!(report.faults().is_empty(), "{report}");
 }

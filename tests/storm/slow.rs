@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::connection::{Connection, post};
+use crate::figures::{Times, ratio};
 use crate::gauge::{Counts, memory, mib};
 use crate::support::scripted::{Scripted, Step, event};
 use crate::support::{Process, ask, ask_stream, bench, json, until, with};
@@ -100,7 +101,7 @@ impl Slow {
     }
 
     /// How long the other caller's requests take, one after the other.
-    async fn others(&self, gateway: &Process) -> Vec<Duration> {
+    async fn others(&self, gateway: &Process) -> Times {
         let mut connection = Connection::open(gateway.traffic).await;
         let request = post(&ask("say: The cat sat on the mat."));
         let mut times = Vec::with_capacity(self.requests);
@@ -110,8 +111,7 @@ impl Slow {
             assert_eq!(status, 200, "{}", String::from_utf8_lossy(answer));
             times.push(asked.elapsed());
         }
-        times.sort();
-        times
+        times.into_iter().collect()
     }
 }
 
@@ -123,7 +123,7 @@ pub struct Report {
     running: u64,
     /// Before and beside the slow ones.
     memory: [u64; 2],
-    times: [Vec<Duration>; 2],
+    times: [Times; 2],
 }
 
 impl Report {
@@ -136,7 +136,9 @@ impl Report {
     pub fn faults(&self) -> Vec<String> {
         let each = self.each();
         let large = (each > EACH).then(|| format!("a slow stream takes {}", mib(each)));
-        large.into_iter().collect()
+        let lost = (self.running < self.streams)
+            .then(|| format!("{} slow streams were lost", self.streams - self.running));
+        large.into_iter().chain(lost).collect()
     }
 }
 
@@ -151,7 +153,7 @@ impl fmt::Display for Report {
             mib(self.each())
         )?;
         for (times, when) in self.times.iter().zip(["before", "beside"]) {
-            let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
+            let at = |share: f64| times.at(share);
             writeln!(
                 f,
                 "another caller's request {when} them: median {:.2?}, 99th percentile {:.2?}, longest {:.2?}",
@@ -160,6 +162,13 @@ impl fmt::Display for Report {
                 at(1.0)
             )?;
         }
+        let [quiet, beside] = &self.times;
+        writeln!(
+            f,
+            "beside them against before: median {:.2}, 99th percentile {:.2}",
+            ratio(beside.at(0.5), quiet.at(0.5)),
+            ratio(beside.at(0.99), quiet.at(0.99))
+        )?;
         match self.faults().as_slice() {
             [] => write!(f, "bounded"),
             faults => write!(f, "NOT bounded: {}", faults.join("; ")),

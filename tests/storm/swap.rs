@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use witgate::generation::bundled;
 
 use crate::connection::{Connection, post};
+use crate::figures::{Times, ms, ratio};
 use crate::files::replace;
 use crate::support::process::witgate;
 use crate::support::{Process, Value, ask_stream, bench, policies};
@@ -191,10 +192,10 @@ impl<'a> Scene<'a> {
         }
         asking.shutdown().await;
         let felt = felt.lock();
-        let quiet = Times::of(&felt, &quiet);
-        let compiling = Times::of(&felt, &compiling);
-        println!("{:<17} quiet      {quiet}", self.subject.name);
-        println!("{:<17} compiling  {compiling}", "");
+        let quiet = within(&felt, &quiet);
+        let compiling = within(&felt, &compiling);
+        println!("{:<17} quiet      {}", self.subject.name, shown(&quiet));
+        println!("{:<17} compiling  {}", "", shown(&compiling));
         println!(
             "{:<17} ratio      {:>9} {:>8.2} {:>8.2} {:>8.2}",
             "",
@@ -223,40 +224,17 @@ async fn keep_asking(mut connection: Connection, first: Duration, felt: Arc<Mute
     }
 }
 
-/// Durations, in order.
-struct Times(Vec<Duration>);
-
-impl Times {
-    /// Of what ran at some time within one of these spans.
-    fn of(felt: &[Felt], spans: &[(Instant, Instant)]) -> Self {
-        let within = |&&(began, took): &&Felt| {
-            let mut spans = spans.iter();
-            spans.any(|(start, end)| began < *end && began + took > *start)
-        };
-        let mut times: Vec<_> = felt.iter().filter(within).map(|(_, took)| *took).collect();
-        times.sort();
-        Times(times)
-    }
-
-    /// The one below which this part of all lies.
-    fn at(&self, part: f64) -> Duration {
-        let last = self.0.len().saturating_sub(1);
-        let at = (last as f64 * part).round() as usize;
-        self.0.get(at).copied().unwrap_or_default()
-    }
+/// Of what ran at some time within one of these spans.
+fn within(felt: &[Felt], spans: &[(Instant, Instant)]) -> Times {
+    let ran = |&&(began, took): &&Felt| {
+        let mut spans = spans.iter();
+        spans.any(|(start, end)| began < *end && began + took > *start)
+    };
+    felt.iter().filter(ran).map(|(_, took)| *took).collect()
 }
 
-impl std::fmt::Display for Times {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let [half, most, all] = [0.5, 0.99, 1.0].map(|part| ms(self.at(part)));
-        write!(f, "{:>9} {half:>8.2} {most:>8.2} {all:>8.2}", self.0.len())
-    }
-}
-
-fn ratio(a: Duration, b: Duration) -> f64 {
-    a.as_secs_f64() / b.as_secs_f64()
-}
-
-fn ms(time: Duration) -> f64 {
-    time.as_secs_f64() * 1000.0
+/// As a line of the table has them.
+fn shown(times: &Times) -> String {
+    let [half, most, all] = [0.5, 0.99, 1.0].map(|part| ms(times.at(part)));
+    format!("{:>9} {half:>8.2} {most:>8.2} {all:>8.2}", times.len())
 }

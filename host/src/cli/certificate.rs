@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::Wrong;
 use crate::control::watch_files;
 use crate::metrics::Metrics;
-use crate::server::Certificate;
+use crate::server::{Certificate, CertificateFiles};
 
 #[derive(Debug, Args)]
 pub(super) struct CertificateArgs {
@@ -21,15 +21,52 @@ pub(super) struct CertificateArgs {
     /// The key of the certificate: PEM, not encrypted; read again when it changes
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// Speak TLS on the admin side, with the certificate in this file; it may be that of --tls-cert
+    #[arg(long, value_name = "FILE", requires = "admin_tls_key")]
+    admin_tls_cert: Option<PathBuf>,
+    /// The key of that certificate
+    #[arg(long, value_name = "FILE", requires = "admin_tls_cert")]
+    admin_tls_key: Option<PathBuf>,
+    /// Let in on the admin side those alone who show a certificate that one in this file has signed: PEM; read again when it changes
+    #[arg(long, value_name = "FILE", requires = "admin_tls_cert")]
+    admin_client_ca: Option<PathBuf>,
+}
+
+/// What the two listeners show.
+pub(super) struct Certificates {
+    pub(super) traffic: Option<Arc<Certificate>>,
+    pub(super) admin: Option<Arc<Certificate>>,
 }
 
 impl CertificateArgs {
-    /// The certificate, if there is to be one.
-    pub(super) fn read(&self, metrics: &Metrics) -> Result<Option<Arc<Certificate>>, Wrong> {
-        let (Some(cert), Some(key)) = (&self.tls_cert, &self.tls_key) else {
-            return Ok(None);
+    /// The certificates, where there are to be any.
+    pub(super) fn read(&self, metrics: &Metrics) -> Result<Certificates, Wrong> {
+        let read = |cert: &Option<PathBuf>, key: &Option<PathBuf>, clients: &Option<PathBuf>| {
+            let (Some(cert), Some(key)) = (cert.clone(), key.clone()) else {
+                return Ok::<_, Wrong>(None);
+            };
+            let files = CertificateFiles {
+                cert,
+                key,
+                clients: clients.clone(),
+            };
+            Ok(Some(Arc::new(Certificate::read(files, metrics)?)))
         };
-        Ok(Some(Arc::new(Certificate::read(cert, key, metrics)?)))
+        Ok(Certificates {
+            traffic: read(&self.tls_cert, &self.tls_key, &None)?,
+            admin: read(
+                &self.admin_tls_cert,
+                &self.admin_tls_key,
+                &self.admin_client_ca,
+            )?,
+        })
+    }
+}
+
+impl Certificates {
+    /// All of them.
+    pub(super) fn all(&self) -> Vec<Arc<Certificate>> {
+        self.traffic.iter().chain(&self.admin).cloned().collect()
     }
 }
 
@@ -40,7 +77,7 @@ pub(super) async fn keep_new(certificate: Arc<Certificate>, stop: CancellationTo
         whole.unwrap_or_else(|_| file.to_owned())
     });
     // The sender must live as long as the files are watched.
-    let (_keep, files) = watch::channel(BTreeSet::from(files));
+    let (_keep, files) = watch::channel(BTreeSet::from_iter(files));
     watch_files(files, || renew(certificate.clone()), stop).await;
 }
 

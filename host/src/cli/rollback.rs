@@ -1,12 +1,15 @@
 //! `witgate rollback`: a running gateway goes back to the chain that it ran before.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use reqwest::{Certificate, ClientBuilder, Identity};
 use serde_json::Value;
 
 use super::{Format, Wrong};
+use crate::config::PemFile;
 use crate::server::ADMIN_ADDRESS;
 
 /// How long a gateway may take: the chain may have to be compiled anew.
@@ -15,22 +18,32 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 /// The arguments of `witgate rollback`.
 #[derive(Debug, Args)]
 pub(super) struct RollbackArgs {
-    /// The admin address of the gateway
+    /// The admin address of the gateway; where it speaks TLS, with https:// before it
     #[arg(long, value_name = "ADDRESS", default_value = ADMIN_ADDRESS)]
     admin: String,
+    /// Certificates of authorities one of which must have signed the gateway's, in place of the system's: PEM
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// What is shown to a gateway that wants to know who asks: PEM
+    #[arg(long, value_name = "FILE", requires = "key")]
+    cert: Option<PathBuf>,
+    /// Its key: PEM, not encrypted
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
     /// How the result is printed
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
 pub(super) async fn rollback(args: RollbackArgs) -> Result<ExitCode, Wrong> {
-    let url = format!("http://{}/rollback", args.admin);
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .timeout(TIMEOUT)
-        .build()?;
+    let url = match args.admin.contains("://") {
+        true => format!("{}/rollback", args.admin.trim_end_matches('/')),
+        false => format!("http://{}/rollback", args.admin),
+    };
+    let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT);
+    let client = recognised(client, &args)?.build()?;
     let unreachable = |error: reqwest::Error| {
-        let why = error.without_url();
+        let why = crate::upstream::sentence(&error.without_url());
         format!(
             "no gateway answers at {}: {why}; is it running, and is this its --admin address?",
             args.admin
@@ -59,4 +72,20 @@ pub(super) async fn rollback(args: RollbackArgs) -> Result<ExitCode, Wrong> {
         ),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// With what the gateway is recognised by, and what it recognises us by.
+fn recognised(mut client: ClientBuilder, args: &RollbackArgs) -> Result<ClientBuilder, Wrong> {
+    if let Some(ca) = &args.ca {
+        client = client.tls_built_in_root_certs(false);
+        for root in PemFile::read(ca)?.certificates()? {
+            client = client.add_root_certificate(Certificate::from_der(&root)?);
+        }
+    }
+    if let (Some(cert), Some(key)) = (&args.cert, &args.key) {
+        let (cert, key) = (PemFile::read(cert)?, PemFile::read(key)?);
+        let pem = [cert.expose(), b"\n", key.expose()].concat();
+        client = client.identity(Identity::from_pem(&pem)?);
+    }
+    Ok(client)
 }

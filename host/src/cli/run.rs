@@ -11,15 +11,16 @@ use http::HeaderValue;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::certificate::{self, CertificateArgs};
+use super::certificate::{self, CertificateArgs, Certificates};
 use super::{Wrong, room, service, setup};
 use crate::api::Share;
 use crate::app::App;
 use crate::config::Config;
 use crate::control::{BuildError, CliOverrides, Controller, Services, Trigger};
-use crate::journal::{self, Entry, Journal, Store};
+use crate::journal::{self, Entry, Journal, JournalError, Store};
 use crate::metrics::Metrics;
 use crate::server::{
     self, ADMIN_ADDRESS, Certificate, Inherited, ServerSettings, TRAFFIC_ADDRESS, serve_admin,
@@ -30,6 +31,10 @@ use crate::state::StateStore;
 
 /// How long the stages of the last exchanges have for `on-complete`, once the listener has drained.
 const LAST_WORDS: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether another process has ended that has the journal, and how often it is said that this is waited for.
+const LOOK: Duration = Duration::from_millis(50);
+const TELL: Duration = Duration::from_secs(10);
 
 /// The arguments of `witgate run`.
 #[derive(Debug, Args)]
@@ -79,6 +84,10 @@ pub(super) struct RunArgs {
     /// Seconds that running exchanges have to finish after that
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     drain: u64,
+    /// Seconds to wait at the start for a journal that another process has, as for the one that this one takes over from: somewhat more than its
+    /// --linger and --drain together
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    await_journal: u64,
 }
 
 pub(super) async fn run(args: RunArgs) -> Result<ExitCode, Wrong> {
@@ -94,7 +103,7 @@ pub(super) async fn run(args: RunArgs) -> Result<ExitCode, Wrong> {
         None => server::bind(&args.admin, "--admin").await?,
     };
     let metrics = Arc::new(Metrics::new());
-    let certificate = args.tls.read(&metrics)?;
+    let certificates = args.tls.read(&metrics)?;
     let needs_clients = !args.open && !traffic.local_addr()?.ip().is_loopback();
     if needs_clients && config.clients.is_empty() {
         // Refused before anything is built, with the sentence of a reload.
@@ -115,7 +124,13 @@ pub(super) async fn run(args: RunArgs) -> Result<ExitCode, Wrong> {
 
     let services = Services {
         sandbox: Arc::new(setup::sandbox(&config, args.max_exchanges)?),
-        journal: open_journal(&config).await?,
+        journal: stop
+            .run_until_cancelled(open_journal(
+                &config,
+                Duration::from_secs(args.await_journal),
+            ))
+            .await
+            .ok_or("stopped while it waited for the journal")??,
         state: StateStore::at(state_path(&config)?),
         metrics: metrics.clone(),
     };
@@ -128,14 +143,14 @@ pub(super) async fn run(args: RunArgs) -> Result<ExitCode, Wrong> {
         "exchanges may take {} MiB with their bodies (--max-memory)",
         max_memory >> 20
     );
-    announce(&controller, certificate.is_some(), &traffic, &admin)?;
+    announce(&controller, &certificates, &traffic, &admin)?;
     // Off to the side: whoever changed the file while nothing ran is found, and nobody waits for it.
     services.journal.walk();
 
     let app = Arc::new(App(controller.clone()));
     let (linger, drain) = (args.linger, args.drain);
     let settings = ServerSettings {
-        certificate: certificate.clone(),
+        certificate: certificates.traffic.clone(),
         max_exchanges: args.max_exchanges,
         max_memory,
         share: Share(args.share),
@@ -146,16 +161,16 @@ pub(super) async fn run(args: RunArgs) -> Result<ExitCode, Wrong> {
     };
     let admin_stop = CancellationToken::new();
     let router = server::admin_router(app.clone(), metrics.clone());
-    let admin = tokio::spawn(serve_admin(admin, router, admin_stop.clone()));
+    let admin = tokio::spawn(serve_admin(
+        admin,
+        router,
+        certificates.admin.clone(),
+        admin_stop.clone(),
+    ));
     tokio::spawn(controller.clone().watch(stop.clone()));
-    let reloads = reload_on_signal(
-        controller.clone(),
-        certificate.clone(),
-        hangup,
-        stop.clone(),
-    );
+    let reloads = reload_on_signal(controller.clone(), certificates.all(), hangup, stop.clone());
     tokio::spawn(reloads);
-    if let Some(certificate) = certificate {
+    for certificate in certificates.all() {
         tokio::spawn(certificate::keep_new(certificate, stop.clone()));
     }
     let longest = settings.linger + settings.drain_deadline + LAST_WORDS;
@@ -217,7 +232,8 @@ fn state_path(config: &Config) -> Result<PathBuf, Wrong> {
     })
 }
 
-async fn open_journal(config: &Config) -> Result<Journal, Wrong> {
+/// Opens the journal, and waits for so long until nobody else has it.
+async fn open_journal(config: &Config, longest: Duration) -> Result<Journal, Wrong> {
     let path = match config.journal.path() {
         Some(path) => path.to_owned(),
         None => Store::default_path()?,
@@ -226,7 +242,28 @@ async fn open_journal(config: &Config) -> Result<Journal, Wrong> {
         immutable: config.journal.immutable,
         retention_days: config.journal.retention_days,
     };
-    Ok(Journal::open(&path, options).await?)
+    let until = Instant::now() + longest;
+    let mut told = None;
+    loop {
+        let opened = Journal::open(&path, options).await;
+        let Err(JournalError::InUse { path, by }) = &opened else {
+            return Ok(opened?);
+        };
+        let now = Instant::now();
+        if now >= until {
+            return Ok(opened?);
+        }
+        if told.is_none_or(|told| now >= told + TELL) {
+            let left = (until - now).as_secs();
+            tracing::info!(
+                journal = %path.display(),
+                "waiting until {by} has ended, which writes the journal; connections wait in the listener's queue meanwhile, for {left} s more at most"
+            );
+            service::waiting(TELL + LAST_WORDS);
+            told = Some(now);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 /// The gateway ends before stages of so many exchanges could write their entries.
@@ -241,11 +278,14 @@ fn unrecorded(exchanges: usize) -> Entry {
 
 fn announce(
     controller: &Controller,
-    tls: bool,
+    certificates: &Certificates,
     traffic: &TcpListener,
     admin: &TcpListener,
 ) -> Result<(), Wrong> {
-    let scheme = if tls { "https" } else { "http" };
+    let scheme = |certificate: &Option<_>| match certificate {
+        Some(_) => "https",
+        None => "http",
+    };
     let current = controller.current();
     let stages: Vec<&str> = current
         .chain()
@@ -259,9 +299,11 @@ fn announce(
         stages.join(" > ")
     };
     tracing::info!(
-        "witgate {} at {scheme}://{}/v1 ({chain}); health, metrics and status at http://{}",
+        "witgate {} at {}://{}/v1 ({chain}); health, metrics and status at {}://{}",
         env!("CARGO_PKG_VERSION"),
+        scheme(&certificates.traffic),
         traffic.local_addr()?,
+        scheme(&certificates.admin),
         admin.local_addr()?,
     );
     Ok(())
@@ -300,7 +342,7 @@ async fn leave(controller: Arc<Controller>, longest: Duration, stop: Cancellatio
 
 async fn reload_on_signal(
     controller: Arc<Controller>,
-    certificate: Option<Arc<Certificate>>,
+    certificates: Vec<Arc<Certificate>>,
     mut hangup: Signal,
     stop: CancellationToken,
 ) {
@@ -311,7 +353,7 @@ async fn reload_on_signal(
                 service::reloading();
                 // The reload logs its success or failure itself.
                 let _ = controller.reload(Trigger::Operator).await;
-                if let Some(certificate) = &certificate {
+                for certificate in &certificates {
                     certificate::renew(certificate.clone()).await;
                 }
                 service::ready();

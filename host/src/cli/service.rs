@@ -10,6 +10,15 @@ pub(super) fn ready() {
     tell(&[NotifyState::Ready]);
 }
 
+/// It isn't ready yet because another process has the journal; it may take so long until it says so again.
+pub(super) fn waiting(within: Duration) {
+    let micros = u32::try_from(within.as_micros()).unwrap_or(u32::MAX);
+    tell(&[
+        NotifyState::Status("waiting for the journal of another process"),
+        NotifyState::ExtendTimeoutUsec(micros),
+    ]);
+}
+
 /// A reload was asked for by a signal. [`ready`] follows when it is over, whatever came of it.
 pub(super) fn reloading() {
     // Without the time, a `Type=notify-reload` unit takes this for a failure.

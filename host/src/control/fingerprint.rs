@@ -12,7 +12,8 @@ use crate::config::{
     BreakerConfig, ClientConfig, ComponentSource, Config, DataPolicy, ExecRef, HealthCheckConfig,
     HedgingConfig, IdentityFiles, JournalConfig, KeyConfig, Limits, ModelsConfig, OpaqueParts,
     Pack, PemFile, Position, Price, PricingConfig, ReloadConfig, RequestsConfig, RetriesConfig,
-    SecretRef, StageConfig, StateConfig, TargetConfig, Timeouts, TlsConfig,
+    SecretRef, StageConfig, StateConfig, TargetConfig, Timeouts, TlsConfig, VaultAuth, VaultRef,
+    VaultServer,
 };
 use crate::generation::BuildInputs;
 
@@ -286,6 +287,14 @@ impl Hasher {
 
     /// The reference, and a digest of what it refers to: a key that was changed, or that has come, is a change as well.
     fn secret(&mut self, reference: &SecretRef) {
+        self.reference(reference);
+        self.0.update(match reference.read() {
+            Ok(secret) => Sha256::digest(secret.expose()),
+            Err(error) => Sha256::digest(error.to_string()),
+        });
+    }
+
+    fn reference(&mut self, reference: &SecretRef) {
         match reference {
             SecretRef::Env(name) => {
                 self.flag(true);
@@ -307,11 +316,45 @@ impl Hasher {
                 self.time(*timeout);
                 self.time(*cache);
             }
+            SecretRef::Vault(vault) => self.vault(vault),
         }
-        self.0.update(match reference.read() {
-            Ok(secret) => Sha256::digest(secret.expose()),
-            Err(error) => Sha256::digest(error.to_string()),
-        });
+    }
+
+    fn vault(&mut self, vault: &VaultRef) {
+        let VaultRef {
+            server,
+            mount,
+            path,
+            field,
+            timeout,
+            refresh,
+        } = vault;
+        let VaultServer {
+            address,
+            namespace,
+            ca_file,
+            auth,
+        } = server;
+        self.text(address.as_str());
+        self.option(namespace.as_deref(), Self::text);
+        self.option(ca_file.as_deref(), Self::path);
+        match auth {
+            VaultAuth::Token(token) => self.reference(token),
+            VaultAuth::Kubernetes {
+                role,
+                jwt_file,
+                mount,
+            } => {
+                self.text(role);
+                self.path(jwt_file);
+                self.text(mount);
+            }
+        }
+        for text in [mount, path, field] {
+            self.text(text);
+        }
+        self.time(*timeout);
+        self.time(*refresh);
     }
 
     /// The path, and a digest of what is there: a certificate that was replaced is a change as well.

@@ -86,6 +86,8 @@ pub struct Controller {
     last_rollback: Mutex<Option<rollback::LastRollback>>,
     last_probation: Mutex<Option<rollback::LastProbation>>,
     watched: tokio::sync::watch::Sender<BTreeSet<PathBuf>>,
+    /// Told whenever another generation is in place.
+    swapped: tokio::sync::Notify,
     /// Exchanges that go on after their answer is out.
     tasks: TaskTracker,
     /// The process is going to end.
@@ -133,6 +135,7 @@ impl Controller {
             last_rollback: Mutex::default(),
             last_probation: Mutex::default(),
             watched: tokio::sync::watch::Sender::new(watched),
+            swapped: tokio::sync::Notify::new(),
             tasks: TaskTracker::new(),
             leaving: AtomicBool::new(false),
         }))

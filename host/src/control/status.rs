@@ -8,6 +8,8 @@ use time::format_description::well_known::Rfc3339;
 
 use super::Controller;
 use super::draining::Draining;
+use super::renew::asked_for;
+use crate::config::Config;
 use crate::journal::Chain;
 use crate::policy::{Instantiation, Stage, hook_names};
 
@@ -53,6 +55,7 @@ impl Controller {
             "answers": current.chain().answers().iter().map(|at| current.chain().stages()[*at].id().to_string()).collect::<Vec<_>>(),
             "targets": current.targets().iter().map(|target| target.state()).collect::<Vec<_>>(),
             "warnings": current.targets().warnings(),
+            "secrets": secrets(current.config()),
             "last_reload": last_reload,
             "last_rollback": last_rollback,
             "last_probation": last_probation,
@@ -120,6 +123,22 @@ impl Controller {
         });
         shown.collect()
     }
+}
+
+/// How it stands with the secrets that an executable or a Vault is asked for. Never the secret.
+fn secrets(config: &Config) -> Vec<Value> {
+    let shown = asked_for(config).into_iter().map(|secret| {
+        let state = secret.state();
+        let trouble = state.as_ref().and_then(|state| state.trouble.as_ref());
+        json!({
+            "secret": secret.to_string(),
+            "had": state.as_ref().is_some_and(|state| state.had),
+            "ok": state.is_some() && trouble.is_none(),
+            "error": trouble.map(|(why, _)| why),
+            "since": trouble.map(|(_, since)| stamp(*since)),
+        })
+    });
+    shown.collect()
 }
 
 fn describe(stage: &Stage) -> Value {

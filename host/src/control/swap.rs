@@ -47,6 +47,7 @@ impl Controller {
         self.current.store(after.clone());
         after.targets().begin_checks();
         before.targets().end_checks();
+        self.swapped.notify_one();
         let mut draining = self.draining.lock();
         draining.retain(|draining| !draining.is_gone());
         draining.push(Draining::begin(&before, config.reload.drain));

@@ -46,7 +46,7 @@ pub(super) fn files(source: &Source, config: &Config) -> BTreeSet<PathBuf> {
     let tls = tls.map(|file| std::path::absolute(file).unwrap_or_else(|_| file.to_owned()));
     let keys = config.secrets().filter_map(|secret| match secret {
         SecretRef::File(path) => Some(path.clone()),
-        SecretRef::Env(_) | SecretRef::Exec(_) => None,
+        SecretRef::Env(_) | SecretRef::Exec(_) | SecretRef::Vault(_) => None,
     });
     components
         .flatten()

@@ -1,6 +1,7 @@
 //! The admin listener: health, readiness, metrics, status; reload, rollback and check.
 //!
-//! It has no keys: only the loopback address protects it, from other machines and, by [`Pages`], from other sites' pages.
+//! It has no keys: the loopback address protects it, from other machines and, by [`Pages`], from other sites' pages. Elsewhere a certificate
+//! may that clients have to show.
 
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use tower::ServiceExt;
 
 use super::connections::Connections;
 use super::pages::{Pages, one_host};
-use super::{Gateway, ServerSettings, listen};
+use super::{Certificate, Gateway, ServerSettings, listen};
 use crate::api::ApiError;
 use crate::metrics::{self, Metrics};
 
@@ -119,9 +120,15 @@ async fn unknown() -> ApiError {
 
 /// Serves the admin routes until `shutdown` is cancelled. Cancel it after the traffic listener has drained, so that
 /// health and metrics can be read until the end. Where the listener is on loopback, only requests to a loopback host
-/// are answered.
-pub async fn serve_admin(listener: TcpListener, router: Router, shutdown: CancellationToken) {
-    let pages = Pages::of(listener.local_addr().ok().map(|at| at.ip()), false, &[]);
+/// are answered. With a certificate it speaks TLS.
+pub async fn serve_admin(
+    listener: TcpListener,
+    router: Router,
+    certificate: Option<Arc<Certificate>>,
+    shutdown: CancellationToken,
+) {
+    let own = listener.local_addr().ok().map(|at| at.ip());
+    let pages = Pages::of(own, certificate.is_some(), &[]);
     let guard = move |request: Request, next: Next| {
         let checked = one_host(&request).and_then(|()| match pages.on_loopback() {
             true => pages.check(&request),
@@ -140,6 +147,7 @@ pub async fn serve_admin(listener: TcpListener, router: Router, shutdown: Cancel
         async { served.await.unwrap_or_else(|never| match never {}) }
     };
     let settings = ServerSettings {
+        certificate,
         max_connections: 64,
         drain_deadline: std::time::Duration::from_secs(1),
         ..ServerSettings::default()

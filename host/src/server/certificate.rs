@@ -1,4 +1,5 @@
-//! The certificate of a listener that speaks TLS: read from two files, and again when they change.
+//! The certificate of a listener that speaks TLS, and by whom its clients' must be signed, where they are to show one: read from files, and
+//! again when they change.
 //!
 //! What must stay true: what is shown is always a certificate with its own key. Two files are never replaced in the same moment, so a pair
 //! that doesn't belong together is an error that changes nothing, and the next look finds the second file too. A connection keeps
@@ -13,7 +14,9 @@ use sha2::{Digest, Sha256};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::{self, ServerConfig};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::server::danger::ClientCertVerifier;
+use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
 
 use crate::config::{PemError, PemFile};
 use crate::metrics::Metrics;
@@ -48,12 +51,30 @@ pub enum CertificateError {
         /// Why.
         source: rustls::Error,
     },
+    /// By what is in this file no client can be known.
+    #[error("the certificates in {} can't be those that sign clients': {why}", clients.display())]
+    Clients {
+        /// The file.
+        clients: PathBuf,
+        /// Why.
+        why: String,
+    },
+}
+
+/// The files that a listener's TLS is made of.
+#[derive(Clone, Debug)]
+pub struct CertificateFiles {
+    /// The listener's own certificate, and those that signed it.
+    pub cert: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+    /// Certificates one of which must have signed a client's. Without it clients show none.
+    pub clients: Option<PathBuf>,
 }
 
 /// The certificate that a listener shows, and where it comes from.
 pub struct Certificate {
-    cert: PathBuf,
-    key: PathBuf,
+    files: CertificateFiles,
     current: ArcSwap<Pair>,
     renewals: [Counter; 2],
     failed_handshakes: Counter,
@@ -62,20 +83,19 @@ pub struct Certificate {
 /// A certificate and its key, ready to be shown.
 struct Pair {
     config: Arc<ServerConfig>,
-    /// Of both files.
+    /// Of all files.
     digest: [u8; 32],
 }
 
 impl Certificate {
-    /// Reads the certificate and its key. Blocks while it reads.
+    /// Reads the files. Blocks while it reads.
     ///
     /// # Errors
     /// They can't be read, or aren't a pair.
-    pub fn read(cert: &Path, key: &Path, metrics: &Metrics) -> Result<Self, CertificateError> {
+    pub fn read(files: CertificateFiles, metrics: &Metrics) -> Result<Self, CertificateError> {
         Ok(Self {
-            current: ArcSwap::from_pointee(read(cert, key, None)?.expect("there is none before")),
-            cert: cert.to_owned(),
-            key: key.to_owned(),
+            current: ArcSwap::from_pointee(read(&files, None)?.expect("there is none before")),
+            files,
             renewals: [
                 metrics.certificates_renewed.clone(),
                 metrics.certificates_refused.clone(),
@@ -84,7 +104,7 @@ impl Certificate {
         })
     }
 
-    /// Reads both files again. New connections are shown what is in them now; `false` if that is what they are shown already. Blocks
+    /// Reads the files again. New connections are shown what is in them now; `false` if that is what they are shown already. Blocks
     /// while it reads.
     ///
     /// # Errors
@@ -92,7 +112,7 @@ impl Certificate {
     pub fn renew(&self) -> Result<bool, CertificateError> {
         let [renewed, refused] = &self.renewals;
         let before = self.current.load().digest;
-        match read(&self.cert, &self.key, Some(before)) {
+        match read(&self.files, Some(before)) {
             Ok(Some(pair)) => {
                 self.current.store(Arc::new(pair));
                 renewed.inc();
@@ -107,8 +127,10 @@ impl Certificate {
     }
 
     /// The files.
-    pub fn files(&self) -> [&Path; 2] {
-        [&self.cert, &self.key]
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let CertificateFiles { cert, key, clients } = &self.files;
+        let pair = [cert, key].into_iter();
+        pair.chain(clients).map(PathBuf::as_path)
     }
 
     /// Handshakes that failed because the two sides don't agree.
@@ -124,29 +146,38 @@ impl Certificate {
 impl std::fmt::Debug for Certificate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Certificate")
-            .field("cert", &self.cert)
+            .field("files", &self.files)
             .finish_non_exhaustive()
     }
 }
 
 /// What is in the files; nothing where they are those of `before`.
 fn read(
-    cert: &Path,
-    key: &Path,
+    files: &CertificateFiles,
     before: Option<[u8; 32]>,
 ) -> Result<Option<Pair>, CertificateError> {
+    let CertificateFiles { cert, key, clients } = files;
     let (certs, keys) = (PemFile::read(cert)?, PemFile::read(key)?);
+    let signers = clients.as_deref().map(PemFile::read).transpose()?;
     let mut hasher = Sha256::new();
     hasher.update((certs.expose().len() as u64).to_le_bytes());
     hasher.update(certs.expose());
+    hasher.update((keys.expose().len() as u64).to_le_bytes());
     hasher.update(keys.expose());
+    if let Some(signers) = &signers {
+        hasher.update(signers.expose());
+    }
     let digest = hasher.finalize().into();
     if before == Some(digest) {
         return Ok(None);
     }
     let (chain, secret) = (certs.certificates()?, keys.private_key()?);
+    let verifier = match (&signers, clients) {
+        (Some(signers), Some(file)) => Some(verifier(signers, file)?),
+        _ => None,
+    };
     let (cert, key) = (cert.to_owned(), key.to_owned());
-    match config(chain, secret) {
+    match config(chain, secret, verifier) {
         Ok(config) => Ok(Some(Pair {
             config: Arc::new(config),
             digest,
@@ -156,15 +187,41 @@ fn read(
     }
 }
 
+/// Lets in those alone whose certificate one of these has signed.
+fn verifier(
+    signers: &PemFile,
+    file: &Path,
+) -> Result<Arc<dyn ClientCertVerifier>, CertificateError> {
+    let unusable = |why: String| CertificateError::Clients {
+        clients: file.to_owned(),
+        why,
+    };
+    let mut roots = RootCertStore::empty();
+    for signer in signers.certificates()? {
+        roots
+            .add(signer)
+            .map_err(|error| unusable(error.to_string()))?;
+    }
+    let provider = Arc::new(ring::default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+    verifier
+        .build()
+        .map_err(|error| unusable(error.to_string()))
+}
+
 fn config(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
+    verifier: Option<Arc<dyn ClientCertVerifier>>,
 ) -> Result<ServerConfig, rustls::Error> {
     let provider = Arc::new(ring::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)?;
+    let builder = ServerConfig::builder_with_provider(provider);
+    let builder = builder.with_safe_default_protocol_versions()?;
+    let builder = match verifier {
+        Some(verifier) => builder.with_client_cert_verifier(verifier),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder.with_single_cert(chain, key)?;
     config.alpn_protocols = vec![ALPN.to_vec()];
     Ok(config)
 }
@@ -190,6 +247,15 @@ mod tests {
         (folder, at)
     }
 
+    fn shown(cert: &Path, key: &Path, metrics: &Metrics) -> Result<Certificate, CertificateError> {
+        let files = CertificateFiles {
+            cert: cert.to_owned(),
+            key: key.to_owned(),
+            clients: None,
+        };
+        Certificate::read(files, metrics)
+    }
+
     #[test]
     fn what_is_wrong_with_the_files_is_said_of_the_file() {
         let ((cert, key), (other, _)) = (made(), made());
@@ -208,12 +274,12 @@ mod tests {
             ),
         ] {
             let (_folder, [cert, key]) = files(cert, key);
-            let error = Certificate::read(&cert, &key, &Metrics::new()).unwrap_err();
+            let error = shown(&cert, &key, &Metrics::new()).unwrap_err();
             let error = error.to_string();
             assert!(error.contains(file) && error.contains(said), "{error}");
         }
         let (folder, [cert, _]) = files(&cert, &key);
-        let error = Certificate::read(&cert, folder.path(), &Metrics::new()).unwrap_err();
+        let error = shown(&cert, folder.path(), &Metrics::new()).unwrap_err();
         assert!(error.to_string().contains("it is a folder"), "{error}");
     }
 
@@ -222,20 +288,40 @@ mod tests {
         let ((cert, key), (new_cert, new_key)) = (made(), made());
         let (_folder, [cert, key]) = files(&cert, &key);
         let metrics = Metrics::new();
-        let shown = Certificate::read(&cert, &key, &metrics).unwrap();
-        let first = shown.current.load().digest;
-        assert!(!shown.renew().unwrap());
+        let certificate = shown(&cert, &key, &metrics).unwrap();
+        let first = certificate.current.load().digest;
+        assert!(!certificate.renew().unwrap());
         std::fs::write(&cert, new_cert).unwrap();
-        let error = shown.renew().unwrap_err();
+        let error = certificate.renew().unwrap_err();
         assert!(
             matches!(error, CertificateError::NoPair { .. }),
             "{error:?}"
         );
-        assert_eq!(shown.current.load().digest, first);
+        assert_eq!(certificate.current.load().digest, first);
         std::fs::write(&key, new_key).unwrap();
-        assert!(shown.renew().unwrap());
-        assert_ne!(shown.current.load().digest, first);
+        assert!(certificate.renew().unwrap());
+        assert_ne!(certificate.current.load().digest, first);
         let counted = [&metrics.certificates_renewed, &metrics.certificates_refused];
         assert_eq!(counted.map(Counter::get), [1, 1]);
+    }
+
+    #[test]
+    fn who_signs_clients_must_be_in_the_file_that_is_named() {
+        let (cert, key) = made();
+        let (folder, [cert, key]) = files(&cert, &key);
+        let clients = folder.path().join("clients.pem");
+        for text in [
+            "",
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        ] {
+            std::fs::write(&clients, text).unwrap();
+            let files = CertificateFiles {
+                cert: cert.clone(),
+                key: key.clone(),
+                clients: Some(clients.clone()),
+            };
+            let error = Certificate::read(files, &Metrics::new()).unwrap_err();
+            assert!(error.to_string().contains("clients.pem"), "{error}");
+        }
     }
 }

@@ -41,7 +41,7 @@ use crate::api::{ApiError, Caller, ModelsAsked, Party, Permit, Share, Turns, Una
 pub use admin::{admin_router, serve_admin};
 pub use bind::{ADMIN_ADDRESS, BindError, TRAFFIC_ADDRESS, bind};
 pub use body::BodyLimits;
-pub use certificate::{Certificate, CertificateError};
+pub use certificate::{Certificate, CertificateError, CertificateFiles};
 pub use inherited::{InheritError, Inherited};
 pub use packing::Packing;
 pub use traffic::{Drained, serve_traffic};

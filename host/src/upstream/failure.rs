@@ -260,7 +260,7 @@ pub(super) fn in_one_line(text: &str) -> String {
 }
 
 /// An error and its causes in one line, without saying anything twice.
-pub(super) fn sentence(error: &dyn Error) -> String {
+pub fn sentence(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

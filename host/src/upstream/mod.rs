@@ -42,7 +42,7 @@ pub use candidates::{Candidate, Candidates, NoSuchModel, NoneLeft};
 pub use check::{KeyCheck, TargetCheck};
 pub use client::UpstreamError;
 pub use error_body::ErrorBody;
-pub use failure::{BodyError, Failure, StatusFailure};
+pub use failure::{BodyError, Failure, StatusFailure, sentence};
 pub use own_secret::OwnSecret;
 pub use retry::RetryPolicy;
 pub use target::Target;

@@ -198,7 +198,7 @@ impl Bench {
         let stop = CancellationToken::new();
         let app = Arc::new(App(gateway.clone()));
         let router = admin_router(app.clone(), metrics.clone());
-        tokio::spawn(serve_admin(admin, router, stop.clone()));
+        tokio::spawn(serve_admin(admin, router, None, stop.clone()));
         let turns = Turns::beside(1);
         let settings = ServerSettings {
             max_exchanges: 256,

@@ -85,6 +85,14 @@ pub struct Process {
     child: Child,
     log: Arc<Mutex<Vec<String>>>,
     http: reqwest::Client,
+    /// How the admin listener is reached.
+    operator: Operator,
+}
+
+/// Who asks the admin listener, and how: `http`, or `https` with what it takes.
+pub struct Operator {
+    pub scheme: &'static str,
+    pub http: reqwest::Client,
 }
 
 impl Process {
@@ -137,7 +145,21 @@ impl Process {
     }
 
     /// The same for a command of the caller's making, which is given all arguments.
-    pub async fn start(mut command: Command, folder: Arc<TempDir>, args: &[&str]) -> Self {
+    pub async fn start(command: Command, folder: Arc<TempDir>, args: &[&str]) -> Self {
+        let operator = Operator {
+            scheme: "http",
+            http: reqwest::Client::builder().no_proxy().build().unwrap(),
+        };
+        Self::start_for(operator, command, folder, args).await
+    }
+
+    /// The same for an operator of the caller's making.
+    pub async fn start_for(
+        operator: Operator,
+        mut command: Command,
+        folder: Arc<TempDir>,
+        args: &[&str],
+    ) -> Self {
         command.args(["--log-format", "json", "run", "--admin", "127.0.0.1:0"]);
         command.args(args).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -158,6 +180,7 @@ impl Process {
             child,
             log,
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
+            operator,
         };
         let (traffic, admin) = until("the gateway says where it listens", async || {
             if let Some(status) = process.child.try_wait().unwrap() {
@@ -192,8 +215,9 @@ impl Process {
 
     /// A GET below the admin listener; nothing while it can't be reached.
     pub async fn ask_admin(&self, path: &str) -> Option<Reply> {
-        let url = format!("http://{}{path}", self.admin);
-        Some(Reply::read(self.http.get(url).send().await.ok()?).await)
+        let Operator { scheme, http } = &self.operator;
+        let url = format!("{scheme}://{}{path}", self.admin);
+        Some(Reply::read(http.get(url).send().await.ok()?).await)
     }
 
     /// Sends a chat request; nothing if the gateway can't be reached.

@@ -1,18 +1,13 @@
 //! Secrets that an executable prints, as credential helpers do.
 //!
 //! There is no shell, nothing of this process's environment but `PATH` and `HOME`, and nothing to read. Time and output are bounded. What
-//! it says on standard error is thrown away, since it may repeat the secret. What it printed is kept for a while, and for longer where it
-//! fails then: a helper that can't reach its service for a moment must not take away a key that works.
+//! it says on standard error is thrown away, since it may repeat the secret. What it printed is [kept](super::kept) for a while.
 
-use std::collections::HashMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::LazyLock;
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
-
-use parking_lot::{Mutex, MutexGuard};
 
 use super::fields::Field;
 use super::secret::{LARGEST, Secret, SecretError, SecretRef};
@@ -35,68 +30,9 @@ const MOST_ARGS: usize = 64;
 /// How long to wait before asking again whether it has ended.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// What executables have printed.
-static KNOWN: LazyLock<Mutex<HashMap<ExecRef, Known>>> = LazyLock::new(Mutex::default);
-
-struct Known {
-    secret: Secret,
-    /// When it was asked for last, with or without success.
-    asked: Instant,
-}
-
-fn known() -> MutexGuard<'static, HashMap<ExecRef, Known>> {
-    KNOWN.lock()
-}
-
 impl ExecRef {
-    /// The secret that is known and still good, or a new one. Blocks for as long as the executable may take.
-    pub(super) fn secret(&self) -> Result<Secret, SecretError> {
-        match known().get(self) {
-            Some(known) if known.asked.elapsed() < self.cache => return Ok(known.secret.clone()),
-            _ => {}
-        }
-        match self.ask() {
-            Ok(secret) => {
-                self.keep(secret.clone());
-                Ok(secret)
-            }
-            Err(error) => self.kept().ok_or(error),
-        }
-    }
-
-    /// Asks anew if it is time to, and says whether the secret is another now. Where that fails the old one stays.
-    pub(super) fn renew(&self) -> Result<bool, SecretError> {
-        let before = match known().get(self) {
-            Some(known) if known.asked.elapsed() >= self.cache => known.secret.clone(),
-            _ => return Ok(false),
-        };
-        match self.ask() {
-            Ok(secret) => {
-                let changed = secret.expose() != before.expose();
-                self.keep(secret);
-                Ok(changed)
-            }
-            Err(error) => {
-                self.kept();
-                Err(error)
-            }
-        }
-    }
-
-    fn keep(&self, secret: Secret) {
-        let asked = Instant::now();
-        known().insert(self.clone(), Known { secret, asked });
-    }
-
-    /// The old secret, which is good for as long once more.
-    fn kept(&self) -> Option<Secret> {
-        let mut known = known();
-        let known = known.get_mut(self)?;
-        known.asked = Instant::now();
-        Some(known.secret.clone())
-    }
-
-    fn ask(&self) -> Result<Secret, SecretError> {
+    /// Runs it. Blocks for as long as it may take.
+    pub(super) fn ask(&self) -> Result<Secret, SecretError> {
         let failed = |why: String| SecretError::Helper {
             program: self.program.clone(),
             why,
@@ -220,15 +156,15 @@ mod tests {
     use super::*;
 
     /// A reference to a script of its own, whose secret is good for so long.
-    fn script(folder: &Path, text: &str, cache: Duration) -> ExecRef {
+    fn script(folder: &Path, text: &str, cache: Duration) -> SecretRef {
         let file = folder.join("helper");
         std::fs::write(&file, text).unwrap();
-        ExecRef {
+        SecretRef::Exec(ExecRef {
             program: "sh".into(),
             args: vec![file.to_str().unwrap().to_owned(), "one two".to_owned()],
             timeout: Duration::from_secs(60),
             cache,
-        }
+        })
     }
 
     const HOUR: Duration = Duration::from_secs(3600);
@@ -241,30 +177,32 @@ mod tests {
         let times = || std::fs::read_to_string(&runs).unwrap().lines().count();
         let kept = script(folder.path(), &text, HOUR);
         for _ in 0..3 {
-            assert_eq!(kept.secret().unwrap().expose(), "csk-1234");
+            assert_eq!(kept.read().unwrap().expose(), "csk-1234");
         }
-        assert!(!kept.renew().unwrap());
+        assert!(kept.renew().is_none(), "it isn't time yet");
         assert_eq!(times(), 1);
         let anew = script(folder.path(), &text, Duration::ZERO);
-        anew.secret().unwrap();
-        anew.secret().unwrap();
+        anew.read().unwrap();
+        anew.read().unwrap();
         assert_eq!(times(), 3);
-        assert!(!anew.renew().unwrap(), "it is the same");
+        assert!(!anew.renew().unwrap().changed, "it is the same");
         assert_eq!(times(), 4);
         let other = script(folder.path(), "echo csk-5678", Duration::ZERO);
-        assert!(other.renew().unwrap());
-        assert_eq!(other.secret().unwrap().expose(), "csk-5678");
+        assert!(other.renew().unwrap().changed);
+        assert_eq!(other.read().unwrap().expose(), "csk-5678");
     }
 
     #[test]
     fn one_that_fails_later_takes_nothing_away() {
         let folder = tempfile::tempdir().unwrap();
         let good = script(folder.path(), "echo csk-1234", Duration::ZERO);
-        good.secret().unwrap();
+        good.read().unwrap();
         let bad = script(folder.path(), "echo csk-no; exit 3", Duration::ZERO);
         assert_eq!(bad, good);
-        assert_eq!(bad.secret().unwrap().expose(), "csk-1234");
-        let error = bad.renew().unwrap_err().to_string();
+        assert_eq!(bad.read().unwrap().expose(), "csk-1234");
+        let renewal = bad.renew().unwrap();
+        assert!(!renewal.changed);
+        let error = renewal.trouble.unwrap().to_string();
         assert!(error.contains("exit status: 3"), "{error}");
     }
 
@@ -272,7 +210,7 @@ mod tests {
     fn no_shell_reads_its_arguments_and_it_knows_little_of_us() {
         let folder = tempfile::tempdir().unwrap();
         let text = "for name in $(env | cut -d= -f1); do case $name in PATH|HOME|PWD|OLDPWD|SHLVL|_) ;; *) echo $name; esac; done\nprintf %s \"$1\"\nread line || printf .";
-        let told = script(folder.path(), text, HOUR).secret().unwrap();
+        let told = script(folder.path(), text, HOUR).read().unwrap();
         assert_eq!(told.expose(), "one two.");
     }
 
@@ -288,18 +226,20 @@ mod tests {
             ("yes topsecret", "more than any secret"),
         ] {
             let folder = tempfile::tempdir_in(folder.path()).unwrap();
-            let error = script(folder.path(), text, HOUR).secret().unwrap_err();
+            let error = script(folder.path(), text, HOUR).read().unwrap_err();
             let told = format!("{error} {error:?}");
             assert!(told.contains(why), "{text}: {told}");
             assert!(!told.contains("top"), "{text}: {told}");
         }
         let folder = tempfile::tempdir_in(folder.path()).unwrap();
-        let mut slow = script(folder.path(), "sleep 600", HOUR);
+        let SecretRef::Exec(mut slow) = script(folder.path(), "sleep 600", HOUR) else {
+            unreachable!("it was made so");
+        };
         slow.timeout = Duration::from_millis(100);
-        let error = slow.secret().unwrap_err().to_string();
+        let error = slow.ask().unwrap_err().to_string();
         assert!(error.contains("didn't end within 100ms"), "{error}");
         slow.program = folder.path().join("missing");
-        let error = slow.secret().unwrap_err().to_string();
+        let error = slow.ask().unwrap_err().to_string();
         assert!(error.contains("can't be run"), "{error}");
     }
 }

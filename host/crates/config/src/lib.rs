@@ -15,6 +15,7 @@ mod headers;
 mod health_check;
 mod hedging;
 mod journal;
+mod kept;
 mod limits;
 mod models;
 mod nearest;
@@ -34,6 +35,7 @@ mod tls;
 mod tree;
 mod units;
 mod usable;
+mod vault;
 
 #[cfg(test)]
 mod tests;
@@ -46,6 +48,7 @@ pub use file::{FileStamp, read_file, read_file_within};
 pub use health_check::HealthCheckConfig;
 pub use hedging::HedgingConfig;
 pub use journal::JournalConfig;
+pub use kept::{Renewal, SecretState};
 pub use limits::Limits;
 pub use models::ModelsConfig;
 pub use pack::Pack;
@@ -62,6 +65,7 @@ pub use targets::{KeyConfig, Parameters, TargetConfig, Timeouts, UnknownMembers}
 pub use tls::{IdentityFiles, TlsConfig};
 pub use units::size as parse_size;
 pub use usable::{NoUsableTarget, Usable, UsableTarget};
+pub use vault::{VaultAuth, VaultRef, VaultServer};
 
 use fields::{Field, Report};
 use std::cell::RefCell;

@@ -5,9 +5,12 @@
 
 use super::exec::{self, ExecRef};
 use super::fields::{Field, Fields};
+use super::kept::{self, Renewal, SecretState};
+use super::vault::{self, VaultRef};
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 use subtle::ConstantTimeEq as _;
 
 /// Where a secret is to be found.
@@ -19,13 +22,15 @@ pub enum SecretRef {
     File(PathBuf),
     /// This executable prints it.
     Exec(ExecRef),
+    /// A Vault has it.
+    Vault(Box<VaultRef>),
 }
 
 /// The largest file of a secret, in bytes.
 pub(super) const LARGEST: usize = 64 * 1024;
 
 impl SecretRef {
-    /// Reads the secret, now. A file may make it block for some seconds.
+    /// Reads the secret, now. A file may make it block for some seconds, an executable or a Vault for as long as it may take.
     ///
     /// # Errors
     /// When the variable or the file isn't there, is empty, or isn't one line of UTF-8 text.
@@ -44,21 +49,25 @@ impl SecretRef {
                 .into_string()
                 .map_err(|_| self.unusable("is not UTF-8 text"))?,
             SecretRef::File(path) => self.read_file(path)?,
-            SecretRef::Exec(exec) => return exec.secret(),
+            SecretRef::Exec(_) | SecretRef::Vault(_) => return kept::secret(self),
         };
         Secret::checked(&text, self)
     }
 
-    /// Where an executable prints the secret and it is time to: asks it anew, and says whether the secret is another now. Where that fails
-    /// the old one stays. Blocks for as long as the executable may take.
-    ///
-    /// # Errors
-    /// Why it failed.
-    pub fn renew(&self) -> Result<bool, SecretError> {
-        match self {
-            SecretRef::Exec(exec) => exec.renew(),
-            SecretRef::Env(_) | SecretRef::File(_) => Ok(false),
-        }
+    /// Where an executable or a Vault has the secret and it is time to: asks anew, and says what came of it. Where that fails the old
+    /// secret stays. Blocks for as long as asking may take.
+    pub fn renew(&self) -> Option<Renewal> {
+        kept::renew(self)
+    }
+
+    /// When it is time to ask anew; nothing where nobody is asked, or was asked yet.
+    pub fn due(&self) -> Option<Instant> {
+        kept::due(self)
+    }
+
+    /// How it stands with a secret that an executable or a Vault has, once it was asked for.
+    pub fn state(&self) -> Option<SecretState> {
+        kept::state(self)
     }
 
     fn read_file(&self, path: &Path) -> Result<String, SecretError> {
@@ -73,7 +82,7 @@ impl SecretRef {
         String::from_utf8(bytes).map_err(|_| self.unusable("is not UTF-8 text"))
     }
 
-    fn unusable(&self, why: &'static str) -> SecretError {
+    pub(super) fn unusable(&self, why: &'static str) -> SecretError {
         SecretError::Unusable {
             reference: self.clone(),
             why,
@@ -87,6 +96,7 @@ impl fmt::Display for SecretRef {
             SecretRef::Env(name) => write!(f, "the environment variable {name}"),
             SecretRef::File(path) => write!(f, "the file {}", path.display()),
             SecretRef::Exec(exec) => write!(f, "the executable {}", exec.program.display()),
+            SecretRef::Vault(vault) => vault.fmt(f),
         }
     }
 }
@@ -111,6 +121,14 @@ pub enum SecretError {
         /// The executable.
         program: PathBuf,
         /// What it did instead. Nothing of its output.
+        why: String,
+    },
+    /// The Vault gave none.
+    #[error("Vault at {address} {why}")]
+    Vault {
+        /// Where it is.
+        address: String,
+        /// What it did instead. Nothing of what it has or was told.
         why: String,
     },
     /// The text was read, but can't be a secret.
@@ -157,15 +175,15 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Reads `{env: NAME}`, `{file: PATH}` or `{exec: {command: [PROGRAM]}}`. `key` is the name of the key it stands under.
+/// Reads `{env: NAME}`, `{file: PATH}`, `{exec: {command: [PROGRAM]}}` or `{vault: ...}`. `key` is the name of the key it stands under.
 pub(super) fn reference(field: &Field<'_>, key: &str, base: &Path) -> Option<SecretRef> {
-    let fields = fields(field, key, &["env", "file", "exec"])?;
+    let fields = fields(field, key, &["env", "file", "exec", "vault"])?;
     referred(&fields, base)
 }
 
 /// Reads the same with a `weight` beside it, from 1 to 1,000; else it is 1.
 pub(super) fn weighted(field: &Field<'_>, key: &str, base: &Path) -> Option<(SecretRef, u32)> {
-    let fields = fields(field, key, &["env", "file", "exec", "weight"])?;
+    let fields = fields(field, key, &["env", "file", "exec", "vault", "weight"])?;
     let weight = match fields.get("weight") {
         Some(field) => field.integer(1..=1000),
         None => Some(1),
@@ -185,8 +203,12 @@ fn fields<'a>(field: &Field<'a>, key: &str, valid: &'static [&'static str]) -> O
 }
 
 fn referred(fields: &Fields<'_>, base: &Path) -> Option<SecretRef> {
-    match (fields.get("env"), fields.get("file"), fields.get("exec")) {
-        (Some(env), None, None) => {
+    let kinds = ["env", "file", "exec", "vault"];
+    let mut given = kinds
+        .into_iter()
+        .filter_map(|kind| Some((kind, fields.get(kind)?)));
+    match (given.next(), given.next()) {
+        (Some(("env", env)), None) => {
             let name = env.text()?;
             let valid = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
                 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
@@ -199,16 +221,19 @@ fn referred(fields: &Fields<'_>, base: &Path) -> Option<SecretRef> {
             }
             Some(SecretRef::Env(name.to_owned()))
         }
-        (None, None, Some(exec)) => Some(SecretRef::Exec(exec::read(exec, base)?)),
-        (None, Some(file), None) => Some(SecretRef::File(base.join(file.text_within(1..=4096)?))),
-        (None, None, None) => {
+        (Some(("file", file)), None) => {
+            Some(SecretRef::File(base.join(file.text_within(1..=4096)?)))
+        }
+        (Some(("exec", exec)), None) => Some(SecretRef::Exec(exec::read(exec, base)?)),
+        (Some((_, vault)), None) => Some(SecretRef::Vault(Box::new(vault::read(vault, base)?))),
+        (None, _) => {
             fields.problem(
-                "expected `{env: NAME}`, `{file: PATH}` or `{exec: {command: [PROGRAM]}}`",
+                "expected `{env: NAME}`, `{file: PATH}`, `{exec: {command: [PROGRAM]}}` or `{vault: {address: URL, path: PATH, field: NAME, auth: ...}}`",
             );
             None
         }
         _ => {
-            fields.problem("give one of `env`, `file` and `exec`, not more");
+            fields.problem("give one of `env`, `file`, `exec` and `vault`, not more");
             None
         }
     }

@@ -440,7 +440,7 @@ fn usual_key(provider: &str) -> Option<SecretRef> {
 }
 
 /// An address to send requests to. Messages never repeat its text, because it may contain a password.
-fn address(field: &Field<'_>) -> Option<Url> {
+pub(super) fn address(field: &Field<'_>) -> Option<Url> {
     let text = field.text()?;
     let mut url = match Url::parse(text) {
         Ok(url) => url,

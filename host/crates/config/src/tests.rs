@@ -253,6 +253,49 @@ fn the_usual_key_goes_to_the_usual_address_alone() {
 }
 
 #[test]
+fn a_vault_has_its_usual_places_unless_told_otherwise() {
+    let read = |vault: &str| {
+        let target = format!("{{id: t, provider: cerebras, secret_key_ref: {{vault: {vault}}}}}");
+        let config = parse(&with(&format!("providers: {{targets: [{target}]}}\n"))).unwrap();
+        match &config.targets[0].keys[0].secret {
+            SecretRef::Vault(vault) => (**vault).clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let usual = read(
+        "{address: \"https://vault:8200/\", path: /team/cerebras/, field: key, auth: {kubernetes: {role: r}}}",
+    );
+    assert_eq!((&*usual.mount, &*usual.path), ("secret", "team/cerebras"));
+    assert_eq!(usual.refresh, Duration::from_secs(300));
+    let VaultAuth::Kubernetes {
+        jwt_file, mount, ..
+    } = &usual.server.auth
+    else {
+        panic!("{usual:?}")
+    };
+    assert_eq!(
+        jwt_file,
+        Path::new("/var/run/secrets/kubernetes.io/serviceaccount/token")
+    );
+    assert_eq!(mount, "kubernetes");
+    let told = read(
+        "{address: \"https://vault:8200\", path: p, field: key, mount: kv/a, namespace: n, ca_file: ca.pem, timeout: 1s, refresh: 1h, auth: {token_ref: {file: token}}}",
+    );
+    assert_eq!(
+        (&*told.mount, told.server.namespace.as_deref()),
+        ("kv/a", Some("n"))
+    );
+    assert_eq!(
+        told.server.ca_file.as_deref(),
+        Some(Path::new("/etc/witgate/ca.pem"))
+    );
+    assert_eq!(
+        told.server.auth,
+        VaultAuth::Token(SecretRef::File("/etc/witgate/token".into()))
+    );
+}
+
+#[test]
 fn a_target_may_have_many_keys() {
     let target = |keys: &str| {
         with(&format!(
@@ -675,6 +718,7 @@ refused! {
     inline_reference: with("providers: {targets: [{id: a, provider: cerebras, secret_key_ref: sk-hunter2}]}\n"),
     inline_in_env: with("providers: {targets: [{id: a, provider: cerebras, secret_key_ref: {env: sk-hunter2}}]}\n"),
     reference_to_a_store: with("providers: {targets: [{id: a, provider: cerebras, secret_key_ref: {store: NAME}}]}\n"),
+    vault_wrong: with("providers: {targets: [\n  {id: a, provider: cerebras, secret_key_ref: {vault: {}}},\n  {id: b, provider: cerebras, secret_key_ref: {vault: {address: \"https://me:hunter2@x\", path: a/../b, field: k, auth: {token_ref: s.hunter2}}}},\n  {id: c, provider: cerebras, secret_key_ref: {vault: {address: \"http://x\", path: \"a?b\", field: k, auth: {token_ref: {vault: {address: \"http://x\", path: a, field: k, auth: {kubernetes: {role: r}}}}}}}},\n  {id: d, provider: cerebras, secret_key_ref: {vault: {address: \"http://x\", path: a, field: k, ca_file: ca.pem, refresh: 1ms, auth: {kubernetes: {}}}}},\n  {id: e, provider: cerebras, secret_key_ref: {vault: {address: \"http://x\", path: a, field: k, auth: {}, mout: kv}}}]}\n"),
     reference_to_both: with("providers: {targets: [{id: a, provider: cerebras, secret_key_ref: {env: A, file: b}}]}\n"),
     targets_empty: with("providers: {targets: []}\n"),
     target_keys_missing: with("providers: {targets: [{}]}\n"),

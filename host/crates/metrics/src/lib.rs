@@ -75,6 +75,12 @@ pub struct Metrics {
     pub reloads_ok: Counter,
     /// Reloads that were refused; the chain before stays.
     pub reloads_failed: Counter,
+    /// Secrets that executables and Vaults were asked for again, with success.
+    pub secrets_renewed: Counter,
+    /// The same without success, or with a token that is about to end.
+    pub secrets_not_renewed: Counter,
+    /// Secrets that can't be had, or not anew.
+    pub secrets_failing: Gauge,
     /// Rollbacks that an operator asked for.
     pub rollbacks_asked: Counter,
     /// Rollbacks of a chain that failed on probation.
@@ -119,6 +125,10 @@ impl Metrics {
         let bytes = all.labelled("body_bytes", "Bytes of bodies, by direction");
         let reloads = all.labelled("reloads", "Reloads of the configuration, by result");
         let rollbacks = all.labelled("rollbacks", "Returns to the chain before, by cause");
+        let secrets = all.labelled(
+            "secret_renewals",
+            "Times that an executable or a Vault was asked for a secret again, by result",
+        );
         let certificates = all.labelled(
             "certificate_renewals",
             "Changes of the certificate's files, by result",
@@ -154,6 +164,12 @@ impl Metrics {
             answer_bytes: bytes.get_or_create_owned(&[("direction", "answer")]),
             reloads_ok: reloads.get_or_create_owned(&[("result", "ok")]),
             reloads_failed: reloads.get_or_create_owned(&[("result", "failed")]),
+            secrets_renewed: secrets.get_or_create_owned(&[("result", "ok")]),
+            secrets_not_renewed: secrets.get_or_create_owned(&[("result", "failed")]),
+            secrets_failing: all.gauge(
+                "secrets_failing",
+                "Secrets of executables and Vaults that can't be had, or not anew",
+            ),
             rollbacks_asked: rollbacks.get_or_create_owned(&[("cause", "operator")]),
             rollbacks_on_probation: rollbacks.get_or_create_owned(&[("cause", "probation")]),
             generation: all.gauge("config_generation", "Generation of the chain in place"),

@@ -6,7 +6,12 @@ async fn listening(gateway: Fake) -> (Client, SocketAddr) {
     let listener = bind("127.0.0.1:0", "--admin").await.unwrap();
     let at = listener.local_addr().unwrap();
     let router = admin_router(Arc::new(gateway), Arc::new(Metrics::new()));
-    tokio::spawn(serve_admin(listener, router, CancellationToken::new()));
+    tokio::spawn(serve_admin(
+        listener,
+        router,
+        None,
+        CancellationToken::new(),
+    ));
     (Client::connect(at).await, at)
 }
 
@@ -15,7 +20,7 @@ async fn start(gateway: Fake) -> (Client, Arc<Metrics>, CancellationToken, JoinH
     let at = listener.local_addr().unwrap();
     let (metrics, shutdown) = (Arc::new(Metrics::new()), CancellationToken::new());
     let router = admin_router(Arc::new(gateway), Arc::clone(&metrics));
-    let served = tokio::spawn(serve_admin(listener, router, shutdown.clone()));
+    let served = tokio::spawn(serve_admin(listener, router, None, shutdown.clone()));
     (Client::connect(at).await, metrics, shutdown, served)
 }
 

@@ -49,7 +49,12 @@ impl Files {
 
     fn settings(&self) -> ServerSettings {
         let [cert, key] = self.paths();
-        let certificate = Certificate::read(&cert, &key, &self.metrics).unwrap();
+        let files = CertificateFiles {
+            cert,
+            key,
+            clients: None,
+        };
+        let certificate = Certificate::read(files, &self.metrics).unwrap();
         ServerSettings {
             certificate: Some(Arc::new(certificate)),
             ..ServerSettings::default()
