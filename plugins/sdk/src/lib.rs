@@ -4,7 +4,7 @@
 //!
 //! - [`Policy`] and [`Passage`] are what an author writes, [`export!`] makes a component of it.
 //! - [`request`], [`outcome`], [`host`] and [`journal`] are what the host offers; [`log`] formats for it.
-//! - [`redact`] takes things out of answers, however they are cut.
+//! - [`redact`] takes things out of answers, however they are cut; [`patterns`] finds them.
 //! - [`prelude`] has the most used in one `use`.
 //! - `testing` drives a policy natively, under plain `cargo test`, as the host would.
 
@@ -13,6 +13,7 @@ pub mod host;
 pub mod journal;
 pub mod log;
 pub mod outcome;
+pub mod patterns;
 pub mod prelude;
 pub mod print;
 pub mod redact;
