@@ -4,7 +4,7 @@
 //!
 //! - [`Policy`] and [`Passage`] are what an author writes, [`export!`] makes a component of it.
 //! - [`request`], [`outcome`] and [`host`] are what the host offers, [`journal`], [`counters`] and [`kv`] what it grants; [`log`] formats for it.
-//! - [`redact`] takes things out of answers, however they are cut.
+//! - [`redact`] takes things out of answers, however they are cut; [`patterns`] finds them.
 //! - [`prelude`] has the most used in one `use`.
 //! - `testing` drives a policy natively, under plain `cargo test`, as the host would.
 
@@ -15,6 +15,7 @@ pub mod journal;
 pub mod kv;
 pub mod log;
 pub mod outcome;
+pub mod patterns;
 pub mod prelude;
 pub mod print;
 pub mod redact;

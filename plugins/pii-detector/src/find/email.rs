@@ -5,8 +5,9 @@
 //! number or a single name, and `git@host`, which names a
 //! repository, as the other names of that kind do before `:`, and `who@host:/path`, which names a file.
 
-use super::cursor::Cursor;
-use super::{Answer, LOCAL, class, count_step, width};
+use witgate_policy::patterns::{Answer, Cursor, count_step, width};
+
+use super::{LOCAL, class};
 
 /// Who has repositories: `gitea@host.example.com:team/repo`.
 const REPOSITORIES: &[&[u8]] = &[b"gitea", b"gogs", b"forgejo", b"gitlab", b"hg", b"svn"];

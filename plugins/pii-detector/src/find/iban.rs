@@ -1,7 +1,6 @@
 //! IBANs: a country, its length, and a remainder of 1 by 97.
 
-use super::Answer;
-use super::cursor::Cursor;
+use witgate_policy::patterns::{Answer, Cursor};
 
 /// In one piece, or in groups of four with a space between them.
 pub(super) fn iban(cursor: &Cursor<'_>) -> Answer {

@@ -2,8 +2,9 @@
 
 use std::net::Ipv6Addr;
 
-use super::cursor::Cursor;
-use super::{Answer, HEX, class, is_word};
+use witgate_policy::patterns::{Answer, Cursor, is_word};
+
+use super::{HEX, class};
 
 /// Four numbers up to 255 without leading zeros. A product's version (`Name/1.2.3.4`, `1.2.3.4-rc1`) doesn't count.
 pub(super) fn v4(cursor: &Cursor<'_>) -> Answer {

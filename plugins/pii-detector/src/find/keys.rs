@@ -1,7 +1,8 @@
 //! Secrets that say what they are: keys with a known prefix, JSON web tokens, private keys in PEM.
 
-use super::cursor::Cursor;
-use super::{Answer, PEM, URL, class, is_word};
+use witgate_policy::patterns::{Answer, Cursor, More, count_step, is_word};
+
+use super::{PEM, URL, class};
 
 /// A key's prefix, the kind of bytes that follow it, and how many.
 struct Kind {
@@ -29,7 +30,7 @@ fn url(b: u8) -> bool {
     class(b) & URL != 0
 }
 fn pem(b: u8) -> bool {
-    super::count_step();
+    count_step();
     class(b) & PEM != 0
 }
 
@@ -113,7 +114,7 @@ const LONGEST_NAME_OF_USER: usize = 64;
 const LONGEST_PASSWORD: usize = 128;
 
 /// The password in `scheme://user:password@host`, by its place. A word that stands for one doesn't count.
-pub(super) fn password(cursor: &Cursor<'_>) -> Result<Option<(usize, usize)>, super::More> {
+pub(super) fn password(cursor: &Cursor<'_>) -> Result<Option<(usize, usize)>, More> {
     if !cursor.has(cursor.start, "://")? {
         return Ok(None);
     }
@@ -233,7 +234,7 @@ fn name(cursor: &Cursor<'_>, from: usize) -> Answer {
 }
 
 /// Whether a key's first line or a header follows, which tells a key from a text about keys.
-fn looks_like_a_key(cursor: &Cursor<'_>, mut at: usize) -> Result<bool, super::More> {
+fn looks_like_a_key(cursor: &Cursor<'_>, mut at: usize) -> Result<bool, More> {
     let from = at;
     loop {
         match cursor.get(at)? {
@@ -256,6 +257,6 @@ fn looks_like_a_key(cursor: &Cursor<'_>, mut at: usize) -> Result<bool, super::M
     Ok(true)
 }
 
-fn header(cursor: &Cursor<'_>, at: usize) -> Result<bool, super::More> {
+fn header(cursor: &Cursor<'_>, at: usize) -> Result<bool, More> {
     Ok(cursor.has(at, "Proc-Type:")? || cursor.has(at, "DEK-Info:")?)
 }

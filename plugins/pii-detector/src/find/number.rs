@@ -1,7 +1,6 @@
 //! Payment cards and US social security numbers.
 
-use super::Answer;
-use super::cursor::Cursor;
+use witgate_policy::patterns::{Answer, Cursor, More};
 
 /// 13 to 19 digits that an issuer gives out and whose check digit is right, in one piece or in groups with a space or a
 /// dash between them. The longest that fits is taken.
@@ -111,7 +110,7 @@ pub(super) fn ssn(cursor: &Cursor<'_>) -> Answer {
 pub(super) fn announced_ssn(
     cursor: &Cursor<'_>,
     word_end: usize,
-) -> Result<Option<(usize, usize)>, super::More> {
+) -> Result<Option<(usize, usize)>, More> {
     let words = ["ssn", "security", "social_security_number"];
     if !cursor.is_one_of(word_end, &words)? {
         return Ok(None);
@@ -153,7 +152,7 @@ fn parts(cursor: &Cursor<'_>, between: u8) -> Answer {
 }
 
 /// The number that exactly these digits make.
-fn number(cursor: &Cursor<'_>, at: usize, digits: usize) -> Result<Option<u32>, super::More> {
+fn number(cursor: &Cursor<'_>, at: usize, digits: usize) -> Result<Option<u32>, More> {
     let mut value = 0;
     for at in at..at + digits {
         match cursor.get(at)? {

@@ -1,8 +1,7 @@
 //! Phone numbers: international numbers with their `+`, and the usual ways to write a number in the US and Canada, the
 //! United Kingdom, France and Germany. A plain run of digits doesn't count.
 
-use super::Answer;
-use super::cursor::Cursor;
+use witgate_policy::patterns::{Answer, Cursor, More, is_word};
 
 pub(super) fn phone(cursor: &Cursor<'_>) -> Answer {
     match cursor.bytes()[cursor.start] {
@@ -16,11 +15,7 @@ pub(super) fn phone(cursor: &Cursor<'_>) -> Answer {
 const MOST: usize = 15;
 
 fn international(cursor: &Cursor<'_>) -> Answer {
-    if cursor
-        .before()
-        .0
-        .is_some_and(|c| super::is_word(c) || c == '+')
-    {
+    if cursor.before().0.is_some_and(|c| is_word(c) || c == '+') {
         return Ok(None);
     }
     let mut digits = [0; MOST];
@@ -65,7 +60,7 @@ fn international(cursor: &Cursor<'_>) -> Answer {
 
 /// How many bytes of marks stand between this group of digits and the next: one mark, or two with a bracket. 0 where no
 /// digit follows.
-fn gap(cursor: &Cursor<'_>, at: usize) -> Result<usize, super::More> {
+fn gap(cursor: &Cursor<'_>, at: usize) -> Result<usize, More> {
     let first = cursor.get(at)?;
     if !matches!(first, b' ' | b'-' | b'.' | b'/' | b'(' | b')') {
         return Ok(0);

@@ -4,7 +4,6 @@ use witgate_policy::redact::{Form, redact_all};
 use witgate_policy::testing;
 
 use super::{detector, passage};
-use crate::find::STEPS;
 
 /// What a text begins with, and what is repeated after it: for each matcher what it reads longest without an answer.
 const TEXTS: &[(&str, &str)] = &[
@@ -107,11 +106,7 @@ fn text(start: &str, unit: &str, bytes: usize) -> String {
     text
 }
 
-fn steps(work: impl FnOnce()) -> usize {
-    STEPS.set(0);
-    work();
-    STEPS.get()
-}
+use testing::steps;
 
 fn whole(text: &str) -> usize {
     steps(|| drop(redact_all(detector(), Form::Text, text)))

@@ -60,6 +60,24 @@ pub use stage_state::StageState;
 
 use crate::{Hooks, Level, Policy};
 use imports::{Phase, State};
+
+thread_local! {
+    /// How many bytes were looked at, each as often as it was.
+    static STEPS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+#[inline]
+pub(crate) fn count_step() {
+    STEPS.with(|steps| steps.set(steps.get() + 1));
+}
+
+/// How many bytes [`patterns`](crate::patterns) looked at during this work, each as often as it did: with it a test tells that twice the text is
+/// twice the work, where time would tell nothing.
+pub fn steps(work: impl FnOnce()) -> usize {
+    let before = STEPS.get();
+    work();
+    STEPS.get() - before
+}
 use interest::Interest;
 
 /// A policy that has its settings. Every [`exchange`](Configured::exchange) starts from it, with nothing of another.

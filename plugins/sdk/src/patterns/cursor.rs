@@ -1,18 +1,20 @@
 //! The view of a recogniser: the bytes from its start on, of which the last ones may not have arrived yet.
 
-use witgate_policy::redact::{View, Wait};
+use super::{count_step, is_word_byte};
+use crate::redact::{View, Wait};
 
-use super::{WORD, class, count_step};
-
-/// The recogniser can't decide before more of the text has arrived.
+/// The recogniser can't decide before more of the text has arrived: from its start on the text is undecided. With a [`Wait`] it says what
+/// keeps it so, which spares a long match that comes byte by byte from being read again at each.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct More(pub(super) Option<Wait>);
+pub struct More(pub Option<Wait>);
 
-pub(super) struct Cursor<'a> {
+/// A place in the text, and what has arrived from there on.
+#[derive(Clone, Copy, Debug)]
+pub struct Cursor<'a> {
     view: &'a View<'a>,
     bytes: &'a [u8],
-    /// Where the entity would start.
-    pub(super) start: usize,
+    /// Where the match would start.
+    pub start: usize,
 }
 
 impl<'a> Cursor<'a> {
@@ -24,23 +26,27 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The same of an entity that would start there.
-    pub(super) fn from(&self, start: usize) -> Cursor<'a> {
+    /// The same of a match that would start there.
+    #[must_use]
+    pub fn from(&self, start: usize) -> Cursor<'a> {
         Cursor { start, ..*self }
     }
 
     /// The bytes that have arrived.
-    pub(super) fn bytes(&self) -> &'a [u8] {
+    #[must_use]
+    pub fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
     /// The text from the start to this offset, which must have arrived.
-    pub(super) fn text_to(&self, end: usize) -> &'a str {
+    #[must_use]
+    pub fn text_to(&self, end: usize) -> &'a str {
         &self.view.text[self.start..end]
     }
 
     /// The byte at this offset; 0 after the end of the text.
-    pub(super) fn get(&self, at: usize) -> Result<u8, More> {
+    #[inline]
+    pub fn get(&self, at: usize) -> Result<u8, More> {
         count_step();
         match self.bytes.get(at) {
             Some(byte) => Ok(*byte),
@@ -49,8 +55,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The same of an entity that may be long. It stays undecided while such bytes follow, up to so many in all.
-    pub(super) fn get_while(
+    /// The same of a match that may be long. It stays undecided while such bytes follow, up to so many in all.
+    pub fn get_while(
         &self,
         at: usize,
         goes_on: fn(u8) -> bool,
@@ -61,16 +67,18 @@ impl<'a> Cursor<'a> {
             .map_err(|_| More(Some(Wait { goes_on, until })))
     }
 
-    pub(super) fn is_digit(&self, at: usize) -> Result<bool, More> {
+    /// Whether a digit stands at this offset.
+    pub fn is_digit(&self, at: usize) -> Result<bool, More> {
         Ok(self.get(at)?.is_ascii_digit())
     }
 
-    pub(super) fn is_word(&self, at: usize) -> Result<bool, More> {
-        Ok(class(self.get(at)?) & WORD != 0)
+    /// Whether a word goes on at this offset.
+    pub fn is_word(&self, at: usize) -> Result<bool, More> {
+        Ok(is_word_byte(self.get(at)?))
     }
 
     /// Whether these bytes stand at this offset.
-    pub(super) fn has(&self, at: usize, expected: &str) -> Result<bool, More> {
+    pub fn has(&self, at: usize, expected: &str) -> Result<bool, More> {
         for (n, byte) in expected.bytes().enumerate() {
             if self.get(at + n)? != byte {
                 return Ok(false);
@@ -80,7 +88,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Whether the word from the start to this offset is one of these, in any case.
-    pub(super) fn is_one_of(&self, end: usize, words: &[&str]) -> Result<bool, More> {
+    pub fn is_one_of(&self, end: usize, words: &[&str]) -> Result<bool, More> {
         let word = self.text_to(end);
         if end == self.bytes.len() && !self.view.end {
             let may_become = |one: &&str| {
@@ -96,12 +104,14 @@ impl<'a> Cursor<'a> {
     }
 
     /// The two characters before the start, the nearer one first.
-    pub(super) fn before(&self) -> (Option<char>, Option<char>) {
+    #[must_use]
+    pub fn before(&self) -> (Option<char>, Option<char>) {
         self.view.before(self.start)
     }
 
     /// Whether a number may start here. It may not after `1.` or `1-`, because it would be the rest of a longer number.
-    pub(super) fn number_may_start(&self) -> bool {
+    #[must_use]
+    pub fn number_may_start(&self) -> bool {
         match self.before() {
             (Some('.' | '-'), far) => !far.is_some_and(|c| c.is_ascii_digit()),
             _ => true,
@@ -109,10 +119,10 @@ impl<'a> Cursor<'a> {
     }
 
     /// Whether a number may end here: no word continues, and no longer number after a `.` or `-`.
-    pub(super) fn number_may_end(&self, at: usize) -> Result<bool, More> {
+    pub fn number_may_end(&self, at: usize) -> Result<bool, More> {
         match self.get(at)? {
             b'.' | b'-' => Ok(!self.is_digit(at + 1)?),
-            byte => Ok(class(byte) & WORD == 0),
+            byte => Ok(!is_word_byte(byte)),
         }
     }
 }
