@@ -61,7 +61,11 @@ impl<'a> Context<'a> {
             .rev()
             .take_while(|e| start - e.end <= 120)
             .any(|e| e.is(QUESTION) && !self.is_over(e.end, start));
-        match self.quote(start, end) {
+        let quote = self.quote(start, end);
+        if quote.as_ref().is_some_and(|quote| quote.alone) {
+            return 1.0;
+        }
+        match quote {
             Some(quote) if topical || reported || quote.listed || near(FRAME, 250, 160) => 0.15,
             Some(_) => 0.55,
             None if reported => 0.3,
@@ -134,6 +138,7 @@ impl<'a> Context<'a> {
             .is_some_and(|s| s.trim_end().ends_with(['"', '\'', '`']));
         Some(Quote {
             listed: q.1 - q.0 < 160 && (next || last),
+            alone: said(before) + said(after) < ASKED,
         })
     }
 }
@@ -141,6 +146,20 @@ impl<'a> Context<'a> {
 struct Quote {
     /// Whether this is one of several short quotations.
     listed: bool,
+    /// Whether the rest of the text says nothing about it.
+    alone: bool,
+}
+
+/// Letters of what a text says about a quotation, at least.
+const ASKED: usize = 6;
+
+/// How many letters there are, as far as it matters.
+fn said(text: &str) -> usize {
+    text.chars()
+        .take(400)
+        .filter(|c| c.is_alphabetic())
+        .take(ASKED)
+        .count()
 }
 
 /// The quotations in `text`, by their ends. One pass: an opening mark waits for the next one that can close it.
@@ -226,8 +245,10 @@ mod tests {
     }
 
     #[test]
-    fn a_quotation_out_of_nowhere_counts_half() {
-        assert_eq!(share("\"Ignore it\""), 0.55);
+    fn a_quotation_out_of_nowhere_counts_half_and_one_that_is_all_there_is_in_full() {
+        assert_eq!(share("Well then: \"Ignore it\""), 0.55);
+        assert_eq!(share("\"Ignore it\""), 1.0);
+        assert_eq!(share("```\nIgnore it\n```"), 1.0);
     }
 
     #[test]

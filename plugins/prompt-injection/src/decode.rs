@@ -1,4 +1,4 @@
-//! Finds base64 and hex, and decodes them.
+//! Finds base64, base32 and hex, and decodes them.
 //!
 //! A run counts if it decodes to something that begins as readable text. The work is linear in the text: no byte is looked at more often than a fixed number
 //! of times, and a run decodes to fewer bytes than it has.
@@ -88,7 +88,9 @@ fn runs(bytes: &[u8], range: Range<usize>, found: &mut Vec<Decoded>) -> usize {
         }
         let end = base64_run(bytes, at);
         if end - at >= SHORTEST_BASE64 {
-            found.extend(base64(&bytes[at..end]).map(|text| Decoded { at: at..end, text }));
+            let run = &bytes[at..end];
+            let text = base64(run).or_else(|| base32(run));
+            found.extend(text.map(|text| Decoded { at: at..end, text }));
         }
         at = end.max(at + 1);
     }
@@ -169,6 +171,31 @@ fn base64(run: &[u8]) -> Option<String> {
         .or_else(|| from(1))
         .or_else(|| from(2))
         .or_else(|| from(3))
+}
+
+/// Decodes base32, in letters of one case.
+fn base32(run: &[u8]) -> Option<String> {
+    let mut out = Text::new();
+    let (mut bits, mut held) = (0u32, 0u32);
+    let upper = run[0].is_ascii_uppercase();
+    for b in run {
+        let five = match *b {
+            b @ b'A'..=b'Z' if upper => b - b'A',
+            b @ b'a'..=b'z' if !upper => b - b'a',
+            b @ b'2'..=b'7' => b - b'2' + 26,
+            b'\n' => continue,
+            _ => return None,
+        };
+        held = held << 5 | u32::from(five);
+        bits += 5;
+        if bits >= 8 {
+            bits -= 8;
+            if !out.push((held >> bits) as u8) {
+                break;
+            }
+        }
+    }
+    out.end()
 }
 
 /// What a run decodes to, as long as it is text.

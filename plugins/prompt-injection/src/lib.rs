@@ -16,6 +16,7 @@ mod patterns;
 mod plain;
 mod policy;
 pub mod scan;
+pub mod score;
 pub mod signals;
 mod squeeze;
 mod steps;

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use serde::Deserialize;
-use witgate_policy::{Denial, Hooks, Policy, Role, Text, Verdict, report, request};
+use witgate_policy::{Denial, Finding, Hooks, Policy, Role, Text, Verdict, host, report, request};
 
 use crate::message;
 use crate::patterns::{Patterns, Setting};
@@ -15,7 +15,9 @@ use crate::signals::Origin;
 #[serde(default, deny_unknown_fields)]
 pub struct PromptInjection {
     action: Action,
-    threshold: f32,
+    sensitivity: Sensitivity,
+    /// In place of the sensitivity's.
+    threshold: Option<f32>,
     patterns: Vec<Setting>,
     roles: Vec<Speaker>,
     max_bytes: usize,
@@ -29,6 +31,26 @@ pub struct PromptInjection {
 enum Action {
     Deny,
     Report,
+}
+
+/// How many harmless texts may be taken for attacks, so that more attacks are found.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "lowercase")]
+enum Sensitivity {
+    Low,
+    Medium,
+    High,
+}
+
+impl Sensitivity {
+    /// The score from which on it acts. Training puts the scores where these mean what the documentation says.
+    fn threshold(self) -> f32 {
+        match self {
+            Sensitivity::Low => 0.8,
+            Sensitivity::Medium => 0.5,
+            Sensitivity::High => 0.2,
+        }
+    }
 }
 
 /// What becomes of a request with a text that is longer than is read.
@@ -64,6 +86,17 @@ impl Speaker {
         }
     }
 
+    fn name(self) -> &'static str {
+        match self {
+            Speaker::System => "system",
+            Speaker::Developer => "developer",
+            Speaker::User => "user",
+            Speaker::Assistant => "assistant",
+            Speaker::Tool => "tool",
+            Speaker::Request => "request",
+        }
+    }
+
     fn origin(self) -> Origin {
         match self {
             Speaker::Tool => Origin::Tool,
@@ -76,7 +109,8 @@ impl Default for PromptInjection {
     fn default() -> Self {
         PromptInjection {
             action: Action::Deny,
-            threshold: 0.6,
+            sensitivity: Sensitivity::Medium,
+            threshold: None,
             patterns: Vec::new(),
             roles: vec![Speaker::User, Speaker::Tool, Speaker::Request],
             max_bytes: 16 << 20,
@@ -86,12 +120,41 @@ impl Default for PromptInjection {
     }
 }
 
+/// The weight of a signal after which no other is looked for, where one is enough.
+const ENOUGH: f32 = 0.85;
+/// The score from which on it is told of a request that goes on, where scores are reported.
+const TOLD: f32 = 0.1;
+
+impl PromptInjection {
+    fn threshold(&self) -> f32 {
+        self.threshold.unwrap_or(self.sensitivity.threshold())
+    }
+}
+
+/// What a finding says besides its code: the score, whose text it was, and where in it the window that reads most like an attack ends.
+fn detail(found: &Score, speaker: Speaker, length: usize) -> String {
+    format!(
+        "score {:.2}, {} text, window to byte {} of {length}",
+        found.value,
+        speaker.name(),
+        found.end
+    )
+}
+
+fn tell(code: &str, count: u32, detail: &str) {
+    host::report(&Finding {
+        detail: Some(detail.to_owned()),
+        ..Finding::new(code, count)
+    });
+}
+
 impl Policy for PromptInjection {
     fn prepare(&mut self) -> Result<(), String> {
-        if !(self.threshold > 0.0 && self.threshold <= 1.0) {
+        if let Some(threshold) = self.threshold
+            && !(threshold > 0.0 && threshold <= 1.0)
+        {
             return Err(format!(
-                "threshold: {} is out of range; give a number above 0 and at most 1",
-                self.threshold
+                "threshold: {threshold} is out of range; give a number above 0 and at most 1"
             ));
         }
         if self.roles.is_empty() {
@@ -106,15 +169,10 @@ impl Policy for PromptInjection {
         let patterns = Patterns::new(&std::mem::take(&mut self.patterns))?;
         // One finding is enough to deny, but a report has to count all of them.
         let enough = match self.action {
-            Action::Deny => self.threshold,
+            Action::Deny => ENOUGH,
             Action::Report => f32::INFINITY,
         };
-        self.scanner = Some(Rc::new(Scanner::build(
-            patterns,
-            self.max_bytes,
-            self.threshold,
-            enough,
-        )?));
+        self.scanner = Some(Rc::new(Scanner::build(patterns, self.max_bytes, enough)?));
         Ok(())
     }
 
@@ -126,19 +184,29 @@ impl Policy for PromptInjection {
         let Some(scanner) = &self.scanner else {
             return Verdict::Proceed;
         };
+        let threshold = self.threshold();
         let texts = request::texts();
         let mut found = Score::default();
+        // The highest score of all, whether it is acted on or not.
+        let mut highest = (0.0, String::new());
         let mut unread = 0;
         let mut read = |speaker: Speaker, pieces: &[&str]| {
             let mut worst = Score::default();
             message::texts(pieces, |text| {
-                let score = scanner.scan(text, speaker.origin());
+                let score = match speaker {
+                    // The developer wrote it, and instructions are what it is for.
+                    Speaker::Request => scanner.scan_instructions(text, speaker.origin()),
+                    _ => scanner.scan(text, speaker.origin()),
+                };
                 unread = unread.max(score.unread);
                 if score.value > worst.value {
+                    if score.value >= TOLD.min(threshold) && score.value > highest.0 {
+                        highest = (score.value, detail(&score, speaker, text.len()));
+                    }
                     worst = score;
                 }
             });
-            if worst.value >= self.threshold {
+            if worst.value >= threshold {
                 found.merge(&worst);
             }
         };
@@ -161,7 +229,11 @@ impl Policy for PromptInjection {
         if unread > 0 {
             report("unread-text", 1);
         }
-        if found.value < self.threshold {
+        let detail = highest.1;
+        if found.value < threshold {
+            if self.action == Action::Report && !detail.is_empty() {
+                tell("below-threshold", 1, &detail);
+            }
             return match self.unread {
                 Unread::Deny if unread > 0 && self.action == Action::Deny => {
                     let denial = Denial::new("unread-text", too_long(self.max_bytes));
@@ -170,14 +242,12 @@ impl Policy for PromptInjection {
                 _ => Verdict::Proceed,
             };
         }
+        for (kind, count) in found.kinds() {
+            tell(kind.code(), count, &detail);
+        }
         match self.action {
             Action::Deny => Verdict::deny("prompt-injection", sentence(&found)),
-            Action::Report => {
-                for (kind, count) in found.kinds() {
-                    report(kind.code(), count);
-                }
-                Verdict::Proceed
-            }
+            Action::Report => Verdict::Proceed,
         }
     }
 }

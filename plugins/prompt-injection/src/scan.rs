@@ -10,6 +10,7 @@ use crate::fold::{Folder, hidden};
 use crate::lexicon::{Lexicon, class};
 use crate::patterns::Patterns;
 use crate::plain;
+use crate::score::{BlockFeatures, Margins, Model, views};
 use crate::signals::{self, Kind, Origin};
 use crate::squeeze::squeeze;
 
@@ -18,7 +19,7 @@ const CHUNK: usize = 4 << 10;
 const BEFORE: usize = 3 << 9;
 const OVERLAP: usize = 1 << 9;
 /// Hits add up within this many bytes and those of the neighbour.
-const NEIGHBOURHOOD: usize = 2 << 10;
+const NEIGHBOURHOOD: usize = 1 << 9;
 /// How deep encodings are undone: base64 inside base64.
 const DEPTH: u32 = 2;
 /// The weight from which on a hit is reported and counted.
@@ -38,6 +39,10 @@ pub struct Score {
     pub value: f32,
     /// How many signals of each kind were found, in the order of [`Kind::ALL`]. Signals of little weight aren't counted.
     pub counts: [u32; Kind::COUNT],
+    /// How sure the rules are of what no wording makes up for: marks between turns, hidden text, the operator's own patterns.
+    pub certain: f32,
+    /// Where in the text the window ends that reads most like an attack.
+    pub end: usize,
     /// Bytes of the text that were not read, because it is longer than is read of one, or has too many words to weigh.
     pub unread: usize,
 }
@@ -54,38 +59,46 @@ impl Score {
     /// Joins the scores of two texts: the higher value, the signals of both, and what was read of neither.
     pub fn merge(&mut self, other: &Score) {
         self.unread += other.unread;
-        self.value = self.value.max(other.value);
+        if other.value > self.value {
+            (self.value, self.end) = (other.value, other.end);
+        }
+        self.certain = self.certain.max(other.certain);
         for (count, more) in self.counts.iter_mut().zip(other.counts) {
             *count += more;
         }
     }
 }
 
+/// Kinds of signals that need no wording to be believed.
+const CERTAIN: [Kind; 2] = [Kind::Hidden, Kind::Pattern];
+/// The rules' score from which on they are believed whatever the words around: hardly any harmless text has it.
+const SURE: f32 = 0.65;
+/// The probability from which on the wording alone is told.
+const WORDED: f32 = 0.1;
+
 /// Finds attacks. It is built once; reading a text takes no lock and keeps nothing.
 pub struct Scanner {
+    model: Model,
     lexicon: Lexicon,
     patterns: Option<Patterns>,
     max_bytes: usize,
-    /// The weight of a hit that the policy acts on.
-    threshold: f32,
     /// The weight of a hit after which no other matters.
     enough: f32,
 }
 
 impl Scanner {
-    /// A scanner that reads `max_bytes` of a text, and no further once a hit weighs `enough`, or many were found and one of them
-    /// weighs `threshold`.
+    /// A scanner that reads `max_bytes` of a text, and no further once a hit weighs `enough`, or many were found and
+    /// one of them is sure.
     pub(crate) fn build(
         patterns: Option<Patterns>,
         max_bytes: usize,
-        threshold: f32,
         enough: f32,
     ) -> Result<Self, String> {
         Ok(Scanner {
+            model: Model::new(),
             lexicon: Lexicon::new()?,
             patterns,
             max_bytes,
-            threshold,
             enough,
         })
     }
@@ -96,35 +109,89 @@ impl Scanner {
     ///
     /// A sentence, if the tables can't be compiled.
     pub fn new() -> Result<Self, String> {
-        Scanner::build(None, usize::MAX, f32::INFINITY, f32::INFINITY)
+        Scanner::build(None, usize::MAX, f32::INFINITY)
+    }
+
+    /// The features of each block of a text's words, for training.
+    pub fn features(&self, text: &str) -> Vec<BlockFeatures> {
+        self.model.features(text)
+    }
+
+    /// What the statistical scorer sees of a text.
+    pub fn margins(&self, text: &str, origin: Origin) -> Margins {
+        self.model.margins(text, origin).0
     }
 
     /// Scores a text. Of a text that is longer than is read, head and tail are read, and the score says how much was not.
     pub fn scan(&self, text: &str, origin: Origin) -> Score {
+        self.read(text, origin, true)
+    }
+
+    /// Scores a text in which instructions are ordinary, as in what a tool is said to be: only what the rules are sure of counts.
+    pub fn scan_instructions(&self, text: &str, origin: Origin) -> Score {
+        let mut score = self.rules(text, origin);
+        if score.value < SURE {
+            score.value = (score.value / SURE * 0.5).max(score.certain);
+        }
+        score
+    }
+
+    /// What the rules alone make of a text.
+    pub fn rules(&self, text: &str, origin: Origin) -> Score {
+        self.read(text, origin, false)
+    }
+
+    fn read(&self, text: &str, origin: Origin, words: bool) -> Score {
+        let text = &*squeeze(text);
+        let over = text.len().saturating_sub(self.max_bytes);
         let mut scan = Scan {
             scanner: self,
             folder: Folder::new(&self.lexicon),
             events: Vec::new(),
             origin,
             hits: Hits::default(),
-            weighing: 0,
-            unread: 0,
+            weighing: WEIGHED + (text.len() - over) / BYTES_FOR_ONE_MORE,
+            unread: over,
+            words,
+            inside: 0.0,
         };
-        let text = &*squeeze(text);
-        let over = text.len().saturating_sub(self.max_bytes);
-        (scan.weighing, scan.unread) = (WEIGHED + (text.len() - over) / BYTES_FOR_ONE_MORE, over);
-        if over == 0 {
-            scan.whole(text, 0, 0);
+        let parts = if over == 0 {
+            [(text, 0), ("", 0)]
         } else {
             let half = self.max_bytes / 2;
-            scan.whole(&text[..text.floor_char_boundary(half)], 0, 0);
             let tail = text.ceil_char_boundary(text.len() - half);
-            scan.whole(&text[tail..], tail, 0);
+            [
+                (&text[..text.floor_char_boundary(half)], 0),
+                (&text[tail..], tail),
+            ]
+        };
+        for (part, base) in parts {
+            scan.whole(part, base, 0);
         }
-        Score {
+        let strongest = scan.hits.strongest();
+        let rules = together(&strongest);
+        let mut score = Score {
+            value: rules,
+            certain: together(&CERTAIN.map(|kind| strongest[kind as usize])),
             unread: scan.unread,
-            ..scan.hits.score()
+            ..Score::default()
+        };
+        if words {
+            let mut likely = 0.0;
+            for (part, base) in parts {
+                let (probability, end) = scan.wording(part, base, 0, rules);
+                if probability > likely {
+                    (likely, score.end) = (probability, base + end);
+                }
+            }
+            let sure = if rules >= SURE { rules } else { score.certain };
+            score.value = likely.max(scan.inside).max(sure);
         }
+        score.counts = scan.hits.counts;
+        if words && score.value >= WORDED && score.counts == [0; Kind::COUNT] {
+            score.counts[Kind::Wording as usize] = 1;
+        }
+        score
     }
 
     /// The first place in `text` that asks for a closer look.
@@ -145,9 +212,24 @@ struct Scan<'a> {
     /// How many words may still be weighed.
     weighing: usize,
     unread: usize,
+    /// Whether the scorer reads what is found inside.
+    words: bool,
+    /// How likely the likeliest text inside is an attack.
+    inside: f32,
 }
 
 impl Scan<'_> {
+    /// How likely the words of `text` make it an attack, where the window that says so ends, and what ciphers hide in it.
+    fn wording(&mut self, text: &str, base: usize, depth: u32, rules: f32) -> (f32, usize) {
+        let (margins, unknown) = self.scanner.model.margins(text, self.origin);
+        if depth < DEPTH {
+            for undone in self.scanner.model.deciphered(text, &unknown) {
+                self.encoded_text(&undone, base, depth);
+            }
+        }
+        (margins.probability(rules, self.origin), margins.end)
+    }
+
     /// Reads `text`, which stands at `base`, and what is hidden or encoded in it.
     fn whole(&mut self, text: &str, base: usize, depth: u32) {
         let mut at = 0;
@@ -177,7 +259,7 @@ impl Scan<'_> {
     fn is_sure(&self) -> bool {
         let heaviest = self.hits.heaviest;
         heaviest >= self.scanner.enough
-            || heaviest >= self.scanner.threshold && self.hits.counts.iter().sum::<u32>() >= MANY
+            || heaviest >= SURE && self.hits.counts.iter().sum::<u32>() >= MANY
     }
 
     /// Reads one chunk.
@@ -234,10 +316,21 @@ impl Scan<'_> {
 
     fn encoded(&mut self, text: &str, base: usize, depth: u32) {
         for decoded in decode::decode(text) {
-            let at = base + decoded.at.start;
-            if self.inner(&decoded.text, at, depth) >= TOLD {
-                self.hits.add(at, Kind::Encoded, 0.4);
+            self.encoded_text(&decoded.text, base + decoded.at.start, depth);
+        }
+        if self.words {
+            for undone in [views::morse(text), views::numbers(text)]
+                .into_iter()
+                .flatten()
+            {
+                self.encoded_text(&undone, base, depth);
             }
+        }
+    }
+
+    fn encoded_text(&mut self, text: &str, at: usize, depth: u32) {
+        if self.inner(text, at, depth) >= TOLD {
+            self.hits.add(at, Kind::Encoded, 0.4);
         }
     }
 
@@ -251,7 +344,18 @@ impl Scan<'_> {
         for (kind, weight) in Kind::ALL.into_iter().zip(near) {
             self.hits.add(at, kind, weight);
         }
-        score.value
+        if !self.words {
+            return score.value;
+        }
+        let (likely, _) = self.wording(text, at, depth + 1, score.value);
+        let sure = if score.value >= SURE {
+            score.value
+        } else {
+            0.0
+        };
+        let probability = likely.max(sure);
+        self.inside = self.inside.max(probability);
+        probability
     }
 }
 
@@ -310,7 +414,7 @@ impl Hits {
         Score {
             value: together(&self.strongest()),
             counts: self.counts,
-            unread: 0,
+            ..Score::default()
         }
     }
 }

@@ -6,8 +6,8 @@ use serde_json::value::RawValue;
 
 use crate::journal::Record;
 
-use super::Which;
 use super::when::rfc3339;
+use super::{Which, scores};
 
 /// An entry's body, parsed; null where it can't be.
 pub(super) struct Body(Value);
@@ -77,6 +77,16 @@ impl Body {
             .map(|stage| format!("{}={}", field(stage, "policy"), field(stage, "verdict")))
             .collect();
         acted.join(" ")
+    }
+
+    /// The highest score that the policy's findings tell.
+    pub(super) fn score(&self, policy: &str) -> Option<f64> {
+        self.stages()
+            .filter(|stage| field(stage, "policy") == policy)
+            .filter_map(|stage| stage.get("findings")?.as_array())
+            .flatten()
+            .filter_map(|finding| scores::of(field(finding, "detail")))
+            .max_by(f64::total_cmp)
     }
 
     /// Whether the policy acted, or would have but for `mode: shadow`: its verdict was another than `proceed`, `clear` and `unreached`,

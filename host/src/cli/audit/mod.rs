@@ -5,6 +5,7 @@
 mod entry;
 mod export;
 mod query;
+mod scores;
 #[cfg(test)]
 mod tests;
 mod verify;

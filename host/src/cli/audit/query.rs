@@ -8,6 +8,7 @@ use clap::Args;
 use crate::journal::{Order, Record};
 
 use super::entry::{self, Body};
+use super::scores::Scores;
 use super::when::rfc3339;
 use super::{AuditError, Format, Found, From, Plain, Which};
 
@@ -30,10 +31,17 @@ pub(super) fn run(args: &QueryArgs, out: &mut impl Write) -> Result<Found, Audit
     let span = args.which.span()?;
     let reader = args.from.open()?;
     let mut found = Vec::new();
+    let mut scores = Scores::default();
     let flow = reader.records(span, Order::NewestFirst, |record| {
         if args.which.wants(record) {
             match args.format {
-                Format::Table => found.push(Shown::Row(row(record))),
+                Format::Table => {
+                    found.push(Shown::Row(row(record)));
+                    let policy = args.which.policy.as_deref();
+                    if let Some(score) = policy.and_then(|policy| Body::of(record).score(policy)) {
+                        scores.add(score);
+                    }
+                }
                 Format::Json => match entry::line(record) {
                     Ok(line) => found.push(Shown::Line(line)),
                     Err(error) => return ControlFlow::Break(Err(io::Error::from(error))),
@@ -50,7 +58,10 @@ pub(super) fn run(args: &QueryArgs, out: &mut impl Write) -> Result<Found, Audit
     }
     found.reverse();
     match args.format {
-        Format::Table => table(&found, out),
+        Format::Table => table(&found, out).and_then(|()| match &args.which.policy {
+            Some(policy) => scores.show(policy, out),
+            None => Ok(()),
+        }),
         Format::Json => array(&found, out),
     }
     .map_err(AuditError::stdout)?;

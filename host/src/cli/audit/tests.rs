@@ -377,3 +377,42 @@ async fn a_file_that_is_no_journal_is_something_wrong() {
         "{complaint}"
     );
 }
+
+#[tokio::test]
+async fn a_query_of_a_policy_shows_its_scores() {
+    let scene = Scene(tempfile::tempdir().unwrap());
+    let journal = Journal::open(&scene.path(), Options::default())
+        .await
+        .unwrap();
+    for (id, details) in [
+        ("r-1", ["score 0.97, user text", "score 0.12, user text"]),
+        ("r-2", ["score 0.31, tool text", "no score"]),
+        ("r-3", ["score 0.95, user text", "score 1.00, tool text"]),
+    ] {
+        let findings = details.map(|detail| json!({"code": "c", "count": 1, "detail": detail}));
+        let stages = json!([
+            {"policy": "guard", "verdict": "proceed", "findings": findings},
+            {"policy": "other", "verdict": "proceed", "findings": [{"code": "c", "count": 1, "detail": "score 0.5"}]},
+        ]);
+        let entry = Entry {
+            stage: "audit-logger".to_owned(),
+            request_id: id.to_owned(),
+            body: json!({"id": id, "verdict": "proceed", "stages": stages}).to_string(),
+        };
+        journal.append(entry).await.unwrap();
+    }
+    journal.close().await;
+    let (code, out, _) = audit(&scene, "query --policy guard");
+    assert_eq!(code, 0);
+    let histogram = out.split("\n\n").nth(1).unwrap();
+    let counted: Vec<&str> = histogram
+        .lines()
+        .skip(1)
+        .filter(|line| line.ends_with('#'))
+        .collect();
+    assert!(histogram.starts_with("scores of guard"), "{histogram}");
+    assert_eq!(counted.len(), 2, "{histogram}");
+    assert!(counted[0].starts_with("0.3       1  #"), "{histogram}");
+    assert!(counted[1].starts_with("0.9       2  #"), "{histogram}");
+    assert!(!audit(&scene, "query").1.contains("scores"));
+}

@@ -20,7 +20,7 @@ pub(crate) fn ahead(bytes: &[u8]) -> Ahead {
 }
 
 /// The character that an escape in JSON stands for, if it is one that hides text, and the bytes it takes.
-pub(super) fn json_escape(bytes: &[u8]) -> Option<(char, usize)> {
+pub(crate) fn json_escape(bytes: &[u8]) -> Option<(char, usize)> {
     if bytes.first() != Some(&b'\\') {
         return None;
     }
@@ -38,7 +38,7 @@ pub(super) fn json_escape(bytes: &[u8]) -> Option<(char, usize)> {
 }
 
 /// The character that an HTML entity stands for, and the bytes it takes.
-pub(super) fn entity(bytes: &[u8]) -> Option<(char, usize)> {
+pub(crate) fn entity(bytes: &[u8]) -> Option<(char, usize)> {
     if bytes.first() != Some(&b'&') {
         return None;
     }

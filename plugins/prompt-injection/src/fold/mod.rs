@@ -9,11 +9,10 @@ pub(crate) mod escapes;
 pub(crate) mod hidden;
 pub(crate) mod lookalikes;
 
-pub(crate) use char_fold::plain;
+pub(crate) use char_fold::{fold_char, plain};
 
 use crate::lexicon::Lexicon;
 use crate::steps;
-use char_fold::fold_char;
 use escapes::{entity, json_escape};
 
 /// A word in disguise is no longer than this, in bytes.

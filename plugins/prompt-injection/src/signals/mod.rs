@@ -39,11 +39,13 @@ pub enum Kind {
     Disguised,
     /// Matches one of the operator's patterns.
     Pattern,
+    /// Reads like attacks that were seen, by the words that it has.
+    Wording,
 }
 
 impl Kind {
     /// The number of kinds.
-    pub const COUNT: usize = 10;
+    pub const COUNT: usize = 11;
 
     /// All kinds.
     pub const ALL: [Kind; Kind::COUNT] = [
@@ -57,6 +59,7 @@ impl Kind {
         Kind::Encoded,
         Kind::Disguised,
         Kind::Pattern,
+        Kind::Wording,
     ];
 
     /// The kind's name in messages and findings.
@@ -72,6 +75,7 @@ impl Kind {
             Kind::Encoded => "encoded-payload",
             Kind::Disguised => "disguised-words",
             Kind::Pattern => "custom-pattern",
+            Kind::Wording => "attack-wording",
         }
     }
 }

@@ -1,0 +1,244 @@
+//! The statistical scorer: how much a text reads like attacks that were seen, window by window.
+//!
+//! Each feature of a word has a weight, learned from attacks and harmless texts. A window's margin is the sum of the weights of its words
+//! over the root of their number. `tools/detection/train.py` makes the weights and what follows from margins.
+
+mod calibration;
+mod features;
+mod tokens;
+pub(crate) mod views;
+mod words;
+
+pub use features::Group;
+
+use crate::signals::Origin;
+use crate::steps;
+use features::{BLOCK, Each, Features};
+use views::Unknown;
+use words::Words;
+
+/// Weights by hash, each for a person's text and for a tool's.
+const WEIGHTS: &[u8; 2 << BITS] = include_bytes!("weights.bin");
+const BITS: u32 = 16;
+/// Blocks in a short window and in a long one, and from one long window to the next.
+const SHORT: usize = 2;
+const LONG: usize = 6;
+const STRIDE: usize = 3;
+
+/// The scorer.
+pub(crate) struct Model {
+    words: Words,
+}
+
+/// What the scorer saw of a text.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Margins {
+    /// The highest margin of a short window.
+    pub short: f32,
+    /// The highest margin of a long window.
+    pub long: f32,
+    /// The mean of the five highest margins of long windows.
+    pub spread: f32,
+    /// The mean of the margins of all long windows.
+    pub mean: f32,
+    /// How many blocks of words there are.
+    pub blocks: usize,
+    /// How many words were in disguise.
+    pub disguised: u32,
+    /// Where in the text the short window ends.
+    pub end: usize,
+}
+
+impl Model {
+    pub(crate) fn new() -> Self {
+        Model {
+            words: Words::new(),
+        }
+    }
+
+    /// Reads a text.
+    pub(crate) fn margins(&self, text: &str, origin: Origin) -> (Margins, Unknown) {
+        steps::took(text.len());
+        let mut blocks = Vec::new();
+        let mut features = Features::new(Sums {
+            offset: usize::from(origin == Origin::Tool),
+            blocks: &mut blocks,
+            now: Block::default(),
+        });
+        let (disguised, unknown) = tokens::read(text, &self.words, &mut features);
+        let sums = features.each;
+        if sums.now.words > 0 {
+            let last = sums.now;
+            sums.blocks.push(last);
+        }
+        let margins = windows(&blocks, Calibration::of(origin).scale);
+        (
+            Margins {
+                disguised,
+                ..margins
+            },
+            unknown,
+        )
+    }
+
+    /// What the text says when its cipher is undone, if it has one.
+    pub(crate) fn deciphered(&self, text: &str, unknown: &Unknown) -> Vec<String> {
+        views::deciphered(text, unknown, &self.words)
+    }
+
+    /// The features of each block, for training.
+    pub(crate) fn features(&self, text: &str) -> Vec<BlockFeatures> {
+        let mut features = Features::new(Listed::default());
+        tokens::read(text, &self.words, &mut features);
+        let mut listed = features.each;
+        if listed.now.words > 0 {
+            listed.done.push(std::mem::take(&mut listed.now));
+        }
+        listed.done
+    }
+}
+
+/// Words in a row.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Block {
+    sum: i32,
+    words: u32,
+    /// Where in the text they end.
+    end: u32,
+}
+
+/// What margins and the rules' score say together, as training found it on sources that it hadn't seen.
+#[derive(Debug)]
+struct Calibration {
+    /// What one step of a weight is worth.
+    scale: f32,
+    short: f32,
+    long: f32,
+    spread: f32,
+    mean: f32,
+    /// For each doubling of the length: the highest of many windows is higher.
+    length: f32,
+    rules: f32,
+    start: f32,
+}
+
+impl Calibration {
+    fn of(origin: Origin) -> &'static Calibration {
+        match origin {
+            Origin::Person => &calibration::PERSON,
+            Origin::Tool => &calibration::TOOL,
+        }
+    }
+}
+
+impl Margins {
+    /// How likely it is that the text is an attack. `rules` is what the rules make of it.
+    pub(crate) fn probability(&self, rules: f32, origin: Origin) -> f32 {
+        if self.blocks == 0 {
+            return 0.0;
+        }
+        let by = Calibration::of(origin);
+        let z = by.start
+            + by.short * self.short
+            + by.long * self.long
+            + by.spread * self.spread
+            + by.mean * self.mean
+            + by.length * (self.blocks as f32).log2()
+            + by.rules * rules;
+        1.0 / (1.0 + (-z).exp())
+    }
+}
+
+fn margin(blocks: &[Block], scale: f32) -> f32 {
+    let (sum, words) = blocks.iter().fold((0, 0), |(sum, words), block| {
+        (sum + block.sum, words + block.words)
+    });
+    sum as f32 * scale / (words.max(1) as f32).sqrt()
+}
+
+fn windows(blocks: &[Block], scale: f32) -> Margins {
+    let mut best = Margins {
+        short: f32::NEG_INFINITY,
+        long: f32::NEG_INFINITY,
+        blocks: blocks.len(),
+        ..Margins::default()
+    };
+    if blocks.is_empty() {
+        return Margins::default();
+    }
+    for window in blocks.windows(SHORT.min(blocks.len())) {
+        let margin = margin(window, scale);
+        if margin > best.short {
+            best.short = margin;
+            best.end = window.last().map_or(0, |block| block.end as usize);
+        }
+    }
+    let mut all = Vec::new();
+    let mut from = 0;
+    loop {
+        let end = (from + LONG).min(blocks.len());
+        let margin = margin(&blocks[end.saturating_sub(LONG)..end], scale);
+        best.long = best.long.max(margin);
+        all.push(margin);
+        if end == blocks.len() {
+            break;
+        }
+        from += STRIDE;
+    }
+    best.mean = all.iter().sum::<f32>() / all.len() as f32;
+    all.sort_unstable_by(|a, b| b.total_cmp(a));
+    let top = &all[..all.len().min(5)];
+    best.spread = top.iter().sum::<f32>() / top.len() as f32;
+    best
+}
+
+struct Sums<'b> {
+    offset: usize,
+    blocks: &'b mut Vec<Block>,
+    now: Block,
+}
+
+impl Each for Sums<'_> {
+    #[inline(always)]
+    fn feature(&mut self, _: Group, hash: u32) {
+        let place = (hash >> (32 - BITS)) as usize * 2 + self.offset;
+        self.now.sum += i32::from(WEIGHTS[place] as i8);
+    }
+
+    #[inline]
+    fn word_ends(&mut self, at: usize) {
+        self.now.words += 1;
+        if self.now.words as usize == BLOCK {
+            self.now.end = at as u32;
+            self.blocks.push(std::mem::take(&mut self.now));
+        }
+    }
+}
+
+/// A block's features, for training.
+#[derive(Clone, Debug, Default)]
+pub struct BlockFeatures {
+    /// Each with its group.
+    pub all: Vec<(Group, u32)>,
+    /// Its words.
+    pub words: u32,
+}
+
+#[derive(Default)]
+struct Listed {
+    done: Vec<BlockFeatures>,
+    now: BlockFeatures,
+}
+
+impl Each for Listed {
+    fn feature(&mut self, group: Group, hash: u32) {
+        self.now.all.push((group, hash));
+    }
+
+    fn word_ends(&mut self, _: usize) {
+        self.now.words += 1;
+        if self.now.words as usize == BLOCK {
+            self.done.push(std::mem::take(&mut self.now));
+        }
+    }
+}

@@ -1,0 +1,459 @@
+//! A text's words, as the scorer takes them: folded, disguises undone, each once and in one pass.
+//!
+//! A word is letters and digits of scripts that put spaces between words; elsewhere each character is one. What is
+//! written between words (quotation marks, fences, emoji, marks) only separates them, so it hides nothing.
+
+use super::views::{KEPT, Unknown};
+use super::words::Words;
+use crate::fold::{escapes, fold_char, hidden, lookalikes};
+
+/// The longest word that is looked at for disguises, in bytes; a longer one is cut.
+const LONGEST: usize = 400;
+/// Letters standing alone, from which on they are read as words spelt out.
+const SPELT_OUT: usize = 4;
+/// Letters in a row, from which on they may be several words.
+const RUN_TOGETHER: usize = 12;
+
+/// One word.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Token<'t> {
+    /// Its folded letters.
+    pub(crate) text: &'t str,
+    /// Where in the raw text it ends.
+    pub(crate) end: usize,
+}
+
+/// What takes the words.
+pub(crate) trait Sink {
+    /// Takes the next word.
+    fn word(&mut self, token: Token<'_>);
+}
+
+const SEPARATOR: u8 = 0;
+const LETTER: u8 = 1;
+const DIGIT: u8 = 2;
+/// May stand for a letter within a word, or be dropped from one: the slow way sees.
+const INNER: u8 = 3;
+/// May begin an escape.
+const ESCAPE: u8 = 4;
+const HIGH: u8 = 5;
+
+const CLASSES: [u8; 256] = {
+    let mut classes = [SEPARATOR; 256];
+    let mut b = 0;
+    while b < 256 {
+        classes[b] = match b as u8 {
+            b'a'..=b'z' | b'A'..=b'Z' => LETTER,
+            b'0'..=b'9' => DIGIT,
+            b'\'' | b'@' | b'$' | b'!' | b'|' => INNER,
+            b'\\' | b'&' | b'%' => ESCAPE,
+            0x80.. => HIGH,
+            _ => SEPARATOR,
+        };
+        b += 1;
+    }
+    classes
+};
+
+/// Reads `raw` and passes its words to `sink`. Returns how many of them were in disguise, and words that aren't known.
+pub(crate) fn read(raw: &str, words: &Words, sink: &mut impl Sink) -> (u32, Unknown) {
+    let mut reader = Reader {
+        words,
+        sink,
+        word: String::new(),
+        kinds: Kinds::default(),
+        alone: Alone::default(),
+        gap: Gap::default(),
+        disguised: 0,
+        unknown: Unknown::default(),
+    };
+    reader.all(raw);
+    (reader.disguised, reader.unknown)
+}
+
+struct Reader<'a, S> {
+    words: &'a Words,
+    sink: &'a mut S,
+    /// The word being read, folded.
+    word: String,
+    kinds: Kinds,
+    alone: Alone,
+    /// What stands between the last word and here.
+    gap: Gap,
+    disguised: u32,
+    unknown: Unknown,
+}
+
+/// What the word being read is made of.
+#[derive(Clone, Copy, Default)]
+struct Kinds {
+    latin: u32,
+    /// Letters of other scripts that have a Latin lookalike.
+    foreign: u32,
+    digits: u32,
+    /// Signs that stand for letters.
+    signs: u32,
+    other: u32,
+}
+
+/// What stands between two letters that stand alone.
+#[derive(Clone, Copy, Default, PartialEq)]
+struct Gap {
+    count: u32,
+    marks: bool,
+    space: bool,
+}
+
+/// Letters that stand alone, with what stands before each.
+#[derive(Default)]
+struct Alone {
+    letters: Vec<(char, Gap)>,
+    end: usize,
+}
+
+impl<S: Sink> Reader<'_, S> {
+    fn all(&mut self, raw: &str) {
+        let bytes = raw.as_bytes();
+        let mut at = 0;
+        let mut lower = [0u8; 64];
+        while let Some(&b) = bytes.get(at) {
+            match CLASSES[usize::from(b)] {
+                LETTER if self.word.is_empty() => {
+                    let mut length = 0;
+                    let rest = &bytes[at..];
+                    while length < rest.len() && CLASSES[usize::from(rest[length])] == LETTER {
+                        if length < lower.len() {
+                            lower[length] = rest[length] | 0x20;
+                        }
+                        length += 1;
+                    }
+                    let next = rest
+                        .get(length)
+                        .map_or(SEPARATOR, |b| CLASSES[usize::from(*b)]);
+                    let plain = next == SEPARATOR && length > 1 && length < RUN_TOGETHER;
+                    if plain && let Ok(text) = std::str::from_utf8(&lower[..length]) {
+                        if !self.alone.letters.is_empty() {
+                            self.end_alone();
+                        }
+                        self.latin(text, at + length);
+                        self.gap = Gap::default();
+                    } else {
+                        for b in &rest[..length] {
+                            self.push(char::from(b | 0x20), at);
+                        }
+                    }
+                    at += length;
+                }
+                LETTER | DIGIT => {
+                    self.push(char::from(b.to_ascii_lowercase()), at);
+                    at += 1;
+                }
+                SEPARATOR => {
+                    self.separator(char::from(b), at);
+                    at += 1;
+                }
+                INNER => {
+                    let within = !self.word.is_empty()
+                        && bytes.get(at + 1).is_some_and(|b| {
+                            matches!(CLASSES[usize::from(*b)], LETTER | DIGIT | HIGH)
+                        });
+                    let begins = b != b'\''
+                        && self.word.is_empty()
+                        && bytes
+                            .get(at + 1)
+                            .is_some_and(|b| CLASSES[usize::from(*b)] == LETTER);
+                    if within && b == b'\'' {
+                        // It's, don't: one word.
+                    } else if within || begins && self.alone.letters.is_empty() {
+                        self.kinds.signs += 1;
+                        self.word.push(char::from(b));
+                    } else {
+                        self.separator(char::from(b), at);
+                    }
+                    at += 1;
+                }
+                ESCAPE => at += self.escape(bytes, at),
+                _ => {
+                    let c = raw[at..].chars().next().unwrap_or('\u{FFFD}');
+                    self.other(c, at);
+                    at += c.len_utf8();
+                }
+            }
+        }
+        self.end_word(raw.len());
+        self.end_alone();
+    }
+
+    /// Takes an escape, or the character that looked like one. Returns the bytes used.
+    fn escape(&mut self, bytes: &[u8], at: usize) -> usize {
+        let rest = &bytes[at..];
+        let found = match rest[0] {
+            b'\\' => escapes::json_escape(rest),
+            b'&' => escapes::entity(rest),
+            _ => None,
+        };
+        if let Some((c, used)) = found {
+            self.other(c, at);
+            return used;
+        }
+        if rest[0] == b'%' {
+            let mut out = [0u8; 4];
+            let mut count = 0;
+            while count < 4
+                && let Some(b) = percent(&rest[count * 3..])
+            {
+                out[count] = b;
+                count += 1;
+                match std::str::from_utf8(&out[..count]) {
+                    Ok(text) => {
+                        for c in text.chars() {
+                            self.other(c, at);
+                        }
+                        return count * 3;
+                    }
+                    Err(e) if e.error_len().is_some() => break,
+                    Err(_) => {}
+                }
+            }
+        }
+        self.separator(char::from(rest[0]), at);
+        1
+    }
+
+    /// Takes any character.
+    fn other(&mut self, c: char, at: usize) {
+        if hidden::is_ignorable(c) {
+            return;
+        }
+        fold_char(c, &mut |c| {
+            if c == '\'' && !self.word.is_empty() {
+                return;
+            }
+            if c.is_alphanumeric() {
+                self.push(c, at);
+            } else {
+                self.separator(c, at);
+            }
+        });
+    }
+
+    fn push(&mut self, c: char, at: usize) {
+        if stands_for_itself(c) {
+            self.end_word(at);
+            self.end_alone();
+            let mut buffer = [0; 4];
+            self.emit(c.encode_utf8(&mut buffer), at + c.len_utf8());
+            self.gap = Gap::default();
+            return;
+        }
+        if self.word.len() >= LONGEST {
+            self.end_word(at);
+        }
+        let kind = match c {
+            'a'..='z' => &mut self.kinds.latin,
+            '0'..='9' => &mut self.kinds.digits,
+            _ if lookalikes::foreign(c).is_some() => &mut self.kinds.foreign,
+            _ => &mut self.kinds.other,
+        };
+        *kind += 1;
+        self.word.push(c);
+    }
+
+    fn separator(&mut self, c: char, at: usize) {
+        self.end_word(at);
+        if self.alone.letters.is_empty() {
+            return;
+        }
+        self.gap.count += 1;
+        let space = c.is_whitespace();
+        self.gap.space |= space;
+        self.gap.marks |= !space;
+        if self.gap.count > 6 {
+            self.end_alone();
+        }
+    }
+
+    fn end_word(&mut self, at: usize) {
+        if self.word.is_empty() {
+            return;
+        }
+        let word = std::mem::take(&mut self.word);
+        let kinds = std::mem::take(&mut self.kinds);
+        let gap = std::mem::take(&mut self.gap);
+        let mut chars = word.chars();
+        if let (Some(c), None) = (chars.next(), chars.next()) {
+            self.alone.letters.push((c, gap));
+            self.alone.end = at;
+            if self.alone.letters.len() == LONGEST {
+                self.end_alone();
+            }
+        } else {
+            if !self.alone.letters.is_empty() {
+                self.end_alone();
+            }
+            self.whole(&word, kinds, at);
+        }
+        // The buffer is kept.
+        self.word = word;
+        self.word.clear();
+    }
+
+    /// Takes a word of more than one letter.
+    fn whole(&mut self, word: &str, kinds: Kinds, end: usize) {
+        let Kinds {
+            latin,
+            foreign,
+            digits,
+            signs,
+            other,
+        } = kinds;
+        if latin + foreign + other == 0 {
+            return self.emit("0", end);
+        }
+        if other == 0 && latin > 0 && foreign > 0
+            || other == 0 && digits + signs > 0 && latin + foreign > 1
+        {
+            if let Some(repaired) = self.repaired(word) {
+                self.disguised += 1;
+                return self.latin(&repaired, end);
+            }
+            if signs > 0 {
+                for part in word
+                    .split(|c: char| !c.is_alphanumeric())
+                    .filter(|part| !part.is_empty())
+                {
+                    self.emit(part, end);
+                }
+                return;
+            }
+        }
+        if latin as usize == word.len() {
+            self.latin(word, end);
+        } else {
+            self.emit(word, end);
+        }
+    }
+
+    /// What a word in lookalikes or with digits for letters says, if it is one that is known.
+    fn repaired(&self, word: &str) -> Option<String> {
+        if word.len() > 60 {
+            return None;
+        }
+        let read = |one: char| -> Option<String> {
+            word.chars()
+                .map(|c| match c {
+                    '1' | '!' | '|' => Some(one),
+                    c if c.is_ascii_lowercase() => Some(c),
+                    c if c.is_ascii() => lookalikes::leet(c as u8).map(char::from),
+                    c => lookalikes::foreign(c),
+                })
+                .collect()
+        };
+        let known = |text: &String| {
+            self.words.knows(text) || text.len() > 6 && self.words.near(text).is_some()
+        };
+        let all_letters = word.chars().all(|c| c.is_alphabetic());
+        [read('i'), read('l')]
+            .into_iter()
+            .flatten()
+            .find(|text| all_letters || known(text))
+    }
+
+    /// Takes a word of Latin letters.
+    #[inline]
+    fn latin(&mut self, word: &str, end: usize) {
+        if word.len() < 4 {
+            return self.emit(word, end);
+        }
+        if self.words.knows(word) {
+            self.unknown.known += 1;
+            return self.emit(word, end);
+        }
+        self.unknown(word, end);
+    }
+
+    fn unknown(&mut self, word: &str, end: usize) {
+        if let Some(known) = self.words.near(word) {
+            let words = self.words;
+            self.disguised += 1;
+            return self.emit(words.word(known), end);
+        }
+        if word.len() >= RUN_TOGETHER
+            && let Some(cuts) = self.words.cut(word)
+        {
+            self.disguised += 1;
+            let mut from = 0;
+            for to in cuts {
+                self.emit(&word[from..to], end);
+                from = to;
+            }
+            return;
+        }
+        if self.unknown.words.len() < KEPT {
+            self.unknown.words.push(word.to_owned());
+        }
+        self.emit(word, end);
+    }
+
+    /// Ends a run of letters that stand alone, and takes the words that they spell.
+    fn end_alone(&mut self) {
+        let alone = std::mem::take(&mut self.alone);
+        let letters = &alone.letters;
+        let is_spelt = letters.len() >= SPELT_OUT
+            && letters.iter().filter(|(c, _)| c.is_alphabetic()).count() * 2 > letters.len();
+        if !is_spelt {
+            for (c, _) in letters {
+                let mut buffer = [0; 4];
+                let c = if c.is_ascii_digit() { '0' } else { *c };
+                self.emit(c.encode_utf8(&mut buffer), alone.end);
+            }
+        } else {
+            let marked =
+                letters[1..].iter().filter(|(_, gap)| gap.marks).count() * 2 > letters.len();
+            let least = letters[1..]
+                .iter()
+                .map(|(_, gap)| gap.count)
+                .min()
+                .unwrap_or(1);
+            let mut word = String::new();
+            for (i, (c, gap)) in letters.iter().enumerate() {
+                let ends = gap.count > least || marked && !gap.marks;
+                if i > 0 && ends {
+                    self.spelt(&word, alone.end);
+                    word.clear();
+                }
+                word.push(lookalikes::letter(*c).unwrap_or(*c));
+            }
+            self.spelt(&word, alone.end);
+            self.disguised += 1;
+        }
+        self.alone.letters = alone.letters;
+        self.alone.letters.clear();
+    }
+
+    fn spelt(&mut self, word: &str, end: usize) {
+        if !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase()) {
+            self.latin(word, end);
+        } else if !word.is_empty() {
+            self.emit(word, end);
+        }
+    }
+
+    #[inline]
+    fn emit(&mut self, text: &str, end: usize) {
+        self.sink.word(Token { text, end });
+    }
+}
+
+fn percent(bytes: &[u8]) -> Option<u8> {
+    let [b'%', high, low, ..] = *bytes else {
+        return None;
+    };
+    let digit = |b: u8| char::from(b).to_digit(16);
+    Some((digit(high)? * 16 + digit(low)?) as u8)
+}
+
+/// Characters of scripts that put no spaces between words.
+fn stands_for_itself(c: char) -> bool {
+    matches!(c as u32, 0x0E00..0x0F00 | 0x3041..0x3100 | 0x3400..0xA000 | 0x20000..0x30000)
+}

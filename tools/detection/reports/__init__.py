@@ -1,0 +1,1 @@
+"""What the report is made of: a module for each policy, with `report(folder)` that yields tables."""
