@@ -75,6 +75,8 @@ pub struct Controller {
     initial: Config,
     services: Services,
     current: ArcSwap<Generation>,
+    /// Notified when another generation runs.
+    swapped: tokio::sync::Notify,
     /// Locked for the whole of a reload, so that there is one at a time. Nothing but a reload waits for it.
     reloading: tokio::sync::Mutex<()>,
     /// Locked from the comparison with what runs to the swap, by reloads and rollbacks, and never while files are read.
@@ -121,6 +123,7 @@ impl Controller {
             initial,
             services,
             current: ArcSwap::new(generation),
+            swapped: tokio::sync::Notify::new(),
             reloading: tokio::sync::Mutex::default(),
             state: tokio::sync::Mutex::new(swap::ReloadState {
                 running,

@@ -18,25 +18,29 @@ pub(super) async fn run(controller: Arc<Controller>, stop: CancellationToken) {
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
+        let printed = printed(&controller);
         tokio::select! {
             () = stop.cancelled() => return,
-            _ = look.tick() => {}
+            () = controller.swapped.notified() => continue,
+            // Where nothing is printed, nobody wakes for it.
+            _ = look.tick(), if !printed.is_empty() => {}
         }
-        if renewed(&controller).await {
+        if renewed(printed).await {
             // The reload logs its success or failure itself.
             let _ = controller.reload(Trigger::Change).await;
         }
     }
 }
 
-/// Whether a secret is another now. They are asked on a thread that may block.
-async fn renewed(controller: &Controller) -> bool {
-    let current = controller.current();
+/// The secrets that executables print, of what runs now.
+fn printed(controller: &Controller) -> Vec<SecretRef> {
     let prints = |secret: &&SecretRef| matches!(secret, SecretRef::Exec(_));
-    let secrets: Vec<SecretRef> = current.config().secrets().filter(prints).cloned().collect();
-    if secrets.is_empty() {
-        return false;
-    }
+    let current = controller.current();
+    current.config().secrets().filter(prints).cloned().collect()
+}
+
+/// Whether a secret is another now. They are asked on a thread that may block.
+async fn renewed(secrets: Vec<SecretRef>) -> bool {
     let renew = move || {
         let mut changed = false;
         for secret in &secrets {

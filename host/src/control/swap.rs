@@ -45,6 +45,7 @@ impl Controller {
         );
         state.running = fingerprint;
         self.current.store(after.clone());
+        self.swapped.notify_one();
         let mut draining = self.draining.lock();
         draining.retain(|draining| !draining.is_gone());
         draining.push(Draining::begin(&before, config.reload.drain));
