@@ -78,6 +78,10 @@ impl server::Gateway for App {
         self.0.authenticate(headers)
     }
 
+    fn count(&self) {
+        self.0.count();
+    }
+
     fn status(&self) -> serde_json::Value {
         self.0.describe()
     }

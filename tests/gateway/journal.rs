@@ -169,6 +169,68 @@ async fn a_gateway_that_is_killed_leaves_a_sound_journal_and_the_next_one_goes_o
     assert_eq!(verified.code, 0, "{verified:?}");
 }
 
+/// Connections that ask one exchange after the other, as fast as they are answered.
+const CONNECTIONS: usize = 32;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn as_fast_as_it_answers_nobody_is_refused_and_a_kill_loses_nothing_that_was_committed() {
+    let upstream = Upstream::simulated().await;
+    let config = "policies: {chain: [audit-logger]}";
+    let mut gateway = Process::run(config, &[upstream.address]).await;
+    let url = format!("http://{}/v1/chat/completions", gateway.traffic);
+    let (answered, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let load = async || {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let request = || {
+            let request = client.post(&url).header("content-type", "application/json");
+            request.body(ask("say: hi").to_string()).send()
+        };
+        // Until it is killed.
+        while let Ok(response) = request().await {
+            let counted = if response.status() == 200 {
+                &answered
+            } else {
+                &refused
+            };
+            counted.fetch_add(1, Ordering::Relaxed);
+            if response.bytes().await.is_err() {
+                break;
+            }
+        }
+    };
+    let journal = gateway.journal();
+    let kill = async {
+        // What the gateway itself says of the disk, and what another program reads there.
+        let told = until("there is much in it", async || {
+            let metrics = gateway.ask_admin("/metrics").await?;
+            let line = |line: &str| {
+                line.strip_prefix("witgate_journal_entries_total ")?
+                    .parse()
+                    .ok()
+            };
+            let told: usize = metrics.text().lines().find_map(line)?;
+            (told > 2_000).then_some(told)
+        })
+        .await;
+        let read = entries(&journal);
+        gateway.kill();
+        (told, read)
+    };
+    let loads = (0..CONNECTIONS).map(|_| load());
+    let (_, (told, read)) = tokio::join!(futures_util::future::join_all(loads), kill);
+    assert_eq!(refused.into_inner(), 0);
+    assert!(answered.into_inner() > 2_000);
+
+    let store = format!("sqlite:{}", journal.display());
+    let verified = gateway
+        .witgate(&["audit", "verify", "--store", &store])
+        .await;
+    assert_eq!(verified.code, 0, "{verified:?}");
+    let written = entries(&journal);
+    assert!(written.len() >= told, "{} of {told}", written.len());
+    assert!(written.starts_with(&read));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_tampered_with_is_found_and_what_was_written_can_be_asked_for() {
     let upstream = Upstream::simulated().await;

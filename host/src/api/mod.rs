@@ -21,6 +21,6 @@ pub use caller::{Caller, Keys, Unauthorized};
 pub use error::ApiError;
 pub use memory::{Charge, Memory};
 pub use models::{Catalog, ModelsAsked};
-pub use permits::{Permit, Permits, Waits};
+pub use permits::{Permit, Permits, ROOM_WAIT, Waits};
 pub use request_id::RequestId;
 pub use turns::{Turn, Turns};

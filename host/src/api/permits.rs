@@ -2,10 +2,12 @@
 //!
 //! A permit is out as long as a client waits for its answer. There is no queue for it: a request beyond the cap is refused at
 //! once, so that the client or its balancer can try elsewhere while the answer is still of use. The stages' instances live longer,
-//! until `on-complete` has returned: so room for them is counted apart. It is waited for and never refused, because it is short only
-//! while exchanges complete whose clients have gone on.
+//! until `on-complete` has returned and what was written there is on the disk: so room for them is counted apart. It is short only while
+//! exchanges complete whose clients have gone on, so it is waited for, up to [`ROOM_WAIT`]. Longer than that, the disk or a policy doesn't
+//! keep up, and waiting for it would help no client.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::StatusCode;
 use prometheus_client::metrics::counter::Counter;
@@ -17,12 +19,16 @@ use super::error::ApiError;
 use super::memory::Charge;
 use super::turns::Turns;
 
+/// How long a request that was let in waits for room, unless told otherwise.
+pub const ROOM_WAIT: Duration = Duration::from_secs(1);
+
 /// Hands out [`Permit`]s up to the cap. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Permits {
     exchanges: Arc<Budget>,
     rooms: Arc<Semaphore>,
     cap: u32,
+    room_wait: Duration,
     turns: Turns,
     open: Gauge,
     refused: Counter,
@@ -61,6 +67,7 @@ impl Permits {
             exchanges: Budget::new(cap.into(), share, running),
             rooms: Arc::new(Semaphore::new(cap as usize)),
             cap,
+            room_wait: ROOM_WAIT,
             turns: Turns::default(),
             open,
             refused,
@@ -71,6 +78,13 @@ impl Permits {
     #[must_use]
     pub fn taking(mut self, turns: Turns) -> Self {
         self.turns = turns;
+        self
+    }
+
+    /// The same, where room is waited for as long as this.
+    #[must_use]
+    pub fn patient(mut self, room_wait: Duration) -> Self {
+        self.room_wait = room_wait;
         self
     }
 
@@ -100,14 +114,35 @@ impl Permits {
     }
 
     /// Waits for the room that the exchange's instances take.
-    pub async fn enter(&self, permit: &mut Permit) {
-        // Fails only on a closed semaphore, and this one is never closed.
-        let held = Arc::clone(&self.rooms).acquire_owned().await;
-        permit.room = held.ok().map(|held| {
-            let open = self.open.clone();
-            open.inc();
-            Room { _held: held, open }
-        });
+    ///
+    /// # Errors
+    ///
+    /// There was none for as long as it is waited for: a 503 of type `overloaded`, which is counted.
+    pub async fn enter(&self, permit: &mut Permit) -> Result<(), ApiError> {
+        let held = match Arc::clone(&self.rooms).try_acquire_owned() {
+            Ok(held) => held,
+            Err(_) => self.room().await?,
+        };
+        let open = self.open.clone();
+        open.inc();
+        permit.room = Some(Room { _held: held, open });
+        Ok(())
+    }
+
+    async fn room(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        let held = Arc::clone(&self.rooms).acquire_owned();
+        match tokio::time::timeout(self.room_wait, held).await {
+            // Fails only on a closed semaphore, and this one is never closed.
+            Ok(Ok(held)) => Ok(held),
+            _ => {
+                self.refused.inc();
+                Err(no_room(
+                    Short::Gone,
+                    "As many exchanges as may be are still being completed: a policy's last call or the journal's disk is slow. \
+                     Try again in a second.",
+                ))
+            }
+        }
     }
 
     fn refuse(&self, short: Short) -> ApiError {
@@ -216,7 +251,7 @@ mod tests {
     async fn an_exchange_that_completes_holds_nobody_out() {
         let (permits, [running, open], _) = permits(1);
         let mut first = permits.acquire(&Party::Anyone).unwrap();
-        permits.enter(&mut first).await;
+        permits.enter(&mut first).await.unwrap();
         drop(first.client_waits());
         assert_eq!((running.get(), open.get()), (0, 1));
         // The next is let in, and waits for the room of the first one's instances.
@@ -231,6 +266,29 @@ mod tests {
         drop(second);
         permits.all_back().await;
         assert_eq!((running.get(), open.get()), (0, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn room_that_does_not_come_is_waited_for_and_then_refused() {
+        let (permits, [running, open], refused) = permits(1);
+        let mut first = permits.acquire(&Party::Anyone).unwrap();
+        permits.enter(&mut first).await.unwrap();
+        drop(first.client_waits());
+        let mut second = permits.acquire(&Party::Anyone).unwrap();
+        let began = tokio::time::Instant::now();
+        let refusal = permits.enter(&mut second).await.unwrap_err();
+        assert_eq!(began.elapsed(), ROOM_WAIT);
+        assert_eq!(
+            (refusal.status.as_u16(), &*refusal.code, refusal.retry_after),
+            (503, "overloaded", Some(1))
+        );
+        drop(second);
+        assert_eq!((running.get(), open.get(), refused.get()), (0, 1, 1));
+        // Whoever comes when there is room again gets it.
+        drop(first);
+        let mut third = permits.acquire(&Party::Anyone).unwrap();
+        permits.enter(&mut third).await.unwrap();
+        assert_eq!(open.get(), 1);
     }
 
     /// A future that is polled by hand.

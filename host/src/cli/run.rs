@@ -175,12 +175,6 @@ pub(super) async fn run(args: RunArgs) -> Result<ExitCode, Wrong> {
     }
     let longest = settings.linger + settings.drain_deadline + LAST_WORDS;
     tokio::spawn(leave(controller.clone(), longest, stop.clone()));
-    tokio::spawn(count_kept(
-        services.journal.clone(),
-        services.state.clone(),
-        metrics.clone(),
-        stop.clone(),
-    ));
 
     // Not before the sockets are served; systemd starts what comes after this one.
     service::ready();
@@ -359,30 +353,5 @@ async fn reload_on_signal(
                 service::ready();
             }
         }
-    }
-}
-
-/// Adds the counts of journal and state to the metrics, every second.
-async fn count_kept(
-    journal: Journal,
-    state: StateStore,
-    metrics: Arc<Metrics>,
-    stop: CancellationToken,
-) {
-    let (mut entries, mut failures, mut breaks, mut state_failures) = (0, 0, 0, 0);
-    let mut tick = tokio::time::interval(Duration::from_secs(1));
-    while !stop.is_cancelled() {
-        tick.tick().await;
-        let stats = journal.stats();
-        metrics.journal_entries.inc_by(stats.entries - entries);
-        metrics.journal_failures.inc_by(stats.failures - failures);
-        metrics.journal_breaks.inc_by(stats.breaks - breaks);
-        let failed = state.failures();
-        metrics.state_failures.inc_by(failed - state_failures);
-        state_failures = failed;
-        let present = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-        metrics.journal_queue.set(present(stats.queued));
-        metrics.journal_owed.set(present(stats.owed));
-        (entries, failures, breaks) = (stats.entries, stats.failures, stats.breaks);
     }
 }

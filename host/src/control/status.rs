@@ -1,5 +1,6 @@
 //! What `/status` shows: the generation that runs, those that drain, and the last reload. No secret is in it.
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
@@ -67,6 +68,25 @@ impl Controller {
 }
 
 impl Controller {
+    /// Puts the journal's own counts into the metrics.
+    pub fn count(&self) {
+        let (stats, metrics) = (self.services.journal.stats(), &self.services.metrics);
+        let present = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        metrics
+            .journal_entries
+            .inner()
+            .store(stats.entries, Relaxed);
+        metrics
+            .journal_failures
+            .inner()
+            .store(stats.failures, Relaxed);
+        metrics.journal_breaks.inner().store(stats.breaks, Relaxed);
+        metrics.journal_queue.set(present(stats.queued));
+        metrics.journal_owed.set(present(stats.owed));
+        let failures = self.services.state.failures();
+        metrics.state_failures.inner().store(failures, Relaxed);
+    }
+
     /// Whether it can be written, what it owes, and what the walk at the start found.
     fn journal(&self) -> Value {
         let journal = &self.services.journal;

@@ -166,7 +166,8 @@ pub async fn watch_files<F>(
         tokio::select! {
             () = stop.cancelled() => return,
             _ = files.changed() => look = true,
-            _ = poll.tick() => look = stamps(current).await != seen,
+            // Where there are no files, nobody wakes for them.
+            _ = poll.tick(), if !current.is_empty() => look = stamps(current).await != seen,
             // Without a watcher there are never events.
             Some(()) = events.recv() => {
                 // Every further event starts the wait again, so a slow write is read when it is done.

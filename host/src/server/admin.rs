@@ -38,6 +38,10 @@ pub fn admin_router<G: Gateway>(gateway: Arc<G>, metrics: Arc<Metrics>) -> Route
         CHECKS,
         "As many checks are under way as may be. Try again when one is over.",
     );
+    let render = move |State(gateway): State<Arc<G>>| {
+        let text = render(&*gateway, &metrics);
+        std::future::ready(text)
+    };
     Router::new()
         .route("/reload", post(reload::<G>))
         .route("/rollback", post(roll_back::<G>))
@@ -49,8 +53,8 @@ pub fn admin_router<G: Gateway>(gateway: Arc<G>, metrics: Arc<Metrics>) -> Route
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready::<G>))
         .route("/status", get(status::<G>))
+        .route("/metrics", get(render))
         .with_state(gateway)
-        .route("/metrics", get(render).with_state(metrics))
         .fallback(unknown)
 }
 
@@ -101,7 +105,8 @@ fn json_or_error(done: Result<serde_json::Value, ApiError>) -> Response {
     }
 }
 
-async fn render(State(metrics): State<Arc<Metrics>>) -> Response {
+fn render(gateway: &impl Gateway, metrics: &Metrics) -> Response {
+    gateway.count();
     let kind = [(header::CONTENT_TYPE, metrics::CONTENT_TYPE)];
     (kind, metrics.render()).into_response()
 }

@@ -36,7 +36,9 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
 
-use crate::api::{ApiError, Caller, ModelsAsked, Party, Permit, Share, Turns, Unauthorized};
+use crate::api::{
+    ApiError, Caller, ModelsAsked, Party, Permit, ROOM_WAIT, Share, Turns, Unauthorized,
+};
 
 pub use admin::{admin_router, serve_admin};
 pub use bind::{ADMIN_ADDRESS, BindError, TRAFFIC_ADDRESS, bind};
@@ -110,6 +112,9 @@ pub trait Gateway: Send + Sync + 'static {
     /// When clients are configured, and the request carries no key of theirs.
     fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Unauthorized>;
 
+    /// Brings the metrics up to date that nobody counts before they are asked for.
+    fn count(&self) {}
+
     /// What `/status` shows.
     fn status(&self) -> serde_json::Value;
 
@@ -151,6 +156,8 @@ pub struct ServerSettings {
     pub max_reading: u32,
     /// The bytes that all exchanges together may take with their bodies. Past it a request is answered 503.
     pub max_memory: u64,
+    /// How long a request waits for the room of exchanges that complete. After it, it is answered 503.
+    pub room_wait: Duration,
     /// The turns in which large requests and answers are read.
     pub turns: Turns,
     /// What one client or address may have of each of these.
@@ -183,6 +190,7 @@ impl Default for ServerSettings {
             max_exchanges: 512,
             max_reading: 1024,
             max_memory: 1 << 30,
+            room_wait: ROOM_WAIT,
             turns: Turns::default(),
             share: Share::default(),
             body: BodyLimits::default(),

@@ -58,7 +58,8 @@ pub async fn serve_traffic<G: Gateway>(
         metrics.exchanges_open.clone(),
         refused.clone(),
     )
-    .taking(settings.turns.clone());
+    .taking(settings.turns.clone())
+    .patient(settings.room_wait);
     let open = metrics.connections.clone();
     let own = listener.local_addr().ok().map(|at| at.ip());
     let used = metrics.memory.clone();
@@ -233,7 +234,9 @@ impl<G: Gateway> Traffic<G> {
             Err(overloaded) => return Err(overloaded.into_response()),
         };
         permit.charge = charge;
-        self.permits.enter(&mut permit).await;
+        if let Err(overloaded) = self.permits.enter(&mut permit).await {
+            return Err(overloaded.into_response());
+        }
         Ok(ChatRequest {
             parts,
             body: bytes,

@@ -1,10 +1,9 @@
-//! The one engine of the process: which WebAssembly it takes, how instances are pooled, what ticks.
+//! The one engine of the process: which WebAssembly it takes, and how instances are pooled.
 //!
-//! Its sizes are fixed at start. What must stay true: every guest call is async (the epoch callback yields), the ticker lives on a
-//! thread of its own and holds the engine weakly, and no more instances than `slots` are alive at once.
+//! Its sizes are fixed at start. What must stay true: every guest call is async (the epoch callback yields), and no more instances than
+//! `slots` are alive at once.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use wasmparser::WasmFeatures;
 use wasmtime::{
@@ -12,11 +11,10 @@ use wasmtime::{
     WasmBacktraceDetails,
 };
 
+use super::clock;
+
 /// The target of the lines here: operators filter by this name, whatever the module is called.
 const TARGET: &str = "witgate::policy::engine";
-
-/// How long one epoch is: the grain of every CPU limit.
-pub const TICK: Duration = Duration::from_millis(1);
 
 /// Address space that a memory reserves where there is plenty: with it the compiled code needs no bounds checks.
 const RESERVATION: u64 = 4 << 30;
@@ -97,7 +95,7 @@ pub(super) fn build(
             memory: settings.memory,
             cause,
         })?;
-    tick(&engine);
+    clock::tick(&engine);
     Ok(engine)
 }
 
@@ -175,27 +173,4 @@ pub(super) fn low_priority(nice: i32) -> Result<rayon::ThreadPool, rayon::Thread
             }
         })
         .build()
-}
-
-/// A thread of its own, so that no guest that keeps the runtime busy can stop the clock it is measured by.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a clock is what waits for a time"
-)]
-fn tick(engine: &Engine) {
-    let engine = engine.weak();
-    let ticker = move || {
-        while let Some(engine) = engine.upgrade() {
-            engine.increment_epoch();
-            drop(engine);
-            std::thread::sleep(TICK);
-        }
-    };
-    if let Err(error) = std::thread::Builder::new()
-        .name("epoch".into())
-        .spawn(ticker)
-    {
-        // Without a clock no limit holds, so nothing may run.
-        panic!("the epoch thread can't be started: {error}");
-    }
 }

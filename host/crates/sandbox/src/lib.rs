@@ -6,7 +6,7 @@
 //! - [`RequestView`] and [`Draft`]: what a policy sees of a request; the wire's owner implements them.
 //! - `exchange_state` is what an instance knows of one exchange, `guest` the data of its store, with the functions that it may call
 //!   in `imports` and `grants`.
-//! - [`engine`]: the one WebAssembly engine, its pool and its clock. [`Sandbox`]: that engine with what is linked; `store` arms the
+//! - [`engine`]: the one WebAssembly engine and its pool; `clock` cuts what runs in it. [`Sandbox`]: that engine with what is linked; `store` arms the
 //!   limits, `compiled` keeps what was compiled and checks it before it runs.
 //! - [`Loaded`] and [`Stage`]: what loading makes, and what serving attaches to it. [`Instance`]: the fresh copy of it that serves
 //!   one exchange. [`Breaker`]: keeps exchanges from a stage that fails too often.
@@ -20,6 +20,7 @@
 mod bindings;
 mod breaker;
 mod chain;
+mod clock;
 mod compiled;
 mod component;
 pub mod engine;

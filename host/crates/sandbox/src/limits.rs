@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
-use super::engine::TICK;
+use super::clock::TICK;
 use super::failure::{OverBudget, OverMemory, OverTable};
 
 /// The largest component that is looked at, in bytes. The least that Python's tool chain makes takes 18 MB.

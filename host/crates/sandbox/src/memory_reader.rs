@@ -7,6 +7,8 @@ use wasmtime::Store;
 use wasmtime::component::{Instance, Lift, WasmList};
 use wasmtime_wizer::ComponentInstanceState;
 
+use super::meter::metered;
+
 /// The configured instance, and the store that it lives in.
 pub(super) struct MemoryReader<'a, T: 'static> {
     pub(super) store: &'a mut Store<T>,
@@ -25,7 +27,7 @@ impl<T: Send> MemoryReader<'_, T> {
             .instance
             .get_typed_func::<(), (R,)>(&mut *self.store, function)
             .expect("Wizer's functions have the types that it asks for");
-        let called = function.call_async(&mut *self.store, ()).await;
+        let called = metered(true, function.call_async(&mut *self.store, ())).await;
         called.expect("Wizer's functions only read").0
     }
 }

@@ -1,4 +1,5 @@
-//! A guest's running time, read off the clock of the thread that runs it.
+//! A guest's running time, read off the clock of the thread that runs it. Every call into a guest goes through here: while it runs,
+//! the clock that cuts it ticks.
 //!
 //! Ticks alone would count a step that takes many of them as one: filling all of a memory, or a copy that the host makes. Reading
 //! the clock costs as much as a delta, so a call on an answer is measured only once it was put aside, and in an instance that a
@@ -7,6 +8,8 @@
 use std::cell::Cell;
 use std::pin::pin;
 use std::time::Duration;
+
+use super::clock::guest_goes_on;
 
 thread_local! {
     /// This thread's clock when it went on with the guest that it runs now. `None`: not read.
@@ -22,7 +25,9 @@ pub(super) async fn metered<T>(mut measured: bool, call: impl Future<Output = T>
         WENT_ON.set(if measured { thread_time() } else { None });
         measured = true;
         GAVE_WAY.set(false);
+        let running = guest_goes_on();
         let poll = call.as_mut().poll(context);
+        drop(running);
         WENT_ON.set(None);
         poll
     })

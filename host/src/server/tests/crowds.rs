@@ -101,6 +101,8 @@ async fn connections_that_never_say_anything_shut_nobody_out() {
 async fn exchanges_that_complete_refuse_nobody() {
     let settings = ServerSettings {
         max_exchanges: 1,
+        // However busy the machine of the test is.
+        room_wait: std::time::Duration::from_secs(600),
         ..ServerSettings::default()
     };
     let server = Running::start(Fake::default(), settings).await;
@@ -116,6 +118,26 @@ async fn exchanges_that_complete_refuse_nobody() {
     assert_eq!(second.answer(false).await.status, 200);
     assert_eq!(server.metrics.exchanges_refused.get(), 0);
     until(|| server.metrics.exchanges_open.get() == 0).await;
+}
+
+#[tokio::test]
+async fn exchanges_that_never_complete_are_waited_for_no_longer_than_is_of_use() {
+    let settings = ServerSettings {
+        max_exchanges: 1,
+        room_wait: std::time::Duration::from_millis(1),
+        ..ServerSettings::default()
+    };
+    let server = Running::start(Fake::default(), settings).await;
+    let late = format!("{CHAT}\nx-do: late");
+    assert_eq!(server.ask(&late).await.body, "late");
+    let answer = server.ask(CHAT).await;
+    assert_eq!((answer.status, &*answer.code()), (503, "overloaded"));
+    assert_eq!(answer.headers["retry-after"], "1");
+    assert_eq!(server.metrics.exchanges_refused.get(), 1);
+    assert_eq!(server.metrics.exchanges_running.get(), 0);
+    server.go.add_permits(1);
+    until(|| server.metrics.exchanges_open.get() == 0).await;
+    assert_eq!(server.ask(CHAT).await.status, 200);
 }
 
 #[tokio::test]
