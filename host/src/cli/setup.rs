@@ -10,11 +10,15 @@ use crate::control::Source;
 use crate::policy::Sandbox;
 use crate::policy::engine::EngineSettings;
 
-/// The asynchronous runtime, a worker for each core.
+/// The asynchronous runtime: a worker for each core. On a single core it is the thread that is there already: nobody would share the
+/// work, and what is ready is done in the order in which it came, so that what goes to many clients goes out together.
 pub(super) fn runtime() -> Result<Runtime, Wrong> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut builder = match cores {
+        1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = builder.enable_all().build();
     runtime.map_err(|error| format!("the runtime can't be started: {error}").into())
 }
 

@@ -21,9 +21,13 @@ use crate::metrics::TargetMetrics;
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use http_body::Body as _;
+use http_body::{Body, Frame};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Either, StreamBody};
+use hyper::body::Incoming;
 use smallvec::SmallVec;
 use std::convert::Infallible;
+use std::error::Error;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -72,12 +76,20 @@ pub struct Answer {
 
 impl Answer {
     pub(super) fn new(
-        response: reqwest::Response,
+        response: Response<Incoming>,
         target: &Target,
         model: Arc<str>,
         asked: Instant,
     ) -> Answer {
-        let response: http::Response<reqwest::Body> = response.into();
+        Answer::of(response.map(Either::Left), target, model, asked)
+    }
+
+    fn of(
+        response: Response<ComingBody>,
+        target: &Target,
+        model: Arc<str>,
+        asked: Instant,
+    ) -> Answer {
         let (mut parts, body) = response.into_parts();
         let timeouts = target.timeouts();
         Answer {
@@ -104,10 +116,10 @@ impl Answer {
 
     /// What a target would say of a request that isn't sent to it for that.
     pub(super) fn refused(candidate: &Candidate, error: &ApiError) -> Answer {
-        let body = Response::new(reqwest::Body::from(error.to_json()));
+        let body = Response::new(script([Ok::<_, Infallible>(error.to_json().into())]));
         let target = candidate.target();
         let first_byte = Instant::now() + SCRIPTED;
-        let mut answer = Answer::new(body.into(), target, candidate.model().into(), first_byte);
+        let mut answer = Answer::of(body, target, candidate.model().into(), first_byte);
         answer.status = error.status;
         answer
     }
@@ -119,8 +131,7 @@ impl Answer {
         content_type: HeaderValue,
         body: Vec<Bytes>,
     ) -> Answer {
-        let body = futures_util::stream::iter(body.into_iter().map(Ok::<_, Infallible>));
-        let body = reqwest::Body::wrap_stream(body);
+        let body = script(body.into_iter().map(Ok::<_, Infallible>));
         Answer {
             status: StatusCode::OK,
             headers: HeaderMap::from_iter([(header::CONTENT_TYPE, content_type)]),
@@ -293,10 +304,32 @@ impl Answer {
     }
 }
 
+/// The bytes of an answer: the target's, or a script's.
+pub(super) type ComingBody = Either<Incoming, UnsyncBoxBody<Bytes, Box<dyn Error + Send + Sync>>>;
+
+/// The body that such a stream is.
+pub(super) fn streamed<E>(
+    stream: impl Stream<Item = Result<Bytes, E>> + Send + 'static,
+) -> ComingBody
+where
+    E: Error + Send + Sync + 'static,
+{
+    let body = StreamBody::new(stream.map(|piece| piece.map(Frame::data)));
+    Either::Right(UnsyncBoxBody::new(body.map_err(|error| Box::from(error))))
+}
+
+fn script<E, I>(pieces: I) -> ComingBody
+where
+    E: Error + Send + Sync + 'static,
+    I: IntoIterator<Item = Result<Bytes, E>, IntoIter: Send + 'static>,
+{
+    streamed(futures_util::stream::iter(pieces))
+}
+
 /// The body of an answer: chunks as they come, none of them empty. Ends after the first error.
 #[derive(Debug)]
 pub struct AnswerBody {
-    inner: Option<reqwest::Body>,
+    inner: Option<ComingBody>,
     /// What came while its beginning was waited for.
     kept: SmallVec<[Bytes; 2]>,
     /// Something was said, or nothing more will be.
@@ -326,7 +359,7 @@ struct Chunk {
 
 impl AnswerBody {
     pub(super) fn new(
-        body: reqwest::Body,
+        body: ComingBody,
         deadline: Instant,
         first_token: Duration,
         silence: Duration,
@@ -455,7 +488,7 @@ impl AnswerBody {
                     // Trailers and empty chunks don't end the wait.
                     _ => continue,
                 },
-                Poll::Ready(Some(Err(error))) => BodyError::Broken(sentence(&error.without_url())),
+                Poll::Ready(Some(Err(error))) => BodyError::Broken(sentence(&*error)),
                 Poll::Ready(None) => {
                     self.begun = true;
                     self.inner = None;

@@ -1,9 +1,10 @@
 //! The HTTP client: how connections are made and kept.
 
 use super::connections::{Connections, KEPT_CLIENTS};
+use super::connector::Connector;
 use super::trust::Trust;
 use crate::config::{NoUsableTarget, PemError, TargetConfig};
-use reqwest::redirect;
+use hyper_util::client::proxy::matcher::Matcher;
 use std::time::Duration;
 use url::Host;
 
@@ -43,19 +44,24 @@ pub enum UpstreamError {
         /// What is wrong with it.
         why: String,
     },
-    /// The HTTP client could not be made: most likely the system's certificates can't be read.
+    /// The HTTP client could not be made.
     #[error("the HTTP client can't be made: {0}")]
     Client(String),
 }
 
 /// What of one answer may be on its way over HTTP/2 beyond what its client has taken: on the longest ways still some MiB a second.
-const STREAM_WINDOW: u32 = 256 << 10;
+pub(super) const STREAM_WINDOW: u32 = 256 << 10;
 
 /// The same of all answers on one connection: enough for twice as many as share one, so that clients who don't read hold up nobody else.
-const CONNECTION_WINDOW: u32 = 64 << 20;
+pub(super) const CONNECTION_WINDOW: u32 = 64 << 20;
 
 /// The gateway's `user-agent`.
-const USER_AGENT: &str = concat!("witgate/", env!("CARGO_PKG_VERSION"));
+pub(super) const USER_AGENT: &str = concat!("witgate/", env!("CARGO_PKG_VERSION"));
+
+/// A connection could not be made in time.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("it took too long")]
+pub(super) struct TooLong;
 
 /// One pool of connections for each way to make them. Cloning a client shares its pool.
 #[derive(Debug, Default)]
@@ -114,37 +120,10 @@ fn is_local(target: &TargetConfig) -> bool {
 }
 
 fn new_client(settings: &ClientSettings) -> Result<Connections, UpstreamError> {
+    let tls = settings.trust.config(settings.http2);
+    let tls = tls.map_err(|error| UpstreamError::Client(error.to_string()))?;
+    let proxies = (!settings.direct).then(Matcher::from_system);
     let clients = if settings.http2 { KEPT_CLIENTS } else { 1 };
-    Connections::new(clients, || builder(settings))
-        .map_err(|error| UpstreamError::Client(super::failure::sentence(&error)))
-}
-
-fn builder(settings: &ClientSettings) -> reqwest::ClientBuilder {
-    let builder = reqwest::Client::builder()
-        .user_agent(USER_AGENT)
-        .connect_timeout(settings.connect)
-        .tcp_nodelay(true)
-        // A redirect would carry prompts, and perhaps the key, to where nobody allowed them to go.
-        .redirect(redirect::Policy::none())
-        .referer(false)
-        // Bytes go on as they came, so nothing is decompressed. This is set here in case another crate turns on the
-        // features.
-        .no_gzip()
-        .no_brotli()
-        .no_zstd()
-        .no_deflate()
-        .http2_initial_stream_window_size(STREAM_WINDOW)
-        .http2_initial_connection_window_size(CONNECTION_WINDOW)
-        // A connection that died unnoticed would take every request that shares it along.
-        .http2_keep_alive_interval(Duration::from_secs(20))
-        .http2_keep_alive_timeout(Duration::from_secs(10));
-    let builder = settings.trust.apply(builder);
-    let builder = match settings.http2 {
-        true => builder,
-        false => builder.http1_only(),
-    };
-    match settings.direct {
-        true => builder.no_proxy(),
-        false => builder,
-    }
+    let connector = Connector::new(tls, proxies, settings.connect);
+    Ok(Connections::new(clients, connector))
 }

@@ -8,17 +8,22 @@
 //! Over HTTP/2 the client has one connection for all requests, and a server lets only so many run on it; further ones would wait in the
 //! client, unseen, for streams to end. So there are several clients, each with its connection. The first with room is taken.
 
-use reqwest::ClientBuilder;
+use super::client::{CONNECTION_WINDOW, STREAM_WINDOW, TooLong};
+use super::connector::Connector;
+use bytes::Bytes;
+use http::header::PROXY_AUTHORIZATION;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper_util::client::legacy::{self, Client};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::cell::Cell;
 use std::error::Error;
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Instant;
-use tower::{Layer, Service};
 
 /// How long an idle connection is kept. Common servers close theirs after 5 s (uvicorn, Node), others later: so that it is nearly always us
 /// who close it.
@@ -53,13 +58,14 @@ const AT_ONCE: usize = 100;
 #[derive(Clone, Debug)]
 pub(super) struct Connections {
     kept: Arc<[KeptClient]>,
-    new: reqwest::Client,
+    new: Client<Connector, Full<Bytes>>,
+    connector: Connector,
 }
 
 /// A client that keeps its connections.
 #[derive(Debug)]
 struct KeptClient {
-    client: reqwest::Client,
+    client: Client<Connector, Full<Bytes>>,
     running: Arc<AtomicUsize>,
 }
 
@@ -90,40 +96,59 @@ impl KeptClient {
 /// A request without an answer.
 #[derive(Debug)]
 pub(super) struct NoAnswer {
-    pub(super) error: reqwest::Error,
+    pub(super) error: legacy::Error,
     /// The connection was a kept one, and the target closed it without an answer.
     pub(super) closed: bool,
 }
 
+impl NoAnswer {
+    /// A connection could not be made in time.
+    pub(super) fn took_too_long(&self) -> bool {
+        causes(&self.error).any(|cause| cause.is::<TooLong>())
+    }
+}
+
 tokio::task_local! {
     /// Whether a connection was made for the request that is being sent.
-    static MADE: Cell<bool>;
+    pub(super) static MADE: Cell<bool>;
 }
 
 impl Connections {
-    /// `builder` makes a builder with all other settings.
-    pub(super) fn new(
-        clients: usize,
-        builder: impl Fn() -> ClientBuilder,
-    ) -> reqwest::Result<Connections> {
-        let kept = |_| {
-            let builder = builder().pool_idle_timeout(IDLE).connector_layer(Noticed);
-            let (client, running) = (builder.build()?, Arc::default());
-            Ok(KeptClient { client, running })
+    /// So many clients that keep the connections that `connector` makes.
+    pub(super) fn new(clients: usize, connector: Connector) -> Connections {
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .http2_initial_stream_window_size(STREAM_WINDOW)
+            .http2_initial_connection_window_size(CONNECTION_WINDOW)
+            // A connection that died unnoticed would take every request that shares it along.
+            .http2_keep_alive_interval(Duration::from_secs(20))
+            .http2_keep_alive_timeout(Duration::from_secs(10));
+        let kept = |_| KeptClient {
+            client: builder.build(connector.clone()),
+            running: Arc::default(),
         };
-        Ok(Connections {
-            kept: (0..clients).map(kept).collect::<reqwest::Result<_>>()?,
-            new: builder().pool_max_idle_per_host(0).build()?,
-        })
+        let kept = (0..clients).map(kept).collect();
+        let new = builder.pool_max_idle_per_host(0).build(connector.clone());
+        Connections {
+            kept,
+            new,
+            connector,
+        }
     }
 
     pub(super) async fn send(
         &self,
-        request: reqwest::Request,
+        mut request: Request<Full<Bytes>>,
         on: Connection,
-    ) -> Result<reqwest::Response, NoAnswer> {
+    ) -> Result<Response<Incoming>, NoAnswer> {
+        if let Some(shown) = self.connector.proxy_authorization(request.uri()) {
+            request.headers_mut().insert(PROXY_AUTHORIZATION, shown);
+        }
         if let Connection::New(_) = on {
-            let sent = self.new.execute(request).await;
+            let sent = self.new.request(request).await;
             return sent.map_err(|error| NoAnswer {
                 error,
                 closed: false,
@@ -132,7 +157,7 @@ impl Connections {
         let kept = self.kept();
         let in_flight = kept.enter();
         let send = async {
-            let sent = kept.client.execute(request).await;
+            let sent = kept.client.request(request).await;
             let made = MADE.with(Cell::get);
             sent.map_err(|error| NoAnswer {
                 closed: !made && was_closed(&error),
@@ -157,60 +182,23 @@ impl Connections {
 
 /// Whether the connection was closed before an answer began. Of HTTP/2 it is never said: there the server tells which requests it has
 /// not looked at, and those are sent again below here.
-fn was_closed(error: &reqwest::Error) -> bool {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<hyper::Error>()
+fn was_closed(error: &legacy::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected};
+    for cause in causes(error) {
+        if let Some(error) = cause.downcast_ref::<hyper::Error>()
             && (error.is_incomplete_message() || error.is_canceled() || error.is_closed())
         {
             return true;
         }
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected};
+        if let Some(error) = cause.downcast_ref::<io::Error>() {
             let closed = [BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected];
             return closed.contains(&error.kind());
         }
-        cause = error.source();
     }
     false
 }
 
-/// Notes when a connection was made, where a request waits for it.
-#[derive(Clone, Copy)]
-struct Noticed;
-
-/// A connector that notes what it made.
-#[derive(Clone)]
-struct Noticing<C>(C);
-
-impl<C> Layer<C> for Noticed {
-    type Service = Noticing<C>;
-
-    fn layer(&self, connector: C) -> Noticing<C> {
-        Noticing(connector)
-    }
-}
-
-impl<C, A> Service<A> for Noticing<C>
-where
-    C: Service<A>,
-    C::Future: Send + 'static,
-{
-    type Response = C::Response;
-    type Error = C::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<C::Response, C::Error>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), C::Error>> {
-        self.0.poll_ready(context)
-    }
-
-    fn call(&mut self, address: A) -> Self::Future {
-        let connecting = self.0.call(address);
-        Box::pin(async move {
-            let made = connecting.await?;
-            // One that is made for the pool, after the request has found another, is nobody's.
-            MADE.try_with(|it| it.set(true)).ok();
-            Ok(made)
-        })
-    }
+/// What is behind an error, one behind the other.
+fn causes(error: &legacy::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    std::iter::successors(error.source(), |cause| (*cause).source())
 }

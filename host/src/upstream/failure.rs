@@ -86,7 +86,9 @@ impl Failure {
     /// The failure that the HTTP client's error means, for a request that got no answer.
     pub(super) fn of_request(NoAnswer { error, closed }: NoAnswer, secret: &OwnSecret) -> Failure {
         let connect = error.is_connect();
-        let why = secret.strike(sentence(&error.without_url()));
+        // The client's own words say only at which step it was.
+        let why = error.source().map_or_else(|| error.to_string(), sentence);
+        let why = secret.strike(why);
         match (connect, closed) {
             (true, _) => Failure::Connect(why),
             (false, true) => Failure::Closed(why),

@@ -13,6 +13,7 @@ mod check;
 mod client;
 mod client_error;
 mod connections;
+mod connector;
 mod error_body;
 mod failure;
 mod first_tokens;

@@ -2,8 +2,8 @@
 
 use super::answer::Answer;
 use super::ask::renewed;
-use super::client::UpstreamError;
-use super::connections::{Connection, Connections, NoAnswer};
+use super::client::{USER_AGENT, UpstreamError};
+use super::connections::{Connection, Connections};
 use super::failure::{Failure, failed_status, is_an_answers, refuses_key};
 use super::headers;
 use super::health::Health;
@@ -17,8 +17,9 @@ use crate::config::{
 };
 use crate::metrics::TargetMetrics;
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method};
+use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
+use http_body_util::Full;
 use percent_encoding::percent_decode_str;
 use std::fmt;
 use std::sync::Arc;
@@ -33,7 +34,7 @@ pub struct Target {
     base_url: Url,
     simulated: bool,
     /// The address of nearly every request, put together once.
-    chat: Url,
+    chat: Uri,
     timeouts: Timeouts,
     unknown_members: UnknownMembers,
     parameters: Parameters,
@@ -75,7 +76,8 @@ impl Target {
             id: config.id.as_str().into(),
             provider: config.provider.as_str().into(),
             model: config.model.as_deref().map(Arc::from),
-            chat: below(&config.base_url, CHAT.split('/')),
+            chat: uri(&below(&config.base_url, CHAT.split('/')))
+                .map_err(|failure| UpstreamError::Client(failure.to_string()))?,
             base_url: config.base_url.clone(),
             simulated: config.simulated,
             timeouts: config.timeouts,
@@ -170,10 +172,10 @@ impl Target {
     async fn get(&self, mut url: Url, query: Option<&str>) -> Result<Answer, Failure> {
         url.set_query(query);
         let model = self.model.clone().unwrap_or_else(|| Arc::from(""));
-        let (url, model) = (&url, &model);
+        let (uri, model) = (&uri(&url)?, &model);
         let send = |key: Arc<Key>| async move {
             let send = |on| {
-                let request = reqwest::Request::new(Method::GET, url.clone());
+                let request = request(Method::GET, uri.clone(), Bytes::new());
                 self.execute(on, request, &key, model.clone())
             };
             renewed(&RetryPolicy::EACH_ONCE, "", send).await
@@ -190,12 +192,11 @@ impl Target {
         headers: &HeaderMap,
         model: Arc<str>,
     ) -> Result<Answer, Failure> {
-        let url = match path {
+        let uri = match path {
             CHAT => self.chat.clone(),
-            _ => below(&self.base_url, path.split('/')),
+            _ => uri(&below(&self.base_url, path.split('/')))?,
         };
-        let mut request = reqwest::Request::new(Method::POST, url);
-        *request.body_mut() = Some(body.into());
+        let mut request = request(Method::POST, uri, body);
         headers::copy_allowed(headers, request.headers_mut());
         if self.simulated {
             headers::copy_simulated(headers, request.headers_mut());
@@ -209,13 +210,12 @@ impl Target {
     async fn execute(
         &self,
         on: Connection,
-        mut request: reqwest::Request,
+        mut request: Request<Full<Bytes>>,
         key: &Key,
         model: Arc<str>,
     ) -> Result<Answer, Failure> {
-        let headers = request.headers_mut();
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         if let Some(authorization) = key.authorization() {
+            let headers = request.headers_mut();
             headers.insert(AUTHORIZATION, authorization.clone());
         }
         let asked = on.since();
@@ -232,7 +232,7 @@ impl Target {
             Err(_) if head == first_byte => return Err(Failure::FirstByteTimeout(head)),
             Err(_) if head == first_token => return Err(Failure::FirstTokenTimeout(head)),
             Err(_) => return Err(Failure::Deadline(head)),
-            Ok(Err(NoAnswer { error, .. })) if error.is_connect() && error.is_timeout() => {
+            Ok(Err(no_answer)) if no_answer.took_too_long() => {
                 return Err(Failure::ConnectTimeout(connect));
             }
             Ok(Err(no_answer)) => return Err(Failure::of_request(no_answer, &self.secret)),
@@ -267,10 +267,10 @@ impl Target {
 
     /// `GET models` with this key, whether it is ready or not.
     pub(super) async fn models_with(&self, key: &Key) -> Result<Answer, Failure> {
-        let url = below(&self.base_url, ["models"]);
+        let uri = uri(&below(&self.base_url, ["models"]))?;
         let model = self.model.clone().unwrap_or_else(|| Arc::from(""));
         renewed(&RetryPolicy::EACH_ONCE, "", |on| {
-            let request = reqwest::Request::new(Method::GET, url.clone());
+            let request = request(Method::GET, uri.clone(), Bytes::new());
             self.execute(on, request, key, model.clone())
         })
         .await
@@ -365,6 +365,26 @@ fn leads_elsewhere(id: &str) -> bool {
         let mut segments = id.split(['/', '\\']);
         segments.any(|it| ["", ".", ".."].contains(&it)) || id.contains(char::is_control)
     })
+}
+
+/// The address as the HTTP client takes it.
+fn uri(url: &Url) -> Result<Uri, Failure> {
+    Uri::try_from(url.as_str()).map_err(|error| Failure::Connect(format!("{url}: {error}")))
+}
+
+/// Room for the headers that nearly every request has.
+const HEADERS: usize = 8;
+
+/// A request with what is the same in each.
+fn request(method: Method, uri: Uri, body: Bytes) -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::new(body));
+    (*request.method_mut(), *request.uri_mut()) = (method, uri);
+    let headers = request.headers_mut();
+    headers.reserve(HEADERS);
+    headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    request
 }
 
 fn beside_v1(base: &Url) -> Url {

@@ -1,6 +1,6 @@
 //! The body's time limits, with time paused and no network. Only the time in which a reader waits counts.
 
-use super::super::answer::AnswerBody;
+use super::super::answer::{AnswerBody, streamed};
 use super::super::beginning::{Begins, ReadsBeginning};
 use super::super::failure::BodyError;
 use crate::api::{ApiError, Charge, Memory, Party, Share};
@@ -27,7 +27,7 @@ fn body() -> (UnboundedSender<&'static str>, AnswerBody) {
         };
         Some((chunk, receiver))
     });
-    let inner = reqwest::Body::wrap_stream(stream);
+    let inner = streamed(stream);
     let body = AnswerBody::new(inner, Instant::now() + FIRST, FIRST, SILENCE);
     (sender, body)
 }
