@@ -101,10 +101,10 @@ async fn with_one_journal_the_second_begins_when_the_first_has_drained_and_no_re
         upstream.go_on();
         assert!(stream.finish().await.is_done());
         assert_eq!(first.ended().await.code(), Some(0));
-        waits
+        waits.await.unwrap().unwrap()
     };
-    let (mut second, waits) = tokio::join!(second, rest);
-    let reply = Reply::read(waits.await.unwrap().unwrap()).await;
+    let (mut second, answer) = tokio::join!(second, rest);
+    let reply = Reply::read(answer).await;
     assert!(reply.is_done(), "{}", reply.text());
     second.terminate();
     assert_eq!(second.ended().await.code(), Some(0));
