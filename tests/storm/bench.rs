@@ -3,7 +3,7 @@
 //! - without arguments: a storm of a minute;
 //! - `-- --soak N`: N exchanges, one like the other;
 //! - `-- --slow N`: N streams whose clients read a byte a second, and another caller beside them;
-//! - `-- --swap`: how long a swap takes, and what exchanges feel of it.
+//! - `-- --swap [FILE]`: how long a swap takes, and what exchanges feel of it; with a component of yours.
 //!
 //! Ends with 1 if something was found that must not be.
 #![expect(clippy::unwrap_used, reason = "a benchmark")]
@@ -60,7 +60,11 @@ async fn main() -> ExitCode {
             report.faults()
         }
         ["--swap"] => {
-            swap::figures().await;
+            swap::figures(None).await;
+            Vec::new()
+        }
+        ["--swap", file] => {
+            swap::figures(Some(file.as_ref())).await;
             Vec::new()
         }
         ["--slow", streams] if streams.parse::<usize>().is_ok() => {
