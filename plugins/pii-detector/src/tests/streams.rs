@@ -146,7 +146,7 @@ fn entities_split_across_tokens_are_found() {
         ),
         (
             &[
-                "key", " AK", "IA", "IOS", "FODNN", "7EX", "AMPLE", ",", " keep",
+                "key", " AK", "IA", "IOS", "FODNN", "7Q2", "W4E5R", ",", " keep",
             ],
             &["key", " [API_KEY],", " keep"],
             6,
