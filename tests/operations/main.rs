@@ -5,6 +5,7 @@
 #![expect(unreachable_pub, reason = "nothing is reached from outside a test")]
 
 mod ask;
+mod benchmark;
 mod cli;
 #[path = "../storm/files.rs"]
 mod files;
