@@ -46,6 +46,19 @@ fn an_ordinary_request_proceeds() {
 }
 
 #[test]
+fn a_word_or_two_are_no_attack() {
+    for text in [
+        "hi", "Hello", "word", "password", "test", "ok", "system", "you", "yes", "prompt",
+    ] {
+        assert_eq!(
+            verdict(json!({}), Request::user(text)),
+            Verdict::Proceed,
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn report_lets_it_pass_and_tells_each_kind() {
     let policy = policy(json!({"action": "report"}));
     let mut exchange =

@@ -25,6 +25,9 @@ const SHORT: usize = 2;
 const LONG: usize = 6;
 const STRIDE: usize = 3;
 
+/// The longest text that the rules read again with its disguises undone.
+const UNDISGUISED: usize = 64 << 10;
+
 /// The scorer.
 pub(crate) struct Model {
     words: Words,
@@ -84,6 +87,12 @@ impl Model {
     /// What the text says when its cipher is undone, if it has one.
     pub(crate) fn deciphered(&self, text: &str, unknown: &Unknown) -> Vec<String> {
         views::deciphered(text, unknown, &self.words)
+    }
+
+    /// The text's words, disguises undone, if many of them were in one.
+    pub(crate) fn undisguised(&self, text: &str, margins: &Margins) -> Option<String> {
+        let many = margins.disguised >= 2 && margins.disguised as usize * 2 >= margins.blocks;
+        (many && text.len() <= UNDISGUISED).then(|| tokens::undisguised(text, &self.words))
     }
 
     /// The features of each block, for training.
@@ -149,11 +158,14 @@ impl Margins {
     }
 }
 
+/// A word or two say little, whatever they weigh: `hi` begins many attacks. (In training each text counts with the words that it has.)
+const FEWEST: u32 = 4;
+
 fn margin(blocks: &[Block], scale: f32) -> f32 {
     let (sum, words) = blocks.iter().fold((0, 0), |(sum, words), block| {
         (sum + block.sum, words + block.words)
     });
-    sum as f32 * scale / (words.max(1) as f32).sqrt()
+    sum as f32 * scale / (words.max(FEWEST) as f32).sqrt()
 }
 
 fn windows(blocks: &[Block], scale: f32) -> Margins {
