@@ -175,3 +175,16 @@ async fn what_went_out_is_known_of_an_exchange_whose_client_left() {
         json!(["disconnected", 2, events.len()])
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_policy_that_panics_while_it_is_configured_is_refused_with_what_it_said_and_where() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("key");
+    std::fs::write(&key, KEY).unwrap();
+    let bench = Bench::of(&config(&key, &json!({"configure": []}))).await;
+    bench.configure(&config(&key, &json!({"configure": [["nothing"]]})));
+    let reply = bench.tell_admin("/reload").await;
+    let said = reply.text();
+    assert!(reply.status != 200 && said.contains("no call is"), "{said}");
+    assert!(said.contains("src/lib.rs:"), "{said}");
+}

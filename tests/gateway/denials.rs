@@ -140,7 +140,8 @@ async fn a_denial_in_mid_stream_ends_the_choice_and_cancels_the_upstream() {
         said.content()
     );
     assert!(!said.content().contains("cret"), "{}", reply.text());
-    let denial = json!({"policy": "puppet", "code": "secret", "message": "as ordered"});
+    let denial =
+        json!({"policy": "puppet", "code": "secret", "message": "as ordered", "status": 403});
     assert_eq!(
         (&said.denials[&0], said.finishes[&0].as_str()),
         (&denial, "content_filter")
@@ -432,4 +433,28 @@ async fn a_slow_policy_passes_a_whole_answer_as_it_passes_a_stream() {
     }
     assert_eq!(said[0], said[1]);
     assert!(said[0] > 4 << 10, "{}", said[0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_denial_keeps_its_status_and_when_to_try_again_wherever_it_is_told() {
+    let bench = Bench::of(PUPPET).await;
+    let why = json!({"code": "busy", "message": "Later.", "status": 429, "retry_after": 7});
+    let deny = json!({"answer": {"at": "three", "then": {"deny_as": why}}});
+    let wanted = "say: one two three four";
+    for (name, path) in ROUTES {
+        let reply = bench
+            .post(path, &asked(name, wanted, false), deny.clone())
+            .await;
+        assert_eq!(
+            (reply.status, reply.header("retry-after")),
+            (429, "7"),
+            "{name}"
+        );
+        let reply = bench
+            .post(path, &asked(name, wanted, true), deny.clone())
+            .await;
+        assert_eq!(reply.status, 200, "{name}");
+        let told = r#""witgate":{"policy":"puppet","code":"busy","message":"Later.","status":429,"retry_after":7}"#;
+        assert!(reply.text().contains(told), "{name}: {}", reply.text());
+    }
 }

@@ -230,3 +230,67 @@ async fn samples_are_run_through_every_kind_of_exchange() {
     let said = puppet.refused("\"nope\"").await;
     assert!(said.contains("expected the text \"no\""), "{said}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sample_has_all_that_an_exchange_has() {
+    let puppet = Shipped::puppet().await;
+    let orders = r#"{"request": {"rewrite": "asked otherwise"}, "answer": {"at": "secret", "then": {"deny": "leak"}}}"#;
+    puppet.ships(&format!(
+        r#"
+- name: What the model sees is told
+  request: {{messages: [{{role: user, content: hi}}]}}
+  headers: {{x-puppet: '{orders}'}}
+  principal: team-a
+  reasoning: [some, " thought"]
+  answer: said
+  calls: [{{name: look, arguments: '{{"a": 1}}'}}, {{name: look, arguments: ['{{', '}}']}}]
+  finish: length
+  expect:
+    text: said
+    reasoning: some thought
+    arguments: ['{{"a": 1}}', '{{}}']
+    request: {{/messages/0/content: asked otherwise, /messages/1: null}}
+- name: Arguments are judged
+  request: {{messages: [{{role: user, content: hi}}]}}
+  headers: {{x-puppet: '{orders}'}}
+  calls: [{{name: look, arguments: '{{"a": "secret"}}'}}]
+  expect: {{verdict: deny, code: leak}}
+"#
+    ));
+    puppet.configure("{}");
+    puppet.runs(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_sample_that_does_not_hold_is_told_and_a_file_of_another_name_too() {
+    let tone = Shipped::tone().await;
+    let sample = |name: &str, more: &str| {
+        format!(
+            "- {{name: {name}, request: {{messages: [{{role: user, content: LOUD}}]}}, expect: {more}}}\n"
+        )
+    };
+    tone.ships(
+        &[
+            sample("one", "{verdict: proceed}"),
+            sample("two", "{code: shouting}"),
+            sample("three", "{request: {/messages/0/content: quiet}}"),
+        ]
+        .concat(),
+    );
+    tone.configure("{limit: 3}");
+    let said = tone.refused("2 samples don't hold").await;
+    for words in [
+        "sample \"one\"",
+        "sample \"three\"",
+        "a request to the model",
+    ] {
+        assert!(said.contains(words), "no {words}: {said}");
+    }
+    assert!(!said.contains("\"two\""), "{said}");
+    let other = tone.samples.with_extension("yml");
+    std::fs::rename(&tone.samples, &other).unwrap();
+    tone.configure("{limit: 4}");
+    let said = tone.refused("shipped.samples.yml isn't read").await;
+    assert!(said.contains("shipped.samples.yaml"), "{said}");
+    std::fs::remove_file(other).unwrap();
+}

@@ -56,3 +56,23 @@ async fn every_line_about_an_exchange_has_its_requests_id() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_client_asks_of_the_simulator_goes_through_the_gateway() {
+    let folder = std::sync::Arc::new(tempfile::tempdir().unwrap());
+    let process = Process::with(folder, &["--simulate"]).await;
+    let url = format!("http://{}/v1/chat/completions", process.traffic);
+    let asked = |name: &'static str, value: &'static str| {
+        let request = reqwest::Client::new().post(&url).header(name, value);
+        let body = ask_stream("say: one two").to_string();
+        request
+            .header("content-type", "application/json")
+            .body(body)
+    };
+    let reply = asked("x-simulate-fault", "500").send().await.unwrap();
+    assert_eq!(reply.status(), 500);
+    let reply = asked("x-simulate-chunk", "1").send().await.unwrap();
+    let text = reply.text().await.unwrap();
+    let deltas = text.matches("\"content\":\"").count();
+    assert!(deltas >= "one two".len(), "{text}");
+}

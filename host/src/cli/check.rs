@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::run::stand_in;
 use super::{Format, Wrong, setup};
 use crate::config::{Config, StageConfig};
 use crate::control::{BuildError, VerifiedStage};
@@ -23,6 +24,9 @@ pub(super) struct CheckArgs {
     /// Don't ask the targets
     #[arg(long)]
     offline: bool,
+    /// Stand a Cerebras simulator in for every target, as `run --simulate` does; no key is needed
+    #[arg(long)]
+    simulate: bool,
     /// How results are printed
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -37,7 +41,7 @@ struct Findings {
 
 pub(super) async fn check(args: CheckArgs) -> Result<ExitCode, Wrong> {
     let source = setup::source(args.policy_config);
-    let config = match source.load() {
+    let mut config = match source.load() {
         Ok(config) => config,
         Err(error) if args.format == Format::Json => {
             println!(
@@ -48,6 +52,9 @@ pub(super) async fn check(args: CheckArgs) -> Result<ExitCode, Wrong> {
         }
         Err(error) => return Err(error.into()),
     };
+    if args.simulate {
+        config.stand_in(&stand_in(0.0).await?);
+    }
     let mut found = Findings {
         stages: Vec::new(),
         targets: Vec::new(),

@@ -192,7 +192,8 @@ pub(super) async fn run(args: RunArgs) -> Result<ExitCode, Wrong> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn stand_in(tokens_per_second: f64) -> Result<url::Url, Wrong> {
+/// A simulator in this process, and its address.
+pub(super) async fn stand_in(tokens_per_second: f64) -> Result<url::Url, Wrong> {
     let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
     let address = listener.local_addr()?;
     let options = simulator::Options {

@@ -187,6 +187,8 @@ impl Hasher {
             provider,
             model,
             base_url,
+            // The command line says it, with the address.
+            simulated: _,
             keys,
             weight,
             breaker,

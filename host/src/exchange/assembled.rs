@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use super::errors;
 use super::passages::{AnswerStages, Output, StageId, TextRef};
 use crate::policy::types::Denial;
 use crate::wire::ChannelKey;
@@ -100,6 +101,8 @@ pub(super) fn told<'a>(choice: u32, policy: &'a str, denial: &'a Denial) -> Deni
         policy,
         code: &denial.code,
         message: &denial.message,
+        status: errors::status_of(denial).as_u16(),
+        retry_after: denial.retry_after,
     }
 }
 

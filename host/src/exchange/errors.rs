@@ -8,12 +8,17 @@ use crate::policy::types::Denial;
 use crate::wire::dialect::ErrorEvent;
 use crate::wire::parameters::Refused;
 
-/// A denial: the status that it may have, and whether trying again makes sense.
-pub(super) fn denied(stage: &str, denial: &Denial) -> ApiError {
+/// The status of a denial, or that it would have if nothing of the answer had gone out.
+pub(super) fn status_of(denial: &Denial) -> StatusCode {
     let status = denial
         .status
         .and_then(|status| StatusCode::from_u16(status).ok());
-    let status = status.unwrap_or(StatusCode::FORBIDDEN);
+    status.unwrap_or(StatusCode::FORBIDDEN)
+}
+
+/// A denial: the status that it may have, and whether trying again makes sense.
+pub(super) fn denied(stage: &str, denial: &Denial) -> ApiError {
+    let status = status_of(denial);
     let error = ApiError::new(
         status,
         "policy_denied",

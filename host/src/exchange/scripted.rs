@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::begin::millis;
@@ -34,6 +35,10 @@ pub struct Script {
     pub request: Request,
     /// What stands for the target's id.
     pub target: &'static str,
+    /// Who asks.
+    pub principal: Option<String>,
+    /// The client's headers, all of which the stage may read.
+    pub headers: HeaderMap,
     /// The answer's body as it comes, piece by piece: a stream of events where the request asks for one.
     pub answer: Vec<Bytes>,
 }
@@ -47,6 +52,8 @@ pub struct Played {
     pub account: Account,
     /// The first call of the stage that failed, and how.
     pub failure: Option<(Hook, Failure)>,
+    /// The request that went upstream, if one did.
+    pub sent: Option<Request>,
     /// What the client got, if that was no error. `None` within: it was longer than it may be.
     pub body: Option<Option<Bytes>>,
 }
@@ -56,20 +63,30 @@ pub struct Played {
 pub async fn play(stage: &Arc<Stage>, script: Script, most: usize) -> Played {
     let meta = RequestMeta {
         id: REQUEST_ID.into(),
-        principal: None,
+        principal: script.principal,
         received_at: millis(),
-        headers: HeaderMap::new(),
-        shown: Arc::default(),
+        shown: script
+            .headers
+            .keys()
+            .map(|name| name.as_str().to_owned())
+            .collect(),
+        headers: script.headers,
         targets: None,
         turns: Turns::default(),
     };
-    let request = Arc::new(RequestState::new(meta, script.request.clone()));
+    let request = Arc::new(RequestState::new(meta, script.request));
     // The stage is of no chain yet, and so of none whose time to drain may be over.
     let guard = ExchangeCounter::new().begin();
     let stages = Stages::new(std::slice::from_ref(stage), &[0], guard, request);
+    let sent: Arc<Mutex<Option<Request>>> = Arc::default();
+    let asked = sent.clone();
     let run = |sink| async move {
         let exchange = Exchange {
-            upstream: script,
+            upstream: Answers {
+                target: script.target,
+                answer: script.answer,
+                sent: sent.clone(),
+            },
             stages,
             // It reads what upstreams speak, whatever the endpoint.
             client: Client::new(sink, CHAIN, None),
@@ -89,17 +106,27 @@ pub async fn play(stage: &Arc<Stage>, script: Script, most: usize) -> Played {
         ended,
         account,
         failure,
+        sent: asked.lock().take(),
         body: received.status.is_success().then_some(received.body),
     }
 }
 
-impl Upstream for Script {
+/// What stands in the upstream's place.
+struct Answers {
+    target: &'static str,
+    answer: Vec<Bytes>,
+    /// What it was asked.
+    sent: Arc<Mutex<Option<Request>>>,
+}
+
+impl Upstream for Answers {
     async fn ask(&self, request: &RequestState) -> Result<Answer, NoAnswer> {
         let kind = if request.body.stream() {
             HeaderValue::from_static("text/event-stream")
         } else {
             HeaderValue::from_static("application/json")
         };
+        *self.sent.lock() = Some(request.body.clone());
         Ok(Answer::scripted(
             self.target,
             request.body.model(),

@@ -125,6 +125,7 @@ impl Synthetic {
             choices: &self.choices,
             texts: &self.texts,
             denied: &denied,
+            finish: None,
         })
     }
 }

@@ -242,6 +242,8 @@ fn denied(choice: u32, word: &str) -> Denied<'_> {
         policy: word,
         code: word,
         message: word,
+        status: 403,
+        retry_after: None,
     }
 }
 

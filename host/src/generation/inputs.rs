@@ -28,6 +28,16 @@ pub enum ReadError {
         #[source]
         cause: std::io::Error,
     },
+    /// Something that looks like the samples of a stage's component, under another name.
+    #[error("stage `{stage}`: {found} isn't read; samples are named {wanted}")]
+    SamplesName {
+        /// The stage's id.
+        stage: String,
+        /// The file.
+        found: String,
+        /// What it should be called.
+        wanted: String,
+    },
     /// The samples beside a stage's component: the file is there, and can't be read.
     #[error(
         "stage `{stage}`: {path}: it can't be read: {cause}; make it readable, or remove it to load without samples"
@@ -109,7 +119,18 @@ fn read_samples(stage: &StageConfig) -> Result<Option<Vec<u8>>, ReadError> {
     };
     match read_file(&path, MAX_SAMPLES_SIZE) {
         Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            // A file that its author takes for samples, and that nobody would ever run.
+            let other = path.with_extension("yml");
+            if other.exists() {
+                return Err(ReadError::SamplesName {
+                    stage: stage.id.clone(),
+                    found: other.display().to_string(),
+                    wanted: path.display().to_string(),
+                });
+            }
+            Ok(None)
+        }
         Err(cause) => Err(ReadError::Samples {
             stage: stage.id.clone(),
             path: path.display().to_string(),

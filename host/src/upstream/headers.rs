@@ -21,6 +21,14 @@ pub(super) fn copy_allowed(from: &HeaderMap, to: &mut HeaderMap) {
     }
 }
 
+/// Copies what a client asks of the simulator.
+pub(super) fn copy_simulated(from: &HeaderMap, to: &mut HeaderMap) {
+    let asks = |(name, _): &(&HeaderName, _)| name.as_str().starts_with("x-simulate-");
+    for (name, value) in from.iter().filter(asks) {
+        to.append(name, value.clone());
+    }
+}
+
 /// The headers of a target's answer that go on to the client: its type, how long to wait, what is left of the quota, and
 /// the target's own id for the answer.
 pub(super) fn passed_on(headers: &HeaderMap) -> HeaderMap {
@@ -75,6 +83,16 @@ mod tests {
             "traceparent",
         ];
         assert_eq!(to, map(&known));
+    }
+
+    #[test]
+    fn what_the_simulator_is_asked_goes_on_to_it_alone() {
+        let from = map(&["x-simulate-fault", "authorization", "x-simulate-chunk"]);
+        let mut to = HeaderMap::new();
+        copy_allowed(&from, &mut to);
+        assert!(to.is_empty());
+        copy_simulated(&from, &mut to);
+        assert_eq!(to, map(&["x-simulate-fault", "x-simulate-chunk"]));
     }
 
     #[test]

@@ -29,6 +29,7 @@ pub struct Target {
     provider: Arc<str>,
     model: Option<Arc<str>>,
     base_url: Url,
+    simulated: bool,
     /// The address of nearly every request, put together once.
     chat: Url,
     timeouts: Timeouts,
@@ -71,6 +72,7 @@ impl Target {
             model: config.model.as_deref().map(Arc::from),
             chat: below(&config.base_url, CHAT.split('/')),
             base_url: config.base_url.clone(),
+            simulated: config.simulated,
             timeouts: config.timeouts,
             unknown_members: config.unknown_members,
             parameters: config.parameters,
@@ -221,6 +223,9 @@ impl Target {
         let mut request = reqwest::Request::new(Method::POST, url);
         *request.body_mut() = Some(body.into());
         headers::copy_allowed(headers, request.headers_mut());
+        if self.simulated {
+            headers::copy_simulated(headers, request.headers_mut());
+        }
         request
             .headers_mut()
             .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

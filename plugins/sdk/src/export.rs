@@ -8,7 +8,7 @@
 /// The component's name and version are those of the crate.
 #[macro_export]
 macro_rules! export {
-    ($policy:ident) => {
+    ($policy:ty) => {
         impl $crate::export::Named for $policy {
             const NAME: &'static str = ::std::env!("CARGO_PKG_NAME");
             const VERSION: &'static str = ::std::env!("CARGO_PKG_VERSION");

@@ -129,8 +129,12 @@ pub fn targets() -> Vec<Target> {
 /// # Errors
 ///
 /// A sentence when none of them is left; nothing changes then.
-pub fn restrict_targets(ids: &[String]) -> Result<(), String> {
-    host_side::restrict_targets(ids)
+pub fn restrict_targets<I>(ids: impl IntoIterator<Item = I>) -> Result<(), String>
+where
+    I: AsRef<str>,
+{
+    let ids: Vec<String> = ids.into_iter().map(|id| id.as_ref().to_owned()).collect();
+    host_side::restrict_targets(&ids)
 }
 
 /// Puts a tag on the exchange, for the journal and, before the answer starts, the client's `x-witgate-tags`. In any hook, and

@@ -45,6 +45,15 @@ fn the_double_has_the_hosts_own_table_of_shapes() {
     );
 }
 
+#[test]
+fn the_sdk_has_the_contract_itself() {
+    let (here, contract) = (
+        include_str!("../wit/policy.wit"),
+        include_str!("../../../wit/policy.wit"),
+    );
+    assert!(here == contract, "copy wit/policy.wit to plugins/sdk/wit");
+}
+
 fn play(case: &Case) -> Came {
     let policy: Configured<Player> =
         testing::configure(case.settings()).expect("it takes its settings");

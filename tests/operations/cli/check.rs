@@ -156,3 +156,14 @@ async fn check_runs_the_samples_of_third_parties_and_of_bundled_policies() {
     let ran = counts(&workspace).await.into_iter().map(|(ran, _)| ran);
     assert_eq!(ran.collect::<Vec<_>>(), [3, 4, 2, 0, 3, 2]);
 }
+
+#[tokio::test]
+async fn check_simulates_as_run_does() {
+    let workspace = Workspace::with(NONE).await;
+    let target = "providers: {targets: [{id: keyed, provider: cerebras, secret_key_ref: {env: WITGATE_TEST_UNSET}}]}\n";
+    workspace.write(&format!("{NONE}{target}")).await;
+    assert_eq!(workspace.run("check --policy-config @").await.code, 1);
+    let done = workspace.run("check --policy-config @ --simulate").await;
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(done.out.contains("✓ keyed"), "{}", done.out);
+}

@@ -178,6 +178,7 @@ impl Config {
     pub fn stand_in(&mut self, base_url: &url::Url) {
         for target in &mut self.targets {
             target.base_url = base_url.clone();
+            target.simulated = true;
             target.keys.clear();
             target.tls = TlsConfig::default();
         }
@@ -187,6 +188,7 @@ impl Config {
                 provider: "cerebras".to_owned(),
                 model: None,
                 base_url: base_url.clone(),
+                simulated: true,
                 keys: Vec::new(),
                 weight: 1,
                 breaker: BreakerConfig::default(),

@@ -22,6 +22,8 @@ pub struct TargetConfig {
     pub model: Option<String>,
     /// The address, without a slash at its end, and without credentials, query and fragment.
     pub base_url: Url,
+    /// The simulator stands in for it: what clients ask of that in headers goes on.
+    pub simulated: bool,
     /// The keys to send to the target, one with each request. Empty: none is sent.
     pub keys: Vec<KeyConfig>,
     /// How often it is asked first beside others, where the strategy goes by weight. From 1.
@@ -318,6 +320,7 @@ fn target(field: &Field<'_>, base: &Path) -> Option<TargetConfig> {
         provider: provider?.0.to_owned(),
         model: pinned?.or(named).map(str::to_owned),
         base_url: base_url?,
+        simulated: false,
         keys: keys?,
         weight: u32::try_from(weight?).ok()?,
         breaker: breaker?,

@@ -695,3 +695,14 @@ fn cerebras_gets_what_it_takes_unless_a_target_says_otherwise() {
     config.stand_in(&url::Url::parse("http://127.0.0.1:1/v1").unwrap());
     assert_eq!(config.targets[0].parameters, Strip);
 }
+
+#[test]
+fn the_authors_guide_has_a_whole_configuration() {
+    let guide = include_str!("../../../../docs/policies.md");
+    let (_, rest) = guide.split_once("```yaml\npack:").unwrap();
+    let (text, _) = rest.split_once("```").unwrap();
+    let text = format!("pack:{text}");
+    let config = Config::parse(&text, "the guide", Path::new(".")).unwrap();
+    assert_eq!(config.stages.len(), 1);
+    assert_eq!(config.targets.len(), 1);
+}

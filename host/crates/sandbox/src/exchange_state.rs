@@ -48,6 +48,8 @@ pub(super) struct ExchangeState {
     edits: usize,
     /// Lines that the guest logged or tried to.
     pub(super) lines: u32,
+    /// While it is configured: the last line that it logged as an error, such as its panic's message and place.
+    pub(super) last_error: Option<String>,
 }
 
 impl ExchangeState {
@@ -76,6 +78,7 @@ impl ExchangeState {
             edited: 0,
             edits: 0,
             lines: 0,
+            last_error: None,
         }
     }
 

@@ -157,7 +157,8 @@ impl Configuring {
     ) -> Result<Self, LoadError> {
         let step = "start";
         begin(store);
-        let instance = timed(step, pre.instance_pre().instantiate_async(&mut *store)).await?;
+        let instance = timed(step, pre.instance_pre().instantiate_async(&mut *store)).await;
+        let instance = instance.map_err(|error| with_last_words(store, error))?;
         let bindings = Bindings::new(&mut *store, &instance).map_err(LoadError::Misfit)?;
         Ok(Configuring { instance, bindings })
     }
@@ -168,7 +169,8 @@ impl Configuring {
     ) -> Result<Description, LoadError> {
         let policy = self.bindings.witgate_policy_policy();
         begin(store);
-        let description = timed("describe", policy.call_describe(&mut *store)).await?;
+        let description = timed("describe", policy.call_describe(&mut *store)).await;
+        let description = description.map_err(|error| with_last_words(store, error))?;
         for (what, text) in [
             ("name", &description.name),
             ("version", &description.version),
@@ -197,11 +199,24 @@ impl Configuring {
             "configure",
             policy.call_configure(&mut *store, &spec.settings),
         );
-        call.await?.map_err(|why| LoadError::Refused {
+        let configured = call.await;
+        let configured = configured.map_err(|error| with_last_words(store, error))?;
+        configured.map_err(|why| LoadError::Refused {
             id: spec.id.to_string(),
             why: quoted(&why),
         })
     }
+}
+
+/// A guest that ends itself says why in the log: its author reads that where the failure is told.
+fn with_last_words(store: &mut Store<Guest>, mut error: LoadError) -> LoadError {
+    if let LoadError::Failed { failure, .. } = &mut error
+        && failure.class == Class::Trap
+        && let Some(said) = store.data_mut().exchange.last_error.take()
+    {
+        failure.message = format!("{said} ({})", failure.message);
+    }
+    error
 }
 
 fn begin(store: &mut Store<Guest>) {

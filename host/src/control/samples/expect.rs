@@ -1,8 +1,12 @@
 //! What must come of a sample, and what came.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
+use serde_json::Value;
+
+use crate::wire::{ChannelKey, Request};
 
 /// Characters of a text that a sentence repeats.
 const SHOWN: usize = 100;
@@ -16,7 +20,12 @@ pub(super) struct Expect {
     verdict: Option<Verdict>,
     code: Option<String>,
     text: Option<String>,
+    reasoning: Option<String>,
+    /// Of each call of a tool, in order.
+    arguments: Option<Vec<String>>,
     findings: Option<Vec<String>>,
+    /// What goes to the model, by JSON pointer; null: nothing is there.
+    request: Option<BTreeMap<String, Value>>,
 }
 
 /// What the stage said: of the request or, where it denied the answer, of that.
@@ -44,10 +53,44 @@ pub(super) struct Actual {
     pub(super) verdict: Verdict,
     /// The denial's.
     pub(super) code: Option<String>,
-    /// The content that the client gets. `None` where it gets a denial.
-    pub(super) text: Option<String>,
+    /// `None` where the client gets a denial.
+    pub(super) got: Option<Got>,
     /// The codes of what was found, each once, sorted.
     pub(super) findings: Vec<String>,
+    /// The request that went to the model, if one did.
+    pub(super) sent: Option<Request>,
+}
+
+/// What the client gets of the first choice.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Got {
+    text: String,
+    reasoning: String,
+    arguments: BTreeMap<u32, String>,
+}
+
+impl Got {
+    /// A text of that channel comes.
+    pub(super) fn add(&mut self, channel: ChannelKey, text: &str) {
+        let into = match channel {
+            ChannelKey::Content => &mut self.text,
+            ChannelKey::Reasoning => &mut self.reasoning,
+            ChannelKey::ToolArguments(index) => self.arguments.entry(index).or_default(),
+            _ => return,
+        };
+        into.push_str(text);
+    }
+
+    /// Its parts, each with what it is.
+    fn parts(&self) -> Vec<(&'static str, &str)> {
+        let arguments = self.arguments.values();
+        let arguments = arguments.map(|it| ("the arguments", it.as_str()));
+        let texts = [
+            ("the text", &*self.text),
+            ("the reasoning", &*self.reasoning),
+        ];
+        texts.into_iter().chain(arguments).collect()
+    }
 }
 
 impl Expect {
@@ -59,12 +102,48 @@ impl Expect {
             let wanted = describe(self.verdict, self.code.as_deref());
             return Some((wanted, came.describe()));
         }
-        if let Some(wanted) = &self.text
-            && came.text.as_ref() != Some(wanted)
-        {
-            let (wanted, text) = excerpts(wanted, came.text.as_deref());
-            let text = text.unwrap_or_else(|| format!("{}, and no text", came.describe()));
-            return Some((format!("the text {wanted}"), text));
+        let got = came.got.as_ref();
+        let texts = [
+            ("the text", &self.text, got.map(|got| &got.text)),
+            (
+                "the reasoning",
+                &self.reasoning,
+                got.map(|got| &got.reasoning),
+            ),
+        ];
+        for (what, wanted, text) in texts {
+            if let Some(wanted) = wanted
+                && text != Some(wanted)
+            {
+                let (wanted, text) = excerpts(wanted, text.map(String::as_str));
+                let text = text.unwrap_or_else(|| format!("{}, and no text", came.describe()));
+                return Some((format!("{what} {wanted}"), text));
+            }
+        }
+        if let Some(wanted) = &self.arguments {
+            let arguments: Vec<&String> =
+                got.iter().flat_map(|got| got.arguments.values()).collect();
+            if !wanted.iter().eq(arguments.iter().copied()) {
+                return Some((
+                    format!("the arguments {wanted:?}"),
+                    format!("{arguments:?}"),
+                ));
+            }
+        }
+        for (pointer, wanted) in self.request.iter().flatten() {
+            let found = match &came.sent {
+                Some(sent) => sent.get(pointer),
+                None => return Some(("a request to the model".into(), "none".into())),
+            };
+            let found: Value = found.map_or(Value::Null, |json| {
+                serde_json::from_str(&json).unwrap_or(Value::Null)
+            });
+            if found != *wanted {
+                let (wanted, found) = (wanted.to_string(), found.to_string());
+                let (wanted, found) = excerpts(&wanted, Some(&found));
+                let wanted = format!("at {pointer} of the request {wanted}");
+                return Some((wanted, found.unwrap_or_default()));
+            }
         }
         let mut wanted = self.findings.clone()?;
         wanted.sort_unstable();
@@ -79,11 +158,10 @@ impl Actual {
         if (self.verdict, &self.code) != (other.verdict, &other.code) {
             return Some((self.describe(), other.describe()));
         }
-        let (one, another) = (self.text.as_deref()?, other.text.as_deref()?);
-        if one == another {
-            return None;
-        }
-        let (one, another) = excerpts(one, Some(another));
+        let (one, another) = (self.got.as_ref()?.parts(), other.got.as_ref()?.parts());
+        let mut both = one.into_iter().zip(another);
+        let (one, another) = both.find(|(one, another)| one.1 != another.1)?;
+        let (one, another) = excerpts(one.1, Some(another.1));
         Some((one, another.unwrap_or_default()))
     }
 
@@ -146,7 +224,11 @@ mod tests {
         Actual {
             verdict: Verdict::Proceed,
             code: None,
-            text: Some(text.into()),
+            got: Some(Got {
+                text: text.into(),
+                ..Got::default()
+            }),
+            sent: None,
             findings: vec!["a".into(), "b".into()],
         }
     }
@@ -155,7 +237,8 @@ mod tests {
         Actual {
             verdict: Verdict::Deny,
             code: Some(code.into()),
-            text: None,
+            got: None,
+            sent: None,
             findings: Vec::new(),
         }
     }

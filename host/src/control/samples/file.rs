@@ -1,13 +1,16 @@
 //! The format of samples: a YAML list, read strictly.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error as _};
 use serde_json::{Map, Value, json};
 
 use super::expect::Expect;
+use super::said::{Call, Said, Texts};
 use super::{Cut, SampleError};
 use crate::wire::{Dialect, Request};
 
@@ -33,7 +36,10 @@ pub struct Sample {
     /// The request that asks for a whole answer, and the one that asks for a stream.
     whole: Request,
     stream: Request,
-    answer: Vec<String>,
+    /// Who asks.
+    principal: Option<String>,
+    headers: HeaderMap,
+    said: Said,
     expect: Expect,
 }
 
@@ -65,8 +71,16 @@ struct Entry {
     #[serde(default)]
     endpoint: Endpoint,
     request: Object,
+    principal: Option<String>,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    #[serde(default)]
+    reasoning: Texts,
     #[serde(default)]
     answer: Texts,
+    #[serde(default)]
+    calls: Vec<Call>,
+    finish: Option<String>,
     #[serde(default)]
     expect: Option<Expect>,
 }
@@ -123,9 +137,15 @@ impl Sample {
             when,
             endpoint,
             request: Object(mut body),
-            answer: Texts(answer),
+            principal,
+            headers,
+            reasoning,
+            answer,
+            calls,
+            finish,
             expect,
         } = entry;
+        let headers = headers_of(&name, headers)?;
         body.entry("model").or_insert_with(|| json!(MODEL));
         let request = |body: &_| request(&name, endpoint.into(), body);
         // As the file has it, so that nothing in it goes unchecked; then once without the stream and once with it.
@@ -139,7 +159,14 @@ impl Sample {
             stream: request(&body)?,
             whole,
             when: when.unwrap_or_default().0,
-            answer,
+            principal,
+            headers,
+            said: Said {
+                reasoning,
+                answer,
+                calls,
+                finish,
+            },
             expect: expect.unwrap_or_default(),
             name,
         })
@@ -169,16 +196,34 @@ impl Sample {
         }
     }
 
-    /// The model's answer. Empty where the sample has none.
-    pub(super) fn answer(&self) -> &[String] {
-        &self.answer
+    /// Who asks, and with which headers.
+    pub(super) fn asked(&self) -> (Option<&str>, &HeaderMap) {
+        (self.principal.as_deref(), &self.headers)
+    }
+
+    /// What the model says.
+    pub(super) fn said(&self) -> &Said {
+        &self.said
     }
 
     /// How its answer is cut into a stream.
     pub(super) fn cuts(&self) -> impl Iterator<Item = Cut> {
-        let given = (self.answer.len() > 1).then_some(Cut::AsGiven);
+        let given = self.said.is_cut().then_some(Cut::AsGiven);
         [Cut::Characters].into_iter().chain(given)
     }
+}
+
+/// The headers of a sample's request.
+fn headers_of(sample: &str, headers: BTreeMap<String, String>) -> Result<HeaderMap, SampleError> {
+    let headers = headers.into_iter().map(|(name, value)| {
+        let read = HeaderName::try_from(&name).ok();
+        read.zip(HeaderValue::try_from(value).ok())
+            .ok_or_else(|| SampleError::Request {
+                sample: sample.to_owned(),
+                why: format!("`{name}` and its value are no header"),
+            })
+    });
+    headers.collect()
 }
 
 fn request(
@@ -208,43 +253,12 @@ impl<'de> Deserialize<'de> for Object {
     }
 }
 
-/// One text, or a list of them.
-#[derive(Default)]
-struct Texts(Vec<String>);
-
-impl<'de> Deserialize<'de> for Texts {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-
-        impl<'de> Visitor<'de> for Either {
-            type Value = Texts;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text or a list of texts")
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Texts, E> {
-                Ok(Texts(vec![text.to_owned()]))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Texts, A::Error> {
-                let mut texts = Vec::new();
-                while let Some(text) = access.next_element()? {
-                    texts.push(text);
-                }
-                Ok(Texts(texts))
-            }
-        }
-
-        deserializer.deserialize_any(Either)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test")]
 
     use super::*;
+    use crate::wire::Channel;
 
     fn refusal(text: &str) -> String {
         Samples::parse(text.as_bytes()).unwrap_err().to_string()
@@ -268,7 +282,8 @@ mod tests {
         for settings in [json!({}), json!({"any": 1})] {
             assert!(least.is_for(&settings), "{settings}");
         }
-        assert!(least.answer().is_empty());
+        let content = (Channel::Content, String::new());
+        assert_eq!(least.said().pieces(Cut::Whole), [content]);
         assert_eq!(least.request(Cut::Whole).model(), MODEL);
         assert_eq!(least.cuts().collect::<Vec<_>>(), [Cut::Characters]);
         let empty = only("  when:\n  expect:\n");
@@ -278,15 +293,38 @@ mod tests {
 
     #[test]
     fn an_answer_is_a_text_or_a_list_of_texts() {
-        assert_eq!(only("  answer: a text\n").answer(), ["a text"]);
+        let pieces = |sample: &Sample| {
+            let pieces = sample.said().pieces(Cut::AsGiven).into_iter();
+            pieces.map(|(_, text)| text).collect::<Vec<_>>()
+        };
+        assert_eq!(pieces(&only("  answer: a text\n")), ["a text"]);
         let list = only("  answer: [a, ' text']\n");
-        assert_eq!(list.answer(), ["a", " text"]);
+        assert_eq!(pieces(&list), ["a", " text"]);
         assert!(list.cuts().any(|cut| cut == Cut::AsGiven));
         let said = refusal(&sample("  answer: {a: text}\n"));
         assert!(
             said.contains("a text or a list of texts") && said.contains("line 3"),
             "{said}"
         );
+    }
+
+    #[test]
+    fn a_model_thinks_speaks_and_calls_in_this_order() {
+        let all = only("  calls: [{name: f, arguments: '{}'}]\n  answer: say\n  reasoning: t\n");
+        let pieces = all.said().pieces(Cut::Characters);
+        let texts: Vec<_> = pieces.iter().map(|(_, text)| text.as_str()).collect();
+        assert_eq!(texts, ["t", "s", "a", "y", "", "{", "}"]);
+        assert_eq!(pieces[4].0.name(), Some("f"));
+        // A call alone stands beside no content.
+        assert_eq!(
+            only("  calls: [{name: f}]\n")
+                .said()
+                .pieces(Cut::Whole)
+                .len(),
+            2
+        );
+        let said = refusal(&sample("  headers: {'a b': c}\n"));
+        assert!(said.contains("`a b`"), "{said}");
     }
 
     #[test]

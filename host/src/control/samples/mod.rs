@@ -2,6 +2,7 @@
 //! the same code as every exchange, so that what doesn't fit its settings or its limits is found before the chain is swapped.
 //!
 //! - [`file`] is the format, from text to checked samples.
+//! - [`said`] is what the model says in one.
 //! - [`run`] takes one sample through its stage, cut one way.
 //! - [`expect`] compares what came with what was expected, in sentences.
 //!
@@ -10,6 +11,7 @@
 mod expect;
 mod file;
 mod run;
+mod said;
 
 use std::fmt;
 use std::sync::Arc;
@@ -125,6 +127,9 @@ pub enum SampleError {
         /// What came otherwise.
         came: String,
     },
+    /// More than one doesn't hold.
+    #[error("{} samples don't hold:{}", .0.len(), each(.0))]
+    Several(Vec<SampleError>),
     /// Together they waited for too long.
     #[error(
         "sample {sample:?} was still running when the samples of this stage had taken {} s together; a policy that waits so long holds up \
@@ -135,6 +140,18 @@ pub enum SampleError {
         /// The name of the one that ran then.
         sample: String,
     },
+}
+
+/// Samples that one sentence tells of.
+const TOLD: usize = 8;
+
+fn each(errors: &[SampleError]) -> String {
+    let told = errors.iter().take(TOLD).map(|error| format!("\n- {error}"));
+    let mut text: String = told.collect();
+    if errors.len() > TOLD {
+        text.push_str("\n- and others");
+    }
+    text
 }
 
 /// How a sample is run.
@@ -162,24 +179,32 @@ impl Samples {
     /// Runs every sample that is for the stage's settings. Runs guests: not for a runtime worker.
     ///
     /// # Errors
-    /// The first sample that doesn't hold.
+    /// Each sample that doesn't hold.
     pub async fn run(&self, loaded: &Arc<Loaded>) -> Result<Counts, SampleError> {
         let settings = serde_json::from_str(&loaded.spec().settings).unwrap_or_default();
         let deadline = Instant::now() + TIMEOUT;
         let mut tally = Counts::default();
+        let mut errors = Vec::new();
         for sample in self.iter() {
             if !sample.is_for(&settings) {
                 tally.skipped += 1;
                 continue;
             }
-            let run = timeout_at(deadline, sample.run(loaded)).await;
-            run.unwrap_or_else(|_| {
-                let sample = sample.name().to_owned();
-                Err(SampleError::Slow { sample })
-            })?;
-            tally.ran += 1;
+            match timeout_at(deadline, sample.run(loaded)).await {
+                Ok(Ok(())) => tally.ran += 1,
+                Ok(Err(error)) => errors.push(error),
+                Err(_) => {
+                    let sample = sample.name().to_owned();
+                    errors.push(SampleError::Slow { sample });
+                    break;
+                }
+            }
         }
-        Ok(tally)
+        match errors.len() {
+            0 => Ok(tally),
+            1 => Err(errors.remove(0)),
+            _ => Err(SampleError::Several(errors)),
+        }
     }
 }
 

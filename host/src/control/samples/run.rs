@@ -6,15 +6,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Cut;
-use super::expect::{Actual, Verdict};
+use super::expect::{Actual, Got, Verdict};
 use super::file::Sample;
 use crate::exchange::{Played, Script, play};
 use crate::metrics::Hook;
 use crate::policy::types::Ending;
 use crate::policy::{Class, Failure, Stage};
+use crate::wire::Dialect;
 use crate::wire::choices::compose::Composition;
 use crate::wire::sse::Framer;
-use crate::wire::{Channel, ChannelKey, Dialect};
 
 const ANSWER: &str = "sample";
 /// What stands for the target that answers.
@@ -29,23 +29,27 @@ type Failed = (Hook, Failure);
 /// Runs it. A call that failed is an error, also under `on_error: skip`.
 pub(super) async fn run(stage: &Arc<Stage>, sample: &Sample, cut: Cut) -> Result<Actual, Failed> {
     let request = sample.request(cut);
+    let (principal, headers) = sample.asked();
     let script = Script {
         request: request.clone(),
         target: TARGET,
+        principal: principal.map(str::to_owned),
+        headers: headers.clone(),
         answer: answer(sample, cut),
     };
     let Played {
         ended,
         account,
         failure,
+        sent,
         body,
     } = play(stage, script, LARGEST).await;
     if let Some(failed) = failure {
         return Err(failed);
     }
-    let text = match body {
+    let got = match body {
         None => None,
-        Some(Some(body)) => Some(text_of(request.dialect(), body, request.stream())),
+        Some(Some(body)) => Some(got(request.dialect(), body, request.stream())),
         Some(None) => {
             let form = if request.stream() { "stream" } else { "body" };
             let what =
@@ -63,21 +67,17 @@ pub(super) async fn run(stage: &Arc<Stage>, sample: &Sample, cut: Cut) -> Result
             _ => Verdict::Proceed,
         },
         code: account.denial.map(|denial| denial.code),
-        text: text.filter(|_| ended != Ending::Denied),
+        got: got.filter(|_| ended != Ending::Denied),
         findings,
+        sent,
     })
 }
 
 /// What the upstream says. A stream comes event by event, so that no more of it is made than the client takes.
 fn answer(sample: &Sample, cut: Cut) -> Vec<Bytes> {
-    let whole = sample.answer().concat();
-    let texts: Vec<String> = match cut {
-        Cut::Whole => vec![whole],
-        Cut::Characters => whole.chars().map(String::from).collect(),
-        Cut::AsGiven => sample.answer().to_vec(),
-    };
-    let texts = texts.into_iter().map(|text| (0, Channel::Content, text));
-    let texts: Vec<_> = texts.collect();
+    let said = sample.said();
+    let pieces = said.pieces(cut).into_iter();
+    let texts: Vec<_> = pieces.map(|(channel, text)| (0, channel, text)).collect();
     let request = sample.request(cut);
     let id = request.dialect().answer_id(ANSWER);
     let composition = Composition {
@@ -86,6 +86,7 @@ fn answer(sample: &Sample, cut: Cut) -> Vec<Bytes> {
         choices: &[0],
         texts: &texts,
         denied: &[],
+        finish: said.finish.as_deref(),
     };
     let answer = request.dialect().compose(&composition, request.stream());
     if !request.stream() {
@@ -97,15 +98,14 @@ fn answer(sample: &Sample, cut: Cut) -> Vec<Bytes> {
     events.map(|event| event.raw).collect()
 }
 
-/// The content of the first choice, as a client reads it.
-fn text_of(dialect: Dialect, body: Bytes, stream: bool) -> String {
-    let mut text = String::new();
+/// What the client gets of the first choice.
+fn got(dialect: Dialect, body: Bytes, stream: bool) -> Got {
+    let mut got = Got::default();
     if !stream {
         let answer = dialect.whole(body).expect("the client gets an answer");
-        let mut texts = answer.texts().iter();
-        let mine = texts.find(|it| it.choice == 0 && it.channel == Channel::Content);
-        text.extend(mine.map(|mine| mine.text.as_str()));
-        return text;
+        let mine = answer.texts().iter().filter(|it| it.choice == 0);
+        mine.for_each(|it| got.add(it.channel.key(), &it.text));
+        return got;
     }
     let mut framer = Framer::new(usize::MAX);
     framer.push(body);
@@ -114,9 +114,8 @@ fn text_of(dialect: Dialect, body: Bytes, stream: bool) -> String {
             continue;
         };
         let chunk = dialect.chunk(data).expect("the client gets chunks");
-        let pieces = chunk.pieces.iter();
-        let mine = pieces.filter(|it| it.choice == 0 && it.channel.key() == ChannelKey::Content);
-        text.extend(mine.map(|piece| &*piece.text));
+        let mine = chunk.pieces.iter().filter(|it| it.choice == 0);
+        mine.for_each(|it| got.add(it.channel.key(), &it.text));
     }
-    text
+    got
 }

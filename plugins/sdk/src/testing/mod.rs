@@ -64,6 +64,7 @@ use interest::Interest;
 #[derive(Debug)]
 pub struct Configured<P> {
     policy: P,
+    settings: String,
     hooks: Hooks,
     interest: Option<Interest>,
     log: Vec<(Level, String)>,
@@ -75,14 +76,16 @@ pub struct Configured<P> {
 ///
 /// The sentence that the operator would read.
 pub fn configure<P: Policy>(settings: serde_json::Value) -> Result<Configured<P>, String> {
+    let settings = settings.to_string();
     let mut state = State::default();
     let (policy, hooks, interest) = imports::within(&mut state, Phase::Configure, || {
-        let policy: P = crate::settings::configure(&settings.to_string())?;
+        let policy: P = crate::settings::configure(&settings)?;
         let (hooks, interest) = (policy.hooks(), policy.interest());
         Ok::<_, String>((policy, hooks, interest))
     })?;
     Ok(Configured {
         policy,
+        settings,
         hooks,
         interest: interest.map(Interest::new),
         log: state.log,
@@ -105,14 +108,24 @@ impl<P: Policy> Configured<P> {
         &self.policy
     }
 
-    /// A new exchange with this request. Where the policy has an interest, it is run a second time beside itself, shown what matches that
+    /// The policy, configured anew. A clone would do, but for what the policy shares with its clones: in an `Rc`, say. In the sandbox two
+    /// exchanges share nothing, for each has a memory of its own.
+    fn anew(&self) -> P {
+        let mut state = State::default();
+        let configured = imports::within(&mut state, Phase::Configure, || {
+            crate::settings::configure(&self.settings)
+        });
+        configured.expect("it has taken these settings before")
+    }
+
+    /// A new exchange with this request, on a policy that is configured anew. Where the policy has an interest, it is run a second time beside itself, shown what matches that
     /// alone; it panics where another thing comes of that.
     pub fn exchange(&self, request: Request) -> Exchange<P> {
-        let exchange = Exchange::new(self.policy.clone(), self.hooks, request.clone());
+        let exchange = Exchange::new(self.anew(), self.hooks, request.clone());
         match &self.interest {
             None => exchange,
             Some(interest) => {
-                let twin = Exchange::new(self.policy.clone(), self.hooks, request);
+                let twin = Exchange::new(self.anew(), self.hooks, request);
                 exchange.with_twin(twin.asleep(interest.clone()))
             }
         }

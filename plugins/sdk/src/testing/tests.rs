@@ -319,3 +319,25 @@ fn a_text_completion_has_prompts_in_the_place_of_messages() {
     assert_eq!(exchange.request().body()["suffix"], "2");
     assert_eq!(exchange.request().body()["prompt"], "one");
 }
+
+#[derive(Clone, serde::Deserialize)]
+struct Once {
+    #[serde(skip)]
+    seen: std::rc::Rc<std::cell::Cell<u32>>,
+}
+
+impl Policy for Once {
+    fn on_request(&mut self) -> Verdict {
+        self.seen.set(self.seen.get() + 1);
+        assert_eq!(self.seen.get(), 1, "another exchange was here before");
+        Verdict::Proceed
+    }
+}
+
+#[test]
+fn exchanges_share_nothing_as_in_the_sandbox() {
+    let policy = configure::<Once>(json!({})).unwrap();
+    for _ in 0..2 {
+        policy.exchange(Request::user("hi")).on_request();
+    }
+}

@@ -5,7 +5,7 @@ use super::super::exchange_state::HookPhase;
 use super::super::failure::{BadOutput, Misused};
 use super::super::guest::Guest;
 use super::super::limits::{COUNTS, FINDINGS, LOG_LINE, LOG_LINES};
-use super::super::text::{cut, is_name, printable};
+use super::super::text::{cut, is_name, printable, quoted};
 use super::super::types::{Finding, Level};
 
 /// Bytes of a finding's detail; the rest is cut.
@@ -31,6 +31,9 @@ impl wit::host::Host for Guest {
             message.truncate(message.floor_char_boundary(LOG_LINE));
         }
         let message = printable(&message);
+        if level == Level::Error && self.exchange.phase == HookPhase::Configure {
+            self.exchange.last_error = Some(quoted(&message));
+        }
         match level {
             Level::Trace => tracing::trace!(target: "policy", stage, request, "{message}"),
             Level::Debug => tracing::debug!(target: "policy", stage, request, "{message}"),

@@ -21,6 +21,10 @@ pub struct Denied<'a> {
     pub code: &'a str,
     /// A sentence.
     pub message: &'a str,
+    /// The HTTP status that it has, or would have had.
+    pub status: u16,
+    /// Seconds to wait before trying again.
+    pub retry_after: Option<u32>,
 }
 
 /// What an answer made here says.
@@ -36,16 +40,20 @@ pub struct Composition<'a> {
     pub texts: &'a [(u32, Channel<'static>, String)],
     /// The choices that were denied.
     pub denied: &'a [Denied<'a>],
+    /// Why the others end, where that isn't to be told from their texts.
+    pub finish: Option<&'a str>,
 }
 
 impl Composition<'_> {
     /// Why a choice ends, as a client reads it.
-    pub fn finish(&self, choice: u32) -> &'static str {
+    pub fn finish(&self, choice: u32) -> &str {
         let calls = |(of, channel, _): &(u32, Channel<'_>, String)| {
             *of == choice && channel.key().is_call()
         };
         if self.denial(choice).is_some() {
             super::envelope::DENIED
+        } else if let Some(finish) = self.finish {
+            finish
         } else if self.texts.iter().any(calls) {
             "tool_calls"
         } else {
@@ -84,11 +92,11 @@ impl Composition<'_> {
             let mine = self.texts.iter().filter(|(of, ..)| of == choice);
             let mine = mine.map(|(_, channel, text)| (channel, &**text));
             match dialect {
-                Dialect::Chat => write_choice(list, *choice, mine),
+                Dialect::Chat => write_choice(list, *choice, self.finish, mine),
                 Dialect::Completions => {
                     let plain = mine.filter(|(channel, _)| is_plain(channel));
                     let text: String = plain.map(|(_, text)| text).collect();
-                    write_plain_choice(list, *choice, Some("stop"), &text);
+                    write_plain_choice(list, *choice, Some(self.finish.unwrap_or("stop")), &text);
                 }
             }
         }
@@ -141,6 +149,7 @@ impl Composition<'_> {
 fn write_choice<'d>(
     out: &mut Vec<u8>,
     choice: u32,
+    finish: Option<&str>,
     deltas: impl Iterator<Item = (&'d Channel<'d>, &'d str)>,
 ) {
     let [mut reasoning, mut content, mut refusal] = [const { None::<String> }; 3];
@@ -166,11 +175,12 @@ fn write_choice<'d>(
         joined.get_or_insert_default().push_str(text);
     }
     calls.sort_by_key(|(call, _)| call.index);
-    let finish = if calls.is_empty() {
+    let usual = if calls.is_empty() {
         "stop"
     } else {
         "tool_calls"
     };
+    let finish = finish.unwrap_or(usual);
     let mut writer = ObjectWriter::new(out);
     writer.text("finish_reason", finish);
     writer.raw("index", &choice.to_string());

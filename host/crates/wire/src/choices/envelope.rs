@@ -233,6 +233,10 @@ pub(super) fn write_denial(out: &mut Vec<u8>, denied: &Denied<'_>) {
     writer.text("policy", denied.policy);
     writer.text("code", denied.code);
     writer.text("message", denied.message);
+    writer.raw("status", &denied.status.to_string());
+    if let Some(seconds) = denied.retry_after {
+        writer.raw("retry_after", &seconds.to_string());
+    }
     writer.end();
 }
 

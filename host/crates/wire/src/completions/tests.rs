@@ -288,6 +288,8 @@ fn answers_made_here_are_text_completions() {
         policy: "tone",
         code: "rude",
         message: "No.",
+        status: 403,
+        retry_after: None,
     }];
     let composition = Composition {
         id: "cmpl-9",
@@ -299,6 +301,7 @@ fn answers_made_here_are_text_completions() {
             (1, Channel::Content, "gone".to_owned()),
         ],
         denied: &denied,
+        finish: None,
     };
     let whole = Dialect::Completions.compose(&composition, false);
     let whole: Value = serde_json::from_slice(&whole).unwrap();
@@ -336,6 +339,8 @@ fn a_denied_choice_of_a_whole_answer_keeps_no_text() {
         policy: "p",
         code: "c",
         message: "m",
+        status: 403,
+        retry_after: None,
     });
     let now: Value = serde_json::from_slice(&whole.to_bytes()).unwrap();
     let choice = json!([{"finish_reason": "content_filter", "index": 0, "text": ""}]);

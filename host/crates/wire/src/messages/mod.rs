@@ -98,12 +98,21 @@ fn call_id(message: &str, place: usize) -> String {
 #[derive(Clone, Debug, Default)]
 struct Stop {
     reason: &'static str,
+    denial: Option<Denial>,
+}
+
+/// What a chat says of a denial.
+#[derive(Clone, Debug)]
+struct Denial {
     /// Which policy denied it, its code, and its sentence.
-    denial: Option<[String; 3]>,
+    texts: [String; 3],
+    /// The status that it would have had, and the seconds to wait before trying again.
+    numbers: [Option<u32>; 2],
 }
 
 /// The members of a denial, as a chat has them.
-const DENIAL: [&str; 3] = ["policy", "code", "message"];
+const TEXTS: [&str; 3] = ["policy", "code", "message"];
+const NUMBERS: [&str; 2] = ["status", "retry_after"];
 
 impl Stop {
     /// `data` is what said that it ended.
@@ -119,7 +128,11 @@ impl Stop {
         let denied = || {
             let denial = member(std::str::from_utf8(data).ok()?, "witgate")?;
             let text = |name| Some(unescape(member(denial.get(), name)?.get())?.into_owned());
-            Some(DENIAL.map(|name| text(name).unwrap_or_default()))
+            let number = |name| member(denial.get(), name)?.get().parse().ok();
+            Some(Denial {
+                texts: TEXTS.map(|name| text(name).unwrap_or_default()),
+                numbers: NUMBERS.map(number),
+            })
         };
         let denial = (finish == DENIED).then(denied).flatten();
         Stop { reason, denial }
@@ -129,7 +142,11 @@ impl Stop {
     fn write(&self, writer: &mut ObjectWriter<'_>) {
         writer.text("stop_reason", self.reason);
         writer.raw("stop_sequence", "null");
-        if let Some([_, _, sentence]) = &self.denial {
+        if let Some(Denial {
+            texts: [_, _, sentence],
+            ..
+        }) = &self.denial
+        {
             let mut details = ObjectWriter::new(writer.key("stop_details"));
             details.text("type", "refusal");
             details.raw("category", "null");
@@ -142,8 +159,13 @@ impl Stop {
     fn write_denial(&self, writer: &mut ObjectWriter<'_>) {
         if let Some(denial) = &self.denial {
             let mut told = ObjectWriter::new(writer.key("witgate"));
-            for (name, text) in DENIAL.into_iter().zip(denial) {
+            for (name, text) in TEXTS.into_iter().zip(&denial.texts) {
                 told.text(name, text);
+            }
+            for (name, number) in NUMBERS.into_iter().zip(denial.numbers) {
+                if let Some(number) = number {
+                    told.raw(name, &number.to_string());
+                }
             }
             told.end();
         }

@@ -15,6 +15,7 @@ fn composition<'a>(
         choices,
         texts,
         denied: &[],
+        finish: None,
     }
 }
 

@@ -46,10 +46,12 @@ fn new_chunks_look_like_the_upstreams() {
             policy: "tone",
             code: "rude",
             message: "no \"such\" words",
+            status: 403,
+            retry_after: None,
         })),
         around(
             r#"{"delta":{},"finish_reason":"content_filter","index":1}"#,
-            r#","witgate":{"policy":"tone","code":"rude","message":"no \"such\" words"}"#
+            r#","witgate":{"policy":"tone","code":"rude","message":"no \"such\" words","status":403}"#
         )
     );
 }

@@ -63,13 +63,15 @@ fn a_denied_choice_says_nothing_any_more() {
         policy,
         code,
         message: "no",
+        status: 429,
+        retry_after: Some(7),
     };
     answer.deny_choice(&denied("tone", "rude"));
     answer.deny_choice(&denied("other", "late"));
     let body = answer.to_bytes();
     assert_eq!(
         body,
-        r#"{"choices":[{"index":0,"message":{"content":[{"type":"text","text":"new"},{"type":"text","text":""}],"refusal":null,"x":1.50},"logprobs":null,"finish_reason":"stop"},{"finish_reason":"content_filter","index":1,"message":{"content":null,"role":"assistant"}}],"n":123456789012345678901234567890,"witgate":{"policy":"tone","code":"rude","message":"no"}}"#
+        r#"{"choices":[{"index":0,"message":{"content":[{"type":"text","text":"new"},{"type":"text","text":""}],"refusal":null,"x":1.50},"logprobs":null,"finish_reason":"stop"},{"finish_reason":"content_filter","index":1,"message":{"content":null,"role":"assistant"}}],"n":123456789012345678901234567890,"witgate":{"policy":"tone","code":"rude","message":"no","status":429,"retry_after":7}}"#
     );
     let again = WholeAnswer::parse(body).unwrap();
     assert!(again.texts().iter().all(|text| text.choice == 0));

@@ -220,18 +220,18 @@ fn nothing_follows_an_error_and_a_denial_keeps_its_code() {
     );
     let denied = [
         chunk(r#"{"content":"a"}"#),
-        "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"content_filter\",\"index\":0}],\"witgate\":{\"policy\":\"p\",\"code\":\"leak\",\"message\":\"No.\"}}\n\n".into(),
+        "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"content_filter\",\"index\":0}],\"witgate\":{\"policy\":\"p\",\"code\":\"leak\",\"message\":\"No.\",\"status\":429,\"retry_after\":7}}\n\n".into(),
         DONE.into(),
     ]
     .concat();
     let told = events(&denied);
     assert_eq!(
-        (&told[4]["delta"], &told[4]["witgate"]["code"]),
+        (&told[4]["delta"], &told[4]["witgate"]),
         (
             &json(
                 r#"{"stop_reason":"refusal","stop_sequence":null,"stop_details":{"type":"refusal","category":null,"explanation":"No."}}"#
             ),
-            &"leak".into()
+            &json(r#"{"policy":"p","code":"leak","message":"No.","status":429,"retry_after":7}"#)
         )
     );
 }
@@ -251,9 +251,9 @@ fn what_is_thought_twice_is_streamed_once() {
 }
 
 #[test]
-fn what_stands_in_a_denials_place_is_told_as_three_texts() {
+fn what_stands_in_a_denials_place_is_told_as_texts_and_numbers() {
     let stream = [
-        "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"content_filter\",\"index\":0}],\"witgate\":{\"code\":\"\\ud800\",\"message\":{\"a\":1},\"x\":\"y\"}}\n\n",
+        "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"content_filter\",\"index\":0}],\"witgate\":{\"code\":\"\\ud800\",\"message\":{\"a\":1},\"status\":\"403\",\"retry_after\":-1,\"x\":\"y\"}}\n\n",
         DONE,
     ]
     .concat();
