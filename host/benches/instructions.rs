@@ -90,7 +90,7 @@ const PATHS: [Counted; 4] = [
         what: "a chunk of a stream that no policy sees",
         walks: 500,
         way: Way::Gateway("[]", |to, chunks, times| {
-            on_a_runtime(deltas(to, chunks, times))
+            on_a_runtime(deltas(to, chunks, times, 0))
         }),
     },
     Counted {
@@ -104,7 +104,7 @@ const PATHS: [Counted; 4] = [
         what: "a chunk whose text goes through a stage",
         walks: 500,
         way: Way::Gateway("[pii-detector]", |to, chunks, times| {
-            on_a_runtime(deltas(to, chunks, times))
+            on_a_runtime(deltas(to, chunks, times, 4))
         }),
     },
 ];
@@ -372,8 +372,9 @@ async fn requests(to: SocketAddr, times: usize) {
     }
 }
 
-/// Each chunk is sent when the one before has arrived. A digit in each word: a policy that looks out for something has something to look at.
-async fn deltas(to: SocketAddr, chunks: Chunks, times: usize) {
+/// Each chunk is sent when the one before has arrived, or the one so many before it, for a stage may hold back the last words: so each is a
+/// read and a write of the gateway's. A digit in each word: a policy that looks out for something has something to look at.
+async fn deltas(to: SocketAddr, chunks: Chunks, times: usize, behind: usize) {
     let mut stream = TcpStream::connect(to).await.unwrap();
     stream.set_nodelay(true).unwrap();
     let request = post(&ask_stream("Count to a hundred, please."));
@@ -381,9 +382,11 @@ async fn deltas(to: SocketAddr, chunks: Chunks, times: usize) {
     let mut read = Vec::new();
     for number in 0..times {
         chunks.send(event(number).into()).unwrap();
-        // Some behind, for a stage may hold back the last words.
-        let id = format!("chatcmpl-{:06}", number.saturating_sub(4));
-        while number > 4 && memmem::find(&read, id.as_bytes()).is_none() {
+        let Some(awaited) = number.checked_sub(behind) else {
+            continue;
+        };
+        let id = format!("chatcmpl-{awaited:06}");
+        while memmem::find(&read, id.as_bytes()).is_none() {
             let more = stream.read_buf(&mut read).await.unwrap();
             assert!(more > 0, "closed");
         }
