@@ -521,7 +521,11 @@ pub(crate) fn generic(cursor: &Cursor<'_>, word: &Word) -> Answer<(usize, usize)
         let mut windows = name.windows(one.len());
         windows.any(|part| part.eq_ignore_ascii_case(one.as_bytes()))
     };
-    if !SAYS_SECRET.iter().any(has) || SAYS_OTHERWISE.iter().any(has) {
+    // The end of a longer name: `csrf-token`.
+    if cursor.before().0 == Some('-')
+        || !SAYS_SECRET.iter().any(has)
+        || SAYS_OTHERWISE.iter().any(has)
+    {
         return Ok(None);
     }
     let Some(from) = assigned(cursor, end)? else {

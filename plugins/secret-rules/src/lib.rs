@@ -11,7 +11,7 @@ mod structured;
 #[cfg(test)]
 mod tests;
 
-use witgate_policy::patterns::{Answer, Bytes, Cursor, Word};
+use witgate_policy::patterns::{Answer, Bytes, Cursor, More, Word, width};
 
 /// With which marks a secret begins: a key's line of dashes, `://` before a password.
 pub const MARKS: Bytes = Bytes::of(b"-:");
@@ -133,11 +133,28 @@ pub fn find(cursor: &Cursor<'_>, word: &Word, scope: Scope) -> Answer<Secret> {
         }
         if scope.generic
             && let Some((from, end)) = keyed::generic(cursor, word)?
+            && !says_itself(cursor, from)?
         {
             return Ok(secret(from, end, GENERIC));
         }
     }
     Ok(None)
+}
+
+/// Whether the value there says itself what it is: then it is found where it begins.
+fn says_itself(cursor: &Cursor<'_>, from: usize) -> Result<bool, More> {
+    let mut end = from;
+    while end - from <= LONGEST_NAME && cursor.is_word(end)? {
+        end += width(cursor.get(end)?);
+    }
+    let word = Word {
+        first: cursor.get(from)?,
+        is_mark: false,
+        is_joined: false,
+        length: end - from,
+        next: Some(cursor.get(end)?),
+    };
+    Ok(find(&cursor.from(from), &word, Scope::PREFIXED)?.is_some())
 }
 
 /// Keys that say what they are further in: `abc8Q~...`, `123456789:AA...`, `....atlasv1....`, `..._mmk`.
@@ -192,19 +209,11 @@ fn inner(cursor: &Cursor<'_>, word: &Word) -> Answer<(usize, usize)> {
 /// An expression for single words: what a word has in it for a secret to be in the text, or to be announced by it.
 #[must_use]
 pub fn expression(scope: Scope) -> String {
-    let mut parts: Vec<String> = [
-        "-----BEGIN",
-        "eyJ",
-        "://",
-        "[0-9]Q~",
-        r"[0-9]{15}\|",
-        "[0-9]{8}:A",
-        r"\.atlasv1\.",
-        "_mmk",
-    ]
-    .map(String::from)
-    .into();
-    parts.extend(prefixed::RULES.iter().map(prefixed::Rule::expression));
+    // Nearly every key has a digit.
+    let mut parts: Vec<String> = ["[0-9]", "-----BEGIN", "eyJ", "://", "_mmk"]
+        .map(String::from)
+        .into();
+    parts.push(prefixed::EXPRESSION.into());
     if scope.named {
         let mut names: Vec<&str> = keyed::all_names().collect();
         names.extend([
@@ -223,7 +232,5 @@ pub fn expression(scope: Scope) -> String {
         names.dedup();
         parts.push(format!("(?i-u:{})", names.join("|")));
     }
-    parts.sort_unstable();
-    parts.dedup();
     parts.join("|")
 }

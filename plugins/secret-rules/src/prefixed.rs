@@ -49,17 +49,6 @@ impl Rule {
     pub(crate) fn shape(&self) -> &'static [Part] {
         self.shape
     }
-
-    /// What the word with such a key has in it: the prefix, and the first letters of what follows.
-    pub(crate) fn expression(&self) -> String {
-        let prefix = self.prefix.replace('.', r"\.");
-        match self.shape.first() {
-            Some(Part::Run(set, least, _)) if prefix.len() < 7 => {
-                format!("{prefix}{}{{{}}}", class(*set), (*least).min(4))
-            }
-            _ => prefix,
-        }
-    }
 }
 
 const UUID: [Part; 9] = [
@@ -737,6 +726,15 @@ const INDEX: ([u8; COUNT], [u8; 129]) = {
     (order, starts)
 };
 
+/// How keys begin that may have no digit: those with few letters behind their prefix, and those of letters alone. All others have one, which the interest
+/// goes by: an expression with every prefix would be too large.
+const WITHOUT_DIGITS: &[&str] = &[
+    "AKIA", "ASIA", "ABIA", "ACCA", "AIza", "gh", "hf_", "api_org_", "sm_", "sk_", "rk_", "glpat-",
+];
+
+/// What a word has in it with such a key.
+pub(crate) const EXPRESSION: &str = r"AKIA|ASIA|ABIA|ACCA|AIza|gh[pousr]_|github_pat_|hf_|api_org_|sm_[aps]at_|[sr]k_(?:test|live|prod)_|glpat-";
+
 /// Keys that documents of their issuers show: hashes, so that none stands here.
 const SHOWN: [u64; 16] = [
     0xc800_bf21_00a2_1c67,
@@ -775,8 +773,17 @@ pub(crate) fn find(cursor: &Cursor<'_>, word: &Word) -> Answer<(usize, usize)> {
         if let Some(end) = matches(cursor, from, rule.shape)? {
             let key = cursor.text_to(end);
             let digits = key.bytes().filter(u8::is_ascii_digit).count();
-            let random = entropy(key) >= rule.entropy && digits >= rule.digits as usize;
-            if random && !stands_for_one(key) && !is_shown(key) {
+            let least = match WITHOUT_DIGITS
+                .iter()
+                .any(|one| rule.prefix.starts_with(one))
+            {
+                true => rule.digits,
+                false => rule.digits.max(1),
+            };
+            let random = entropy(key) >= rule.entropy && digits >= least as usize;
+            // A long prefix needs no more.
+            let stands = rule.entropy > 0 && stands_for_one(key);
+            if random && !stands && !is_shown(key) {
                 return Ok(Some((n, end)));
             }
         }

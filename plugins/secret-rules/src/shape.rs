@@ -72,29 +72,6 @@ pub(crate) fn in_set(byte: u8, set: Set) -> bool {
     LETTERS[usize::from(byte)] & set != 0
 }
 
-/// The set as an expression has it.
-pub(crate) fn class(set: Set) -> String {
-    let mut class = String::from("[");
-    for (bit, letters) in [
-        (D27, "2-7"),
-        (D0189, "0189"),
-        (AF, "a-f"),
-        (GZ, "g-z"),
-        (UPPER_AF, "A-F"),
-        (UPPER_GZ, "G-Z"),
-        (UNDER, "_"),
-        (PLUS_SLASH, "+/"),
-        (EQUALS, "="),
-        (DOT, "."),
-        (DASH, "-"),
-    ] {
-        if set & bit != 0 {
-            class.push_str(letters);
-        }
-    }
-    class + "]"
-}
-
 /// A part of a shape.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Part {
@@ -183,7 +160,7 @@ pub(crate) fn stands_for_one(text: &str) -> bool {
         } else {
             1
         };
-        if rising >= 14 || same >= 8 && same * 3 > bytes.len() {
+        if rising >= 20 || same >= 8 && same * 3 > bytes.len() {
             return true;
         }
     }

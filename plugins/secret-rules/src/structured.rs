@@ -314,6 +314,8 @@ fn is_password(text: &[u8]) -> bool {
     let braced = text.trim_matches(['{', '}']);
     let plain_word = braced.bytes().all(|b| b.is_ascii_lowercase())
         || braced.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
-    let variable = text.starts_with(['$', '<', '[', '%', '(', '*']) || text.contains("{{");
+    let variable = text.starts_with(['$', '<', '[', '%', '(', '*'])
+        || text.contains("{{")
+        || text.ends_with('>');
     text.len() >= 6 && !plain_word && !variable && entropy(braced) >= 20 && !stands_for_one(text)
 }

@@ -284,11 +284,9 @@ pub(crate) fn expression(wanted: impl Fn(Topic) -> bool) -> String {
     if parts.is_empty() {
         return String::new();
     }
-    let mut expression = format!("(?:^|[^a-zA-Z0-9])(?i-u:{})(?:$|[^a-zA-Z0-9])", {
-        parts.sort_unstable();
-        parts.dedup();
-        parts.join("|")
-    });
+    parts.sort_unstable();
+    parts.dedup();
+    let mut expression = format!(r"(?i-u:(?:\b|_)(?:{})\b)", parts.join("|"));
     if wanted(Topic::Phone) {
         expression.push_str(&format!("|(?i-u:fax|{})", ROOTS.join("|")));
     }
