@@ -46,6 +46,8 @@ pub struct Margins {
     pub mean: f32,
     /// How many blocks of words there are.
     pub blocks: usize,
+    /// How many words there are.
+    pub words: u32,
     /// How many words were in disguise.
     pub disguised: u32,
     /// Where in the text the short window ends.
@@ -91,7 +93,7 @@ impl Model {
 
     /// The text's words, disguises undone, if many of them were in one.
     pub(crate) fn undisguised(&self, text: &str, margins: &Margins) -> Option<String> {
-        let many = margins.disguised >= 2 && margins.disguised as usize * 2 >= margins.blocks;
+        let many = margins.disguised >= 2 && margins.disguised as usize >= margins.blocks * 2;
         (many && text.len() <= UNDISGUISED).then(|| tokens::undisguised(text, &self.words))
     }
 
@@ -143,7 +145,7 @@ impl Calibration {
 impl Margins {
     /// How likely it is that the text is an attack. `rules` is what the rules make of it.
     pub(crate) fn probability(&self, rules: f32, origin: Origin) -> f32 {
-        if self.blocks == 0 {
+        if self.words <= NOTHING {
             return 0.0;
         }
         let by = Calibration::of(origin);
@@ -158,8 +160,10 @@ impl Margins {
     }
 }
 
-/// A word or two say little, whatever they weigh: `hi` begins many attacks. (In training each text counts with the words that it has.)
-const FEWEST: u32 = 4;
+/// A few words say little, whatever they weigh: `hi` begins many attacks. (In training each text counts with the words that it has.)
+const FEWEST: u32 = 6;
+/// So many words say nothing: for them there are the rules.
+const NOTHING: u32 = 3;
 
 fn margin(blocks: &[Block], scale: f32) -> f32 {
     let (sum, words) = blocks.iter().fold((0, 0), |(sum, words), block| {
@@ -173,6 +177,7 @@ fn windows(blocks: &[Block], scale: f32) -> Margins {
         short: f32::NEG_INFINITY,
         long: f32::NEG_INFINITY,
         blocks: blocks.len(),
+        words: blocks.iter().map(|block| block.words).sum(),
         ..Margins::default()
     };
     if blocks.is_empty() {

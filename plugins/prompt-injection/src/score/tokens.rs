@@ -85,10 +85,12 @@ pub(crate) fn read(raw: &str, words: &Words, sink: &mut impl Sink) -> (u32, Unkn
         gap: Gap::default(),
         disguised: 0,
         unknown: Unknown::default(),
+        marks: 0,
         cutting: CUTTING,
     };
     reader.all(raw);
-    (reader.disguised, reader.unknown)
+    // Marks around words, or between them, are a disguise where there is one for most of the words.
+    (reader.disguised + reader.marks / 2, reader.unknown)
 }
 
 struct Reader<'a, S> {
@@ -102,6 +104,8 @@ struct Reader<'a, S> {
     gap: Gap,
     disguised: u32,
     unknown: Unknown,
+    /// Signs between words that no sentence has there.
+    marks: u32,
     /// How many letters may still be cut into words.
     cutting: usize,
 }
@@ -284,6 +288,7 @@ impl<S: Sink> Reader<'_, S> {
 
     fn separator(&mut self, c: char, at: usize) {
         self.end_word(at);
+        self.marks += u32::from(is_mark(c));
         if self.alone.letters.is_empty() {
             return;
         }
@@ -445,6 +450,8 @@ impl<S: Sink> Reader<'_, S> {
                 .min()
                 .unwrap_or(1);
             let mut word = String::new();
+            // As many words as letters have room for.
+            self.disguised += 1 + letters.len() as u32 / 8;
             for (i, (c, gap)) in letters.iter().enumerate() {
                 let ends = gap.count > least || marked && !gap.marks;
                 if i > 0 && ends {
@@ -454,7 +461,6 @@ impl<S: Sink> Reader<'_, S> {
                 word.push(lookalikes::letter(*c).unwrap_or(*c));
             }
             self.spelt(&word, alone.end);
-            self.disguised += 1;
         }
         self.alone.letters = alone.letters;
         self.alone.letters.clear();
@@ -472,6 +478,11 @@ impl<S: Sink> Reader<'_, S> {
     fn emit(&mut self, text: &str, end: usize) {
         self.sink.word(Token { text, end });
     }
+}
+
+/// Signs that stand between words only to part them.
+fn is_mark(c: char) -> bool {
+    matches!(c, '*' | '~' | '_' | '^' | '•' | '·' | '…' | '\u{2190}'..='\u{2BFF}' | '\u{1F000}'..)
 }
 
 fn percent(bytes: &[u8]) -> Option<u8> {
