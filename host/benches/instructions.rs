@@ -48,6 +48,7 @@ use witgate::metrics::Metrics;
 use witgate::policy::Sandbox;
 use witgate::policy::engine::EngineSettings;
 use witgate::server::{ServerSettings, serve_traffic};
+use witgate::state::StateStore;
 use witgate::wire::choices::chunk::Chunk;
 use witgate::wire::choices::splice::set_texts;
 use witgate::wire::sse::{DEFAULT_CAP, Framer};
@@ -278,6 +279,7 @@ async fn gateway(chain: &str, upstream: SocketAddr, folder: &Path) -> SocketAddr
         journal: Journal::open(&folder.join("journal.db"), options)
             .await
             .unwrap(),
+        state: StateStore::at(folder.join("state.db")),
         metrics: metrics.clone(),
     };
     let source = Source::File(file);
