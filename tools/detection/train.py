@@ -153,7 +153,7 @@ def rust(scale, calibrated):
         lines += [
             f"/// What margins and rules say of {about}.",
             f"pub(super) const {name}: Calibration = Calibration {{",
-            f"    scale: {scale[name]:.8},",
+            f"    scale: {scale[name]:.6f},",
             *(f"    {key}: {value:.5}," for key, value in one.items()),
             "};",
             "",

@@ -4,7 +4,7 @@ use super::Calibration;
 
 /// What margins and rules say of a person's text.
 pub(super) const PERSON: Calibration = Calibration {
-    scale: 0.022786526,
+    scale: 0.022787,
     short: 1.7799,
     long: 0.7409,
     spread: -2.7549,
@@ -16,7 +16,7 @@ pub(super) const PERSON: Calibration = Calibration {
 
 /// What margins and rules say of a tool's.
 pub(super) const TOOL: Calibration = Calibration {
-    scale: 0.023677031,
+    scale: 0.023677,
     short: 1.4988,
     long: 0.55781,
     spread: -2.3122,

@@ -147,15 +147,10 @@ pub(crate) fn morse(text: &str) -> Option<String> {
         if run.len() >= LEAST && run.contains('.') && run.contains(['-', '_']) {
             let before = out.len();
             for sign in run.split([' ', '\n', '/', '|']) {
-                match (sign.is_empty(), letter(sign)) {
-                    (true, _) => {
-                        if !out.ends_with(' ') {
-                            out.push(' ');
-                        }
-                    }
-                    (_, Some(c)) => out.push(c),
-                    _ => {}
+                if sign.is_empty() && !out.ends_with(' ') {
+                    out.push(' ');
                 }
+                out.extend(letter(sign));
             }
             if out.len() < before + SHORTEST {
                 out.truncate(before);
