@@ -196,15 +196,15 @@ def main():
         f"//! libphonenumber (Apache-2.0), as the package `phonenumbers` {phonenumbers.__version__} has them. Long because it is a table.",
         "",
         "/// A country's calling code, and where its ranges begin and end.",
-        f"pub(crate) const CODES: [(u16, u16, u16); {len(index)}] = [",
+        f"pub(crate) static CODES: [(u16, u16, u16); {len(index)}] = [",
     ]
     row = lambda items: [f"    {', '.join(items[n:n + 6])}," for n in range(0, len(items), 6)]
     lines += row([f"({c}, {a}, {b})" for c, a, b in index])
-    lines += ["];", "", "/// The first three digits, from there to there, and the lengths that such numbers have, as bits.", f"pub(crate) const RANGES: [(u16, u16, u32); {len(flat)}] = ["]
+    lines += ["];", "", "/// The first three digits, from there to there, and the lengths that such numbers have, as bits.", f"pub(crate) static RANGES: [(u16, u16, u32); {len(flat)}] = ["]
     lines += row([f"({a}, {b}, 0x{m:x})" for a, b, m in flat])
     lines += ["];", "", "/// How numbers are written in a country.", "pub(crate) struct Home {", "    pub(crate) region: &'static str,", "    pub(crate) code: u16,",
               "    /// What goes before a number there.", "    pub(crate) prefix: &'static str,", "    /// The digits in each group, four bits for each, the first group's highest.", "    pub(crate) shapes: &'static [u32],", "}", "",
-              f"pub(crate) const HOMES: [Home; {len(REGIONS)}] = ["]
+              f"pub(crate) static HOMES: [Home; {len(REGIONS)}] = ["]
     for region in REGIONS:
         metadata = phonenumbers.PhoneMetadata.metadata_for_region(region)
         packed = set()

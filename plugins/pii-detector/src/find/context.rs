@@ -141,15 +141,28 @@ pub(super) fn topic(cursor: &Cursor<'_>, word: &Word) -> Result<Option<Topic>, M
             None
         });
     }
-    // `o` or `a` is in each of the roots but one, and few words have their first letter.
     let bytes = text.as_bytes();
-    let has = |root: &&str| {
-        let root = root.as_bytes();
-        bytes
-            .windows(root.len())
-            .any(|part| part[0].eq_ignore_ascii_case(&root[0]) && part.eq_ignore_ascii_case(root))
-    };
-    Ok(ROOTS.iter().any(|root| has(&root)).then_some(Topic::Phone))
+    for at in 0..bytes.len() - 3 {
+        // How the roots begin. Few words have such a pair, and each root its own.
+        let pair = [bytes[at] | 0x20, bytes[at + 1] | 0x20];
+        if !matches!(
+            &pair,
+            b"ph" | b"te" | b"fo" | b"mo" | b"wh" | b"ru" | b"ho" | b"ce" | b"ha"
+        ) {
+            continue;
+        }
+        let rest = &bytes[at..];
+        let is = |root: &str| {
+            let root = root.as_bytes();
+            // An automobile has no number.
+            let begins = at == 0 || bytes[at - 1] == b'_' || root != b"mobil";
+            begins && rest.len() >= root.len() && rest[..root.len()].eq_ignore_ascii_case(root)
+        };
+        if ROOTS.iter().any(|root| is(root)) {
+            return Ok(Some(Topic::Phone));
+        }
+    }
+    Ok(None)
 }
 
 /// Small words between.

@@ -154,7 +154,9 @@ pub(super) fn announced(cursor: &Cursor<'_>, kind: Kind) -> Answer {
         (Kind::Aadhaar, 12) => read.digits[0] > 1 && verhoeff(read.all()),
         (Kind::Cpf, 11) => cpf(&read),
         (Kind::Sin, 9) => read.digits[0] != 8 && luhn(read.all()),
-        (Kind::Tfn, 9) => read.weighted(&[1, 4, 3, 7, 5, 8, 6, 9, 10]) % 11 == 0,
+        (Kind::Tfn, 9) => read
+            .weighted(&[1, 4, 3, 7, 5, 8, 6, 9, 10])
+            .is_multiple_of(11),
         (Kind::Abn, 11) => {
             let weights = [10, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19];
             (read.weighted(&weights) + 89 - 10) % 89 == 0
@@ -173,7 +175,11 @@ pub(super) fn routing(cursor: &Cursor<'_>) -> Answer {
         return Ok(None);
     };
     let district = matches!(read.number(0, 2), 0..=12 | 21..=32 | 61..=72 | 80);
-    let is = read.count == 9 && district && read.weighted(&[3, 7, 1, 3, 7, 1, 3, 7, 1]) % 10 == 0;
+    let is = read.count == 9
+        && district
+        && read
+            .weighted(&[3, 7, 1, 3, 7, 1, 3, 7, 1])
+            .is_multiple_of(10);
     Ok((is && read.number(0, 9) > 0).then_some(read.end))
 }
 
@@ -201,7 +207,9 @@ fn german(read: &Digits) -> bool {
 fn pesel(read: &Digits) -> bool {
     let month = read.number(2, 4) % 20;
     let date = matches!(month, 1..=12) && matches!(read.number(4, 6), 1..=31);
-    date && read.weighted(&[1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1]) % 10 == 0
+    date && read
+        .weighted(&[1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1])
+        .is_multiple_of(10)
 }
 
 /// Sweden's: a date, of which the day may have 60 more, and a check digit. With a century before it, or none.

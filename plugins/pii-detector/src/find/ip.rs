@@ -43,7 +43,7 @@ fn is_somebodys(address: Ipv4Addr, private: bool) -> bool {
         (192, 0, 2) | (198, 51, 100) | (203, 0, 113) | (198, 18 | 19, _) => true,
         // Resolvers for everybody, which documents name.
         (8, 8, 8 | 4) | (9, 9, 9) | (1, 1, 1) | (1, 0, 0) | (208, 67, 222 | 220) => true,
-        _ => b == 0 && c == 0 && d == 0 || c == 0 && d == 0,
+        _ => c == 0 && d == 0,
     };
     let shared = a == 100 && b & 0xc0 == 64;
     !special && (private || !address.is_private() && !shared)

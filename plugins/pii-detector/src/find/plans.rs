@@ -2,7 +2,7 @@
 //! libphonenumber (Apache-2.0), as the package `phonenumbers` 9.0.43 has them. Long because it is a table.
 
 /// A country's calling code, and where its ranges begin and end.
-pub(crate) const CODES: [(u16, u16, u16); 206] = [
+pub(crate) static CODES: [(u16, u16, u16); 206] = [
     (1, 0, 133),
     (7, 133, 182),
     (20, 182, 203),
@@ -212,7 +212,7 @@ pub(crate) const CODES: [(u16, u16, u16); 206] = [
 ];
 
 /// The first three digits, from there to there, and the lengths that such numbers have, as bits.
-pub(crate) const RANGES: [(u16, u16, u32); 5712] = [
+pub(crate) static RANGES: [(u16, u16, u32); 5712] = [
     (201, 210, 0x400),
     (212, 220, 0x400),
     (223, 229, 0x400),
@@ -5937,7 +5937,7 @@ pub(crate) struct Home {
     pub(crate) shapes: &'static [u32],
 }
 
-pub(crate) const HOMES: [Home; 38] = [
+pub(crate) static HOMES: [Home; 38] = [
     Home {
         region: "us",
         code: 1,
