@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Format, Wrong};
-use crate::config::{Grant, Limits, Mode, OnError, read_file};
+use crate::config::{Grant, Isolation, Limits, Mode, OnError, read_file};
 use crate::policy::engine::EngineSettings;
 use crate::policy::{self, LoadError, MAX_SIZE, Sandbox, StageSpec, hook_names, inspect as read};
 
@@ -41,6 +41,7 @@ pub(super) async fn inspect(args: InspectArgs) -> Result<ExitCode, Wrong> {
         on_error: OnError::Deny,
         breaker: false,
         mode: Mode::Enforce,
+        isolation: Isolation::default(),
         limits: Limits::default(),
         grants: Grant::ALL.to_vec(),
         settings: args.settings,

@@ -1,8 +1,9 @@
 //! The one engine with what is linked for every component: from a component's bytes to something that can be instantiated.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use rayon::ThreadPool;
+use tokio::sync::Semaphore;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Cache, Engine, Store};
 
@@ -25,6 +26,8 @@ pub struct Sandbox {
     settings: EngineSettings,
     /// What was compiled before. `None`: nothing is kept.
     compiled: Option<CompiledFiles>,
+    /// Room for instances that wait for their next exchange.
+    pub(super) idle: Arc<Semaphore>,
     /// Where components are compiled, once there are exchanges to disturb.
     aside: OnceLock<ThreadPool>,
 }
@@ -44,6 +47,7 @@ impl Sandbox {
             linker,
             settings,
             compiled,
+            idle: Arc::new(Semaphore::new(engine::IDLE as usize)),
             aside: OnceLock::new(),
         })
     }
