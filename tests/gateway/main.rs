@@ -31,6 +31,7 @@ mod recorded;
 mod reload;
 mod responses;
 mod responses_api;
+mod reused;
 mod samples;
 mod shadow;
 mod shutdown;

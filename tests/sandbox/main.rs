@@ -15,6 +15,7 @@ mod loading;
 mod misdeeds;
 mod neighbours;
 mod ordinary;
+mod reuse;
 mod samples;
 mod snapshot;
 mod support;

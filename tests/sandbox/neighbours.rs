@@ -141,8 +141,8 @@ async fn slots_are_given_back() {
     let good = load_in(&sandbox, spec_of(""), guest::component())
         .await
         .unwrap();
-    // Exchanges times stages, and 64 for loading.
-    let slots = 16 * 2 + 64;
+    // Exchanges times stages, 256 that wait where stages reuse them, and 64 for loading.
+    let slots = 16 * 2 + 256 + 64;
     let mut open = Vec::new();
     for _ in 0..slots {
         open.push(good.started().await);

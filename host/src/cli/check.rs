@@ -120,6 +120,7 @@ fn shown(config: &StageConfig, verified: &VerifiedStage) -> Value {
         "id": config.id, "component": config.component.to_string(), "ok": true,
         "policy": name, "version": version, "digest": loaded.digest(),
         "hooks": hook_names(loaded.hooks()), "instances": instances, "why": why,
+        "isolation": spec.isolation.to_string(), "isolation_means": spec.isolation.meaning(),
         "on_error": spec.on_error.to_string(),
         "mode": spec.mode.to_string(),
         "grants": spec.grants.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -213,6 +214,9 @@ fn print_stage(stage: &Value) {
         text("on_error"),
         text("instances")
     );
+    if stage["isolation"] == "reused" {
+        println!("      isolation: {}", text("isolation_means"));
+    }
     if stage["mode"] == "shadow" {
         println!("      in shadow: what it says is recorded, and nothing of it is done");
     }

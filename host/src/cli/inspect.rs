@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Format, Wrong};
-use crate::config::{BUNDLED, Grant, Limits, Mode, OnError, read_file_within};
+use crate::config::{BUNDLED, Grant, Isolation, Limits, Mode, OnError, read_file_within};
 use crate::generation::bundled;
 use crate::policy::engine::EngineSettings;
 use crate::policy::{self, MAX_SIZE, Sandbox, StageSpec, hook_names, inspect as read};
@@ -52,6 +52,7 @@ pub(super) async fn inspect(args: InspectArgs) -> Result<ExitCode, Wrong> {
         on_error: OnError::Deny,
         breaker: false,
         mode: Mode::Enforce,
+        isolation: Isolation::default(),
         limits: Limits::default(),
         grants: Grant::ALL.to_vec(),
         settings: args.settings,

@@ -10,10 +10,10 @@ use sha2::{Digest, Sha256};
 
 use crate::config::{
     BreakerConfig, ClientConfig, ComponentSource, Config, DataPolicy, ExecRef, HealthCheckConfig,
-    HedgingConfig, IdentityFiles, JournalConfig, KeyConfig, Limits, ModelsConfig, OpaqueParts,
-    Pack, PemFile, Position, Price, PricingConfig, ReloadConfig, RequestsConfig, RetriesConfig,
-    SecretRef, StageConfig, StateConfig, TargetConfig, Timeouts, TlsConfig, VaultAuth, VaultRef,
-    VaultServer,
+    HedgingConfig, IdentityFiles, Isolation, JournalConfig, KeyConfig, Limits, ModelsConfig,
+    OpaqueParts, Pack, PemFile, Position, Price, PricingConfig, ReloadConfig, RequestsConfig,
+    RetriesConfig, Reuse, SecretRef, StageConfig, StateConfig, TargetConfig, Timeouts, TlsConfig,
+    VaultAuth, VaultRef, VaultServer,
 };
 use crate::generation::BuildInputs;
 
@@ -145,6 +145,7 @@ impl Hasher {
             on_error,
             breaker,
             mode,
+            isolation,
             limits,
             grants,
             settings,
@@ -166,12 +167,27 @@ impl Hasher {
         self.text(&on_error.to_string());
         self.flag(*breaker);
         self.text(&mode.to_string());
+        self.isolation(isolation);
         self.limits(limits);
         self.list(grants, |hasher, grant| hasher.text(&grant.to_string()));
         self.text(&settings.to_string());
         let Position { line, column } = at;
         self.number(*line as u64);
         self.number(*column as u64);
+    }
+
+    fn isolation(&mut self, isolation: &Isolation) {
+        self.text(&isolation.to_string());
+        if let Isolation::Reused(reuse) = isolation {
+            let Reuse {
+                exchanges,
+                age,
+                memory_growth,
+            } = reuse;
+            self.number(u64::from(*exchanges));
+            self.time(*age);
+            self.number(*memory_growth);
+        }
     }
 
     fn limits(&mut self, limits: &Limits) {

@@ -176,6 +176,8 @@ fn describe(stage: &Stage) -> Value {
         "snapshot": loaded.snapshot_digest(),
         "instances": isolation,
         "why": why,
+        "isolation": spec.isolation.to_string(),
+        "isolation_means": spec.isolation.meaning(),
         "hooks": hook_names(stage.hooks()),
         "interest": loaded.interest().map(|interest| shortened(interest.source())),
         "on_error": match stage.on_error() {

@@ -199,8 +199,12 @@ impl StageRun {
         }
         let step = self.decided(verdict, request);
         let goes_on = shadow || matches!(step, RequestStep::Proceed(_));
-        if goes_on && !self.sees_answer() && !self.wants(Hooks::ON_COMPLETE) {
-            self.instance = None;
+        if goes_on
+            && !self.sees_answer()
+            && !self.wants(Hooks::ON_COMPLETE)
+            && let Some(instance) = self.instance.take()
+        {
+            instance.finish().await;
         }
         if shadow {
             RequestStep::Proceed(None)
@@ -333,6 +337,7 @@ impl StageRun {
         self.collect(&mut Tags::new());
         if let Some(mut instance) = self.instance.take() {
             self.entries = instance.take_entries();
+            instance.finish().await;
         }
     }
 

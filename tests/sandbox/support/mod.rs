@@ -12,7 +12,7 @@ use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
 use serde_json::{Value, json};
-use witgate::config::{Limits, Mode, OnError};
+use witgate::config::{Isolation, Limits, Mode, OnError};
 use witgate::metrics::Metrics;
 use witgate::policy::engine::EngineSettings;
 use witgate::policy::types::{Channel, Ending};
@@ -54,6 +54,7 @@ pub(crate) fn spec(settings: &Value) -> StageSpec {
         on_error: OnError::Deny,
         breaker: false,
         mode: Mode::Enforce,
+        isolation: Isolation::default(),
         limits: Limits::default(),
         grants: Vec::new(),
         settings: settings.to_string(),

@@ -5,6 +5,7 @@
 use super::error::Position;
 use super::fields::{Field, Fields};
 use super::headers;
+use super::isolation::{self, Isolation};
 use super::limits::{self, Limits};
 use super::nearest::suggestion;
 use super::tree::{Node, NodePath};
@@ -36,6 +37,8 @@ pub struct StageConfig {
     pub breaker: bool,
     /// Whether its decisions are carried out.
     pub mode: Mode,
+    /// How far apart its exchanges are kept.
+    pub isolation: Isolation,
     /// The most that it may use.
     pub limits: Limits,
     /// The interfaces that it is granted besides those that every policy has.
@@ -264,17 +267,15 @@ fn entry(field: &Field<'_>, base: &Path) -> Option<StageConfig> {
     let mode = optional(&fields, "mode", |field| {
         field.one_of(&[("enforce", Mode::Enforce), ("shadow", Mode::Shadow)], &[])
     });
-    let isolation = optional(&fields, "isolation", |field| {
-        field.one_of(&[("exchange", ())], &["reused"])
-    });
+    let isolation = optional(&fields, "isolation", isolation::read);
     let limits = optional(&fields, "limits", limits::read);
     let grants = optional(&fields, "grants", grants);
-    isolation?;
     let mut stage = stage(id?.to_owned(), component?);
     stage.digest = digest?;
     stage.on_error = on_error?.unwrap_or_default();
     stage.breaker = breaker?;
     stage.mode = mode?.unwrap_or_default();
+    stage.isolation = isolation?.unwrap_or_default();
     stage.limits = limits?.unwrap_or_default();
     if let Some(grants) = grants? {
         stage.grants = grants;
@@ -296,6 +297,7 @@ fn stage(id: String, component: ComponentSource) -> StageConfig {
         on_error: OnError::default(),
         breaker: false,
         mode: Mode::default(),
+        isolation: Isolation::default(),
         limits: Limits::default(),
         grants,
         settings: serde_json::Value::Object(serde_json::Map::new()),

@@ -666,6 +666,30 @@ macro_rules! refused {
     )+};
 }
 
+#[test]
+fn instances_are_reused_where_the_entry_says_so_by_its_rules() {
+    let read = |isolation: &str| {
+        let entry = format!("{{id: a, component: a.wasm{isolation}}}");
+        let config = parse(&with(&format!("policies: {{chain: [{entry}]}}\n")));
+        config.unwrap().stages[0].isolation
+    };
+    assert_eq!(read(""), Isolation::Exchange);
+    assert_eq!(read(", isolation: exchange"), Isolation::Exchange);
+    assert_eq!(
+        read(", isolation: reused"),
+        Isolation::Reused(Reuse::default())
+    );
+    let rules = Reuse {
+        exchanges: 10,
+        age: Duration::from_secs(5),
+        ..Reuse::default()
+    };
+    assert_eq!(
+        read(", isolation: {reused: {exchanges: 10, age: 5s}}"),
+        Isolation::Reused(rules)
+    );
+}
+
 refused! {
     empty: "# nothing but words\n",
     not_yaml: "pack: {name: test\npolicies: [",
@@ -707,7 +731,6 @@ refused! {
     models_wrong: with("providers: {targets: [{id: a, provider: \"x:chat:pinned\", base_url: \"http://x/v1\"}, {id: b, provider: cerebras}]}\nmodels:\n  alias: {}\n  aliases:\n    a: b\n    b: c\n    d: d\n    e: x/b\n    f: cerebras/b\n    g: 1\n    h: \"\"\n    pinned: c\n    \"i\\n\": c\n"),
     alias_of_nothing: with("providers: {targets: [{id: a, provider: \"cerebras:chat:llama-3.3-70b\"}]}\nmodels: {aliases: {a: llama3.3-70b, b: cerebras/llama-3.3-70b}}\n"),
     mode_unknown: with("policies: {chain: [{id: a, component: a.wasm, mode: shadwo}]}\n"),
-    isolation_reused: with("policies: {chain: [{id: a, component: a.wasm, isolation: reused}]}\n"),
     isolation_unknown: with("policies: {chain: [{id: a, component: a.wasm, isolation: exchagne}]}\n"),
     grant_later: with("policies: {chain: [{id: a, component: a.wasm, grants: [journal, http]}]}\n"),
     grant_unknown_and_twice: with("policies: {chain: [{id: a, component: a.wasm, grants: [journal, jornal, journal]}]}\n"),
@@ -750,6 +773,7 @@ refused! {
     journal_elsewhere: with("journal: {store: \"postgres://x/y\"}\n"),
     journal_in_memory: with("journal: {store: \"sqlite::memory:\"}\n"),
     state_values: with("state: {store: 'redis://x', retention: 1}\n"),
+    isolation_wrong: with("policies: {chain: [{id: a, component: a.wasm, isolation: {reused: {exchanges: 0, age: 2h, memory_growth: 1B, often: true}}}, {id: b, component: b.wasm, isolation: {exchange: {}}}]}\n"),
     journal_values: with("journal: {store: /var/journal.db, immutable: 1, retention_days: 0}\n"),
     journal_told_twice: with("policies: {chain: [audit-logger]}\njournal: {retention_days: 30}\npolicy: {audit-logger: {retention_days: 365}}\n"),
     audit_logger_values: with("policies: {chain: [audit-logger]}\npolicy: {audit-logger: {immutable: \"yes\"}}\n"),

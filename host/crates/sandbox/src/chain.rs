@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::spec::StageSpec;
 use super::stage::Stage;
-use witgate_config::Limits;
+use witgate_config::{Isolation, Limits, Reuse};
 
 /// An ordered chain of stages.
 #[derive(Debug)]
@@ -83,6 +83,7 @@ impl FieldHasher {
             on_error,
             breaker,
             mode,
+            isolation,
             limits,
             grants,
             settings,
@@ -95,10 +96,26 @@ impl FieldHasher {
         self.add("on_error", &on_error.to_string());
         self.add("breaker", if *breaker { "on" } else { "off" });
         self.add("mode", &mode.to_string());
+        // The other is what every stage was before there was a choice: its digests stay.
+        if let Isolation::Reused(reuse) = isolation {
+            self.reuse(reuse);
+        }
         self.limits(limits);
         for grant in grants {
             self.add("grant", grant.as_str());
         }
+    }
+
+    fn reuse(&mut self, reuse: &Reuse) {
+        let Reuse {
+            exchanges,
+            age,
+            memory_growth,
+        } = reuse;
+        self.add("isolation", "reused");
+        self.add("exchanges", &exchanges.to_string());
+        self.add("age", &age.as_nanos().to_string());
+        self.add("memory_growth", &memory_growth.to_string());
     }
 
     fn limits(&mut self, limits: &Limits) {
@@ -141,11 +158,18 @@ mod tests {
             on_error: OnError::Deny,
             breaker: false,
             mode: Mode::Enforce,
+            isolation: Isolation::Exchange,
             limits: Limits::default(),
             grants: Vec::new(),
             settings: "{}".into(),
             pinned: None,
         }
+    }
+
+    fn reused(change: fn(&mut Reuse)) -> Isolation {
+        let mut reuse = Reuse::default();
+        change(&mut reuse);
+        Isolation::Reused(reuse)
     }
 
     fn digest_of(spec: &StageSpec) -> String {
@@ -163,11 +187,15 @@ mod tests {
     #[test]
     fn whatever_changes_what_a_stage_does_changes_the_digest() {
         const SECOND: Duration = Duration::from_secs(1);
-        let changes: [fn(&mut StageSpec); 13] = [
+        let changes: [fn(&mut StageSpec); 17] = [
             |spec| spec.id = "other".into(),
             |spec| spec.on_error = OnError::Skip,
             |spec| spec.breaker = true,
             |spec| spec.mode = Mode::Shadow,
+            |spec| spec.isolation = Isolation::Reused(Reuse::default()),
+            |spec| spec.isolation = reused(|reuse| reuse.exchanges += 1),
+            |spec| spec.isolation = reused(|reuse| reuse.age += SECOND),
+            |spec| spec.isolation = reused(|reuse| reuse.memory_growth += 1),
             |spec| spec.limits.memory += 1,
             |spec| spec.limits.request_cpu += SECOND,
             |spec| spec.limits.delta_cpu += SECOND,

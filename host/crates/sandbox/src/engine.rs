@@ -28,6 +28,9 @@ const MEMORIES: u32 = 2;
 /// Tables that one component may have.
 const TABLES: u32 = 8;
 
+/// Instances that may wait for their next exchange, where stages reuse them.
+pub(super) const IDLE: u32 = 256;
+
 /// What is fixed when the process starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineSettings {
@@ -62,11 +65,11 @@ impl Default for EngineSettings {
 }
 
 impl EngineSettings {
-    /// Instances that may live at once: every exchange at its fullest, and some room for loading.
+    /// Instances that may live at once: every exchange at its fullest, those that wait for their next one, and some room for loading.
     fn slots(&self) -> u32 {
         self.exchanges
             .saturating_mul(self.stages)
-            .saturating_add(64)
+            .saturating_add(IDLE + 64)
     }
 }
 

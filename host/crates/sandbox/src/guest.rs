@@ -7,7 +7,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use super::exchange_state::{ExchangeState, HookPhase};
 use super::grants::{GrantCaller, GrantHost, GrantStates};
-use super::limits::{HOST_HANDLES, MemoryLimit};
+use super::limits::{Cpu, HOST_HANDLES, MemoryLimit};
 use super::wasi::{Frozen, Printed};
 
 /// The data of a store.
@@ -47,6 +47,21 @@ impl Guest {
             .monotonic_clock(Frozen)
             .build();
         Guest::new(wasi, stage, memory, exchange)
+    }
+
+    /// Between two exchanges: nothing that the host kept for the one before is left, and what was printed in it is logged. `false`: the
+    /// guest still holds something of it.
+    pub(super) fn renew(&mut self) -> bool {
+        if !self.table.is_empty() {
+            return false;
+        }
+        let memory = std::mem::replace(&mut self.memory, MemoryLimit::new(0));
+        let between = ExchangeState::configuring(Cpu::default());
+        *self = Guest {
+            memory,
+            ..Guest::live(&self.stage, 0, between)
+        };
+        true
     }
 
     fn new(wasi: WasiCtx, stage: &Arc<str>, memory: u64, exchange: ExchangeState) -> Self {

@@ -1,4 +1,6 @@
-//! A fresh copy of a stage's snapshot, for one exchange, and the calls into it.
+//! A copy of a stage's snapshot in one exchange, and the calls into it.
+//!
+//! It is a fresh one, unless the stage reuses them. The file is long because each call has its method here.
 //!
 //! What must stay true: every call has its own budget, armed right before it; an instance in which a call failed, or in which a
 //! call was dropped half-way, is never entered again (a trap poisons the whole store).
@@ -20,6 +22,7 @@ use super::limits::{CONFIGURE_CPU, Cpu, DELTA, DELTA_OUTPUT, OUTPUT};
 use super::meter::{gave_way, metered};
 use super::outcome::Outcome;
 use super::request::{Draft, RequestView};
+use super::reuse::{IdleInstances, LiveInstance};
 use super::stage::{Instantiation, Stage};
 use super::store::store;
 use super::text::{cut, is_name, quoted};
@@ -33,9 +36,10 @@ const TARGET: &str = "witgate::policy::instance";
 /// One sandbox, serving one exchange.
 pub struct Instance {
     stage: Arc<Stage>,
-    store: Store<Guest>,
-    bindings: Bindings,
+    live: LiveInstance,
     exchange: ResourceAny,
+    /// Passages that were opened and not ended.
+    passages: u32,
     /// Set while a call is under way, and left set by one that failed.
     lost: bool,
 }
@@ -56,38 +60,37 @@ pub struct Requested {
 pub type Answered = Result<Edit, Failure>;
 
 impl Instance {
-    /// Copies the snapshot and begins an exchange in it. The request can be read from here on.
+    /// Copies the snapshot, or takes an instance that waits where the stage reuses them, and begins an exchange in it. The request can
+    /// be read from here on.
     ///
     /// # Errors
     /// Where the instance or its `exchange` can't be made.
     pub async fn start(stage: &Arc<Stage>, request: Arc<dyn RequestView>) -> Result<Self, Failure> {
         let began = Instant::now();
-        let (loaded, limits) = (stage.loaded(), stage.limits());
+        let limits = stage.limits();
         let grants = GrantStates::new(stage.backends());
         let mut cpu = Cpu::new(limits.exchange_cpu);
         cpu.begin(limits.request_cpu);
         let exchange = ExchangeState::new(request, cpu, grants);
-        let guest = Guest::live(stage.id(), limits.memory, exchange);
-        let mut store = store(loaded.pre.engine(), guest);
-        let bindings = match &loaded.instantiation {
-            Instantiation::Snapshot => {
-                let instantiate = loaded.pre.instantiate_async(&mut store);
-                within(limits.call_time, false, instantiate).await?
+        let mut live = match stage.idle().and_then(IdleInstances::take) {
+            Some(mut live) => {
+                live.store.data_mut().exchange = exchange;
+                live.store.set_hostcall_fuel(OUTPUT);
+                live.store.set_epoch_deadline(1);
+                live
             }
-            Instantiation::PerInstance(_) => configured(stage, &mut store).await?,
+            None => fresh(stage, exchange).await?,
         };
-        store.data_mut().exchange.begin(HookPhase::Answer);
-        let exports = bindings.witgate_policy_policy().exchange();
-        let construct = exports.call_constructor(&mut store);
+        live.store.data_mut().exchange.begin(HookPhase::Answer);
+        let exports = live.bindings.witgate_policy_policy().exchange();
+        let construct = exports.call_constructor(&mut live.store);
         let exchange = within(limits.call_time, true, construct).await?;
-        let metrics = stage.metrics();
-        metrics.observe(Hook::New, began.elapsed());
-        metrics.instance_created();
+        stage.metrics().observe(Hook::New, began.elapsed());
         Ok(Instance {
             stage: stage.clone(),
-            store,
-            bindings,
+            live,
             exchange,
+            passages: 0,
             lost: false,
         })
     }
@@ -165,6 +168,7 @@ impl Instance {
         let passage = self
             .call(Hook::OnAnswer, HookPhase::Answer, cpu, DELTA_OUTPUT, call)
             .await?;
+        self.passages += u32::from(passage.is_some());
         Ok(passage.map(Passage))
     }
 
@@ -202,6 +206,7 @@ impl Instance {
         let edit = self
             .call(Hook::OnEnd, HookPhase::Answer, cpu, OUTPUT, call)
             .await?;
+        self.passages -= 1;
         if matches!(
             edit,
             Edit::Hold | Edit::HoldLast(_) | Edit::ReplaceAndHoldLast(_)
@@ -230,6 +235,30 @@ impl Instance {
             .await
     }
 
+    /// Nothing is asked of it any more. Where the stage reuses its instances, and this exchange ended as it should, it is kept for the
+    /// next one: the guest lets go of the exchange, and the host of all that it kept for it. In any doubt the instance is retired.
+    pub async fn finish(mut self) {
+        let stage = self.stage.clone();
+        let Some(idle) = stage.idle() else { return };
+        if self.lost || self.passages > 0 {
+            return;
+        }
+        let limits = stage.limits();
+        // To the destructor there is no exchange any more: nothing that it does can be said of the one that is over.
+        let mut cpu = Cpu::new(limits.delta_cpu);
+        cpu.begin(limits.delta_cpu);
+        *self.state() = ExchangeState::configuring(cpu);
+        self.live.store.set_hostcall_fuel(OUTPUT);
+        self.live.store.set_epoch_deadline(1);
+        let dropped = self.exchange.resource_drop_async(&mut self.live.store);
+        match within(limits.call_time, true, dropped).await {
+            Ok(()) => idle.put(self.live),
+            Err(failure) => {
+                tracing::debug!(target: TARGET, stage = %stage.id(), class = %failure.class, "an instance is retired: its exchange's destructor failed: {}", failure.message);
+            }
+        }
+    }
+
     /// How long a call may run in which all of the request may be read, and how much of it there is to read.
     fn reading_time(&mut self) -> (Duration, u64) {
         let request = self.state().request.as_ref();
@@ -239,7 +268,7 @@ impl Instance {
     }
 
     fn state(&mut self) -> &mut ExchangeState {
-        &mut self.store.data_mut().exchange
+        &mut self.live.store.data_mut().exchange
     }
 
     /// One call into the guest, with a budget of its own: running time, and bytes that it may hand over. It counts as failed until
@@ -262,12 +291,12 @@ impl Instance {
         state.cpu.begin(cpu);
         // Deltas are many, and reading the clock would cost as much as one.
         let measured = phase != HookPhase::Answer || state.cpu.seen();
-        self.store.set_hostcall_fuel(output);
-        self.store.set_epoch_deadline(1);
+        self.live.store.set_hostcall_fuel(output);
+        self.live.store.set_epoch_deadline(1);
         let limit = self.stage.limits().call_time;
         let began = Instant::now();
-        let exports = self.bindings.witgate_policy_policy();
-        let done = within(limit, measured, call(exports, &mut self.store)).await;
+        let exports = self.live.bindings.witgate_policy_policy();
+        let done = within(limit, measured, call(exports, &mut self.live.store)).await;
         self.stage.metrics().observe(hook, began.elapsed());
         if !self.state().counts.is_empty() {
             for (name, count) in std::mem::take(&mut self.state().counts) {
@@ -311,7 +340,7 @@ impl Instance {
         match denial.status {
             None | Some(400..=499 | 503) => {}
             Some(status) => {
-                let request = self.store.data().exchange.request.as_ref();
+                let request = self.live.store.data().exchange.request.as_ref();
                 let request = request.map(|request| request.id());
                 tracing::warn!(target: TARGET, stage = %self.stage.id(), request, status, "denied with a status that no denial may have; 403 is sent");
                 denial.status = None;
@@ -321,10 +350,19 @@ impl Instance {
     }
 }
 
-impl Drop for Instance {
-    fn drop(&mut self) {
-        self.stage.metrics().instance_dropped();
-    }
+/// A fresh copy of the snapshot.
+async fn fresh(stage: &Stage, exchange: ExchangeState) -> Result<LiveInstance, Failure> {
+    let (loaded, limits) = (stage.loaded(), stage.limits());
+    let guest = Guest::live(stage.id(), limits.memory, exchange);
+    let mut store = store(loaded.pre.engine(), guest);
+    let bindings = match &loaded.instantiation {
+        Instantiation::Snapshot => {
+            let instantiate = loaded.pre.instantiate_async(&mut store);
+            within(limits.call_time, false, instantiate).await?
+        }
+        Instantiation::PerInstance(_) => configured(stage, &mut store).await?,
+    };
+    Ok(LiveInstance::new(store, bindings, stage.metrics()))
 }
 
 /// Makes an instance and configures it, for a component that can't be snapshotted.

@@ -10,12 +10,13 @@
 //!   limits, `compiled` keeps what was compiled and checks it before it runs. `compiler` has it compiled in a process of its own: a [`Job`].
 //! - [`Loaded`] and [`Stage`]: what loading makes, and what serving attaches to it. [`Instance`]: the fresh copy of it that serves
 //!   one exchange. [`Breaker`]: keeps exchanges from a stage that fails too often.
+//! - `reuse` keeps instances between exchanges, where the configuration says so.
 //! - [`Interest`]: what a stage looks out for, so that the host needn't call it for anything else.
 //! - [`load()`] and [`ask()`]: a component's bytes and a [`StageSpec`] become a [`Loaded`], or a sentence says why not.
 //! - [`Chain`]: the stages of one configuration, in order.
 //!
-//! Nothing here knows HTTP or JSON dialects. What must stay true: no two exchanges ever share an instance, and no guest code
-//! runs without a budget.
+//! Nothing here knows HTTP or JSON dialects. What must stay true: no two exchanges ever share an instance, unless the configuration
+//! says `isolation: reused`, and then one after the other; and no guest code runs without a budget.
 
 mod bindings;
 mod breaker;
@@ -43,6 +44,7 @@ mod memory_reader;
 mod meter;
 mod outcome;
 mod request;
+mod reuse;
 mod sandbox;
 mod selftest;
 mod snapshot;

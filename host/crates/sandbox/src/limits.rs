@@ -50,6 +50,11 @@ pub(super) struct MemoryLimit {
 }
 
 impl MemoryLimit {
+    /// Bytes of all memories together.
+    pub(super) fn used(&self) -> usize {
+        self.used
+    }
+
     pub(super) fn new(limit: u64) -> Self {
         MemoryLimit {
             used: 0,

@@ -1,9 +1,10 @@
 //! The engines with what is linked for every component: from a component's bytes to something that can be instantiated.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use rayon::ThreadPool;
+use tokio::sync::Semaphore;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Cache, Engine, Store};
 
@@ -30,6 +31,8 @@ pub struct Sandbox {
     kept: Option<(CompiledFiles, Cache)>,
     /// Compiles in a process of its own. `None`: that can't be.
     compiler: Option<Compiler>,
+    /// Room for instances that wait for their next exchange.
+    pub(super) idle: Arc<Semaphore>,
     /// Where components are compiled in this process, once there are exchanges to disturb.
     aside: OnceLock<ThreadPool>,
 }
@@ -56,6 +59,7 @@ impl Sandbox {
             compiler: settings.compiler.clone().map(Compiler::new),
             settings,
             kept,
+            idle: Arc::new(Semaphore::new(engine::IDLE as usize)),
             aside: OnceLock::new(),
         })
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use witgate_config::{Grant, Limits, Mode, OnError, StageConfig};
+use witgate_config::{Grant, Isolation, Limits, Mode, OnError, StageConfig};
 
 /// What the configuration says of a stage, as the sandbox needs it.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +15,8 @@ pub struct StageSpec {
     pub breaker: bool,
     /// Whether what it says is done.
     pub mode: Mode,
+    /// How far apart its exchanges are kept.
+    pub isolation: Isolation,
     /// What it may use.
     pub limits: Limits,
     /// What it may import beside the contract's own.
@@ -32,6 +34,7 @@ impl From<&StageConfig> for StageSpec {
             on_error: stage.on_error,
             breaker: stage.breaker,
             mode: stage.mode,
+            isolation: stage.isolation,
             limits: stage.limits.clone(),
             grants: stage.grants.clone(),
             settings: stage.settings.to_string(),

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use super::bindings::BindingsPre;
 use super::breaker::Breaker;
 use super::component::digest;
@@ -13,9 +15,10 @@ use super::interest::Interest;
 use super::least_entry::least_entry;
 use super::outcome::Outcome;
 use super::request::RequestView;
+use super::reuse::IdleInstances;
 use super::spec::StageSpec;
 use super::types::Hooks;
-use witgate_config::{Limits, Mode, OnError};
+use witgate_config::{Isolation, Limits, Mode, OnError};
 use witgate_metrics::{Decisions, Hook, Metrics, StageMetrics};
 
 /// How an instance comes to be.
@@ -39,6 +42,8 @@ pub struct Loaded {
     pub(super) version: String,
     pub(super) digest: String,
     pub(super) snapshot_digest: Option<String>,
+    /// Room for instances that wait for their next exchange, for all stages.
+    pub(super) idle: Arc<Semaphore>,
 }
 
 impl Loaded {
@@ -97,6 +102,8 @@ pub struct Stage {
     backends: GrantBackends,
     /// The digest of the samples that it was tested with.
     samples: Option<String>,
+    /// Its instances that wait for their next exchange, where it reuses them.
+    idle: Option<IdleInstances>,
     /// It is shown what doesn't interest it, too.
     sleepless: bool,
 }
@@ -124,6 +131,7 @@ impl Stage {
             breaker: None,
             backends: GrantBackends::default(),
             samples: None,
+            idle: None,
             sleepless: false,
         }
     }
@@ -143,6 +151,10 @@ impl Stage {
             breaker: spec.breaker.then(breaker),
             backends: backends.granted(&spec.grants),
             samples: samples.map(digest),
+            idle: match spec.isolation {
+                Isolation::Exchange => None,
+                Isolation::Reused(rules) => Some(IdleInstances::new(rules, loaded.idle.clone())),
+            },
             // In shadow what it says is only noted: so it is asked of everything, and its promise is put to the proof.
             sleepless: spec.mode == Mode::Shadow,
             metrics,
@@ -188,6 +200,11 @@ impl Stage {
     /// Its breaker, where it has one.
     pub fn breaker(&self) -> Option<&Arc<Breaker>> {
         self.breaker.as_ref()
+    }
+
+    /// Its instances that wait for their next exchange, where it reuses them.
+    pub(super) fn idle(&self) -> Option<&IdleInstances> {
+        self.idle.as_ref()
     }
 
     /// What stands behind its grants.

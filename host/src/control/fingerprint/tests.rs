@@ -53,6 +53,12 @@ type Change = (&'static str, fn(&mut Config));
 
 const SECOND: Duration = Duration::from_secs(1);
 
+fn reuse(config: &mut Config, change: fn(&mut Reuse)) {
+    let mut rules = Reuse::default();
+    change(&mut rules);
+    config.stages[0].isolation = Isolation::Reused(rules);
+}
+
 /// Changes one field each. The list follows the fields of the structs.
 const CHANGES: &[Change] = &[
     ("models.aliases", |it| {
@@ -94,6 +100,16 @@ const CHANGES: &[Change] = &[
     ("stage.on_error", |it| it.stages[0].on_error = OnError::Skip),
     ("stage.breaker", |it| it.stages[0].breaker ^= true),
     ("stage.mode", |it| it.stages[0].mode = Mode::Shadow),
+    ("stage.isolation", |it| reuse(it, |_| ())),
+    ("stage.isolation.exchanges", |it| {
+        reuse(it, |rules| rules.exchanges += 1)
+    }),
+    ("stage.isolation.age", |it| {
+        reuse(it, |rules| rules.age += SECOND)
+    }),
+    ("stage.isolation.memory_growth", |it| {
+        reuse(it, |rules| rules.memory_growth += 1);
+    }),
     ("limits.memory", |it| it.stages[0].limits.memory += 1),
     ("limits.request_cpu", |it| {
         it.stages[0].limits.request_cpu += SECOND
