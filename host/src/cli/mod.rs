@@ -8,6 +8,7 @@ mod certificate;
 mod check;
 mod inspect;
 mod log;
+mod policy_test;
 mod rollback;
 mod room;
 mod run;
@@ -59,6 +60,8 @@ enum Command {
 enum PolicyCommand {
     /// Show what a component is: contract, hooks, imports, grants, size, digest
     Inspect(inspect::InspectArgs),
+    /// Run a policy's samples, each at every cut of its answer
+    Test(policy_test::TestArgs),
 }
 
 /// How results are printed.
@@ -101,6 +104,9 @@ pub fn main() -> ExitCode {
         }
         Command::Policy(PolicyCommand::Inspect(args)) => {
             setup::runtime().and_then(|runtime| runtime.block_on(inspect::inspect(args)))
+        }
+        Command::Policy(PolicyCommand::Test(args)) => {
+            setup::runtime().and_then(|runtime| runtime.block_on(policy_test::test(args)))
         }
     };
     match done {

@@ -4,6 +4,7 @@
 //! - [`file`] is the format, from text to checked samples.
 //! - [`said`] is what the model says in one.
 //! - [`run`] takes one sample through its stage, cut one way.
+//! - [`thorough`] runs one at every cut, and tells all that doesn't hold, for whoever writes a policy.
 //! - [`expect`] compares what came with what was expected, in sentences.
 //!
 //! What must stay true: nothing of a sample is kept or counted. It runs on what was loaded, before anything is attached to it.
@@ -12,6 +13,7 @@ mod expect;
 mod file;
 mod run;
 mod said;
+mod thorough;
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,6 +26,7 @@ use crate::metrics::Hook;
 use crate::policy::{Failure, Loaded, Stage};
 
 pub use file::{MAX_SAMPLES, MAX_SIZE, Sample, Samples};
+pub use thorough::{Outcome, Problem};
 
 /// How long all samples of a stage may take together. Each call has its own limits; there may be many that wait.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -163,15 +166,21 @@ pub enum Cut {
     Characters,
     /// Its answer is a stream of the texts that the sample lists.
     AsGiven,
+    /// Its answer is a stream, and each text of it comes in two deltas, the first of so many characters.
+    After(usize),
+    /// Its answer is a stream, cut at places that follow from this seed.
+    Random(u64),
 }
 
 impl fmt::Display for Cut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Cut::Whole => "whole",
-            Cut::Characters => "cut at every character",
-            Cut::AsGiven => "cut as the sample gives it",
-        })
+        match self {
+            Cut::Whole => f.write_str("whole"),
+            Cut::Characters => f.write_str("cut at every character"),
+            Cut::AsGiven => f.write_str("cut as the sample gives it"),
+            Cut::After(characters) => write!(f, "cut in two after {characters} characters"),
+            Cut::Random(seed) => write!(f, "cut at random, from {seed}"),
+        }
     }
 }
 

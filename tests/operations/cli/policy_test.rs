@@ -1,0 +1,122 @@
+//! `witgate policy test`: samples at every cut, without a configuration.
+
+use super::Workspace;
+use crate::scene::{NONE, component};
+use crate::support::json;
+use crate::support::process::Done;
+
+const GOOD: &str = "\
+# The tone's samples.
+- name: A request that shouts is denied
+  when: {limit: 3}
+  request: {messages: [{role: user, content: HELLO}]}
+  expect: {verdict: deny, code: shouting}
+
+- name: An answer is softened
+  request: {messages: [{role: user, content: hello}]}
+  answer: Hey!! You
+  expect: {verdict: proceed, text: Hey.. You}
+";
+
+const TEST: &str = "policy test tone.wasm --settings {\"limit\":3} --seed 7";
+
+/// Runs a line, with the component where it lies.
+async fn test(workspace: &Workspace, line: &str) -> Done {
+    let component = workspace.folder.path().join("tone.wasm");
+    let component = component.to_str().unwrap();
+    workspace.run(&line.replace("tone.wasm", component)).await
+}
+
+async fn workspace(samples: &str) -> Workspace {
+    let workspace = Workspace::with(NONE).await;
+    workspace.tone(component().await);
+    std::fs::write(workspace.folder.path().join("tone.samples.yaml"), samples).unwrap();
+    workspace
+}
+
+#[tokio::test]
+async fn a_policy_is_tested_at_every_cut() {
+    let workspace = workspace(GOOD).await;
+    let done = test(&workspace, &format!("{TEST} --format json")).await;
+    assert_eq!(done.code, 0, "{done:?}");
+    let found = done.json();
+    assert_eq!((&found["ok"], &found["seed"]), (&json!(true), &json!(7)));
+    // Whole, character by character, at each of eight places between nine characters, and eight times at random.
+    assert_eq!(found["cases"][1]["runs"], 1 + 1 + 8 + 8);
+    let other = test(&workspace, "policy test tone.wasm --settings {\"limit\":9}").await;
+    assert_eq!(other.code, 0, "{other:?}");
+    assert!(
+        other.out.contains("1 passed, 0 failed, 1 skipped"),
+        "{other:?}"
+    );
+}
+
+#[tokio::test]
+async fn every_sample_that_does_not_hold_is_shown() {
+    let wrong = GOOD
+        .replace("code: shouting", "code: loud")
+        .replace("Hey.. You", "Hey!! You");
+    let workspace = workspace(&wrong).await;
+    let done = test(&workspace, TEST).await;
+    assert_eq!(done.code, 1, "{done:?}");
+    for said in [
+        "- the verdict deny with the code `loud`",
+        "+ the verdict deny with the code `shouting`",
+        "- Hey!! You\n",
+        "+ Hey.. You\n",
+        "0 passed, 2 failed, 0 skipped",
+        "seed 7",
+    ] {
+        assert!(done.out.contains(said), "no {said:?} in {}", done.out);
+    }
+    let junit = test(&workspace, &format!("{TEST} --format junit")).await;
+    assert!(
+        junit.code == 1
+            && junit.out.contains("failures=\"2\"")
+            && junit.out.contains("<failure message="),
+        "{junit:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_came_is_written_where_that_is_wanted() {
+    let wrong = GOOD
+        .replace("code: shouting", "code: loud")
+        .replace("Hey.. You", "Hey!! You");
+    let workspace = workspace(&wrong).await;
+    let done = test(&workspace, &format!("{TEST} --update")).await;
+    assert_eq!(done.code, 0, "{done:?}");
+    let file = workspace.folder.path().join("tone.samples.yaml");
+    let text = std::fs::read_to_string(file).unwrap();
+    assert!(
+        text.starts_with("# The tone's samples.\n") && text.contains("text: \"Hey.. You\"\n"),
+        "{text}"
+    );
+    assert_eq!(test(&workspace, TEST).await.code, 0);
+}
+
+#[tokio::test]
+async fn a_test_that_can_not_be_run_says_why() {
+    let workspace = workspace(GOOD).await;
+    for (line, code, said) in [
+        ("policy test tone.wasm --settings 3", 2, "must be an object"),
+        (
+            "policy test tone.wasm --samples none.yaml",
+            2,
+            "there are no samples",
+        ),
+        (
+            "policy test bundled:pii-detector --update",
+            2,
+            "no file to write to",
+        ),
+        ("policy test bundled:none", 1, "no policy is bundled"),
+        ("policy test tone.wasm", 1, "limit"),
+    ] {
+        let done = test(&workspace, line).await;
+        assert!(
+            done.code == code && done.err.contains(said),
+            "{line}: {done:?}"
+        );
+    }
+}
