@@ -1,7 +1,7 @@
 //! `witgate policy test`: samples at every cut, without a configuration.
 
 use super::Workspace;
-use crate::scene::{NONE, component};
+use crate::scene::{NONE, TONE_HERE, component};
 use crate::support::json;
 use crate::support::process::Done;
 
@@ -93,6 +93,38 @@ async fn what_came_is_written_where_that_is_wanted() {
         "{text}"
     );
     assert_eq!(test(&workspace, TEST).await.code, 0);
+}
+
+#[tokio::test]
+async fn a_whole_chain_is_tested_by_the_cases_of_its_configuration() {
+    let config = |text: &str| {
+        format!(
+            "{TONE_HERE}testing: {{suites: [{{name: smoke, cases: [
+              {{name: blocks, input: {{messages: [{{role: user, content: HELLO}}]}}, expected: {{verdict: block, reason_code: shouting}}}},
+              {{name: softens, input: {{messages: [{{role: user, content: hi}}], upstream_response: Oh! Yes}}, expected: {{verdict: allow, text: {text}}}}}]}}]}}\n"
+        )
+    };
+    let workspace = Workspace::with(&config("Oh. Yes")).await;
+    workspace.tone(component().await);
+    let test = "policy test --policy-config @";
+    let done = workspace.run(test).await;
+    assert!(done.code == 0 && done.out.contains("2 passed"), "{done:?}");
+    workspace.write(&config("Oh! Yes")).await;
+    let done = workspace.run(test).await;
+    assert!(
+        done.code == 1 && done.out.contains("✗ smoke: softens"),
+        "{done:?}"
+    );
+    workspace.write(TONE_HERE).await;
+    let done = workspace.run(test).await;
+    assert!(
+        done.code == 1 && done.err.contains("there is nothing to test with"),
+        "{done:?}"
+    );
+    let both = workspace
+        .run("policy test bundled:pii-detector --policy-config @")
+        .await;
+    assert_eq!(both.code, 2, "{both:?}");
 }
 
 #[tokio::test]

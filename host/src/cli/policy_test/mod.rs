@@ -1,9 +1,11 @@
-//! `witgate policy test`: a policy's samples at every cut of their answers, without a configuration, for whoever writes it.
+//! `witgate policy test`: a policy's samples at every cut of their answers, without a configuration, for whoever writes it; or the cases
+//! of a configuration through its whole chain.
 
 mod report;
 mod update;
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -13,17 +15,26 @@ use tokio_util::sync::CancellationToken;
 
 use self::report::{Case, Report};
 use super::{Wrong, setup};
-use crate::config::{BUNDLED, Config, Grant, Limits, Mode, OnError, read_file_within};
-use crate::control::samples::{MAX_SIZE as MAX_SAMPLES_SIZE, Samples};
+use crate::config::{
+    BUNDLED, ComponentSource, Config, Grant, Limits, Mode, OnError, read_file_within,
+};
+use crate::control::samples::{MAX_SIZE as MAX_SAMPLES_SIZE, Samples, suites};
 use crate::control::watch_files;
-use crate::generation::bundled;
-use crate::policy::{self, MAX_SIZE, Sandbox, StageSpec};
+use crate::generation::{BuildInputs, bundled};
+use crate::policy::{self, MAX_SIZE, StageSpec};
 
 /// The arguments of `witgate policy test`.
 #[derive(Debug, Args)]
 pub(super) struct TestArgs {
     /// The component: a file, or `bundled:NAME`
-    component: PathBuf,
+    #[arg(
+        required_unless_present = "policy_config",
+        conflicts_with = "policy_config"
+    )]
+    component: Option<PathBuf>,
+    /// Test the whole chain of this configuration with its `testing.suites`
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["settings", "samples", "update"])]
+    policy_config: Option<PathBuf>,
     /// The policy's configuration, as JSON, or as @FILE with JSON in it
     #[arg(long, value_name = "JSON|@FILE", default_value = "{}", value_parser = settings)]
     settings: Value,
@@ -72,26 +83,32 @@ fn settings(text: &str) -> Result<Value, String> {
 }
 
 pub(super) async fn test(args: TestArgs) -> Result<ExitCode, Wrong> {
-    let sandbox = setup::sandbox(&Config::embedded()?, 1)?;
-    let Some(samples) = args.samples_file() else {
-        return Ok(misused(
-            "--update has no file to write to: a bundled policy's samples are part of this program; name others with --samples",
-        ));
+    let subject = match (&args.policy_config, &args.component) {
+        (Some(file), _) => Subject::Chain(file.clone()),
+        (None, component) => {
+            let component = Component(component.clone().unwrap_or_default());
+            let samples = args.samples.clone().or_else(|| component.samples());
+            if args.update && samples.is_none() {
+                return Ok(misused(
+                    "--update has no file to write to: a bundled policy's samples are part of this program; name others with --samples",
+                ));
+            }
+            Subject::Policy(component, samples)
+        }
     };
     if !args.watch {
-        return once(&args, &sandbox, samples.as_deref()).await;
+        return once(&args, &subject).await;
     }
-    let files: BTreeSet<PathBuf> = [Some(args.component.clone()), samples.clone()]
-        .into_iter()
-        .flatten()
-        .collect();
-    let absolute = files
-        .into_iter()
-        .map(|file| std::path::absolute(&file).unwrap_or(file))
-        .collect();
-    let watched = tokio::sync::watch::Sender::new(absolute);
+    let watched = tokio::sync::watch::Sender::new(subject.files());
     let again = || async {
-        match once(&args, &sandbox, samples.as_deref()).await {
+        // A chain's components may be others now.
+        watched.send_if_modified(|known| {
+            let files = subject.files();
+            let other = *known != files;
+            *known = files;
+            other
+        });
+        match once(&args, &subject).await {
             Ok(_) => {}
             Err(wrong) => eprintln!("witgate: {wrong}"),
         }
@@ -102,60 +119,41 @@ pub(super) async fn test(args: TestArgs) -> Result<ExitCode, Wrong> {
 }
 
 /// Tests once, prints what came, and writes it where that is wanted.
-async fn once(args: &TestArgs, sandbox: &Sandbox, file: Option<&Path>) -> Result<ExitCode, Wrong> {
-    let component = args.component()?;
-    let text = match (file, args.bundled()) {
-        (Some(file), _) if !file.exists() => {
+async fn once(args: &TestArgs, subject: &Subject) -> Result<ExitCode, Wrong> {
+    let seed = args.seed.unwrap_or_else(|| fastrand::u64(..1 << 32));
+    let (report, file) = match subject {
+        Subject::Chain(file) => (chain(file, seed).await?, None),
+        Subject::Policy(_, Some(file)) if !file.exists() => {
             return Ok(misused(&format!(
                 "{}: there are no samples; write some, or name them with --samples",
                 file.display()
             )));
         }
-        (Some(file), _) => read_file_within(file, MAX_SAMPLES_SIZE)
-            .map_err(|error| format!("{}: {error}", file.display()))?,
-        (None, name) => name.and_then(bundled::samples).unwrap_or_default().to_vec(),
+        Subject::Policy(component, file) => {
+            let text = match file {
+                Some(file) => read_file_within(file, MAX_SAMPLES_SIZE)
+                    .map_err(|error| format!("{}: {error}", file.display()))?,
+                None => component
+                    .bundled()
+                    .and_then(bundled::samples)
+                    .unwrap_or_default()
+                    .to_vec(),
+            };
+            let named = match file {
+                Some(file) => file.display().to_string(),
+                None => format!("the samples of {component}"),
+            };
+            let report = policy(component, &args.settings, named, &text, seed).await?;
+            (report, file.as_ref().map(|file| (file, text)))
+        }
     };
-    let named = file.map_or_else(
-        || format!("the samples of {}", args.component.display()),
-        |file| file.display().to_string(),
-    );
-    let samples = Samples::parse(&text).map_err(|error| format!("{named}: {error}"))?;
-    let spec = StageSpec {
-        id: "tested".into(),
-        on_error: OnError::Deny,
-        breaker: false,
-        mode: Mode::Enforce,
-        limits: Limits::default(),
-        grants: Grant::ALL.to_vec(),
-        settings: args.settings.to_string(),
-        pinned: None,
-    };
-    let loaded = policy::load(sandbox, spec, &component).await;
-    let loaded = loaded.map_err(|error| format!("{}: {error}", args.component.display()))?;
-    let mut report = Report {
-        component: args.component.display().to_string(),
-        samples: named,
-        seed: args.seed.unwrap_or_else(|| fastrand::u64(..1 << 32)),
-        cases: Vec::new(),
-    };
-    for sample in samples.iter() {
-        let outcome = if sample.is_for(&args.settings) {
-            Some(sample.test(&loaded, report.seed).await)
-        } else {
-            None
-        };
-        report.cases.push(Case {
-            name: sample.name().to_owned(),
-            outcome,
-        });
-    }
     match args.format {
         TestFormat::Text => report.print(),
         TestFormat::Json => println!("{}", report.to_json()),
         TestFormat::Junit => println!("{}", report.to_junit()),
     }
     if args.update
-        && let Some(file) = file
+        && let Some((file, text)) = file
     {
         return update::write(file, &text, &report);
     }
@@ -166,39 +164,159 @@ async fn once(args: &TestArgs, sandbox: &Sandbox, file: Option<&Path>) -> Result
     })
 }
 
+/// A policy's samples, through a chain of the one stage.
+async fn policy(
+    component: &Component,
+    settings: &Value,
+    named: String,
+    samples: &[u8],
+    seed: u64,
+) -> Result<Report, Wrong> {
+    let bytes = component.bytes()?;
+    let samples = Samples::parse(samples).map_err(|error| format!("{named}: {error}"))?;
+    let sandbox = setup::sandbox(&Config::embedded()?, 1)?;
+    let spec = StageSpec {
+        id: "tested".into(),
+        on_error: OnError::Deny,
+        breaker: false,
+        mode: Mode::Enforce,
+        limits: Limits::default(),
+        grants: Grant::ALL.to_vec(),
+        settings: settings.to_string(),
+        pinned: None,
+    };
+    let loaded = policy::load(&sandbox, spec, &bytes).await;
+    let stages = [loaded.map_err(|error| format!("{component}: {error}"))?];
+    let mut report = Report::new(component.to_string(), named, seed);
+    for sample in samples.iter() {
+        let outcome = if sample.is_for(settings) {
+            Some(sample.test(&stages, None, seed).await)
+        } else {
+            None
+        };
+        let name = sample.name().to_owned();
+        report.cases.push(Case { name, outcome });
+    }
+    Ok(report)
+}
+
+/// A configuration's cases, through its chain.
+async fn chain(file: &Path, seed: u64) -> Result<Report, Wrong> {
+    let name = file.display().to_string();
+    let config = Config::load(file)?;
+    let Some(testing) = config.testing.clone() else {
+        return Err(format!(
+            "{name}: there is nothing to test with; write cases under `testing.suites`"
+        )
+        .into());
+    };
+    let suites = suites(&testing).map_err(|error| format!("{name}: {error}"))?;
+    let sandbox = setup::sandbox(&config, 1)?;
+    let inputs = BuildInputs::read(config)?;
+    let mut stages = Vec::new();
+    // In shadow a stage changes nothing that a case could expect.
+    for stage in inputs
+        .config
+        .stages
+        .iter()
+        .filter(|stage| stage.mode == Mode::Enforce)
+    {
+        let loaded = policy::load(&sandbox, StageSpec::from(stage), inputs.component(stage)).await;
+        stages.push(loaded.map_err(|error| format!("{name}: stage `{}`: {error}", stage.id))?);
+    }
+    let mut report = Report::new(name.clone(), name, seed);
+    for (suite, samples) in &suites {
+        for sample in samples.iter() {
+            let outcome = sample
+                .test(&stages, inputs.config.answers.as_deref(), seed)
+                .await;
+            report.cases.push(Case {
+                name: format!("{suite}: {}", sample.name()),
+                outcome: Some(outcome),
+            });
+        }
+    }
+    Ok(report)
+}
+
 fn misused(why: &str) -> ExitCode {
     eprintln!("witgate: {why}");
     ExitCode::from(2)
 }
 
-impl TestArgs {
+/// What is tested.
+enum Subject {
+    /// One policy, and the file of its samples; none where they are part of the program.
+    Policy(Component, Option<PathBuf>),
+    /// The chain of this configuration.
+    Chain(PathBuf),
+}
+
+impl Subject {
+    /// The files whose change matters.
+    fn files(&self) -> BTreeSet<PathBuf> {
+        let files = match self {
+            Subject::Policy(Component(component), samples) => {
+                [Some(component.clone()), samples.clone()]
+                    .into_iter()
+                    .flatten()
+                    .collect()
+            }
+            Subject::Chain(file) => {
+                // One that can't be read has no components yet.
+                let stages = Config::load(file)
+                    .map(|config| config.stages)
+                    .unwrap_or_default();
+                let components = stages
+                    .into_iter()
+                    .filter_map(|stage| match stage.component {
+                        ComponentSource::File(path) => Some(path),
+                        ComponentSource::Bundled(_) => None,
+                    });
+                components.chain([file.clone()]).collect::<Vec<_>>()
+            }
+        };
+        files
+            .into_iter()
+            .map(|file| std::path::absolute(&file).unwrap_or(file))
+            .collect()
+    }
+}
+
+/// A component as the command line names it.
+struct Component(PathBuf);
+
+impl fmt::Display for Component {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.display().fmt(f)
+    }
+}
+
+impl Component {
     fn bundled(&self) -> Option<&str> {
-        self.component.to_str()?.strip_prefix("bundled:")
+        self.0.to_str()?.strip_prefix("bundled:")
     }
 
-    fn component(&self) -> Result<Vec<u8>, Wrong> {
-        let name = self.component.display();
+    /// The file beside it.
+    fn samples(&self) -> Option<PathBuf> {
+        match self.bundled() {
+            Some(_) => None,
+            None => Some(self.0.with_extension("samples.yaml")),
+        }
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, Wrong> {
         let Some(bundled) = self.bundled() else {
-            let read = read_file_within(&self.component, MAX_SIZE);
-            return read.map_err(|error| format!("{name}: {error}").into());
+            let read = read_file_within(&self.0, MAX_SIZE);
+            return read.map_err(|error| format!("{self}: {error}").into());
         };
         let known = bundled::component(bundled).map(<[u8]>::to_vec);
         known.ok_or_else(|| {
             format!(
-                "{name}: no policy is bundled by that name (valid: {})",
+                "{self}: no policy is bundled by that name (valid: {})",
                 BUNDLED.join(", ")
             )
             .into()
         })
-    }
-
-    /// The file with the samples; `Some(None)` where they are part of the program. `None`: one must be written to, and there is none.
-    fn samples_file(&self) -> Option<Option<PathBuf>> {
-        let beside = || match self.bundled() {
-            Some(_) => None,
-            None => Some(self.component.with_extension("samples.yaml")),
-        };
-        let file = self.samples.clone().or_else(beside);
-        (file.is_some() || !self.update).then_some(file)
     }
 }

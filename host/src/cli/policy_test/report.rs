@@ -42,6 +42,15 @@ impl Case {
 }
 
 impl Report {
+    pub(super) fn new(component: String, samples: String, seed: u64) -> Self {
+        Report {
+            component,
+            samples,
+            seed,
+            cases: Vec::new(),
+        }
+    }
+
     fn count(&self, result: &str) -> usize {
         let same = |case: &&Case| case.result() == result;
         self.cases.iter().filter(same).count()

@@ -4,6 +4,7 @@
 //! - [`file`] is the format, from text to checked samples.
 //! - [`said`] is what the model says in one.
 //! - [`run`] takes one sample through its stage, cut one way.
+//! - [`suites`] makes samples of a configuration's `testing.suites`.
 //! - [`thorough`] runs one at every cut, and tells all that doesn't hold, for whoever writes a policy.
 //! - [`expect`] compares what came with what was expected, in sentences.
 //!
@@ -13,6 +14,7 @@ mod expect;
 mod file;
 mod run;
 mod said;
+mod suites;
 mod thorough;
 
 use std::fmt;
@@ -23,9 +25,10 @@ use tracing::Instrument;
 
 use self::expect::Actual;
 use crate::metrics::Hook;
-use crate::policy::{Failure, Loaded, Stage};
+use crate::policy::{Chain, Failure, Loaded, Stage};
 
 pub use file::{MAX_SAMPLES, MAX_SIZE, Sample, Samples};
+pub use suites::{SuiteError, suites};
 pub use thorough::{Outcome, Problem};
 
 /// How long all samples of a stage may take together. Each call has its own limits; there may be many that wait.
@@ -227,11 +230,13 @@ impl Sample {
         let span = tracing::info_span!("sample", stage = %loaded.spec().id, name = self.name());
         // In shadow, too, they say what the policy does out of it.
         let stage = Stage::enforcing(loaded.clone());
-        let came = self.run_every_cut(&stage).instrument(span.clone()).await?;
-        if stage.interest().is_none() {
+        let wakeful = stage.interest().is_none();
+        let chain = Chain::new(vec![stage], None);
+        let came = self.run_every_cut(&chain).instrument(span.clone()).await?;
+        if wakeful {
             return Ok(());
         }
-        let sleepless = Stage::sleepless(loaded.clone());
+        let sleepless = Chain::new(vec![Stage::sleepless(loaded.clone())], None);
         let all = self.run_every_cut(&sleepless).instrument(span).await?;
         all.differs_in_all(&came).map_or(Ok(()), |(all, came)| {
             let sample = self.name().to_owned();
@@ -239,10 +244,10 @@ impl Sample {
         })
     }
 
-    async fn run_every_cut(&self, stage: &Arc<Stage>) -> Result<Actual, SampleError> {
-        let whole = self.run_cut(stage, Cut::Whole).await?;
+    async fn run_every_cut(&self, chain: &Chain) -> Result<Actual, SampleError> {
+        let whole = self.run_cut(chain, Cut::Whole).await?;
         for cut in self.cuts() {
-            let actual = self.run_cut(stage, cut).await?;
+            let actual = self.run_cut(chain, cut).await?;
             if let Some((whole, other)) = whole.differs(&actual) {
                 let sample = self.name().to_owned();
                 return Err(SampleError::Cut {
@@ -256,9 +261,9 @@ impl Sample {
         Ok(whole)
     }
 
-    async fn run_cut(&self, stage: &Arc<Stage>, cut: Cut) -> Result<expect::Actual, SampleError> {
+    async fn run_cut(&self, chain: &Chain, cut: Cut) -> Result<expect::Actual, SampleError> {
         let sample = || self.name().to_owned();
-        let actual = run::run(stage, self, cut).await;
+        let actual = run::run(chain, self, cut).await;
         let actual = actual.map_err(|(hook, failure)| SampleError::Failed {
             sample: sample(),
             cut,

@@ -10,7 +10,7 @@ use tracing::subscriber::NoSubscriber;
 
 use super::expect::Actual;
 use super::{Cut, Sample, run};
-use crate::policy::{Loaded, Stage};
+use crate::policy::{Chain, Loaded, Stage};
 
 /// The most cuts in two of one sample: of a longer text every so many characters, so that a text of any length ends.
 const MAX_SINGLE: usize = 2048;
@@ -60,19 +60,27 @@ impl Outcome {
 }
 
 impl Sample {
-    /// Runs it whole and at every cut: as it is given, at each single place, one character at a time, and at random from the seed.
-    /// Runs guests: not for a runtime worker.
-    pub async fn test(&self, loaded: &Arc<Loaded>, seed: u64) -> Outcome {
+    /// Runs it through these stages, whole and at every cut: as it is given, at each single place, one character at a time, and at random from the seed.
+    /// `answers`: the order of the stages' ids for answers, where it is another. Runs guests: not for a runtime worker.
+    pub async fn test(
+        &self,
+        stages: &[Arc<Loaded>],
+        answers: Option<&[String]>,
+        seed: u64,
+    ) -> Outcome {
         let mut outcome = Outcome {
             runs: 0,
             problems: Vec::new(),
             came: None,
         };
-        let stage = Stage::enforcing(loaded.clone());
-        let whole = self.tested(&stage, Cut::Whole, None, &mut outcome).await;
+        let of = |stage: fn(Arc<Loaded>) -> Arc<Stage>| {
+            Chain::new(stages.iter().cloned().map(stage).collect(), answers)
+        };
+        let chain = of(Stage::enforcing);
+        let whole = self.tested(&chain, Cut::Whole, None, &mut outcome).await;
         let mut same = whole.is_some();
         for cut in self.every_cut(seed) {
-            let run = self.tested(&stage, cut, whole.as_ref(), &mut outcome);
+            let run = self.tested(&chain, cut, whole.as_ref(), &mut outcome);
             // What the policy logs was seen of the whole answer; a thousand times more would hide the rest.
             let came = run.with_subscriber(NoSubscriber::default()).await;
             same &= whole
@@ -81,9 +89,12 @@ impl Sample {
                 .is_some_and(|(whole, came)| whole.differs(came).is_none());
         }
         if let Some(whole) = &whole
-            && stage.interest().is_some()
+            && chain
+                .stages()
+                .iter()
+                .any(|stage| stage.interest().is_some())
         {
-            let sleepless = Stage::sleepless(loaded.clone());
+            let sleepless = of(Stage::sleepless);
             outcome.runs += 1;
             let all = run::run(&sleepless, self, Cut::Whole)
                 .with_subscriber(NoSubscriber::default())
@@ -105,14 +116,14 @@ impl Sample {
     /// Runs it once. What is told of a cut is what differs from the whole answer.
     async fn tested(
         &self,
-        stage: &Arc<Stage>,
+        chain: &Chain,
         cut: Cut,
         whole: Option<&Actual>,
         outcome: &mut Outcome,
     ) -> Option<Actual> {
-        let span = tracing::info_span!("sample", stage = %stage.id(), name = self.name());
+        let span = tracing::info_span!("sample", name = self.name());
         outcome.runs += 1;
-        let came = match run::run(stage, self, cut).instrument(span).await {
+        let came = match run::run(chain, self, cut).instrument(span).await {
             Ok(came) => came,
             Err((hook, failure)) => {
                 let what = format!("the call {}", hook.as_str());
