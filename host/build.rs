@@ -10,7 +10,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const TARGET: &str = "wasm32-wasip2";
-const POLICIES: [&str; 3] = ["prompt-injection", "pii-detector", "audit-logger"];
+const POLICIES: [&str; 4] = [
+    "prompt-injection",
+    "pii-detector",
+    "secrets",
+    "audit-logger",
+];
 
 fn main() {
     if let Err(error) = build() {
@@ -23,7 +28,13 @@ fn main() {
 fn build() -> Result<(), Box<dyn Error>> {
     let host = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
     let root = host.parent().ok_or("the host crate has no parent folder")?;
-    for watched in ["plugins/sdk", "wit", "Cargo.toml", "Cargo.lock"] {
+    for watched in [
+        "plugins/sdk",
+        "plugins/secret-rules",
+        "wit",
+        "Cargo.toml",
+        "Cargo.lock",
+    ] {
         println!("cargo:rerun-if-changed={}", root.join(watched).display());
     }
     for policy in POLICIES {

@@ -54,7 +54,7 @@ async fn actions_are_redacted_denied_and_answered_by_policies() {
     assert_eq!(reply.error(), (403, "prompt-injection".into()));
     let deny = json!({"answer": {"at": "secret", "choice": 0, "then": {"deny": "leak"}}});
     let reply = bench
-        .post(PATH, &prompt("say: the secret word"), deny)
+        .post(PATH, &prompt("say: a secret garden in spring"), deny)
         .await;
     assert_eq!(reply.error(), (403, "leak".into()));
 

@@ -16,8 +16,23 @@ async fn start(folder: &Arc<TempDir>, upstream: &Upstream) -> Process {
     let (file, _) = written(folder, CHAIN, upstream).await;
     let mut command: Command = witgate(folder.path());
     command.env("XDG_CACHE_HOME", folder.path());
+    command.env("RUST_LOG", "info,witgate::policy::load=debug");
     let args = ["--policy-config", &file, "--listen", "127.0.0.1:0"];
     Process::start(command, folder.clone(), &args).await
+}
+
+/// How often it had something compiled so far: in processes of their own, and nowhere else.
+fn compilations(gateway: &Process) -> usize {
+    let log = gateway.log();
+    assert!(!log.contains("compiled in this process"), "{log}");
+    log.matches("compiled in a process of its own").count()
+}
+
+/// Has it read its files anew, and says what came of it.
+async fn reload(gateway: &Process) -> Reply {
+    let url = format!("http://{}/reload", gateway.admin);
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    Reply::read(client.post(url).send().await.unwrap()).await
 }
 
 /// Writes the configuration's file.
@@ -96,9 +111,7 @@ async fn a_reload_from_damaged_compiled_files_leaves_the_gateway_serving() {
     let changed = text.replace("id: puppet,", "id: puppet, on_error: skip,");
     assert_ne!(text, changed);
     std::fs::write(folder.path().join("policy-config.yaml"), changed).unwrap();
-    let url = format!("http://{}/reload", gateway.admin);
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let reply = Reply::read(client.post(url).send().await.unwrap()).await;
+    let reply = reload(&gateway).await;
     assert_eq!(reply.status, 200, "{}", gateway.log());
     assert!(
         gateway.log().contains("it is compiled anew"),
@@ -106,4 +119,30 @@ async fn a_reload_from_damaged_compiled_files_leaves_the_gateway_serving() {
         gateway.log()
     );
     assert_eq!(gateway.chat(&ask("hi")).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_compiled_is_compiled_once_and_never_in_the_process_that_serves() {
+    let upstream = Upstream::simulated().await;
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let gateway = start(&folder, &upstream).await;
+    // To configure it, and what came of that.
+    assert_eq!(compilations(&gateway), 2);
+    assert_eq!(compiled(folder.path()).len(), 2);
+
+    let (_, text) = written(&folder, CHAIN, &upstream).await;
+    let file = folder.path().join("policy-config.yaml");
+    // What the host alone reads is nothing to the component; what the policy reads makes another snapshot of the same.
+    let host = text.replace("id: puppet,", "id: puppet, on_error: skip,");
+    let own = format!("{host}\npolicy: {{puppet: {{header: x-other}}}}\n");
+    for (text, compiled) in [(&host, 2), (&own, 3), (&text, 3), (&own, 3)] {
+        std::fs::write(&file, text).unwrap();
+        let reply = reload(&gateway).await;
+        assert_eq!(reply.status, 200, "{}", gateway.log());
+        assert_eq!(compilations(&gateway), compiled, "{text}");
+    }
+    assert_eq!(gateway.chat(&ask("hi")).await.status, 200);
+    drop(gateway);
+    let warm = start(&folder, &upstream).await;
+    assert_eq!(compilations(&warm), 0);
 }

@@ -54,13 +54,13 @@ async fn text_completions_are_redacted_and_denied() {
         let reply = bench.complete(&body, json!({})).await;
         assert_eq!(reply.error(), (403, "prompt-injection".into()));
     }
-    let secret = prompt("chunk: 2 | say: all but the secret word");
+    let secret = prompt("chunk: 2 | say: all but the secret garden");
     let deny =
         |choice| json!({"answer": {"at": "secret", "choice": choice, "then": {"deny": "leak"}}});
     for body in both(with(secret.clone(), json!({"n": 2, "logprobs": 1}))) {
         let reply = bench.complete(&body, deny(1)).await;
         let said = reply.said();
-        assert_eq!(said.of(0, "content"), "all but the secret word");
+        assert_eq!(said.of(0, "content"), "all but the secret garden");
         assert_eq!(said.finishes[&1], "content_filter", "{}", reply.text());
         assert_eq!(said.denials[&1]["code"], "leak");
         assert!(

@@ -190,5 +190,5 @@ async fn a_policy_that_panics_while_it_is_configured_is_refused_with_what_it_sai
     let reply = bench.tell_admin("/reload").await;
     let said = reply.text();
     assert!(reply.status != 200 && said.contains("no call is"), "{said}");
-    assert!(said.contains("player/src/lib.rs:"), "{said}");
+    assert!(said.contains("src/lib.rs:"), "{said}");
 }

@@ -13,7 +13,7 @@ const DENIES: &str =
 const CLEAN: &str =
     "Grüße, 你好, 👋🏽! Version 1.2.3.4.5 of git@host is out at 12:30; see (a@b) and +1 only.";
 const PERSONAL: &str =
-    "Zoë is zoë.x@exämple.com, 👋🏽 card 4111 1111 1111 1111; call +1 415-555-0132 or 192.168.0.1. é";
+    "Zoë is zoë.x@exämple.com, 👋🏽 card 4111 1111 1111 1111; call +1 415-555-0132 or 81.2.69.142. é";
 const ARGUMENTS: &str =
     r#"{"who": "ann\u0040example.org", "card": 4111111111111111, "é": ["+1 415-555-0132", "ok"]}"#;
 

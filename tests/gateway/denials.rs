@@ -140,7 +140,8 @@ async fn a_denial_in_mid_stream_ends_the_choice_and_cancels_the_upstream() {
         said.content()
     );
     assert!(!said.content().contains("cret"), "{}", reply.text());
-    let denial = json!({"policy": "puppet", "code": "secret", "message": "as ordered"});
+    let denial =
+        json!({"policy": "puppet", "code": "secret", "message": "as ordered", "status": 403});
     assert_eq!(
         (&said.denials[&0], said.finishes[&0].as_str()),
         (&denial, "content_filter")

@@ -257,7 +257,7 @@ async fn messages_are_redacted_denied_and_answered_by_policies() {
 
     let deny = json!({"answer": {"at": "secret", "choice": 0, "then": {"deny": "leak"}}});
     let reply = bench
-        .post(PATH, &message("say: the secret word"), deny.clone())
+        .post(PATH, &message("say: a secret garden in spring"), deny.clone())
         .await;
     assert_eq!(error(&reply), errs(403, "permission_error", "leak"));
     let long = "All is well here. ".repeat(40);

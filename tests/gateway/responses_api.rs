@@ -139,7 +139,7 @@ async fn responses_are_redacted_denied_and_answered_by_policies() {
         assert_eq!(reply.error(), (403, "prompt-injection".into()));
     }
     let deny = json!({"answer": {"at": "secret", "choice": 0, "then": {"deny": "leak"}}});
-    let whole = input("say: the secret word");
+    let whole = input("say: a secret garden in spring");
     let reply = bench.post(PATH, &whole, deny.clone()).await;
     assert_eq!(reply.error(), (403, "leak".into()));
     let long = format!(

@@ -6,6 +6,8 @@
 
 mod alerts;
 mod ask;
+mod benchmark;
+mod certificates;
 mod cli;
 #[path = "../storm/files.rs"]
 mod files;

@@ -5,7 +5,7 @@
 //! - `-- --failover [--seconds N]`: a hundred streams and two hundred requests a second, and the first of two targets killed, and back;
 //! - `-- --overload [--seconds N]`: three times as many clients as may be served, for a minute or so long;
 //! - `-- --slow N`: N streams whose clients read a byte a second, and another caller beside them;
-//! - `-- --swap`: how long a swap takes, and what exchanges feel of it.
+//! - `-- --swap [FILE]`: how long a swap takes, and what exchanges feel of it; with a component of yours.
 //!
 //! Ends with 1 if something was found that must not be.
 #![expect(clippy::unwrap_used, reason = "a benchmark")]
@@ -67,7 +67,11 @@ async fn main() -> ExitCode {
             report.faults()
         }
         ["--swap"] => {
-            swap::figures().await;
+            swap::figures(None).await;
+            Vec::new()
+        }
+        ["--swap", file] => {
+            swap::figures(Some(file.as_ref())).await;
             Vec::new()
         }
         ["--failover", ref rest @ ..] if let Some(seconds) = seconds(rest, 10) => {

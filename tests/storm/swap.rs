@@ -1,6 +1,6 @@
 //! How long a swap takes, and what exchanges feel of it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -42,10 +42,40 @@ impl Subject {
     }
 }
 
-/// Prints all figures.
-pub async fn figures() {
+/// Prints all figures: of the components that there are, or of the one in that file, with the settings `{}`.
+pub async fn figures(file: Option<&Path>) {
+    let subjects = match file {
+        Some(file) => vec![Subject {
+            name: "the file's",
+            bytes: std::fs::read(file).unwrap(),
+            settings: "{}",
+        }],
+        None => usual().await,
+    };
+    println!(
+        "From the file's replacement to the new chain, in ms; the wait for quiet is in it, 200 ms.\n"
+    );
+    println!("component           bytes    cache   median  fastest  slowest");
+    for subject in &subjects {
+        let mut scene = Scene::of(subject).await;
+        scene.time_swaps().await;
+    }
+    println!(
+        "\nExchanges of the bundled policies and the swapped stage, {} a second, in ms; swaps by SIGHUP, one after the other.\n",
+        CONNECTIONS as u128 * 1000 / PERIOD.as_millis()
+    );
+    println!("component         while      exchanges      p50      p99     most");
+    // The smallest and the largest of them.
+    let ends = [subjects.first(), subjects.get(1..).and_then(<[_]>::last)];
+    for subject in ends.into_iter().flatten() {
+        let mut scene = Scene::of(subject).await;
+        scene.time_exchanges().await;
+    }
+}
+
+async fn usual() -> Vec<Subject> {
     let stamp = || std::fs::read(policies::built("guests/stamp", "stamp.wasm")).unwrap();
-    let subjects = [
+    vec![
         Subject {
             name: "stamp",
             bytes: tokio::task::spawn_blocking(stamp).await.unwrap(),
@@ -62,24 +92,7 @@ pub async fn figures() {
             bytes: bundled::component("prompt-injection").unwrap().to_vec(),
             settings: "{}",
         },
-    ];
-    println!(
-        "From the file's replacement to the new chain, in ms; the wait for quiet is in it, 200 ms.\n"
-    );
-    println!("component           bytes    cache   median  fastest  slowest");
-    for subject in &subjects {
-        let mut scene = Scene::of(subject).await;
-        scene.time_swaps().await;
-    }
-    println!(
-        "\nExchanges of the bundled policies and the swapped stage, {} a second, in ms; swaps by SIGHUP, one after the other.\n",
-        CONNECTIONS as u128 * 1000 / PERIOD.as_millis()
-    );
-    println!("component         while      exchanges      p50      p99     most");
-    for subject in [&subjects[0], &subjects[2]] {
-        let mut scene = Scene::of(subject).await;
-        scene.time_exchanges().await;
-    }
+    ]
 }
 
 /// A gateway with the component in its chain, and a compile cache of its own.

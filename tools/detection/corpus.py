@@ -32,7 +32,7 @@ def fold_of(source):
 
 
 def own(seed, per_frame=None):
-    return list(grammar.texts(seed, per_frame or {"en": 26, "*": 22}))
+    return list(grammar.texts(seed, per_frame or {"en": 22, "*": 20}))
 
 
 def shared(folder):
@@ -90,7 +90,7 @@ def wrapped(attacks, seed, count):
     for _ in range(count):
         row = chance.choice(attacks)
         frame = chance.choice(["{}", "{}", "{}", '"{}"', "“{}”", "```\n{}\n```", "> {}", "'{}'"])
-        text = chance.choice(before) + frame.format(row["text"]) + chance.choice(after)
+        text = chance.choice(before) + frame.replace("{}", row["text"]) + chance.choice(after)
         made.append({**row, "text": text})
     return made
 

@@ -6,6 +6,7 @@ mod ask;
 pub mod audit;
 mod certificate;
 mod check;
+mod compile;
 mod inspect;
 mod log;
 mod policy_test;
@@ -54,6 +55,8 @@ enum Command {
     Policy(PolicyCommand),
     /// Verify, search and export the journal
     Audit(audit::AuditArgs),
+    #[command(hide = true)]
+    Compile(compile::CompileArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -80,12 +83,16 @@ type Wrong = Box<dyn std::error::Error + Send + Sync>;
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Command::Compile(args) = &cli.command {
+        return compile::run(args);
+    }
     if let Err(error) = log::init(cli.log.as_deref(), cli.log_format) {
         eprintln!("witgate: {error}");
         return ExitCode::from(2);
     }
     let done = match cli.command {
         Command::Audit(args) => return audit::run(args),
+        Command::Compile(args) => return compile::run(&args),
         Command::Run(args) => setup::runtime().and_then(|runtime| {
             let done = runtime.block_on(run::run(args));
             // What still reads a file that doesn't answer isn't waited for.

@@ -149,15 +149,18 @@ pub(super) async fn run(args: RunArgs) -> Result<ExitCode, Wrong> {
 
     let app = Arc::new(App(controller.clone()));
     let (linger, drain) = (args.linger, args.drain);
+    let usual = ServerSettings::default();
     let settings = ServerSettings {
         certificate: certificates.traffic.clone(),
         max_exchanges: args.max_exchanges,
+        // As many exchanges as may run have a connection each, and as many connections again may be idle.
+        max_connections: usual.max_connections.max(2 * args.max_exchanges as usize),
         max_memory,
         share: Share(args.share),
         origins: args.allow_origin.into(),
         linger: Duration::from_secs(linger),
         drain_deadline: Duration::from_secs(drain),
-        ..ServerSettings::default()
+        ..usual
     };
     let admin_stop = CancellationToken::new();
     let router = server::admin_router(app.clone(), metrics.clone());

@@ -37,9 +37,20 @@ pub(super) fn sandbox(config: &Config, exchanges: u32) -> Result<Sandbox, Wrong>
         stages: stages.max(usual.stages),
         memory: memory.unwrap_or_default().max(usual.memory),
         cache: cache(),
+        compiler: itself(),
         ..usual
     };
     Ok(Sandbox::new(settings)?)
+}
+
+/// The program that runs, to be run once more. On Linux this is the file that was started, also where a new release has taken its place: both
+/// must be the same, or what one compiles isn't what the other reads.
+fn itself() -> Option<PathBuf> {
+    if cfg!(target_os = "linux") {
+        Some("/proc/self/exe".into())
+    } else {
+        std::env::current_exe().ok()
+    }
 }
 
 /// `$XDG_CACHE_HOME/witgate/compiled`, or below `~/.cache`.

@@ -44,7 +44,8 @@ pub(super) async fn serve<T, H, F>(
     let activity = Activity::new();
     let service = service_fn(|request| {
         let serving = activity.begin();
-        let answer = handler(request);
+        // Some kilobytes, which the library would move several times if they weren't kept apart.
+        let answer = Box::pin(handler(request));
         async move {
             let mut answer = answer.await.map(|body| ServingBody::new(body, serving));
             if shutdown.is_cancelled() {

@@ -5,21 +5,21 @@ use witgate_policy::redact::{Finder, Scan, View};
 
 use crate::entity::Entity;
 use crate::find;
-use crate::settings::{Format, Set};
+use crate::settings::{Format, Scope};
 
 /// Finds entities.
 #[derive(Clone)]
 pub struct Detector {
-    entities: Set,
+    scope: Scope,
     format: Format,
     salt: String,
 }
 
 impl Detector {
-    /// A detector of these entities. The salt is for [`Format::Hash`].
-    pub fn new(entities: Set, format: Format, salt: String) -> Detector {
+    /// A detector of these. The salt is for [`Format::Hash`].
+    pub fn new(scope: Scope, format: Format, salt: String) -> Detector {
         Detector {
-            entities,
+            scope,
             format,
             salt,
         }
@@ -28,7 +28,7 @@ impl Detector {
 
 impl Finder for Detector {
     fn scan(&self, view: &View<'_>, from: usize) -> Scan {
-        find::scan(self.entities, view, from)
+        find::scan(self.scope, view, from)
     }
 
     fn replace(&self, kind: usize, value: &str, out: &mut String) {
@@ -54,7 +54,7 @@ impl Finder for Detector {
 fn mask(entity: Entity, value: &str, out: &mut String) {
     let shown = match entity {
         Entity::Card | Entity::Iban | Entity::Ssn | Entity::Phone => 4,
-        Entity::Email | Entity::Ip | Entity::ApiKey => 0,
+        _ => 0,
     };
     let mut hidden = value.chars().filter(|c| c.is_alphanumeric()).count();
     hidden = hidden.saturating_sub(shown);

@@ -20,11 +20,19 @@ pub enum Entity {
     Phone,
     /// An API key, a token, a private key.
     ApiKey,
+    /// A number that a state gives to a person.
+    NationalId,
+    /// The number of a US bank.
+    RoutingNumber,
+    /// A passport's number.
+    Passport,
+    /// A date of birth.
+    BirthDate,
 }
 
 impl Entity {
     /// All entities, by number.
-    pub const ALL: [Entity; 7] = [
+    pub const ALL: [Entity; 11] = [
         Entity::Email,
         Entity::Card,
         Entity::Iban,
@@ -32,6 +40,10 @@ impl Entity {
         Entity::Ip,
         Entity::Phone,
         Entity::ApiKey,
+        Entity::NationalId,
+        Entity::RoutingNumber,
+        Entity::Passport,
+        Entity::BirthDate,
     ];
 
     /// The entity's name in the settings.
@@ -44,6 +56,10 @@ impl Entity {
             Entity::Ip => "ip",
             Entity::Phone => "phone",
             Entity::ApiKey => "api_key",
+            Entity::NationalId => "national_id",
+            Entity::RoutingNumber => "routing_number",
+            Entity::Passport => "passport",
+            Entity::BirthDate => "birth_date",
         }
     }
 
@@ -57,6 +73,10 @@ impl Entity {
             Entity::Ip => "IP",
             Entity::Phone => "PHONE",
             Entity::ApiKey => "API_KEY",
+            Entity::NationalId => "NATIONAL_ID",
+            Entity::RoutingNumber => "ROUTING_NUMBER",
+            Entity::Passport => "PASSPORT",
+            Entity::BirthDate => "BIRTH_DATE",
         }
     }
 }

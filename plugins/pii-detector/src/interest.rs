@@ -4,28 +4,37 @@
 //! a version; and where JSON begins, since what is put into it is written as it stands there.
 
 use crate::entity::Entity;
+use crate::find::announced_by;
 use crate::settings::Set;
 
 /// The expression.
 pub(crate) fn expression(entities: Set) -> String {
-    use Entity::{ApiKey, Card, Email, Iban, Ip, Phone, Ssn};
+    use Entity::{ApiKey, Email, Ip, Ssn};
     let any = |some: &[Entity]| some.iter().any(|entity| entities.has(*entity));
+    let keys = secret_rules::expression(secret_rules::Scope::PREFIXED);
+    let announced = announced_by(|topic| entities.has(topic.entity()));
     // An escape may stand for an `@`.
     let mut parts = vec![r"[{\[]", r"\\u"];
-    if any(&[Card, Iban, Ssn, Ip, Phone, ApiKey]) {
+    if Entity::ALL
+        .iter()
+        .any(|one| *one != Email && entities.has(*one))
+    {
         parts.push("[0-9]");
     }
-    if any(&[Email, ApiKey]) {
-        parts.push("@");
+    if any(&[Email]) {
+        parts.push("@|%40");
     }
     if any(&[ApiKey]) {
-        parts.push("-----BEGIN|eyJ|A[KS]IA|AIza|gh[pousr]_|github_pat_");
+        parts.push(&keys);
     }
     if any(&[Ssn]) {
         parts.push(r"(?i-u:\b(?:ssn|security|social_security_number)\b)");
     }
     if any(&[Ip]) {
         parts.push(r"(?i-u:\b(?:versions?|ver|release|build)\b)");
+    }
+    if !announced.is_empty() {
+        parts.push(&announced);
     }
     parts.join("|")
 }

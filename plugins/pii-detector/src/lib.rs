@@ -8,7 +8,6 @@ mod entity;
 mod find;
 mod interest;
 mod policy;
-mod request;
 mod settings;
 
 #[cfg(test)]
@@ -17,6 +16,6 @@ mod tests;
 pub use detector::Detector;
 pub use entity::Entity;
 pub use policy::PiiDetector;
-pub use settings::{Action, Format, Set};
+pub use settings::{Action, Format, Regions, Scope, Set};
 
 witgate_policy::export!(PiiDetector);

@@ -3,12 +3,12 @@
 use std::rc::Rc;
 
 use witgate_policy::prelude::*;
-use witgate_policy::redact::{Form, Redactor};
+use witgate_policy::redact::{Form, Redactor, redact_request};
 
 use crate::detector::Detector;
 use crate::entity::Entity;
 use crate::interest;
-use crate::settings::{Action, Format, Settings};
+use crate::settings::{Action, Format, Scope, Settings};
 
 /// Keeps personal data and secrets out of requests and answers.
 #[derive(Clone, Deserialize)]
@@ -27,8 +27,13 @@ pub(crate) struct Counts([u32; Entity::ALL.len()]);
 impl From<Settings> for PiiDetector {
     fn from(settings: Settings) -> PiiDetector {
         let salt = settings.salt.clone();
+        let scope = Scope {
+            entities: settings.entities,
+            regions: settings.regions,
+            private_ips: settings.private_ips,
+        };
         PiiDetector {
-            detector: Rc::new(Detector::new(settings.entities, settings.format, salt)),
+            detector: Rc::new(Detector::new(scope, settings.format, salt)),
             settings: Rc::new(settings),
             found: Counts::default(),
         }
@@ -66,11 +71,13 @@ impl Policy for PiiDetector {
     fn on_request(&mut self) -> Verdict {
         let mut found = Counts::default();
         let change = self.settings.action == Action::Redact;
-        let changed = crate::request::redact(&self.detector, change, &mut found);
+        let label = |kind: usize| Entity::ALL[kind].label();
+        let done = redact_request(&self.detector, change, &label);
+        found.add(&done.counts);
         found.report("in the request");
         match self.settings.action {
             Action::Deny if found.any() => found.denial("the request contains").into(),
-            Action::Redact if changed.is_err() => {
+            Action::Redact if done.is_stuck => {
                 let place = "in a place where nothing else can be put, the request contains";
                 found.denial(place).into()
             }
@@ -139,10 +146,6 @@ impl Counts {
         for (sum, count) in self.0.iter_mut().zip(counts) {
             *sum = sum.saturating_add(*count);
         }
-    }
-
-    pub(crate) fn add_one(&mut self, kind: usize) {
-        self.0[kind] = self.0[kind].saturating_add(1);
     }
 
     fn any(&self) -> bool {

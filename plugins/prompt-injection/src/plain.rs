@@ -23,7 +23,7 @@ const CLASSES: [u8; 256] = {
         classes[b] = match b as u8 {
             b'a'..=b'z' | b'A'..=b'Z' => LETTER,
             b'0'..=b'9' | b'@' | b'$' | b'!' => LEET,
-            b'\\' | b'&' => ESCAPE,
+            b'\\' | b'&' | b'%' => ESCAPE,
             b' ' | b'\t' | b'\n' | b'\r' | 0 => SPACE,
             0x80.. => HIGH,
             _ => 0,
@@ -52,7 +52,13 @@ pub(crate) fn suspicion(lexicon: &Lexicon, text: &str) -> Option<usize> {
             } else if class & ESCAPE != 0 {
                 match escapes::ahead(rest) {
                     Ahead::None => 1,
-                    Ahead::Separator => 2,
+                    Ahead::Separator => {
+                        if *b == b'%' {
+                            3
+                        } else {
+                            2
+                        }
+                    }
                     Ahead::Character => return Some(at),
                 }
             } else if lexicon.starts_with_trigger(rest) {

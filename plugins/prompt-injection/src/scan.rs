@@ -184,6 +184,7 @@ impl Scanner {
                     (likely, score.end) = (probability, base + end);
                 }
             }
+            let rules = rules.max(together(&scan.hits.strongest()));
             let sure = if rules >= SURE { rules } else { score.certain };
             score.value = likely.max(scan.inside).max(sure);
         }
@@ -220,8 +221,11 @@ struct Scan<'a> {
 
 impl Scan<'_> {
     /// How likely the words of `text` make it an attack, where the window that says so ends, and what ciphers hide in it.
-    fn wording(&mut self, text: &str, base: usize, depth: u32, rules: f32) -> (f32, usize) {
+    fn wording(&mut self, text: &str, base: usize, depth: u32, mut rules: f32) -> (f32, usize) {
         let (margins, unknown) = self.scanner.model.margins(text, self.origin);
+        if let Some(undisguised) = self.scanner.model.undisguised(text, &margins) {
+            rules = rules.max(self.said(&undisguised, base));
+        }
         if depth < DEPTH {
             for undone in self.scanner.model.deciphered(text, &unknown) {
                 self.encoded_text(&undone, base, depth);
@@ -332,6 +336,17 @@ impl Scan<'_> {
         if self.inner(text, at, depth) >= TOLD {
             self.hits.add(at, Kind::Encoded, 0.4);
         }
+    }
+
+    /// What the rules make of a text that stands for the one at `at`.
+    fn said(&mut self, text: &str, at: usize) -> f32 {
+        let outer = std::mem::take(&mut self.hits);
+        self.whole(text, 0, DEPTH);
+        let inner = std::mem::replace(&mut self.hits, outer);
+        for (kind, weight) in Kind::ALL.into_iter().zip(inner.strongest()) {
+            self.hits.add(at, kind, weight);
+        }
+        inner.score().value
     }
 
     /// Reads a text found inside another, as one hit at `at`. Returns its value.

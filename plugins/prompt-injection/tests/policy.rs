@@ -46,6 +46,35 @@ fn an_ordinary_request_proceeds() {
 }
 
 #[test]
+fn one_to_three_common_words_are_no_attack_whoever_says_them() {
+    let scanner = Scanner::new().unwrap();
+    let words: Vec<&str> = include_str!("../src/score/words.txt").lines().collect();
+    let common = &words[..120];
+    let pairs = common
+        .iter()
+        .flat_map(|one| common.iter().map(move |other| format!("{one} {other}")));
+    let triples = words[..2000]
+        .windows(3)
+        .map(|three| format!("{}: {}, {}", three[0], three[1], three[2]));
+    let singles = words.iter().map(|word| (*word).to_owned());
+    for text in singles.chain(pairs).chain(triples) {
+        for origin in [Origin::Person, Origin::Tool] {
+            let score = scanner.scan(&text, origin).value;
+            assert!(score < 0.2, "{text:?} scores {score}, {origin:?}");
+        }
+    }
+    for text in ["hi", "Hello", "password", "say: hi", "count to ten"] {
+        let user = verdict(json!({"sensitivity": "high"}), Request::user(text));
+        assert_eq!(user, Verdict::Proceed, "{text}");
+        let prompt = verdict(json!({"sensitivity": "high"}), Request::prompt(text));
+        assert_eq!(prompt, Verdict::Proceed, "{text}");
+        let tool = Request::user("hi").message(Role::Tool, text);
+        let tool = verdict(json!({"sensitivity": "high"}), tool);
+        assert_eq!(tool, Verdict::Proceed, "{text}");
+    }
+}
+
+#[test]
 fn report_lets_it_pass_and_tells_each_kind() {
     let policy = policy(json!({"action": "report"}));
     let mut exchange =

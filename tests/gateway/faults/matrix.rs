@@ -97,7 +97,8 @@ const fn both(fault: &'static str, then: Then) -> (&'static str, Then, Then) {
 /// Short waits where silence is what is to be told; else none that a slow machine may reach.
 fn first(fault: &str) -> String {
     let timeouts = match fault {
-        "silent" | "stall" => ", timeouts: {first_byte: 400ms, silence: 400ms}",
+        "silent" => ", timeouts: {first_byte: 400ms}",
+        "stall" => ", timeouts: {silence: 400ms}",
         _ => "",
     };
     format!("{{id: first, provider: cerebras, base_url: \"http://@0/v1\"{timeouts}}}")
@@ -312,9 +313,14 @@ fn beginnings() -> Vec<(&'static str, Vec<Step>, Then)> {
 async fn every_beginning(fallback: bool) {
     for (name, steps, then) in beginnings() {
         let second = if fallback { SECOND } else { "" };
+        let timeouts = match name {
+            "silence behind a comment" => "first_token: 2s",
+            "silence behind content" => "silence: 400ms",
+            _ => "",
+        };
         let config = format!(
-            "policies: {{chain: [audit-logger]}}\nproviders: {{retries: {{attempts: 2, within: 1s}}, targets: [\
-             {{id: first, provider: cerebras, base_url: \"http://@0/v1\", timeouts: {{first_token: 400ms, silence: 400ms}}}}\
+            "policies: {{chain: [audit-logger]}}\nproviders: {{retries: {{attempts: 2, within: 5s}}, targets: [\
+             {{id: first, provider: cerebras, base_url: \"http://@0/v1\", timeouts: {{{timeouts}}}}}\
              {second}]}}\n"
         );
         let (first, upstream) = (Scripted::serve(steps).await, Upstream::simulated().await);

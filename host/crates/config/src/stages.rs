@@ -13,7 +13,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The policies that come with the gateway.
-pub const BUNDLED: [&str; 3] = ["prompt-injection", "pii-detector", "audit-logger"];
+pub const BUNDLED: [&str; 4] = [
+    "prompt-injection",
+    "pii-detector",
+    "secrets",
+    "audit-logger",
+];
 
 /// One stage: a policy placed in the chain.
 #[derive(Clone, Debug, PartialEq)]

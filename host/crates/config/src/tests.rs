@@ -39,7 +39,14 @@ fn the_built_in_default_loads() {
         .iter()
         .map(|stage| stage.id.as_str())
         .collect();
-    assert_eq!(ids, BUNDLED);
+    // All that are bundled but for `secrets`: `pii-detector` looks for keys already.
+    assert_eq!(
+        ids,
+        BUNDLED
+            .into_iter()
+            .filter(|name| *name != "secrets")
+            .collect::<Vec<_>>()
+    );
     assert_eq!(config.targets[0].model, None);
     assert_eq!(
         config.targets[0].base_url.as_str(),

@@ -5,12 +5,15 @@
 //! the component is compiled anew. What must stay true: wasmtime reads no file in `code` that wasn't checked since it last changed.
 
 use std::collections::HashMap;
+use std::hash::{Hash as _, Hasher};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use parking_lot::Mutex;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use parking_lot::{Mutex, MutexGuard};
 use sha2::{Digest as _, Sha256};
-use wasmtime::{Cache, CacheConfig};
+use wasmtime::{Cache, CacheConfig, Engine};
 
 /// The target of the lines here: operators filter by this name, whatever the module is called.
 const TARGET: &str = "witgate::policy::engine";
@@ -25,6 +28,47 @@ pub(super) struct CompiledFiles {
     folder: PathBuf,
     /// The files that were found as they had been written, and what the system said of each then.
     known: Mutex<HashMap<PathBuf, Stamp>>,
+}
+
+/// The folder as it is while something is compiled: every file in it is as it was written.
+pub(super) struct Checked<'a> {
+    files: &'a CompiledFiles,
+    known: MutexGuard<'a, HashMap<PathBuf, Stamp>>,
+}
+
+impl Checked<'_> {
+    /// Whether what has this key was compiled before.
+    pub(super) fn holds(&self, key: &str) -> bool {
+        let modules = self.files.folder.join(CODE).join("modules");
+        let mut compilers = entries(&modules).into_iter();
+        compilers.any(|compiler| modules.join(compiler).join(key).is_file())
+    }
+
+    /// What has come since the check is what was compiled since.
+    pub(super) fn take_new(&mut self) {
+        self.files.write_down_new(&mut self.known);
+    }
+}
+
+/// The name under which wasmtime keeps what that engine makes of these bytes. wasmtime doesn't say it: a test holds this to what it does.
+pub(super) fn key(engine: &Engine, bytes: &[u8]) -> String {
+    let mut state = KeyHasher(Sha256::new());
+    // Its two options are such as nothing here uses: debugging information in a file of its own, and its own intrinsics.
+    let options = (None::<&[u8]>, None::<&str>);
+    (engine.precompile_compatibility_hash(), bytes, options).hash(&mut state);
+    URL_SAFE_NO_PAD.encode(state.0.finalize())
+}
+
+struct KeyHasher(Sha256);
+
+impl Hasher for KeyHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        unreachable!("the digest is what is asked for")
+    }
 }
 
 /// What changes when a file does.
@@ -67,13 +111,22 @@ impl CompiledFiles {
     ///
     /// # Errors
     /// Where a file that isn't can't be removed. Nothing is compiled then.
-    pub(super) fn checked<T>(&self, compile: impl FnOnce() -> T) -> Result<T, Stuck> {
+    pub(super) fn checked<T>(
+        &self,
+        compile: impl FnOnce(&mut Checked<'_>) -> T,
+    ) -> Result<T, Stuck> {
         // One at a time: what another compilation has written only now has no digest yet.
         let mut known = self.known.lock();
         self.remove_changed(&mut known)?;
-        let compiled = compile();
-        self.write_down_new(&mut known);
+        let mut checked = Checked { files: self, known };
+        let compiled = compile(&mut checked);
+        checked.take_new();
         Ok(compiled)
+    }
+
+    /// Where it is.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     fn remove_changed(&self, known: &mut HashMap<PathBuf, Stamp>) -> Result<(), Stuck> {

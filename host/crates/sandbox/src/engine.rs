@@ -1,14 +1,15 @@
-//! The one engine of the process: which WebAssembly it takes, and how instances are pooled.
+//! The engine that serves, and the one beside it in which components are configured: which WebAssembly they take, and how instances
+//! are pooled.
 //!
-//! Its sizes are fixed at start. What must stay true: every guest call is async (the epoch callback yields), and no more instances than
+//! The sizes are fixed at start. What must stay true: every guest call is async (the epoch callback yields), and no more instances than
 //! `slots` are alive at once.
 
 use std::path::PathBuf;
 
 use wasmparser::WasmFeatures;
 use wasmtime::{
-    Cache, Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
-    WasmBacktraceDetails,
+    Cache, Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
+    RegallocAlgorithm, WasmBacktraceDetails,
 };
 
 use super::clock;
@@ -38,7 +39,9 @@ pub struct EngineSettings {
     pub memory: u64,
     /// Where compiled components are kept. `None`: not kept.
     pub cache: Option<PathBuf>,
-    /// How far the thread that compiles while exchanges run stands behind all others: 0 to 19, as `nice` has it.
+    /// This very program, which compiles where it is run with [`Job::args`](super::Job::args). `None`: what is compiled is compiled in this process.
+    pub compiler: Option<PathBuf>,
+    /// How far what compiles while exchanges run stands behind all others: 0 to 19, as `nice` has it.
     pub compile_nice: i32,
     /// Whether the pool may ask the kernel which pages are dirty. `None`: where memory can't be swapped out.
     pub pagemap_scan: Option<bool>,
@@ -51,6 +54,7 @@ impl Default for EngineSettings {
             stages: 8,
             memory: 64 << 20,
             cache: None,
+            compiler: None,
             compile_nice: NICE,
             pagemap_scan: None,
         }
@@ -79,16 +83,34 @@ pub struct EngineError {
     cause: wasmtime::Error,
 }
 
-/// Makes the engine and starts its ticker.
-pub(super) fn build(
+/// What compiled code depends on, beside the release of wasmtime and the machine: equal kinds of code have equal keys in the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Kind {
+    /// Address space that a memory reserves, in bytes.
+    pub(super) reservation: u64,
+    /// It runs once, so compiling it costs more than running it.
+    pub(super) once: bool,
+}
+
+/// The engine that serves, and the kind of code that it takes.
+pub(super) fn serving(
     settings: &EngineSettings,
     cache: Option<&Cache>,
-) -> Result<Engine, EngineError> {
+) -> Result<(Engine, Kind), EngineError> {
+    let engine = |reservation| {
+        let kind = Kind {
+            reservation,
+            once: false,
+        };
+        let mut config = config(kind, cache);
+        config.allocation_strategy(pool(settings, 256));
+        Engine::new(&config).map(|engine| (engine, kind))
+    };
     // Where address space is short, memories are packed at the price of bounds checks.
-    let engine = Engine::new(&config(settings, RESERVATION, cache))
+    let (engine, kind) = engine(RESERVATION)
         .or_else(|error| {
             tracing::warn!(target: TARGET, %error, "address space is short; policies will run with bounds checks, more slowly");
-            Engine::new(&config(settings, settings.memory, cache))
+            engine(settings.memory)
         })
         .map_err(|cause| EngineError {
             slots: settings.slots(),
@@ -96,10 +118,39 @@ pub(super) fn build(
             cause,
         })?;
     clock::tick(&engine);
-    Ok(engine)
+    Ok((engine, kind))
 }
 
-fn config(settings: &EngineSettings, reservation: u64, cache: Option<&Cache>) -> Config {
+/// The engine in which components are configured, beside the one that serves. Its pool is a small one of the same kind: what it can't take,
+/// the other can't either.
+pub(super) fn configuring(
+    settings: &EngineSettings,
+    serving: Kind,
+    cache: Option<&Cache>,
+) -> wasmtime::Result<(Engine, Kind)> {
+    let kind = Kind {
+        once: true,
+        ..serving
+    };
+    let few = EngineSettings {
+        exchanges: 0,
+        ..settings.clone()
+    };
+    let mut config = config(kind, cache);
+    config.allocation_strategy(pool(&few, 0));
+    let engine = Engine::new(&config)?;
+    clock::tick(&engine);
+    Ok((engine, kind))
+}
+
+/// An engine that compiles and runs nothing.
+pub(super) fn compiling(kind: Kind, cache: &Cache, threads: bool) -> wasmtime::Result<Engine> {
+    let mut config = config(kind, Some(cache));
+    config.parallel_compilation(threads);
+    Engine::new(&config)
+}
+
+fn config(kind: Kind, cache: Option<&Cache>) -> Config {
     let mut config = Config::new();
     config
         .concurrency_support(false)
@@ -121,9 +172,19 @@ fn config(settings: &EngineSettings, reservation: u64, cache: Option<&Cache>) ->
         .wasm_backtrace_max_frames(None)
         .max_wasm_stack(512 << 10)
         .async_stack_size(1 << 20)
-        .memory_reservation(reservation)
+        .memory_reservation(kind.reservation)
         .memory_guard_size(GUARD)
         .cache(cache.cloned());
+    if kind.once {
+        config
+            .cranelift_opt_level(OptLevel::None)
+            .cranelift_regalloc_algorithm(RegallocAlgorithm::SinglePass);
+    }
+    config
+}
+
+/// `warm`: memories that stay as they are when nobody uses them.
+fn pool(settings: &EngineSettings, warm: u32) -> InstanceAllocationStrategy {
     let slots = settings.slots();
     let pagemap_scan = if settings.pagemap_scan.unwrap_or_else(memory_stays) {
         Enabled::Auto
@@ -143,12 +204,11 @@ fn config(settings: &EngineSettings, reservation: u64, cache: Option<&Cache>) ->
         .max_memory_size(usize::try_from(settings.memory).unwrap_or(usize::MAX))
         .max_component_instance_size(4 << 20)
         .max_core_instance_size(4 << 20)
-        .max_unused_warm_slots(256)
+        .max_unused_warm_slots(warm)
         .linear_memory_keep_resident(1 << 20)
         .table_keep_resident(64 << 10)
         .pagemap_scan(pagemap_scan);
-    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
-    config
+    InstanceAllocationStrategy::Pooling(pool)
 }
 
 /// Whether memory can't be swapped out. A page that was written, then swapped out, may look clean to the kernel's scan and

@@ -7,7 +7,7 @@
 //! - `exchange_state` is what an instance knows of one exchange, `guest` the data of its store, with the functions that it may call
 //!   in `imports` and `grants`.
 //! - [`engine`]: the one WebAssembly engine and its pool; `clock` cuts what runs in it. [`Sandbox`]: that engine with what is linked; `store` arms the
-//!   limits, `compiled` keeps what was compiled and checks it before it runs.
+//!   limits, `compiled` keeps what was compiled and checks it before it runs. `compiler` has it compiled in a process of its own: a [`Job`].
 //! - [`Loaded`] and [`Stage`]: what loading makes, and what serving attaches to it. [`Instance`]: the fresh copy of it that serves
 //!   one exchange. [`Breaker`]: keeps exchanges from a stage that fails too often.
 //! - [`Interest`]: what a stage looks out for, so that the host needn't call it for anything else.
@@ -22,6 +22,7 @@ mod breaker;
 mod chain;
 mod clock;
 mod compiled;
+mod compiler;
 mod component;
 pub mod engine;
 mod error;
@@ -54,6 +55,7 @@ mod wasi;
 pub use bindings::{CONTRACT, types};
 pub use breaker::{Breaker, BreakerState, Refused, Trial};
 pub use chain::Chain;
+pub use compiler::{BadJob, Job};
 pub use component::{Inspection, inspect};
 pub use error::LoadError;
 pub use failure::{Class, Failure};

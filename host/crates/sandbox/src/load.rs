@@ -27,8 +27,9 @@ pub async fn ask(
     bytes: &[u8],
 ) -> Result<(Description, Result<Hooks, LoadError>), LoadError> {
     component::admit(&component::inspect(bytes)?, &spec.grants)?;
-    let pre = sandbox.pre(&sandbox.compile(bytes)?, &spec.grants)?;
-    let mut store = sandbox.store(snapshot::frozen(spec));
+    let quick = sandbox.configuring();
+    let pre = quick.pre(&sandbox.compile(quick, bytes)?, &spec.grants)?;
+    let mut store = quick.store(snapshot::frozen(spec));
     let mut configuring = snapshot::Configuring::start(&pre, &mut store).await?;
     let description = configuring.describe(&mut store).await?;
     let wants = configuring.configure(&mut store, spec).await;

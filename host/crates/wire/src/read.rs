@@ -356,15 +356,7 @@ impl<'t> Reader<'t> {
                 return Err(bad(&path, sentence));
             }
             self.show(key, shape, true)?;
-            let value = self.value(self.dialect.member(shape, &name).0)?;
-            if shape == Shape::Body
-                && value.kind == Kind::Number
-                && ["max_completion_tokens", "max_tokens"].contains(&&*name)
-            {
-                let digits = std::str::from_utf8(&self.scan.text[value.start..self.scan.at]);
-                let most = digits.ok().and_then(|digits| digits.parse().ok());
-                self.index.most_tokens = self.index.most_tokens.max(most);
-            }
+            self.value(self.dialect.member(shape, &name).0)?;
             return Ok(());
         };
         let (known, mut inner) = members[place];
@@ -411,6 +403,11 @@ impl<'t> Reader<'t> {
                     Ok(Ok(n)) if n > 0 => self.index.n = n,
                     _ => return Err(self.wrong("a whole number from 1", value.start)),
                 }
+            }
+            (Shape::Body, "max_completion_tokens" | "max_tokens") => {
+                let digits = std::str::from_utf8(&self.scan.text[value.start..self.scan.at]);
+                let most = digits.ok().and_then(|digits| digits.parse().ok());
+                self.index.most_tokens = self.index.most_tokens.max(most);
             }
             (Shape::Message, "role") => {
                 let role = is_string.then(|| self.scan.text(value.literal));

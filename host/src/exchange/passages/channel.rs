@@ -57,10 +57,10 @@ pub(super) fn said_at_end<'a, P>(
     edit: Edit,
 ) -> Result<Items<'a>, Denial> {
     let Hop { hold, sleeper, .. } = &mut channel.hops[at];
-    // What is held may be more than it speaks for: what is decided before that stays, and behind it what a stage that sleeps wasn't shown.
+    // What a stage that sleeps holds is more than it was shown: the rest stays, before and behind what it says.
     let (from, to) = match sleeper.take() {
         Some(sleeper) => sleeper.shown(hold),
-        None => (hold.decided(), hold.bytes()),
+        None => (0, hold.bytes()),
     };
     let part = to - from < hold.bytes();
     let items = match edit {
@@ -139,18 +139,10 @@ impl<P: Send> OpenChannel<P> {
                 Ok(
                     Edit::Replace(text) | Edit::ReplaceAndHoldLast(Replacement { text, held: 0 }),
                 ) => {
-                    let decided = hold.decided();
-                    if decided > 0 {
-                        hold.push(item);
-                        hold.put(decided, hold.bytes(), &text)
-                            .expect("the end is no character's middle");
-                        hold.release_into(onward);
-                    } else {
-                        let mut items = hold.release();
-                        items.push(item);
-                        replace(&mut items, text);
-                        onward.extend(items);
-                    }
+                    let mut items = hold.release();
+                    items.push(item);
+                    replace(&mut items, text);
+                    onward.extend(items);
                     if let Some(arguments) = &mut self.arguments {
                         arguments.edited_by(at);
                     }
@@ -168,12 +160,11 @@ impl<P: Send> OpenChannel<P> {
                             StageFailure::Abort(aborted) => return Err(aborted),
                         }
                     }
-                    hold.release_decided(onward);
+                    hold.split_decided(onward);
                     if let Some(arguments) = &mut self.arguments {
                         arguments.edited_by(at);
                     }
-                    let open = hold.bytes() - hold.decided();
-                    if let Err(why) = hold.bears(open as u64, limits) {
+                    if let Err(why) = hold.bears(hold.bytes() as u64, limits) {
                         delivered.ended = Some(Ended::HeldTooMuch(why, items.collect()));
                         break;
                     }
@@ -197,7 +188,19 @@ impl<P: Send> OpenChannel<P> {
 
     /// Gives out what has passed every stage, as text of that choice.
     pub(super) fn emit(&mut self, choice: u32, items: Items<'_>, out: &mut Vec<Output>) {
-        for item in items {
+        let mut items = items.into_iter().peekable();
+        while let Some(item) = items.next() {
+            if item.place.is_none()
+                && !item.text.is_empty()
+                && let Some(next) = items.peek_mut().filter(|next| next.place.is_some())
+            {
+                // What stayed held behind a text has no piece of its own: it goes with the next.
+                let mut text = item.text.into_owned();
+                text.push_str(&next.text);
+                next.text = text.into();
+                next.changed = true;
+                continue;
+            }
             if let Some(arguments) = &mut self.arguments {
                 arguments.went(&item.text);
             }

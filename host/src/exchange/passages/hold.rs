@@ -174,6 +174,24 @@ impl Hold {
         Ok(())
     }
 
+    /// Lets go what is decided, also of the piece in which the rest begins: that rest stays, without a place of its own.
+    pub(super) fn split_decided(&mut self, items: &mut Items<'_>) -> usize {
+        let gone = self.release_decided(items);
+        let decided = std::mem::take(&mut self.decided);
+        let Some(first) = self.items.first_mut().filter(|_| decided > 0) else {
+            return gone;
+        };
+        let rest = first.text.split_off(decided);
+        self.bytes -= decided as u64;
+        items.push(Item {
+            place: first.place.take(),
+            text: Cow::Owned(std::mem::replace(&mut first.text, rest)),
+            changed: first.changed,
+            opens: std::mem::take(&mut first.opens),
+        });
+        gone + decided
+    }
+
     fn is_char_boundary(&self, at: usize) -> bool {
         let mut begins = 0;
         for held in &self.items {

@@ -216,7 +216,8 @@ impl<P: Send> OpenChannel<P> {
                         if let Some(arguments) = &mut self.arguments {
                             arguments.edited_by(at);
                         }
-                        to = Some(until.saturating_add_signed(grown));
+                        let gone = hold.split_decided(onward);
+                        to = Some(until.saturating_add_signed(grown) - gone);
                         let (from, shown) = it.shown(hold);
                         if let Err(why) = hold.bears((shown - from) as u64, limits) {
                             let behind = items.collect();

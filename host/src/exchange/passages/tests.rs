@@ -278,14 +278,20 @@ async fn what_is_held_behind_a_text_goes_as_it_came_or_as_another() {
     let at_end = |_: &str| Edit::Replace("9.".into());
     let mut run = Run::new(Script::of(move |_| said.next().unwrap(), at_end));
     assert_eq!(run.content("one").await, []);
-    // The piece in which what is held begins goes as a whole, and once.
-    assert_eq!(run.content(" two").await, [changed(0, "")]);
-    assert_eq!(run.content(" six").await, [changed(1, "-two")]);
+    let added = |text: &str| Output::Added {
+        choice: 0,
+        channel: ChannelKey::Content,
+        text: text.into(),
+    };
+    // The text doesn't wait; what is held behind it has no place of its own.
+    let went = run.content(" two").await;
+    assert_eq!(went, [changed(0, ""), changed(1, "-")]);
+    assert_eq!(run.content(" six").await, [added("two")]);
     assert_eq!(run.content("!").await, [came(2), came(3)]);
-    assert_eq!(run.content("six seven").await, []);
-    assert_eq!(run.content("!").await, [changed(4, "-"), changed(5, "7")]);
-    assert_eq!(run.content("eight nine").await, []);
-    assert_eq!(run.finish().await, [changed(6, "-9.")]);
+    assert_eq!(run.content("six seven").await, [changed(4, "-")]);
+    assert_eq!(run.content("!").await, [changed(5, "7")]);
+    assert_eq!(run.content("eight nine").await, [changed(6, "-")]);
+    assert_eq!(run.finish().await, [added("9.")]);
 }
 
 #[tokio::test]
@@ -302,9 +308,9 @@ async fn nothing_of_what_is_held_behind_a_text_is_lost_with_its_stage() {
         }
     });
     let mut run = Run::new(Script::new(vec![(fails, Box::new(forward))]));
-    assert_eq!(run.content("Hello there,").await, []);
+    assert_eq!(run.content("Hello there,").await, [changed(0, "He")]);
     let went = run.content(" how are you?").await;
-    assert_eq!(went, [changed(0, "Hello there,"), came(1)]);
+    assert_eq!(went, [changed(1, "llo there, how are you?")]);
     assert_eq!(run.content("Well?").await, [came(2)]);
     assert_eq!(run.finish().await, []);
 }

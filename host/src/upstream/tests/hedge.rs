@@ -203,7 +203,7 @@ async fn both_may_fail_and_each_is_asked_once() {
     let mut one = Server::start(&[]).await;
     let targets = hedged(&format!(
         "{}, {}",
-        target("a", &one.base, ", timeouts: {first_byte: 50ms}"),
+        target("a", &one.base, ", timeouts: {first_byte: 1s}"),
         target("b", &other.base, "")
     ));
     known(&targets);

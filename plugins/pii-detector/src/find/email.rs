@@ -5,7 +5,7 @@
 //! number or a single name, and `git@host`, which names a
 //! repository, as the other names of that kind do before `:`, and `who@host:/path`, which names a file.
 
-use witgate_policy::patterns::{Answer, Cursor, count_step, width};
+use witgate_policy::patterns::{Answer, Cursor, More, count_step, width};
 
 use super::{LOCAL, class};
 
@@ -41,6 +41,10 @@ pub(super) fn address(cursor: &Cursor<'_>, runs: &mut Runs) -> Answer {
     while !runs.ended && runs.to - start <= LONGEST_LOCAL {
         count_step();
         match bytes.get(runs.to) {
+            // An escaped mark (`%3D`) is a border. Whether it is one, the next two bytes say.
+            Some(b'%') if is_hex(cursor, runs.to + 1)? && is_hex(cursor, runs.to + 2)? => {
+                runs.ended = true;
+            }
             Some(byte) if class(*byte) & LOCAL != 0 => runs.to += width(*byte),
             _ => runs.ended = true,
         }
@@ -49,11 +53,16 @@ pub(super) fn address(cursor: &Cursor<'_>, runs: &mut Runs) -> Answer {
     if end - start > LONGEST_LOCAL {
         return Ok(None);
     }
-    if cursor.get(end)? != b'@' || bytes[end - 1] == b'.' {
+    let at_sign = match cursor.get(end)? {
+        b'@' => 1,
+        b'%' if cursor.has(end, "%40")? => 3,
+        _ => 0,
+    };
+    if at_sign == 0 || end == start || bytes[end - 1] == b'.' {
         runs.clear = true;
         return Ok(None);
     }
-    let domain = domain(cursor, end + 1)?;
+    let domain = domain(cursor, end + at_sign)?;
     runs.clear = domain.is_none();
     let Some(domain_end) = domain else {
         return Ok(None);
@@ -68,6 +77,10 @@ pub(super) fn address(cursor: &Cursor<'_>, runs: &mut Runs) -> Answer {
         }
     }
     Ok(domain)
+}
+
+fn is_hex(cursor: &Cursor<'_>, at: usize) -> Result<bool, More> {
+    Ok(cursor.get(at)?.is_ascii_hexdigit())
 }
 
 /// The longest domain from here on. A mark after it isn't part of it.

@@ -14,13 +14,13 @@ pub(super) fn iban(cursor: &Cursor<'_>) -> Answer {
     let mut spaced = false;
     for n in 0..length {
         if n == 4 {
-            spaced = cursor.get(at)? == b' ';
+            spaced = matches!(cursor.between_groups(at)?, Some((b' ', _)));
         }
         if spaced && n % 4 == 0 {
-            if cursor.get(at)? != b' ' {
-                return Ok(None);
+            match cursor.between_groups(at)? {
+                Some((b' ', width)) => at += width,
+                _ => return Ok(None),
             }
-            at += 1;
         }
         let byte = cursor.get(at)?;
         if !byte.is_ascii_alphanumeric() || matches!(n, 2 | 3) && !byte.is_ascii_digit() {

@@ -1,29 +1,28 @@
 //! Finds the entities in a text, in one pass over its bytes. At each word's start, a recogniser for each entity is tried: `patterns` of the SDK has
 //! what must stay true of each, so that a text may be cut anywhere.
 
+mod context;
 mod email;
 mod iban;
+mod ids;
 mod ip;
-mod keys;
 mod number;
 mod phone;
+mod plans;
 
 use witgate_policy::patterns::{self, At, Bytes, Cursor, More, Patterns, Word};
 use witgate_policy::redact::{Scan, View};
 
 use crate::entity::Entity;
-use crate::settings::Set;
+use crate::settings::Scope;
+use context::Topic;
+pub(crate) use context::expression as announced_by;
+pub(crate) use plans::{HOMES, Home};
 
 const DIGIT: u8 = 2;
 const HEX: u8 = 4;
 /// A byte of an address's local part.
 const LOCAL: u8 = 8;
-/// A prefixed key can begin with it.
-const KEY: u8 = 32;
-/// A byte of base64 as in URLs.
-const URL: u8 = 64;
-/// A byte of a private key's text between its lines of dashes.
-const PEM: u8 = 128;
 
 /// What each byte may be. Letters from À to ʯ are two bytes; the first counts as a letter, the second goes with it.
 /// All other letters beyond ASCII are no part of any entity and no part of a word around one.
@@ -39,16 +38,6 @@ const CLASS: [u8; 256] = {
             b'-' | b'+' | b'.' | b'%' => LOCAL,
             _ => 0,
         };
-        if matches!(byte, b'A' | b'c' | b'e' | b'g' | b's' | b'x') {
-            class[b] |= KEY;
-        }
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') {
-            class[b] |= URL;
-        }
-        let marks = matches!(byte, b'+' | b'/' | b'=' | b'\\' | b':' | b',' | b'.' | b'_');
-        if byte.is_ascii_alphanumeric() || marks || matches!(byte, b' ' | b'\r' | b'\n' | b'\t') {
-            class[b] |= PEM;
-        }
         b += 1;
     }
     class
@@ -59,24 +48,25 @@ fn class(byte: u8) -> u8 {
 }
 
 /// The first entity of the set at or after `from`.
-pub(crate) fn scan(entities: Set, view: &View<'_>, from: usize) -> Scan {
-    patterns::scan(&Entities(entities), view, from)
+pub(crate) fn scan(scope: Scope, view: &View<'_>, from: usize) -> Scan {
+    patterns::scan(&Entities(scope), view, from)
 }
 
 /// The recognisers of these entities.
-struct Entities(Set);
+struct Entities(Scope);
 
 /// What a word may begin, by its first byte, its length and what follows it.
 trait MayBe {
     fn begins(&self, class: u8) -> bool;
     fn announces(&self, letter: u8) -> bool;
-    fn may_be_key(&self) -> bool;
     fn may_be_email(&self) -> bool;
     fn may_be_v6(&self) -> bool;
     fn may_be_v4(&self) -> bool;
     fn may_be_iban(&self) -> bool;
     fn may_be_number(&self) -> bool;
     fn may_be_phone(&self) -> bool;
+    fn may_be_id(&self) -> bool;
+    fn may_be_lettered_id(&self) -> bool;
 }
 
 impl MayBe for Word {
@@ -89,13 +79,9 @@ impl MayBe for Word {
         self.first.eq_ignore_ascii_case(&letter) && (self.length >= 3 || self.next.is_none())
     }
 
-    fn may_be_key(&self) -> bool {
-        self.begins(KEY) && (self.length >= 8 || self.may_precede(b"-"))
-    }
-
     fn may_be_email(&self) -> bool {
         let goes_on = |byte| class(byte) & LOCAL != 0 || byte == b'@';
-        !self.is_mark && self.next.is_none_or(goes_on)
+        !self.is_mark && !self.is_joined && self.next.is_none_or(goes_on)
     }
 
     fn may_be_v6(&self) -> bool {
@@ -107,19 +93,36 @@ impl MayBe for Word {
     }
 
     fn may_be_iban(&self) -> bool {
-        let grouped = self.length == 4 && self.may_precede(b" ");
+        let grouped = self.length == 4 && self.may_precede(b" \xc2\xe2");
         !self.is_mark
             && !self.begins(DIGIT)
             && (grouped || self.length >= 15 || self.next.is_none())
     }
 
     fn may_be_number(&self) -> bool {
-        let grouped = self.length >= 3 && self.may_precede(b" -");
-        self.begins(DIGIT) && (grouped || self.length >= 13 || self.next.is_none())
+        let grouped = self.length >= 3 && self.may_precede(b" -\xc2\xe2");
+        self.begins(DIGIT) && (grouped || self.length >= 12 || self.next.is_none())
     }
 
     fn may_be_phone(&self) -> bool {
-        self.begins(DIGIT) && self.length <= 6 && self.may_precede(b" -./")
+        let grouped = self.length <= 6 && self.may_precede(b" -./\xc2\xe2");
+        self.begins(DIGIT) && (grouped || self.first == b'0' && self.length >= 9)
+    }
+
+    fn may_be_id(&self) -> bool {
+        let grouped = matches!(self.length, 1..=3 | 6 | 8) && self.may_precede(b" -.\xc2\xe2");
+        let plain = matches!(self.length, 11 | 13 | 15);
+        self.begins(DIGIT) && (grouped || plain || self.next.is_none())
+    }
+
+    fn may_be_lettered_id(&self) -> bool {
+        let capital = self.first.is_ascii_uppercase() || self.first.is_ascii_digit();
+        match self.length {
+            9 | 10 => capital,
+            16 => !self.first.is_ascii_digit(),
+            2 => self.first.is_ascii_uppercase() && self.may_precede(b" \xc2\xe2"),
+            _ => false,
+        }
     }
 }
 
@@ -134,7 +137,8 @@ impl Patterns for Entities {
         word: &Word,
         locals: &mut email::Runs,
     ) -> Result<Option<At>, More> {
-        let entities = self.0;
+        let scope = self.0;
+        let entities = scope.entities;
         let at = cursor.start;
         let wanted = |entity| entities.has(entity);
         let found = |end: Option<usize>, entity| {
@@ -145,21 +149,14 @@ impl Patterns for Entities {
             })
         };
         let mark = word.is_mark;
-        if (mark || word.may_be_key()) && wanted(Entity::ApiKey) {
-            let end = match mark {
-                false => keys::prefixed(cursor)?,
-                true => keys::block(cursor)?,
-            };
-            if end.is_some() {
-                return Ok(found(end, Entity::ApiKey));
-            }
-            if mark && let Some((start, end)) = keys::password(cursor)? {
-                return Ok(Some(At::Found {
-                    start,
-                    end,
-                    kind: Entity::ApiKey as usize,
-                }));
-            }
+        if wanted(Entity::ApiKey)
+            && let Some(found) = secret_rules::find(cursor, word, secret_rules::Scope::PREFIXED)?
+        {
+            return Ok(Some(At::Found {
+                start: found.start,
+                end: found.end,
+                kind: Entity::ApiKey as usize,
+            }));
         }
         if word.may_be_email()
             && wanted(Entity::Email)
@@ -169,13 +166,13 @@ impl Patterns for Entities {
         }
         if (mark && word.first == b':' || word.may_be_v6())
             && wanted(Entity::Ip)
-            && let Some(end) = ip::v6(cursor)?
+            && let Some(end) = ip::v6(cursor, scope.private_ips)?
         {
             return Ok(found(Some(end), Entity::Ip));
         }
         if word.may_be_v4()
             && wanted(Entity::Ip)
-            && let Some(end) = ip::v4(cursor)?
+            && let Some(end) = ip::v4(cursor, scope.private_ips)?
         {
             return Ok(found(Some(end), Entity::Ip));
         }
@@ -197,8 +194,51 @@ impl Patterns for Entities {
                 return Ok(found(Some(end), Entity::Ssn));
             }
         }
-        if (mark || word.may_be_phone()) && wanted(Entity::Phone) {
-            return Ok(found(phone::phone(cursor)?, Entity::Phone));
+        if wanted(Entity::NationalId) && !mark {
+            let end = if word.may_be_id() {
+                ids::bare(cursor)?
+            } else {
+                None
+            };
+            if end.is_some() {
+                return Ok(found(end, Entity::NationalId));
+            }
+            // Of a word that has not ended nobody knows the length.
+            if word.next.is_none() && word.length <= 16 {
+                cursor.get(at + word.length)?;
+            }
+            if word.may_be_lettered_id()
+                && let Some(end) = ids::lettered(cursor, word.length)?
+            {
+                return Ok(found(Some(end), Entity::NationalId));
+            }
+        }
+        if (mark || word.may_be_phone())
+            && wanted(Entity::Phone)
+            && let Some(end) = phone::phone(cursor, scope.regions)?
+        {
+            return Ok(found(Some(end), Entity::Phone));
+        }
+        if !mark
+            && let Some(topic) = context::topic(cursor, word)?
+            && wanted(topic.entity())
+            && let Some(start) = context::value(cursor, at + word.length, topic == Topic::Passport)?
+        {
+            let value = cursor.from(start);
+            let end = match topic {
+                Topic::Phone => phone::announced(&value, scope.regions)?,
+                Topic::Id(kind) => ids::announced(&value, kind)?,
+                Topic::Routing => ids::routing(&value)?,
+                Topic::Passport => ids::passport(&value)?,
+                Topic::BirthDate => ids::date(&value)?,
+            };
+            if let Some(end) = end {
+                return Ok(Some(At::Found {
+                    start,
+                    end,
+                    kind: topic.entity() as usize,
+                }));
+            }
         }
         if word.announces(b's')
             && wanted(Entity::Ssn)

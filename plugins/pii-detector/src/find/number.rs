@@ -2,7 +2,7 @@
 
 use witgate_policy::patterns::{Answer, Cursor, More};
 
-/// 13 to 19 digits that an issuer gives out and whose check digit is right, in one piece or in groups with a space or a
+/// 12 to 19 digits that an issuer gives out and whose check digit is right, in one piece or in groups with a space or a
 /// dash between them. The longest that fits is taken.
 pub(super) fn card(cursor: &Cursor<'_>) -> Answer {
     if !cursor.number_may_start() {
@@ -12,6 +12,8 @@ pub(super) fn card(cursor: &Cursor<'_>) -> Answer {
     let mut count = 0;
     let mut group = 0;
     let mut between = None;
+    // Whether the groups before this one have four digits each, or four and six.
+    let (mut fours, mut six) = (true, false);
     let mut best = None;
     let mut at = cursor.start;
     loop {
@@ -32,20 +34,32 @@ pub(super) fn card(cursor: &Cursor<'_>) -> Answer {
         if count < 6 && group < 3 {
             return Ok(None);
         }
-        if count >= 13
+        // Twelve digits are much else, too, where nothing parts them.
+        let grouped_enough = count > 12 || between.is_some() || byte == b'"';
+        if count >= 12
+            && grouped_enough
+            && (between.is_none() || fours && group <= 4 || six && group <= 5)
             && issued(&digits[..count]) & 1 << count != 0
             && luhn(&digits[..count])
             && cursor.number_may_end(at)?
         {
             best = Some(at);
         }
-        let separates = matches!(byte, b' ' | b'-') && between.is_none_or(|b| b == byte);
-        if !separates || !(3..=6).contains(&group) || !cursor.is_digit(at + 1)? {
+        let gap = cursor.between_groups(at)?;
+        let Some((mark, width)) = gap.filter(|(mark, _)| between.is_none_or(|b| b == *mark)) else {
+            return Ok(best);
+        };
+        if !(3..=6).contains(&group) || !cursor.is_digit(at + width)? {
             return Ok(best);
         }
-        between = Some(byte);
+        six = fours && between.is_some() && count == 10 && group == 6;
+        fours &= group == 4;
+        if !fours && !six {
+            return Ok(best);
+        }
+        between = Some(mark);
         group = 0;
-        at += 1;
+        at += width;
     }
 }
 
@@ -53,42 +67,88 @@ const fn lengths(from: u32, to: u32) -> u32 {
     (2 << to) - (1 << from)
 }
 
+/// Six digits from there to there, and the lengths of the cards that begin so.
+type Range = (u32, u32, u32);
+
+const fn range(from: u32, to: u32, lengths: u32) -> Range {
+    (from, to, lengths)
+}
+
+/// Who gives out what. National schemes have ranges within those of others, so that the lengths of all that fit are taken together.
+const ISSUERS: &[Range] = &[
+    // Visa, with Dankort, Elo and Mada in it.
+    range(
+        400_000,
+        499_999,
+        lengths(13, 13) | lengths(16, 16) | lengths(19, 19),
+    ),
+    // American Express.
+    range(340_000, 349_999, lengths(15, 15)),
+    range(370_000, 379_999, lengths(15, 15)),
+    // Mastercard.
+    range(510_000, 559_999, lengths(16, 16)),
+    range(222_100, 272_099, lengths(16, 16)),
+    // Diners Club.
+    range(300_000, 305_999, lengths(14, 14) | lengths(16, 19)),
+    range(309_500, 309_599, lengths(14, 14) | lengths(16, 19)),
+    range(360_000, 369_999, lengths(14, 14) | lengths(16, 19)),
+    range(380_000, 399_999, lengths(14, 14) | lengths(16, 19)),
+    // JCB, and the old JCB of 15 digits.
+    range(352_800, 358_999, lengths(16, 19)),
+    range(213_100, 213_199, lengths(15, 15)),
+    range(180_000, 180_099, lengths(15, 15)),
+    // Mir, GPN of Indonesia.
+    range(220_000, 220_499, lengths(16, 19)),
+    range(194_600, 194_699, lengths(16, 16)),
+    // Maestro, with Solo, Switch and Laser in it.
+    range(500_000, 509_999, lengths(12, 19)),
+    range(560_000, 589_999, lengths(12, 19)),
+    range(639_000, 639_999, lengths(12, 19)),
+    range(670_000, 679_999, lengths(12, 19)),
+    range(630_400, 630_499, lengths(12, 19)),
+    range(633_100, 633_499, lengths(16, 19)),
+    // Discover, UnionPay, RuPay, Troy, Humo, UzCard, Napas, Belkart, UkrCard, InterPayment, InstaPayment.
+    range(601_100, 601_199, lengths(16, 19)),
+    range(644_000, 659_999, lengths(16, 19)),
+    range(620_000, 629_999, lengths(16, 19)),
+    range(810_000, 829_999, lengths(16, 19)),
+    range(600_000, 609_999, lengths(16, 16)),
+    range(353_000, 353_999, lengths(16, 16)),
+    range(356_000, 356_999, lengths(16, 16)),
+    range(979_200, 979_299, lengths(16, 16)),
+    range(986_000, 986_099, lengths(16, 16)),
+    range(860_000, 860_099, lengths(16, 16)),
+    range(970_400, 970_499, lengths(16, 16) | lengths(19, 19)),
+    range(911_200, 911_299, lengths(16, 16)),
+    range(636_000, 639_999, lengths(16, 19)),
+    // Hipercard.
+    range(
+        606_282,
+        606_282,
+        lengths(13, 13) | lengths(16, 16) | lengths(19, 19),
+    ),
+];
+
 /// The lengths that cards with these first digits have, as bits. With fewer than six digits: 0 where no card can start
 /// so.
 fn issued(digits: &[u8]) -> u32 {
     if digits.len() < 6 {
         return match digits[0] {
-            2..=6 | 8 => u32::MAX,
-            _ => 0,
+            0 | 7 => 0,
+            _ => u32::MAX,
         };
     }
-    let first = |n: usize| {
-        digits[..n]
-            .iter()
-            .fold(0, |sum, digit| sum * 10 + u32::from(*digit))
-    };
-    match (first(2), first(4)) {
-        // Visa
-        (40..=49, _) => lengths(13, 13) | lengths(16, 16) | lengths(19, 19),
-        // American Express
-        (34 | 37, _) => lengths(15, 15),
-        // Mastercard
-        (51..=55, _) | (_, 2221..=2720) => lengths(16, 16),
-        // Diners Club
-        (36 | 38 | 39, _) | (_, 3000..=3059 | 3095) => lengths(14, 14) | lengths(16, 16),
-        // JCB, Mir
-        (_, 3528..=3589 | 2200..=2204) => lengths(16, 19),
-        // Maestro
-        (_, 5018 | 5020 | 5038 | 5893 | 6304 | 6759 | 6761..=6763) => lengths(13, 19),
-        // Discover, UnionPay
-        (62 | 65, _) | (_, 6011 | 6440..=6499) => lengths(16, 19),
-        // RuPay
-        (60 | 81 | 82, _) | (_, 5080..=5089) => lengths(16, 16),
-        _ => 0,
-    }
+    let first = digits[..6]
+        .iter()
+        .fold(0, |sum, digit| sum * 10 + u32::from(*digit));
+    let fits = |(from, to, _): &&Range| (*from..=*to).contains(&first);
+    ISSUERS
+        .iter()
+        .filter(fits)
+        .fold(0, |all, (.., lengths)| all | lengths)
 }
 
-fn luhn(digits: &[u8]) -> bool {
+pub(super) fn luhn(digits: &[u8]) -> bool {
     let sum: u32 = digits
         .iter()
         .rev()
@@ -142,13 +202,18 @@ fn parts(cursor: &Cursor<'_>, between: u8) -> Answer {
     if matches!(area, 0 | 666 | 900..) {
         return Ok(None);
     }
-    if cursor.get(at + 3)? != between || !matches!(number(cursor, at + 4, 2)?, Some(1..)) {
-        return Ok(None);
+    let mut at = at + 3;
+    for digits in [2, 4] {
+        match cursor.between_groups(at)? {
+            Some((mark, width)) if mark == between => at += width,
+            _ => return Ok(None),
+        }
+        if !matches!(number(cursor, at, digits)?, Some(1..)) {
+            return Ok(None);
+        }
+        at += digits;
     }
-    if cursor.get(at + 6)? != between || !matches!(number(cursor, at + 7, 4)?, Some(1..)) {
-        return Ok(None);
-    }
-    Ok(cursor.number_may_end(at + 11)?.then_some(at + 11))
+    Ok(cursor.number_may_end(at)?.then_some(at))
 }
 
 /// The number that exactly these digits make.

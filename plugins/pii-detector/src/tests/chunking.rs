@@ -56,7 +56,7 @@ const ENTITIES: &[&str] = &[
     "(415) 555-2671",
     "01 23 45 67 89",
     "sk-ant-aB3dE6gH9jK2mN5pQ8sT1vW4",
-    "AKIAIOSFODNN7EXAMPLE",
+    "AKIAIOSFODNN7Q2W4E5R",
     "xoxb-123456789012-aBcDeFgHiJ",
     "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N",
     "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEF\n-----END PRIVATE KEY-----",

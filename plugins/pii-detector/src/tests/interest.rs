@@ -77,7 +77,7 @@ fn ordinary_text_is_slept_through() {
         "in 2024",
         "a@b",
         "{",
-        "AKIA",
+        "AKIAIOSF",
         "my SSN",
         "version",
         "-----BEGIN",

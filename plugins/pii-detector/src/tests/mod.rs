@@ -10,10 +10,19 @@ mod streams;
 
 use witgate_policy::redact::{Form, Redactor, redact_all};
 
-use crate::{Detector, Format, Set};
+use crate::{Detector, Entity, Format, Scope, Set};
+
+/// All there is, so that streams and cuts are tried with it.
+fn scope() -> Scope {
+    Scope {
+        entities: Set::from_iter(Entity::ALL),
+        private_ips: true,
+        ..Scope::default()
+    }
+}
 
 fn detector() -> Detector {
-    Detector::new(Set::default(), Format::Label, String::new())
+    Detector::new(scope(), Format::Label, String::new())
 }
 
 fn redacted(text: &str) -> String {

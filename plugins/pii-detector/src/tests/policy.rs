@@ -21,7 +21,7 @@ fn arguments() -> Channel {
 #[test]
 fn requests_are_redacted_in_every_role() {
     let request = Request::new()
-        .message(Role::System, "You are at 10.0.0.1.")
+        .message(Role::System, "You are at 81.2.69.142.")
         .message(Role::User, "I am a@b.com")
         .message(Role::Tool, "nothing");
     let policy = configured(json!({}));
@@ -90,7 +90,7 @@ fn every_chunking_gives_the_same_answer() {
     ] {
         let policy = configured(settings);
         policy
-            .every_chunking("Call +1 415-555-2671 or write to jo@x.org, key AKIAIOSFODNN7EXAMPLE.");
+            .every_chunking("Call +1 415-555-2671 or write to jo@x.org, key AKIAIOSFODNN7Q2W4E5R.");
         policy.every_chunking("Nothing at 12:30 in v1.2.3.4.5");
     }
 }
@@ -98,7 +98,7 @@ fn every_chunking_gives_the_same_answer() {
 #[test]
 fn deny_names_the_kinds_and_not_the_values() {
     let policy = configured(json!({"action": "deny"}));
-    let mut exchange = policy.exchange(Request::user("a@b.com 10.0.0.1 c@d.com"));
+    let mut exchange = policy.exchange(Request::user("a@b.com 81.2.69.142 c@d.com"));
     let Verdict::Deny(denial) = exchange.on_request() else {
         panic!("not denied");
     };
@@ -133,11 +133,11 @@ fn report_changes_nothing() {
 
 #[test]
 fn formats() {
-    let text = "4111 1111 1111 1111, a.b@c.org, +14155552671, DE89370400440532013000, 123-45-6789, 10.0.0.1";
+    let text = "4111 1111 1111 1111, a.b@c.org, +14155552671, DE89370400440532013000, 123-45-6789, 81.2.69.142";
     let mask = configured(json!({"format": "mask"}));
     let mut exchange = mask.exchange(Request::user(text));
     exchange.on_request();
-    let expected = "**** **** **** 1111, *.*@*.***, +*******2671, ******************3000, ***-**-6789, **.*.*.*";
+    let expected = "**** **** **** 1111, *.*@*.***, +*******2671, ******************3000, ***-**-6789, **.*.**.***";
     assert_eq!(exchange.texts(), [expected]);
 
     let hashed = |salt: &str| {
@@ -195,7 +195,14 @@ fn the_schema_has_every_setting() {
     assert_eq!(
         keys,
         [
-            "action", "answers", "entities", "format", "requests", "salt"
+            "action",
+            "answers",
+            "entities",
+            "format",
+            "private_ips",
+            "regions",
+            "requests",
+            "salt"
         ]
     );
 }
@@ -215,17 +222,17 @@ fn every_string_of_the_request_is_read() {
                 {"type": "text", "text": "hello"},
                 {"type": "document", "source": {"by": "jane@x.org"}},
             ]},
-            {"role": "assistant", "tool_calls": [{"id": "call-10.0.0.1", "type": "function", "function": {
+            {"role": "assistant", "tool_calls": [{"id": "call_81.2.69.142", "type": "function", "function": {
                 "name": "ask-4111111111111111", "arguments": "4111111111111111",
             }}]},
-            {"role": "tool", "tool_call_id": "call-10.0.0.1", "content": "{\"to\": 4111111111111111}"},
+            {"role": "tool", "tool_call_id": "call_81.2.69.142", "content": "{\"to\": 4111111111111111}"},
         ],
         "tools": [{"type": "function", "function": {
             "name": "ask-4111111111111111",
             "description": "Asks jane@x.org",
             "parameters": {
                 "properties": {
-                    "jane@x.org": {"type": "string", "description": "See 10.0.0.2", "enum": ["a@x.org", "b@x.org"]},
+                    "jane@x.org": {"type": "string", "description": "See 81.2.69.143", "enum": ["a@x.org", "b@x.org"]},
                 },
                 "required": ["jane@x.org"],
             },
@@ -233,7 +240,7 @@ fn every_string_of_the_request_is_read() {
         "response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {"title": "Of jane@x.org"}}},
         "stop": ["jane@x.org"],
         "user": "jane@x.org",
-        "metadata": {"jane@x.org": "10.0.0.1"},
+        "metadata": {"jane@x.org": "81.2.69.142"},
         "unheard_of": {"of": ["jane@x.org"]},
     });
     let after = after(json!({}), body);
@@ -257,7 +264,7 @@ fn every_string_of_the_request_is_read() {
     assert!(tool.as_str().unwrap().starts_with("ask-CARD_"), "{tool}");
     assert_eq!(at("/messages/1/tool_calls/0/function/name"), tool);
     let id = at("/messages/2/tool_call_id");
-    assert!(id.as_str().unwrap().starts_with("call-IP_"), "{id}");
+    assert!(id.as_str().unwrap().starts_with("call_IP_"), "{id}");
     assert_eq!(at("/messages/1/tool_calls/0/id"), id);
     let schema = at("/tools/0/function/parameters");
     let key = name.as_str().unwrap();
@@ -267,7 +274,7 @@ fn every_string_of_the_request_is_read() {
     assert_ne!(choices[0], choices[1]);
     assert_eq!(after["metadata"][key], "[IP]");
     let text = after.to_string();
-    for value in ["jane@", "10.0.0", "4111", "a@x"] {
+    for value in ["jane@", "81.2.69", "4111", "a@x"] {
         assert!(!text.contains(value), "{value} in {text}");
     }
 }
@@ -326,7 +333,7 @@ fn values_cut_over_parts_of_a_message_are_found() {
 #[test]
 fn what_cannot_be_replaced_is_denied() {
     // The name would have more than 64 characters.
-    let name = format!("{}-::1", "n".repeat(60));
+    let name = format!("{}!a@b.co", "n".repeat(57));
     let body = json!({"messages": [{"role": "user", "name": name, "content": "hi"}]});
     let mut exchange = configured(json!({})).exchange(Request::from_body(body));
     let Verdict::Deny(denial) = exchange.on_request() else {
@@ -334,7 +341,7 @@ fn what_cannot_be_replaced_is_denied() {
     };
     assert_eq!(denial.code, "pii");
     assert!(
-        denial.message.ends_with("personal data or secrets: ip"),
+        denial.message.ends_with("personal data or secrets: email"),
         "{}",
         denial.message
     );

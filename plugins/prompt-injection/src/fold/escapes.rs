@@ -14,7 +14,13 @@ pub(crate) enum Ahead {
 pub(crate) fn ahead(bytes: &[u8]) -> Ahead {
     match bytes {
         [b'\\', b'n' | b'r' | b't' | b'"', ..] => Ahead::Separator,
-        _ if json_escape(bytes).is_some() || entity(bytes).is_some() => Ahead::Character,
+        [b'%', b'2', b'0', ..] => Ahead::Separator,
+        _ if json_escape(bytes).is_some()
+            || entity(bytes).is_some()
+            || percent(bytes).is_some() =>
+        {
+            Ahead::Character
+        }
         _ => Ahead::None,
     }
 }
@@ -35,6 +41,16 @@ pub(crate) fn json_escape(bytes: &[u8]) -> Option<(char, usize)> {
         }
         _ => None,
     }
+}
+
+/// The ASCII character that a percent form stands for, and the bytes it takes.
+pub(crate) fn percent(bytes: &[u8]) -> Option<(char, usize)> {
+    let [b'%', high, low, ..] = *bytes else {
+        return None;
+    };
+    let digit = |b: u8| char::from(b).to_digit(16);
+    let c = char::from_u32(digit(high)? * 16 + digit(low)?)?;
+    (c.is_ascii() && !c.is_ascii_control()).then_some((c, 3))
 }
 
 /// The character that an HTML entity stands for, and the bytes it takes.

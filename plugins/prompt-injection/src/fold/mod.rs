@@ -133,6 +133,13 @@ impl<'a> Folder<'a> {
                 }
                 self.push('&');
             }
+            b'%' => {
+                if let Some((c, used)) = escapes::percent(&bytes[at..]) {
+                    self.push(c.to_ascii_lowercase());
+                    return used;
+                }
+                self.push('%');
+            }
             _ => self.push(char::from(b)),
         }
         1

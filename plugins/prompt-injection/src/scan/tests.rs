@@ -75,6 +75,13 @@ const SLOW: &[(&str, &str, &str)] = &[
     ("", ".", ""),
     ("", "system prompt? ", ""),
     ("", "you are now ", ""),
+    ("", "ignroe prevous ", ""),
+    ("", "vtaber cerivbhf ", ""),
+    ("", "erongi suoiverp ", ""),
+    ("", ".- ", ""),
+    ("", "01101001 ", ""),
+    ("", "105 103 ", ""),
+    ("", "qwertyuiopasdfghjkl ", ""),
 ];
 
 #[test]

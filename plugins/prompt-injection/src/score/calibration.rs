@@ -4,24 +4,24 @@ use super::Calibration;
 
 /// What margins and rules say of a person's text.
 pub(super) const PERSON: Calibration = Calibration {
-    scale: 0.023056599,
-    short: 1.7914,
-    long: 0.83518,
-    spread: -2.8141,
-    mean: 1.4115,
-    length: -0.34425,
-    rules: 6.4205,
-    start: -4.7426,
+    scale: 0.022786526,
+    short: 1.7799,
+    long: 0.7409,
+    spread: -2.7549,
+    mean: 1.4625,
+    length: -0.32008,
+    rules: 6.3694,
+    start: -4.5579,
 };
 
 /// What margins and rules say of a tool's.
 pub(super) const TOOL: Calibration = Calibration {
-    scale: 0.023971228,
-    short: 1.2952,
-    long: 0.57933,
-    spread: -2.034,
-    mean: 1.103,
-    length: -0.17161,
-    rules: 3.0437,
-    start: -2.6554,
+    scale: 0.023677031,
+    short: 1.4988,
+    long: 0.55781,
+    spread: -2.3122,
+    mean: 1.3541,
+    length: -0.16092,
+    rules: 3.4409,
+    start: -2.8752,
 };

@@ -25,6 +25,9 @@ const SHORT: usize = 2;
 const LONG: usize = 6;
 const STRIDE: usize = 3;
 
+/// The longest text that the rules read again with its disguises undone.
+const UNDISGUISED: usize = 64 << 10;
+
 /// The scorer.
 pub(crate) struct Model {
     words: Words,
@@ -43,6 +46,8 @@ pub struct Margins {
     pub mean: f32,
     /// How many blocks of words there are.
     pub blocks: usize,
+    /// How many words there are.
+    pub words: u32,
     /// How many words were in disguise.
     pub disguised: u32,
     /// Where in the text the short window ends.
@@ -84,6 +89,12 @@ impl Model {
     /// What the text says when its cipher is undone, if it has one.
     pub(crate) fn deciphered(&self, text: &str, unknown: &Unknown) -> Vec<String> {
         views::deciphered(text, unknown, &self.words)
+    }
+
+    /// The text's words, disguises undone, if many of them were in one.
+    pub(crate) fn undisguised(&self, text: &str, margins: &Margins) -> Option<String> {
+        let many = margins.disguised >= 2 && margins.disguised as usize >= margins.blocks * 2;
+        (many && text.len() <= UNDISGUISED).then(|| tokens::undisguised(text, &self.words))
     }
 
     /// The features of each block, for training.
@@ -134,7 +145,7 @@ impl Calibration {
 impl Margins {
     /// How likely it is that the text is an attack. `rules` is what the rules make of it.
     pub(crate) fn probability(&self, rules: f32, origin: Origin) -> f32 {
-        if self.blocks == 0 {
+        if self.words <= NOTHING {
             return 0.0;
         }
         let by = Calibration::of(origin);
@@ -149,11 +160,16 @@ impl Margins {
     }
 }
 
+/// A few words say little, whatever they weigh: `hi` begins many attacks. (In training each text counts with the words that it has.)
+const FEWEST: u32 = 6;
+/// So many words say nothing: for them there are the rules.
+const NOTHING: u32 = 3;
+
 fn margin(blocks: &[Block], scale: f32) -> f32 {
     let (sum, words) = blocks.iter().fold((0, 0), |(sum, words), block| {
         (sum + block.sum, words + block.words)
     });
-    sum as f32 * scale / (words.max(1) as f32).sqrt()
+    sum as f32 * scale / (words.max(FEWEST) as f32).sqrt()
 }
 
 fn windows(blocks: &[Block], scale: f32) -> Margins {
@@ -161,6 +177,7 @@ fn windows(blocks: &[Block], scale: f32) -> Margins {
         short: f32::NEG_INFINITY,
         long: f32::NEG_INFINITY,
         blocks: blocks.len(),
+        words: blocks.iter().map(|block| block.words).sum(),
         ..Margins::default()
     };
     if blocks.is_empty() {

@@ -1,9 +1,11 @@
 //! The words that the scorer knows: to tell a misspelt one, and where one ends that was run into the next.
 
+use crate::steps;
+
 /// The words, the most frequent first, as training counted them in English prose and attacks.
 const LIST: &str = include_str!("words.txt");
 /// How many of the first words a misspelt one is taken for.
-const TARGETS: usize = 1200;
+const TARGETS: usize = 2400;
 /// The shortest word that may be misspelt.
 const SHORTEST: usize = 4;
 const LONGEST: usize = 18;
@@ -73,6 +75,7 @@ impl Words {
         if !(SHORTEST..=LONGEST + 1).contains(&bytes.len()) {
             return None;
         }
+        steps::took(bytes.len());
         let mut best = None;
         let mut look = |hash: u32| {
             let mut slot = hash as usize % SLOTS;
@@ -95,7 +98,8 @@ impl Words {
     /// Cuts letters that were written without spaces into words, where all of them are words that are known; the ends of the words.
     pub(crate) fn cut(&self, letters: &str) -> Option<Vec<usize>> {
         let bytes = letters.as_bytes();
-        // The dearest way to each place: how much of the text isn't in long words, and the place before.
+        steps::took(bytes.len() * LONGEST);
+        // The cheapest way to each place: what it costs in words, and the place before.
         let mut best: Vec<(u32, usize)> = vec![(u32::MAX, 0); bytes.len() + 1];
         best[0] = (0, 0);
         for from in 0..bytes.len() {

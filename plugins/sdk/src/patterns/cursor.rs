@@ -13,13 +13,16 @@ pub struct More(pub Option<Wait>);
 pub struct Cursor<'a> {
     view: &'a View<'a>,
     bytes: &'a [u8],
+    /// Whether an escaped mark is right before the start of the search: no character, for those who look back.
+    escaped: Option<usize>,
     /// Where the match would start.
     pub start: usize,
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn new(view: &'a View<'a>, start: usize) -> Cursor<'a> {
+    pub(super) fn new(view: &'a View<'a>, start: usize, escaped: bool) -> Cursor<'a> {
         Cursor {
+            escaped: escaped.then_some(start),
             view,
             bytes: view.text.as_bytes(),
             start,
@@ -106,14 +109,35 @@ impl<'a> Cursor<'a> {
     /// The two characters before the start, the nearer one first.
     #[must_use]
     pub fn before(&self) -> (Option<char>, Option<char>) {
+        if self.escaped == Some(self.start) {
+            return (None, None);
+        }
         self.view.before(self.start)
+    }
+
+    /// What stands between two groups of a number: a space or a dash, and how many bytes it takes. Those that keep a line together
+    /// (no-break space, U+2011) and those of other widths count as what they look like.
+    pub fn between_groups(&self, at: usize) -> Result<Option<(u8, usize)>, More> {
+        Ok(match self.get(at)? {
+            byte @ (b' ' | b'-') => Some((byte, 1)),
+            0xc2 if self.bytes[at..].starts_with(b"\xc2\xa0") => Some((b' ', 2)),
+            // A character is never cut.
+            0xe2 => match self.bytes[at..] {
+                [_, 0x80, 0x80..=0x8a | 0xaf, ..] => Some((b' ', 3)),
+                [_, 0x80, 0x90..=0x95, ..] | [_, 0x88, 0x92, ..] => Some((b'-', 3)),
+                _ => None,
+            },
+            _ => None,
+        })
     }
 
     /// Whether a number may start here. It may not after `1.` or `1-`, because it would be the rest of a longer number.
     #[must_use]
     pub fn number_may_start(&self) -> bool {
         match self.before() {
-            (Some('.' | '-'), far) => !far.is_some_and(|c| c.is_ascii_digit()),
+            (Some('.' | '-' | '\u{2010}'..='\u{2015}'), far) => {
+                !far.is_some_and(|c| c.is_ascii_digit())
+            }
             _ => true,
         }
     }
@@ -121,7 +145,11 @@ impl<'a> Cursor<'a> {
     /// Whether a number may end here: no word continues, and no longer number after a `.` or `-`.
     pub fn number_may_end(&self, at: usize) -> Result<bool, More> {
         match self.get(at)? {
-            b'.' | b'-' => Ok(!self.is_digit(at + 1)?),
+            b'.' => Ok(!self.is_digit(at + 1)?),
+            b'-' | 0xe2 => match self.between_groups(at)? {
+                Some((b'-', width)) => Ok(!self.is_digit(at + width)?),
+                _ => Ok(true),
+            },
             byte => Ok(!is_word_byte(byte)),
         }
     }

@@ -1,7 +1,8 @@
 //! A finder of patterns, built from recognisers that each know one: an e-mail address, a card's number, a ticket of yours.
 //!
 //! [`Patterns`] is what an author writes; [`scan`] makes the [`Finder::scan`](crate::redact::Finder::scan) of it. It goes over the text once,
-//! and asks at the start of each word, and at each of the marks that a match may begin with, whether something is there. The answer is one of
+//! and asks at the start of each word, behind each `_` and each letter with an accent in it, and at each of the marks that a match may begin with,
+//! whether something is there. A mark that an address escapes (`%3D`) is a border like any other. The answer is one of
 //! three: a match, none, or [`More`], which says *undecided from here*. A recogniser gets that answer for nothing: it reads the text through a
 //! [`Cursor`], whose methods return [`More`] where the text has not arrived yet, and hands it on with `?`. So what is held back is exact:
 //! everything from the first word that may still become a match, and nothing else.
@@ -72,7 +73,7 @@ pub trait Patterns {
     /// With which bytes a match may begin, although they begin no word.
     const MARKS: Bytes = Bytes::NONE;
 
-    /// What is at the cursor's start, where a word or a mark begins. The first recogniser that finds something, or needs more of the text,
+    /// What is at the cursor's start, where a word, a part of one or a mark begins. The first recogniser that finds something, or needs more of the text,
     /// decides.
     fn at(
         &self,
@@ -90,7 +91,9 @@ pub struct Word {
     pub first: u8,
     /// Whether it is a mark.
     pub is_mark: bool,
-    /// In bytes. 1 for a mark.
+    /// Whether a longer word goes before it: it begins behind `_`, or behind a letter with an accent.
+    pub is_joined: bool,
+    /// In bytes, to the end of the whole word. 1 for a mark.
     pub length: usize,
     /// The byte after it, where that has come.
     pub next: Option<u8>,
@@ -125,38 +128,124 @@ pub fn scan<P: Patterns>(patterns: &P, view: &View<'_>, from: usize) -> Scan {
     let classes = const { &bytes::classes(P::MARKS) };
     let bytes = view.text.as_bytes();
     let mut at = from;
-    let mut in_word = view.before(from).0.is_some_and(is_word);
+    let before = view.before(from).0;
+    let mut in_word = before.is_some_and(is_word);
+    let mut joined = before.is_some_and(is_joint);
+    // Where the word ends that was looked at last.
+    let mut word_to = from;
+    // The escape right before this place.
+    let mut escape = None;
     let mut memory = P::Memory::default();
     while at < bytes.len() {
         count_step();
         let class = classes[usize::from(bytes[at])];
+        if class == 0 {
+            if bytes[at] == b'%' {
+                match escapes_a_mark(&bytes[at..]) {
+                    Escape::Whole => {
+                        escape = Some(at);
+                        (in_word, joined) = (false, false);
+                        at += 3;
+                        continue;
+                    }
+                    Escape::Begun if !view.end => return Scan::Clear(at),
+                    _ => {}
+                }
+            }
+            (in_word, joined) = (false, false);
+            escape = None;
+            at += 1;
+            continue;
+        }
         let is_word = class & WORD != 0;
-        let end = if is_word { word_end(bytes, at) } else { at + 1 };
-        if class & MARK != 0 || is_word && !in_word {
+        if is_word && at >= word_to {
+            word_to = word_end(bytes, at);
+        }
+        let end = if is_word { word_to } else { at + 1 };
+        let begins = !in_word || joined && bytes[at].is_ascii_alphanumeric();
+        if class & MARK != 0 || is_word && begins {
             let word = Word {
                 first: bytes[at],
                 is_mark: class & MARK != 0,
+                is_joined: in_word,
                 length: end - at,
                 next: bytes.get(end).copied(),
             };
-            match patterns.at(&Cursor::new(view, at), &word, &mut memory) {
+            let cursor = Cursor::new(view, at, escape.is_some());
+            match patterns.at(&cursor, &word, &mut memory) {
                 Ok(None) => {}
                 Ok(Some(At::Past(end))) => {
                     at = end;
-                    in_word = true;
+                    (in_word, joined, escape) = (true, false, None);
                     continue;
                 }
                 Ok(Some(At::Found { start, end, kind })) => {
                     return Scan::Found(Found { start, end, kind });
                 }
-                Err(More(None)) => return Scan::Clear(at),
-                Err(More(Some(wait))) => return Scan::Waits(at, wait),
+                Err(More(wait)) => {
+                    // What stands before an escape tells no longer that it is one.
+                    let from = escape.unwrap_or(at);
+                    return match wait {
+                        None => Scan::Clear(from),
+                        Some(wait) => Scan::Waits(from, wait),
+                    };
+                }
             }
         }
+        escape = None;
         in_word = is_word;
-        at = end;
+        joined = false;
+        if is_word {
+            at = joint(bytes, at, word_to);
+            joined = at < word_to;
+        } else {
+            at += 1;
+        }
     }
-    Scan::Clear(bytes.len())
+    match escape {
+        Some(escape) if !view.end => Scan::Clear(escape),
+        _ => Scan::Clear(bytes.len()),
+    }
+}
+
+enum Escape {
+    Whole,
+    Begun,
+    No,
+}
+
+/// Whether these bytes begin with a mark as addresses escape it: `%3D`, `%20`. What follows begins a word.
+fn escapes_a_mark(bytes: &[u8]) -> Escape {
+    let hex = |at: usize| bytes.get(at).map(|byte| char::from(*byte).to_digit(16));
+    match (hex(1), hex(2)) {
+        (Some(Some(high)), Some(Some(low))) => {
+            let byte = high * 16 + low;
+            let part_of_a_word = u8::try_from(byte)
+                .is_ok_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || !byte.is_ascii());
+            match part_of_a_word {
+                true => Escape::No,
+                false => Escape::Whole,
+            }
+        }
+        (None, _) | (Some(Some(_)), None) => Escape::Begun,
+        _ => Escape::No,
+    }
+}
+
+/// Where the next part of the word begins: behind a `_`, or behind a letter with an accent. `end` where it has none.
+fn joint(bytes: &[u8], mut at: usize, end: usize) -> usize {
+    loop {
+        let is_joint = bytes[at] == b'_' || bytes[at] >= 0x80;
+        at += width(bytes[at]);
+        if at >= end || is_joint && bytes[at].is_ascii_alphanumeric() {
+            return at.min(end);
+        }
+    }
+}
+
+/// Whether a value may begin behind this character, though the word goes on.
+fn is_joint(c: char) -> bool {
+    c == '_' || !c.is_ascii() && is_word(c)
 }
 
 /// Where the word around these bytes ends.

@@ -59,7 +59,12 @@ fn words_and_marks_begin_matches() {
             "Ticket 123 tickets 123 ticket 12",
             "Ticket [T] tickets 123 ticket 12",
         ),
-        ("éticket 123 日ticket 123", "éticket 123 日ticket [T]"),
+        ("éticket 123 日ticket 123", "éticket [T] 日ticket [T]"),
+        (
+            "a_ticket 123 a%3Dticket 123 a%41ticket 123",
+            "a_ticket [T] a%3Dticket [T] a%41ticket 123",
+        ),
+        ("100%ticket 123, %2, %", "100%ticket [T], %2, %"),
         ("v ticket 123", "v ticket 123"),
     ] {
         let out = redact_all(Tickets, Form::Text, text);
@@ -69,7 +74,9 @@ fn words_and_marks_begin_matches() {
 
 #[test]
 fn the_same_is_found_at_every_cut() {
-    let pieces = ["#", "1", "123", "ticket", "tick", "v", " ", "é", "日", "_"];
+    let pieces = [
+        "#", "1", "123", "ticket", "tick", "v", " ", "é", "日", "_", "%3D", "%",
+    ];
     for n in 0..pieces.len().pow(4) {
         let piece = |place: u32| pieces[n / pieces.len().pow(place) % pieces.len()];
         let text = [piece(0), piece(1), piece(2), piece(3)].concat();

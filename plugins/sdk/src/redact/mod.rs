@@ -1,6 +1,7 @@
 //! Replaces matches in a text that arrives in pieces.
 //!
-//! A [`Finder`] knows what to look for, a [`Redactor`] applies it to one passage, and [`redact_all`] to a whole text.
+//! A [`Finder`] knows what to look for, a [`Redactor`] applies it to one passage, [`redact_all`] to a whole text, and [`redact_request`] to every
+//! string of a request.
 //!
 //! What must stay true: **the text that comes out is a function of the concatenated text alone.** However a text is cut,
 //! streamed or whole, the same text comes out. That works because a finder decides only what holds *whatever may follow*,
@@ -27,6 +28,7 @@ mod doc;
 mod json;
 mod raw;
 mod redactor;
+mod request;
 mod tape;
 mod words;
 
@@ -34,6 +36,7 @@ mod words;
 mod tests;
 
 pub use redactor::Redactor;
+pub use request::{Redacted, redact_request};
 pub use words::Words;
 
 use crate::Channel;
@@ -50,6 +53,11 @@ pub trait Finder {
     /// Appends the text that replaces `value`, a match of this kind. It appends plain text, which the redactor escapes
     /// where needed.
     fn replace(&self, kind: usize, value: &str, out: &mut String);
+
+    /// Whether matches of this kind are counted and stay as they are.
+    fn keeps(&self, _kind: usize) -> bool {
+        false
+    }
 }
 
 impl<F: Finder + ?Sized> Finder for &F {
@@ -59,6 +67,9 @@ impl<F: Finder + ?Sized> Finder for &F {
     fn replace(&self, kind: usize, value: &str, out: &mut String) {
         (**self).replace(kind, value, out);
     }
+    fn keeps(&self, kind: usize) -> bool {
+        (**self).keeps(kind)
+    }
 }
 
 impl<F: Finder + ?Sized> Finder for std::rc::Rc<F> {
@@ -67,6 +78,9 @@ impl<F: Finder + ?Sized> Finder for std::rc::Rc<F> {
     }
     fn replace(&self, kind: usize, value: &str, out: &mut String) {
         (**self).replace(kind, value, out);
+    }
+    fn keeps(&self, kind: usize) -> bool {
+        (**self).keeps(kind)
     }
 }
 

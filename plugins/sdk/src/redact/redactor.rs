@@ -133,7 +133,7 @@ impl<F: Finder> Redactor<F> {
                 Edit::ReplaceAndHoldLast(it) => &it.text,
                 _ => piece,
             };
-            if out.is_none() && !self.watching && !self.counts.is_empty() {
+            if out.is_none() && !self.watching && self.counts_a_change() {
                 out = Some(text[..same].to_owned());
             }
             match &mut out {
@@ -144,6 +144,12 @@ impl<F: Finder> Redactor<F> {
                 return out;
             }
         }
+    }
+
+    /// Whether something was found that doesn't stay.
+    fn counts_a_change(&self) -> bool {
+        let mut counts = self.counts.iter().enumerate();
+        counts.any(|(kind, times)| *times > 0 && !self.finder.keeps(kind))
     }
 
     /// How often each kind was found since the last call of this, by kind. The list ends with the last kind that was found,
@@ -197,7 +203,11 @@ impl<F: Finder> Redactor<F> {
                     }
                     MatchPlace::Nowhere => clear = found.end,
                     MatchPlace::At(found, quoted) => {
-                        count(&mut self.counts, found.kind);
+                        count(&mut self.counts, found.kind, 1);
+                        if self.finder.keeps(found.kind) {
+                            clear = found.end;
+                            continue;
+                        }
                         if !changed {
                             out.push_str(self.tape.decided());
                         }
@@ -281,9 +291,9 @@ fn cut(kept: &mut VecDeque<usize>, decided: usize) {
     }
 }
 
-fn count(counts: &mut Vec<u32>, kind: usize) {
+pub(super) fn count(counts: &mut Vec<u32>, kind: usize, times: u32) {
     if counts.len() <= kind {
         counts.resize(kind + 1, 0);
     }
-    counts[kind] = counts[kind].saturating_add(1);
+    counts[kind] = counts[kind].saturating_add(times);
 }

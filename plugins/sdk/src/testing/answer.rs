@@ -20,12 +20,19 @@ pub struct Answer {
     pub untouched: bool,
 }
 
+/// A text that the host keeps.
+#[derive(Debug)]
+struct Held {
+    text: String,
+    /// It is what stayed of a delta of which the rest has gone: it goes with the next one.
+    stayed: bool,
+    changed: bool,
+}
+
 /// A passage, as the host keeps it.
 #[derive(Debug)]
 pub(super) struct Kept {
-    held: Vec<String>,
-    /// So many bytes at the beginning of it are decided, and wait for the rest of their delta.
-    decided: usize,
+    held: Vec<Held>,
     /// All that came.
     came: String,
     pub(super) answer: Answer,
@@ -35,7 +42,6 @@ impl Kept {
     pub(super) fn new() -> Self {
         Self {
             held: Vec::new(),
-            decided: 0,
             came: String::new(),
             answer: Answer {
                 untouched: true,
@@ -46,10 +52,14 @@ impl Kept {
 
     /// Applies the edit of a delta. Returns the denial, if it is one.
     pub(super) fn delta(&mut self, text: &str, edit: Edit) -> Option<Denial> {
-        self.held.push(text.into());
+        self.held.push(Held {
+            text: text.into(),
+            stayed: false,
+            changed: false,
+        });
         self.came.push_str(text);
         let denial = self.settle(edit);
-        let bytes = self.held.iter().map(String::len).sum();
+        let bytes = self.held.iter().map(|held| held.text.len()).sum();
         let answer = &mut self.answer;
         answer.most_held = answer.most_held.max(bytes);
         answer.most_deltas_held = answer.most_deltas_held.max(self.held.len());
@@ -81,7 +91,6 @@ impl Kept {
     /// The choice ended early.
     pub(super) fn drop_held(&mut self) {
         self.held.clear();
-        self.decided = 0;
     }
 
     pub(super) fn finished(&mut self, denial: Option<Denial>) -> Answer {
@@ -90,40 +99,55 @@ impl Kept {
         self.answer.clone()
     }
 
-    /// Puts a text in the place of all that is undecided but for the last so many bytes: into the last delta that lies in it.
-    fn put(&mut self, text: &str, held: usize) {
+    /// Puts a text in the place of all but the last so many bytes: into the last delta that lies in it. Returns how many deltas, and how
+    /// many bytes of the next, are before these.
+    fn put(&mut self, text: &str, held: usize) -> (usize, usize) {
         self.answer.untouched = false;
-        let end: usize = self.held.iter().map(String::len).sum();
-        let from = self.decided;
-        let to = end.saturating_sub(held).max(from);
+        let end: usize = self.held.iter().map(|held| held.text.len()).sum();
+        let to = end.saturating_sub(held);
         if self.held.is_empty() {
-            self.held.push(String::new());
+            self.held.push(Held {
+                text: String::new(),
+                stayed: false,
+                changed: true,
+            });
         }
-        let (mut begins, mut put) = (0, false);
-        for delta in &mut self.held {
-            let ends = begins + delta.len();
-            if begins <= to && from <= ends && !put {
-                put = to <= ends;
-                let gone = from.max(begins) - begins..to.min(ends) - begins;
-                assert!(
-                    delta.is_char_boundary(gone.end),
-                    "{held} bytes stay held behind a text, and the first of them lies within a character"
-                );
-                delta.replace_range(gone, if put { text } else { "" });
+        let mut begins = 0;
+        for (at, delta) in self.held.iter_mut().enumerate() {
+            let ends = begins + delta.text.len();
+            let here = to <= ends;
+            let gone = to.min(ends) - begins;
+            assert!(
+                delta.text.is_char_boundary(gone),
+                "{held} bytes stay held behind a text, and the first of them lies within a character"
+            );
+            delta
+                .text
+                .replace_range(..gone, if here { text } else { "" });
+            delta.changed = true;
+            if here {
+                let whole = to == ends;
+                return if whole { (at + 1, 0) } else { (at, text.len()) };
             }
             begins = ends;
         }
+        (self.held.len(), 0)
     }
 
-    /// Lets go the deltas that end in what is decided. One of which nothing is left says nothing.
-    fn release_decided(&mut self) {
-        while let Some(first) = self.held.first().map(String::len)
-            && first <= self.decided
-        {
-            self.decided -= first;
-            let chunk = self.held.remove(0);
-            if !chunk.is_empty() {
-                self.answer.chunks.push(chunk);
+    /// Lets go the first so many deltas. One of which nothing is left says nothing.
+    fn let_go(&mut self, count: usize) {
+        let mut before = String::new();
+        let mut gone = self.held.drain(..count).peekable();
+        while let Some(held) = gone.next() {
+            let next = gone.peek().is_some_and(|next| !next.stayed);
+            if held.stayed && next {
+                before.push_str(&held.text);
+                continue;
+            }
+            let says = !held.changed && !held.stayed || !held.text.is_empty();
+            let text = std::mem::take(&mut before) + &held.text;
+            if says || !text.is_empty() {
+                self.answer.chunks.push(text);
             }
         }
     }
@@ -132,30 +156,33 @@ impl Kept {
         match edit {
             Edit::Hold => {}
             Edit::HoldLast(bytes) => {
-                let mut after: usize = self.held.iter().map(String::len).sum();
+                let mut after: usize = self.held.iter().map(|held| held.text.len()).sum();
                 let gone = self.held.iter().take_while(|held| {
-                    after -= held.len();
+                    after -= held.text.len();
                     after >= bytes as usize
                 });
                 let gone = gone.count();
-                if gone > 0 {
-                    self.decided = 0;
-                }
-                self.answer.chunks.extend(self.held.drain(..gone));
+                self.let_go(gone);
             }
-            Edit::Forward => {
-                self.answer.chunks.append(&mut self.held);
-                self.decided = 0;
-            }
+            Edit::Forward => self.let_go(self.held.len()),
             Edit::Replace(text) => {
                 self.put(&text, 0);
-                self.decided = self.held.iter().map(String::len).sum();
-                self.release_decided();
+                self.let_go(self.held.len());
             }
             Edit::ReplaceAndHoldLast(Replacement { text, held }) => {
-                self.put(&text, held as usize);
-                self.decided += text.len();
-                self.release_decided();
+                let (mut deltas, bytes) = self.put(&text, held as usize);
+                if bytes > 0 {
+                    let split = &mut self.held[deltas];
+                    let rest = split.text.split_off(bytes);
+                    let rest = Held {
+                        text: rest,
+                        stayed: true,
+                        changed: true,
+                    };
+                    deltas += 1;
+                    self.held.insert(deltas, rest);
+                }
+                self.let_go(deltas);
             }
             Edit::Deny(denial) => {
                 self.drop_held();

@@ -62,7 +62,7 @@ pub(crate) fn run(action: &str) {
         },
         // The cheapest change that there is.
         "edits" => loop {
-            let _ = request::restrict_targets::<&str>([]);
+            let _ = request::restrict_targets(&[]);
         },
         "inserts" => {
             let text = "again ".repeat(1 << 17);

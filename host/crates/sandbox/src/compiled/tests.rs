@@ -9,7 +9,7 @@ fn left() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join(FILE);
     let files = CompiledFiles::open(folder.path()).unwrap();
-    files.checked(|| write(&file)).unwrap();
+    files.checked(|_| write(&file)).unwrap();
     (folder, file)
 }
 
@@ -21,7 +21,7 @@ fn write(file: &Path) {
 /// Whether whoever compiles next finds the file.
 fn is_found(folder: &Path, file: &Path) -> bool {
     let files = CompiledFiles::open(folder).unwrap();
-    let found = files.checked(|| std::fs::symlink_metadata(file).is_ok());
+    let found = files.checked(|_| std::fs::symlink_metadata(file).is_ok());
     found.unwrap()
 }
 
@@ -57,13 +57,13 @@ fn what_is_cut_or_longer_is_a_miss() {
 fn a_file_that_changes_while_we_run_is_a_miss() {
     let (folder, file) = left();
     let files = CompiledFiles::open(folder.path()).unwrap();
-    assert!(files.checked(|| file.exists()).unwrap());
+    assert!(files.checked(|_| file.exists()).unwrap());
     let mut bytes = std::fs::read(&file).unwrap();
     bytes[50] ^= 1;
     std::fs::write(&file, bytes).unwrap();
-    assert!(!files.checked(|| file.exists()).unwrap());
+    assert!(!files.checked(|_| file.exists()).unwrap());
     // And what is compiled in its place is kept.
-    files.checked(|| write(&file)).unwrap();
+    files.checked(|_| write(&file)).unwrap();
     assert!(is_found(folder.path(), &file));
 }
 
@@ -78,7 +78,7 @@ fn a_file_without_a_digest_is_a_miss() {
     std::fs::write(&file, [8; 100]).unwrap();
     let files = CompiledFiles::open(folder.path()).unwrap();
     files
-        .checked(|| std::fs::write(&other, [8; 100]))
+        .checked(|_| std::fs::write(&other, [8; 100]))
         .unwrap()
         .unwrap();
     std::fs::copy(&other, &file).unwrap();
@@ -91,7 +91,7 @@ fn the_digest_goes_with_its_file() {
     let digests = folder.path().join("sha256/wasmtime-1");
     assert_eq!(entries(&digests).len(), 1);
     let files = CompiledFiles::open(folder.path()).unwrap();
-    let removed = files.checked(|| std::fs::remove_file(&file));
+    let removed = files.checked(|_| std::fs::remove_file(&file));
     removed.unwrap().unwrap();
     assert_eq!(entries(&digests).len(), 0);
 }
@@ -142,5 +142,40 @@ fn nobody_elses_folder_is_used_nor_one_that_others_may_replace() {
         std::os::unix::fs::chown(&theirs, Some(65534), None).unwrap();
         let error = opens(&theirs.join("compiled")).unwrap_err().to_string();
         assert!(error.contains("theirs belongs to another user"), "{error}");
+    }
+}
+
+/// The bytes of a component that has nothing in it.
+const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
+
+#[test]
+fn what_wasmtime_keeps_is_known_by_its_key_whichever_engine_asks() {
+    use crate::engine::{self, EngineSettings};
+    use wasmtime::component::Component;
+
+    let folder = tempfile::tempdir().unwrap();
+    let files = CompiledFiles::open(folder.path()).unwrap();
+    let cache = files.cache().unwrap();
+    let settings = EngineSettings {
+        exchanges: 1,
+        ..EngineSettings::default()
+    };
+    let (serving, kind) = engine::serving(&settings, Some(&cache)).unwrap();
+    let (configuring, once) = engine::configuring(&settings, kind, Some(&cache)).unwrap();
+    assert_ne!(key(&serving, EMPTY), key(&configuring, EMPTY));
+    for (engine, kind) in [(serving, kind), (configuring, once)] {
+        let compiler = engine::compiling(kind, &cache, false).unwrap();
+        let key = key(&engine, EMPTY);
+        assert_eq!(super::key(&compiler, EMPTY), key);
+        let compiled = files.checked(|checked| {
+            assert!(!checked.holds(&key));
+            Component::from_binary(&compiler, EMPTY).unwrap();
+            checked.take_new();
+            checked.holds(&key)
+        });
+        assert!(compiled.unwrap());
+        Component::from_binary(&engine, EMPTY).unwrap();
+        assert_eq!(cache.cache_hits(), cache.cache_misses(), "it is read");
+        assert!(files.checked(|checked| checked.holds(&key)).unwrap());
     }
 }

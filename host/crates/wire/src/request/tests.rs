@@ -305,3 +305,23 @@ fn texts_come_in_pages_and_each_knows_which_segment_it_is() {
     assert_eq!(shown, segments.len());
     assert!(request.texts_from(texts.len() as u32).is_empty());
 }
+
+#[test]
+fn the_most_tokens_are_those_of_all_choices() {
+    for (members, most) in [
+        ("", None),
+        (r#","max_completion_tokens":7"#, Some(7)),
+        (r#","max_tokens":7"#, Some(7)),
+        (r#","max_tokens":7,"max_completion_tokens":9"#, Some(9)),
+        (r#","n":3,"max_tokens":7"#, Some(21)),
+        // As many as there may be, and what is no number of them.
+        (r#","max_completion_tokens":-1"#, None),
+        (r#","max_completion_tokens":null"#, None),
+        (r#","max_completion_tokens":"7""#, None),
+        (r#","metadata":{"max_tokens":7}"#, None),
+    ] {
+        let said = r#"{"role":"user","content":"hi"}"#;
+        let request = request(&format!(r#"{{"model":"m","messages":[{said}]{members}}}"#));
+        assert_eq!(request.most_tokens(), most, "{members}");
+    }
+}

@@ -2,48 +2,64 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
-use witgate_policy::prelude::*;
-use witgate_policy::redact::{Finder, Form, Redactor, Scan, View, find_all};
+use super::redactor::count;
+use super::{Finder, Form, Redactor, Scan, View, find_all};
+use crate::Text;
+use crate::request;
 
-use crate::detector::Detector;
-use crate::entity::Entity;
-use crate::policy::Counts;
+/// What [`redact_request`] did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Redacted {
+    /// How often each kind was found, by kind. The list ends with the last kind that was found.
+    pub counts: Vec<u32>,
+    /// Something was found in a place where nothing else can be put. A request in which it must not be is denied.
+    pub is_stuck: bool,
+}
 
-/// Redacts the request in place and counts what it finds. `Err`: something was found in a place that can't be changed.
-pub(crate) fn redact(detector: &Rc<Detector>, change: bool, counts: &mut Counts) -> Result<(), ()> {
-    let names = Names::new(detector);
+/// Looks at every string of the request that a model may be shown, and replaces each match by what is valid in its place, if `change` says so.
+/// Values that are cut over content parts of one message are found.
+///
+/// In names, ids, keys and the like, which upstreams take with few letters only and which refer to each other, a match becomes its kind's
+/// `label` and a number, `EMAIL_1`: the same for the same value in all of the request.
+pub fn redact_request<F: Finder>(
+    finder: &F,
+    change: bool,
+    label: &dyn Fn(usize) -> &'static str,
+) -> Redacted {
+    let mut done = Redacted::default();
+    let names = Names {
+        finder,
+        label,
+        numbers: RefCell::default(),
+    };
     let mut texts = request::texts();
-    let cut = parts_cut(detector, &mut texts, counts);
-    let mut all = Ok(());
+    let cut = parts_cut(finder, &mut texts, &mut done.counts);
     for (index, (text, cut)) in (0..).zip(texts.iter().zip(cut)) {
         let redacted = if is_name(text) {
-            redact_one(Redactor::new(&names, Form::Text), &text.text, counts)
+            redact_one(Redactor::new(&names, Form::Text), &text.text, &mut done)
         } else {
-            redact_one(
-                Redactor::new(Rc::clone(detector), form(text)),
-                &text.text,
-                counts,
-            )
+            redact_one(Redactor::new(finder, form(text)), &text.text, &mut done)
         };
         let redacted = redacted.or_else(|| cut.then(|| text.text.clone()));
         if let Some(redacted) = redacted.filter(|_| change)
             && request::replace_text(index, &redacted).is_err()
         {
-            all = Err(());
+            done.is_stuck = true;
         }
     }
-    all
+    done
 }
 
 fn redact_one<F: Finder>(
     mut redactor: Redactor<F>,
     text: &str,
-    counts: &mut Counts,
+    done: &mut Redacted,
 ) -> Option<String> {
     let redacted = redactor.whole(text);
-    counts.add(&redactor.take_counts());
+    for (kind, times) in redactor.take_counts().into_iter().enumerate() {
+        count(&mut done.counts, kind, times);
+    }
     redacted
 }
 
@@ -71,36 +87,32 @@ fn is_name(text: &Text) -> bool {
 
 /// Finds the same, and writes it as upstreams take it in names: `EMAIL_1`. A value has one number in all of a request, so that what
 /// refers to a name still does.
-struct Names<'a> {
-    detector: &'a Detector,
+struct Names<'a, F> {
+    finder: &'a F,
+    label: &'a dyn Fn(usize) -> &'static str,
     numbers: RefCell<BTreeMap<(usize, String), usize>>,
 }
 
-impl<'a> Names<'a> {
-    fn new(detector: &'a Detector) -> Names<'a> {
-        Names {
-            detector,
-            numbers: RefCell::default(),
-        }
-    }
-}
-
-impl Finder for Names<'_> {
+impl<F: Finder> Finder for Names<'_, F> {
     fn scan(&self, view: &View<'_>, from: usize) -> Scan {
-        self.detector.scan(view, from)
+        self.finder.scan(view, from)
+    }
+
+    fn keeps(&self, kind: usize) -> bool {
+        self.finder.keeps(kind)
     }
 
     fn replace(&self, kind: usize, value: &str, out: &mut String) {
         let mut numbers = self.numbers.borrow_mut();
         let next = numbers.len() + 1;
         let number = *numbers.entry((kind, value.to_owned())).or_insert(next);
-        out.push_str(&format!("{}_{number}", Entity::ALL[kind].label()));
+        out.push_str(&format!("{}_{number}", (self.label)(kind)));
     }
 }
 
 /// Replaces values that are cut over content parts of one message, because a model reads the parts as one text. What replaces a value
 /// stands in the part in which it begins. For each text, whether it was changed.
-fn parts_cut(detector: &Detector, texts: &mut [Text], counts: &mut Counts) -> Vec<bool> {
+fn parts_cut<F: Finder>(finder: &F, texts: &mut [Text], counts: &mut Vec<u32>) -> Vec<bool> {
     let mut cut = vec![false; texts.len()];
     let mut at = 0;
     while at < texts.len() {
@@ -113,7 +125,7 @@ fn parts_cut(detector: &Detector, texts: &mut [Text], counts: &mut Counts) -> Ve
             .take_while(|text| content_of(text) == Some(&list));
         let end = at + parts.count();
         if end - at > 1 {
-            join(detector, &mut texts[at..end], &mut cut[at..end], counts);
+            join(finder, &mut texts[at..end], &mut cut[at..end], counts);
         }
         at = end;
     }
@@ -127,7 +139,7 @@ fn content_of(text: &Text) -> Option<&str> {
     Some(list)
 }
 
-fn join(detector: &Detector, parts: &mut [Text], cut: &mut [bool], counts: &mut Counts) {
+fn join<F: Finder>(finder: &F, parts: &mut [Text], cut: &mut [bool], counts: &mut Vec<u32>) {
     let whole: String = parts.iter().map(|part| part.text.as_str()).collect();
     let mut ends = Vec::with_capacity(parts.len());
     let mut end = 0;
@@ -137,7 +149,7 @@ fn join(detector: &Detector, parts: &mut [Text], cut: &mut [bool], counts: &mut 
     }
     // From the back, so that no edit moves the place of another.
     let mut last = parts.len();
-    for found in find_all(detector, &whole).into_iter().rev() {
+    for found in find_all(finder, &whole).into_iter().rev() {
         while last > 0 && ends[last - 1] >= found.end {
             last -= 1;
         }
@@ -147,9 +159,12 @@ fn join(detector: &Detector, parts: &mut [Text], cut: &mut [bool], counts: &mut 
         if from >= to {
             continue;
         }
-        counts.add_one(found.kind);
+        count(counts, found.kind, 1);
+        if finder.keeps(found.kind) {
+            continue;
+        }
         let mut value = String::new();
-        detector.replace(found.kind, &whole[found.start..found.end], &mut value);
+        finder.replace(found.kind, &whole[found.start..found.end], &mut value);
         for part in from..=to {
             let start = if part == 0 { 0 } else { ends[part - 1] };
             let gone = found.start.max(start) - start..found.end.min(ends[part]) - start;
