@@ -1,9 +1,12 @@
 //! `witgate policy test`: samples at every cut, without a configuration.
 
-use super::Workspace;
+use std::io::{BufRead, BufReader, Lines};
+use std::process::{ChildStdout, Stdio};
+
+use super::{Running, Workspace};
 use crate::scene::{NONE, TONE_HERE, component};
-use crate::support::json;
-use crate::support::process::Done;
+use crate::support::process::{Done, witgate};
+use crate::support::{json, soon};
 
 const GOOD: &str = "\
 # The tone's samples.
@@ -125,6 +128,44 @@ async fn a_whole_chain_is_tested_by_the_cases_of_its_configuration() {
         .run("policy test bundled:pii-detector --policy-config @")
         .await;
     assert_eq!(both.code, 2, "{both:?}");
+}
+
+#[tokio::test]
+async fn a_watched_policy_is_tested_again_when_its_samples_change() {
+    let workspace = workspace(GOOD).await;
+    let folder = workspace.folder.path();
+    let mut command = witgate(folder);
+    command
+        .args(["policy", "test", "--watch", "--settings", "{\"limit\": 3}"])
+        .arg(folder.join("tone.wasm"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut child = Running(command.spawn().unwrap());
+    let lines = BufReader::new(child.0.stdout.take().unwrap()).lines();
+    let lines = until_said(lines, "2 passed, 0 failed").await;
+    std::fs::write(
+        folder.join("tone.samples.yaml"),
+        GOOD.replace("Hey.. You", "Hey!! You"),
+    )
+    .unwrap();
+    until_said(lines, "1 passed, 1 failed").await;
+}
+
+/// Reads on, up to a line that begins so.
+async fn until_said(
+    mut lines: Lines<BufReader<ChildStdout>>,
+    wanted: &'static str,
+) -> Lines<BufReader<ChildStdout>> {
+    let read = tokio::task::spawn_blocking(move || {
+        let said = lines
+            .by_ref()
+            .map(Result::unwrap)
+            .any(|line| line.starts_with(wanted));
+        (said, lines)
+    });
+    let (said, lines) = soon("the policy is tested", read).await.unwrap();
+    assert!(said, "it ended without {wanted:?}");
+    lines
 }
 
 #[tokio::test]
