@@ -1,4 +1,4 @@
-//! What must come of a sample, and what came.
+//! What must come of a sample, and what came. Its tests make the file long.
 
 use std::collections::BTreeMap;
 use std::fmt;
