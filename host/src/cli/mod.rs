@@ -9,6 +9,7 @@ mod check;
 mod compile;
 mod inspect;
 mod log;
+mod policy_test;
 mod rollback;
 mod room;
 mod run;
@@ -62,6 +63,8 @@ enum Command {
 enum PolicyCommand {
     /// Show what a component is: contract, hooks, imports, grants, size, digest
     Inspect(inspect::InspectArgs),
+    /// Run a policy's samples, each at every cut of its answer
+    Test(policy_test::TestArgs),
 }
 
 /// How results are printed.
@@ -108,6 +111,9 @@ pub fn main() -> ExitCode {
         }
         Command::Policy(PolicyCommand::Inspect(args)) => {
             setup::runtime().and_then(|runtime| runtime.block_on(inspect::inspect(args)))
+        }
+        Command::Policy(PolicyCommand::Test(args)) => {
+            setup::runtime().and_then(|runtime| runtime.block_on(policy_test::test(args)))
         }
     };
     match done {

@@ -58,6 +58,8 @@ impl Hasher {
             requests,
             models,
             pricing,
+            // Nothing that serves is made of it.
+            testing: _,
         } = config;
         self.pack(pack);
         self.list(stages, Self::stage);

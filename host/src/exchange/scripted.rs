@@ -21,7 +21,7 @@ use crate::config::PricingConfig;
 use crate::generation::ExchangeCounter;
 use crate::metrics::{Hook, Metrics};
 use crate::policy::types::{Account, Ending};
-use crate::policy::{Failure, Stage};
+use crate::policy::{Chain, Failure};
 use crate::upstream::Answer;
 use crate::wire::Request;
 
@@ -48,9 +48,9 @@ pub struct Script {
 pub struct Played {
     /// How it ended.
     pub ended: Ending,
-    /// What the stage did.
-    pub account: Account,
-    /// The first call of the stage that failed, and how.
+    /// What each stage did, in the chain's order.
+    pub accounts: Vec<Account>,
+    /// The first call that failed of the first stage of which one did, and how.
     pub failure: Option<(Hook, Failure)>,
     /// The request that went upstream, if one did.
     pub sent: Option<Request>,
@@ -58,9 +58,9 @@ pub struct Played {
     pub body: Option<Option<Bytes>>,
 }
 
-/// Plays a script through a chain of one stage. The client reads at most so many bytes; then it leaves. Dropped, it ends at once. Runs
+/// Plays a script through a chain. The client reads at most so many bytes; then it leaves. Dropped, it ends at once. Runs
 /// guests: not for a runtime worker.
-pub async fn play(stage: &Arc<Stage>, script: Script, most: usize) -> Played {
+pub async fn play(chain: &Chain, script: Script, most: usize) -> Played {
     let meta = RequestMeta {
         id: REQUEST_ID.into(),
         principal: script.principal,
@@ -75,9 +75,9 @@ pub async fn play(stage: &Arc<Stage>, script: Script, most: usize) -> Played {
         turns: Turns::default(),
     };
     let request = Arc::new(RequestState::new(meta, script.request));
-    // The stage is of no chain yet, and so of none whose time to drain may be over.
+    // It doesn't serve yet, and so there is none whose time to drain may be over.
     let guard = ExchangeCounter::new().begin();
-    let stages = Stages::new(std::slice::from_ref(stage), &[0], guard, request);
+    let stages = Stages::new(chain.stages(), chain.answers(), guard, request);
     let sent: Arc<Mutex<Option<Request>>> = Arc::default();
     let asked = sent.clone();
     let run = |sink| async move {
@@ -97,14 +97,15 @@ pub async fn play(stage: &Arc<Stage>, script: Script, most: usize) -> Played {
         let Ended {
             ended, mut stages, ..
         } = exchange.run().await;
-        let account = stages.accounts().remove(0);
-        let failure = stages.first_failure(StageId(0)).cloned();
-        (ended, account, failure)
+        let accounts = stages.accounts();
+        let failed = |stage| stages.first_failure(StageId(stage)).cloned();
+        let failure = (0..accounts.len()).find_map(failed);
+        (ended, accounts, failure)
     };
-    let (received, (ended, account, failure)) = receive(run, most).await;
+    let (received, (ended, accounts, failure)) = receive(run, most).await;
     Played {
         ended,
-        account,
+        accounts,
         failure,
         sent: asked.lock().take(),
         body: received.status.is_success().then_some(received.body),

@@ -114,6 +114,8 @@ pub struct Config {
     pub models: ModelsConfig,
     /// What tokens cost.
     pub pricing: PricingConfig,
+    /// Exchanges to test the chain with, as they stand in the file. Nothing that serves reads them.
+    pub testing: Option<serde_json::Value>,
 }
 
 impl Config {
@@ -303,6 +305,7 @@ fn read(
         "requests",
         "models",
         "pricing",
+        "testing",
     ])?;
     // Every part is read before the first failure counts, so that all problems are reported at once.
     let pack = pack::read(&fields);
@@ -315,6 +318,7 @@ fn read(
     let requests = requests::read(&fields);
     let models = models::read(&fields, targets.as_ref().map(|it| &*it.targets));
     let pricing = pricing::read(&fields);
+    let testing = fields.get("testing").map(|field| field.node.to_json());
     let stages::Chain {
         stages,
         answers,
@@ -344,6 +348,7 @@ fn read(
         requests: requests?,
         models: models?,
         pricing: pricing?,
+        testing,
     })
 }
 

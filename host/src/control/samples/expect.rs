@@ -1,10 +1,10 @@
-//! What must come of a sample, and what came.
+//! What must come of a sample, and what came. Its tests make the file long.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use crate::wire::{ChannelKey, Request};
 
@@ -94,13 +94,32 @@ impl Got {
 }
 
 impl Expect {
-    /// What was expected and what came instead, as parts of a sentence. `None`: it is as expected.
+    /// The first difference, as parts of a sentence: what was expected, and what came. `None`: it is as expected.
     pub(super) fn differs(&self, came: &Actual) -> Option<(String, String)> {
+        self.differences(came)
+            .into_iter()
+            .next()
+            .map(|it| it.sentence)
+    }
+
+    /// Everything that is expected and isn't what came.
+    pub(super) fn differences(&self, came: &Actual) -> Vec<Difference> {
+        let mut differences = Vec::new();
+        let mut add = |what: &str, expected: String, came: String, sentence| {
+            let what = what.to_owned();
+            differences.push(Difference {
+                what,
+                expected,
+                came,
+                sentence,
+            });
+        };
         let verdict = self.verdict.is_some_and(|wanted| wanted != came.verdict);
         let code = self.code.is_some() && self.code != came.code;
         if verdict || code {
             let wanted = describe(self.verdict, self.code.as_deref());
-            return Some((wanted, came.describe()));
+            let sentence = (wanted.clone(), came.describe());
+            add("the verdict", wanted, came.describe(), sentence);
         }
         let got = came.got.as_ref();
         let texts = [
@@ -115,41 +134,103 @@ impl Expect {
             if let Some(wanted) = wanted
                 && text != Some(wanted)
             {
-                let (wanted, text) = excerpts(wanted, text.map(String::as_str));
-                let text = text.unwrap_or_else(|| format!("{}, and no text", came.describe()));
-                return Some((format!("{what} {wanted}"), text));
+                let none = || format!("{}, and no text", came.describe());
+                let (excerpt, other) = excerpts(wanted, text.map(String::as_str));
+                let sentence = (format!("{what} {excerpt}"), other.unwrap_or_else(none));
+                add(
+                    what,
+                    wanted.clone(),
+                    text.cloned().unwrap_or_else(none),
+                    sentence,
+                );
             }
         }
         if let Some(wanted) = &self.arguments {
-            let arguments: Vec<&String> =
-                got.iter().flat_map(|got| got.arguments.values()).collect();
-            if !wanted.iter().eq(arguments.iter().copied()) {
-                return Some((
-                    format!("the arguments {wanted:?}"),
-                    format!("{arguments:?}"),
-                ));
+            let arguments = came.arguments();
+            if *wanted != arguments {
+                let (wanted, came) = (format!("{wanted:?}"), format!("{arguments:?}"));
+                let sentence = (format!("the arguments {wanted}"), came.clone());
+                add("the arguments", wanted, came, sentence);
             }
         }
         for (pointer, wanted) in self.request.iter().flatten() {
-            let found = match &came.sent {
-                Some(sent) => sent.get(pointer),
-                None => return Some(("a request to the model".into(), "none".into())),
+            let Some(found) = came.sent(pointer) else {
+                let sentence = ("a request to the model".to_owned(), "none".to_owned());
+                add(
+                    "the request",
+                    sentence.0.clone(),
+                    sentence.1.clone(),
+                    sentence,
+                );
+                break;
             };
-            let found: Value = found.map_or(Value::Null, |json| {
-                serde_json::from_str(&json).unwrap_or(Value::Null)
-            });
             if found != *wanted {
                 let (wanted, found) = (wanted.to_string(), found.to_string());
-                let (wanted, found) = excerpts(&wanted, Some(&found));
-                let wanted = format!("at {pointer} of the request {wanted}");
-                return Some((wanted, found.unwrap_or_default()));
+                let (short, other) = excerpts(&wanted, Some(&found));
+                let place = format!("at {pointer} of the request");
+                let sentence = (format!("{place} {short}"), other.unwrap_or_default());
+                add(&place, wanted, found, sentence);
             }
         }
-        let mut wanted = self.findings.clone()?;
-        wanted.sort_unstable();
-        wanted.dedup();
-        (wanted != came.findings).then(|| (found(&wanted), found(&came.findings)))
+        if let Some(mut wanted) = self.findings.clone() {
+            wanted.sort_unstable();
+            wanted.dedup();
+            if wanted != came.findings {
+                let sentence = (found(&wanted), found(&came.findings));
+                let (wanted, came) = (sentence.0.clone(), sentence.1.clone());
+                add("the findings", wanted, came, sentence);
+            }
+        }
+        differences
     }
+
+    /// The same expectation, with what came in the place of what it says; where it says nothing, verdict, code, text and findings.
+    pub(super) fn replaced(&self, came: &Actual) -> Map<String, Value> {
+        let got = came.got.as_ref();
+        let mut all = Map::new();
+        all.insert("verdict".into(), json!(came.verdict.to_string()));
+        all.insert("code".into(), json!(came.code));
+        all.insert("text".into(), json!(got.map(|it| &it.text)));
+        all.insert("reasoning".into(), json!(got.map(|it| &it.reasoning)));
+        all.insert("arguments".into(), json!(got.map(|_| came.arguments())));
+        let pointers = self.request.iter().flatten().map(|(pointer, _)| pointer);
+        let sent = pointers.filter_map(|pointer| Some((pointer.clone(), came.sent(pointer)?)));
+        let sent: Map<String, Value> = sent.collect();
+        all.insert("request".into(), json!(sent));
+        all.insert("findings".into(), json!(came.findings));
+        let silent = self.verdict.is_none()
+            && self.code.is_none()
+            && self.text.is_none()
+            && self.reasoning.is_none()
+            && self.arguments.is_none()
+            && self.request.is_none()
+            && self.findings.is_none();
+        all.retain(|key, value| {
+            let named = match key.as_str() {
+                // Whoever expected one thing is told of the other, too.
+                "verdict" => silent || self.verdict.is_some() || self.code.is_some(),
+                "code" => silent || self.verdict.is_some() || self.code.is_some(),
+                "text" => silent || self.text.is_some(),
+                "reasoning" => self.reasoning.is_some(),
+                "arguments" => self.arguments.is_some(),
+                "request" => self.request.is_some() && came.sent.is_some(),
+                _ => silent || self.findings.is_some(),
+            };
+            named && !value.is_null()
+        });
+        all
+    }
+}
+
+/// One thing that isn't as it was expected.
+#[derive(Debug)]
+pub(super) struct Difference {
+    /// What it is a difference of: `the text`, say.
+    pub(super) what: String,
+    pub(super) expected: String,
+    pub(super) came: String,
+    /// Both as parts of a sentence, short.
+    sentence: (String, String),
 }
 
 impl Actual {
@@ -172,6 +253,20 @@ impl Actual {
             (!same).then(|| (found(&self.findings), found(&other.findings)))
         };
         self.differs(other).or_else(findings)
+    }
+
+    /// Of each call that the client gets.
+    fn arguments(&self) -> Vec<String> {
+        let got = self.got.iter();
+        got.flat_map(|got| got.arguments.values().cloned())
+            .collect()
+    }
+
+    /// What stood at a pointer of the request that went to the model; null: nothing. `None`: none went.
+    fn sent(&self, pointer: &str) -> Option<Value> {
+        let json = self.sent.as_ref()?.get(pointer);
+        let value = json.and_then(|json| serde_json::from_str(&json).ok());
+        Some(value.unwrap_or(Value::Null))
     }
 
     fn describe(&self) -> String {
@@ -299,6 +394,20 @@ mod tests {
         ] {
             assert_eq!(told(text, &came), sentence);
         }
+    }
+
+    #[test]
+    fn every_difference_is_told_and_what_came_takes_its_place() {
+        let wanted = expect("{verdict: deny, code: loud, text: ho, findings: []}");
+        let differences = wanted.differences(&proceeded("hi"));
+        let told: Vec<&str> = differences.iter().map(|it| it.what.as_str()).collect();
+        assert_eq!(told, ["the verdict", "the text", "the findings"]);
+        let replaced = wanted.replaced(&proceeded("hi"));
+        let came = json!({"verdict": "proceed", "text": "hi", "findings": ["a", "b"]});
+        assert_eq!(Value::Object(replaced), came);
+        let replaced = expect("{code: rude}").replaced(&denied("loud"));
+        let came = json!({"verdict": "deny", "code": "loud"});
+        assert_eq!(Value::Object(replaced), came);
     }
 
     #[test]

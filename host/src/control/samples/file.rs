@@ -192,7 +192,7 @@ impl Sample {
     pub(super) fn request(&self, cut: Cut) -> &Request {
         match cut {
             Cut::Whole => &self.whole,
-            Cut::Characters | Cut::AsGiven => &self.stream,
+            _ => &self.stream,
         }
     }
 

@@ -4,6 +4,8 @@
 //! - [`file`] is the format, from text to checked samples.
 //! - [`said`] is what the model says in one.
 //! - [`run`] takes one sample through its stage, cut one way.
+//! - [`suites`] makes samples of a configuration's `testing.suites`.
+//! - [`thorough`] runs one at every cut, and tells all that doesn't hold, for whoever writes a policy.
 //! - [`expect`] compares what came with what was expected, in sentences.
 //!
 //! What must stay true: nothing of a sample is kept or counted. It runs on what was loaded, before anything is attached to it.
@@ -12,6 +14,8 @@ mod expect;
 mod file;
 mod run;
 mod said;
+mod suites;
+mod thorough;
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,9 +25,11 @@ use tracing::Instrument;
 
 use self::expect::Actual;
 use crate::metrics::Hook;
-use crate::policy::{Failure, Loaded, Stage};
+use crate::policy::{Chain, Failure, Loaded, Stage};
 
 pub use file::{MAX_SAMPLES, MAX_SIZE, Sample, Samples};
+pub use suites::{SuiteError, suites};
+pub use thorough::{Outcome, Problem};
 
 /// How long all samples of a stage may take together. Each call has its own limits; there may be many that wait.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -163,15 +169,21 @@ pub enum Cut {
     Characters,
     /// Its answer is a stream of the texts that the sample lists.
     AsGiven,
+    /// Its answer is a stream, and each text of it comes in two deltas, the first of so many characters.
+    After(usize),
+    /// Its answer is a stream, cut at places that follow from this seed.
+    Random(u64),
 }
 
 impl fmt::Display for Cut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Cut::Whole => "whole",
-            Cut::Characters => "cut at every character",
-            Cut::AsGiven => "cut as the sample gives it",
-        })
+        match self {
+            Cut::Whole => f.write_str("whole"),
+            Cut::Characters => f.write_str("cut at every character"),
+            Cut::AsGiven => f.write_str("cut as the sample gives it"),
+            Cut::After(characters) => write!(f, "cut in two after {characters} characters"),
+            Cut::Random(seed) => write!(f, "cut at random, from {seed}"),
+        }
     }
 }
 
@@ -218,11 +230,13 @@ impl Sample {
         let span = tracing::info_span!("sample", stage = %loaded.spec().id, name = self.name());
         // In shadow, too, they say what the policy does out of it.
         let stage = Stage::enforcing(loaded.clone());
-        let came = self.run_every_cut(&stage).instrument(span.clone()).await?;
-        if stage.interest().is_none() {
+        let wakeful = stage.interest().is_none();
+        let chain = Chain::new(vec![stage], None);
+        let came = self.run_every_cut(&chain).instrument(span.clone()).await?;
+        if wakeful {
             return Ok(());
         }
-        let sleepless = Stage::sleepless(loaded.clone());
+        let sleepless = Chain::new(vec![Stage::sleepless(loaded.clone())], None);
         let all = self.run_every_cut(&sleepless).instrument(span).await?;
         all.differs_in_all(&came).map_or(Ok(()), |(all, came)| {
             let sample = self.name().to_owned();
@@ -230,10 +244,10 @@ impl Sample {
         })
     }
 
-    async fn run_every_cut(&self, stage: &Arc<Stage>) -> Result<Actual, SampleError> {
-        let whole = self.run_cut(stage, Cut::Whole).await?;
+    async fn run_every_cut(&self, chain: &Chain) -> Result<Actual, SampleError> {
+        let whole = self.run_cut(chain, Cut::Whole).await?;
         for cut in self.cuts() {
-            let actual = self.run_cut(stage, cut).await?;
+            let actual = self.run_cut(chain, cut).await?;
             if let Some((whole, other)) = whole.differs(&actual) {
                 let sample = self.name().to_owned();
                 return Err(SampleError::Cut {
@@ -247,9 +261,9 @@ impl Sample {
         Ok(whole)
     }
 
-    async fn run_cut(&self, stage: &Arc<Stage>, cut: Cut) -> Result<expect::Actual, SampleError> {
+    async fn run_cut(&self, chain: &Chain, cut: Cut) -> Result<expect::Actual, SampleError> {
         let sample = || self.name().to_owned();
-        let actual = run::run(stage, self, cut).await;
+        let actual = run::run(chain, self, cut).await;
         let actual = actual.map_err(|(hook, failure)| SampleError::Failed {
             sample: sample(),
             cut,

@@ -1,7 +1,5 @@
-//! One sample, cut one way, through a chain of the one stage: the exchange that serves, with the sample's answer in an upstream's
+//! One sample, cut one way, through a chain, mostly of the one stage: the exchange that serves, with the sample's answer in an upstream's
 //! place.
-
-use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -11,7 +9,7 @@ use super::file::Sample;
 use crate::exchange::{Played, Script, play};
 use crate::metrics::Hook;
 use crate::policy::types::Ending;
-use crate::policy::{Class, Failure, Stage};
+use crate::policy::{Chain, Class, Failure};
 use crate::wire::Dialect;
 use crate::wire::choices::compose::Composition;
 use crate::wire::sse::Framer;
@@ -27,7 +25,7 @@ const LARGEST: usize = 8 << 20;
 type Failed = (Hook, Failure);
 
 /// Runs it. A call that failed is an error, also under `on_error: skip`.
-pub(super) async fn run(stage: &Arc<Stage>, sample: &Sample, cut: Cut) -> Result<Actual, Failed> {
+pub(super) async fn run(chain: &Chain, sample: &Sample, cut: Cut) -> Result<Actual, Failed> {
     let request = sample.request(cut);
     let (principal, headers) = sample.asked();
     let script = Script {
@@ -39,11 +37,11 @@ pub(super) async fn run(stage: &Arc<Stage>, sample: &Sample, cut: Cut) -> Result
     };
     let Played {
         ended,
-        account,
+        accounts,
         failure,
         sent,
         body,
-    } = play(stage, script, LARGEST).await;
+    } = play(chain, script, LARGEST).await;
     if let Some(failed) = failure {
         return Err(failed);
     }
@@ -57,7 +55,10 @@ pub(super) async fn run(stage: &Arc<Stage>, sample: &Sample, cut: Cut) -> Result
             return Err((Hook::OnDelta, Failure::new(Class::Output, what)));
         }
     };
-    let mut findings: Vec<String> = account.findings.into_iter().map(|it| it.code).collect();
+    let denial = accounts.iter().find_map(|it| it.denial.as_ref());
+    let code = denial.map(|denial| denial.code.clone());
+    let findings = accounts.into_iter().flat_map(|it| it.findings);
+    let mut findings: Vec<String> = findings.map(|it| it.code).collect();
     findings.sort_unstable();
     findings.dedup();
     Ok(Actual {
@@ -66,7 +67,7 @@ pub(super) async fn run(stage: &Arc<Stage>, sample: &Sample, cut: Cut) -> Result
             Ending::Responded => Verdict::Respond,
             _ => Verdict::Proceed,
         },
-        code: account.denial.map(|denial| denial.code),
+        code,
         got: got.filter(|_| ended != Ending::Denied),
         findings,
         sent,

@@ -8,6 +8,9 @@ use serde::de::{Deserializer, SeqAccess, Visitor};
 use super::Cut;
 use crate::wire::{Channel, ToolCall};
 
+/// The most characters of a delta that is cut at random: models' deltas are words.
+const LONGEST_PIECE: usize = 12;
+
 /// What a model says, each part as it comes.
 #[derive(Debug, Default)]
 pub(super) struct Said {
@@ -33,6 +36,14 @@ impl Said {
         let calls = self.calls.iter().map(|call| &call.arguments);
         let mut parts = [&self.reasoning, &self.answer].into_iter().chain(calls);
         parts.any(|Texts(texts)| texts.len() > 1)
+    }
+
+    /// The characters of its longest text.
+    pub(super) fn longest(&self) -> usize {
+        let calls = self.calls.iter().map(|call| &call.arguments);
+        let parts = [&self.reasoning, &self.answer].into_iter().chain(calls);
+        let lengths = parts.map(|Texts(texts)| texts.iter().map(|text| text.chars().count()).sum());
+        lengths.max().unwrap_or_default()
     }
 
     /// All of it, cut one way: each text with its channel, in the order in which it comes.
@@ -73,6 +84,26 @@ impl Texts {
             Cut::Whole => vec![self.0.concat()],
             Cut::Characters => self.0.concat().chars().map(String::from).collect(),
             Cut::AsGiven => self.0.clone(),
+            Cut::After(characters) => {
+                let text = self.0.concat();
+                let at = text.char_indices().nth(characters).map(|(at, _)| at);
+                let (one, two) = text.split_at(at.unwrap_or(text.len()));
+                let parts = [one, two].into_iter().map(str::to_owned);
+                parts.filter(|part| !part.is_empty()).collect()
+            }
+            Cut::Random(seed) => {
+                let mut random = fastrand::Rng::with_seed(seed);
+                let (mut pieces, mut left) = (Vec::new(), 0);
+                for character in self.0.concat().chars() {
+                    if left == 0 {
+                        left = random.usize(1..=LONGEST_PIECE);
+                        pieces.push(String::new());
+                    }
+                    left -= 1;
+                    pieces.last_mut().expect("one was pushed").push(character);
+                }
+                pieces
+            }
         }
     }
 }
@@ -102,5 +133,26 @@ impl<'de> Deserialize<'de> for Texts {
         }
 
         deserializer.deserialize_any(Either)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cut_of_a_text_keeps_it() {
+        let texts = Texts(vec!["grüße".into(), " an alle, die das hier lesen".into()]);
+        let length = texts.0.concat().chars().count();
+        let two = (0..=length + 1).map(Cut::After);
+        let random = (0..50).map(Cut::Random);
+        for cut in two.chain(random) {
+            let pieces = texts.cut(cut);
+            assert_eq!(pieces.concat(), texts.0.concat(), "{cut}");
+            assert!(pieces.iter().all(|piece| !piece.is_empty()), "{cut}");
+        }
+        assert_eq!(texts.cut(Cut::After(3))[0], "grü");
+        assert_eq!(texts.cut(Cut::Random(7)), texts.cut(Cut::Random(7)));
+        assert_ne!(texts.cut(Cut::Random(7)), texts.cut(Cut::Random(8)));
     }
 }

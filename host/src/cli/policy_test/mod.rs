@@ -1,0 +1,322 @@
+//! `witgate policy test`: a policy's samples at every cut of their answers, without a configuration, for whoever writes it; or the cases
+//! of a configuration through its whole chain.
+
+mod report;
+mod update;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use self::report::{Case, Report};
+use super::{Wrong, setup};
+use crate::config::{
+    BUNDLED, ComponentSource, Config, Grant, Limits, Mode, OnError, read_file_within,
+};
+use crate::control::samples::{MAX_SIZE as MAX_SAMPLES_SIZE, Samples, suites};
+use crate::control::watch_files;
+use crate::generation::{BuildInputs, bundled};
+use crate::policy::{self, MAX_SIZE, StageSpec};
+
+/// The arguments of `witgate policy test`.
+#[derive(Debug, Args)]
+pub(super) struct TestArgs {
+    /// The component: a file, or `bundled:NAME`
+    #[arg(
+        required_unless_present = "policy_config",
+        conflicts_with = "policy_config"
+    )]
+    component: Option<PathBuf>,
+    /// Test the whole chain of this configuration with its `testing.suites`
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["settings", "samples", "update"])]
+    policy_config: Option<PathBuf>,
+    /// The policy's configuration, as JSON, or as @FILE with JSON in it
+    #[arg(long, value_name = "JSON|@FILE", default_value = "{}", value_parser = settings)]
+    settings: Value,
+    /// The samples [default: those beside the component, NAME.samples.yaml]
+    #[arg(long, value_name = "FILE")]
+    samples: Option<PathBuf>,
+    /// Where the random cuts begin: the same seed makes the same cuts [default: another one each time, and it is printed]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// How results are printed
+    #[arg(long, value_enum, default_value_t)]
+    format: TestFormat,
+    /// Write what came into the samples, where it isn't what they expect
+    #[arg(long)]
+    update: bool,
+    /// Go on, and test again whenever the component or the samples change
+    #[arg(long)]
+    watch: bool,
+}
+
+/// How the results of tests are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum TestFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+    /// For build servers: JUnit's XML
+    Junit,
+}
+
+fn settings(text: &str) -> Result<Value, String> {
+    let from_file = text.strip_prefix('@').map(std::fs::read_to_string);
+    let json = match from_file {
+        Some(read) => read.map_err(|error| format!("the file can't be read: {error}"))?,
+        None => text.to_owned(),
+    };
+    let read: Result<Value, _> = serde_json::from_str(&json);
+    let settings = read.map_err(|error| format!("they aren't JSON: {error}"))?;
+    if settings.is_object() {
+        Ok(settings)
+    } else {
+        Err("they must be an object, such as {\"limit\": 3}".to_owned())
+    }
+}
+
+pub(super) async fn test(args: TestArgs) -> Result<ExitCode, Wrong> {
+    let subject = match (&args.policy_config, &args.component) {
+        (Some(file), _) => Subject::Chain(file.clone()),
+        (None, component) => {
+            let component = Component(component.clone().unwrap_or_default());
+            let samples = args.samples.clone().or_else(|| component.samples());
+            if args.update && samples.is_none() {
+                return Ok(misused(
+                    "--update has no file to write to: a bundled policy's samples are part of this program; name others with --samples",
+                ));
+            }
+            Subject::Policy(component, samples)
+        }
+    };
+    if !args.watch {
+        return once(&args, &subject).await;
+    }
+    let watched = tokio::sync::watch::Sender::new(subject.files());
+    let again = || async {
+        // A chain's components may be others now.
+        watched.send_if_modified(|known| {
+            let files = subject.files();
+            let other = *known != files;
+            *known = files;
+            other
+        });
+        match once(&args, &subject).await {
+            Ok(_) => {}
+            Err(wrong) => eprintln!("witgate: {wrong}"),
+        }
+        eprintln!("\nwaiting for a change; stop with Ctrl-C\n");
+    };
+    watch_files(watched.subscribe(), again, CancellationToken::new()).await;
+    Err("the files aren't watched any more".into())
+}
+
+/// Tests once, prints what came, and writes it where that is wanted.
+async fn once(args: &TestArgs, subject: &Subject) -> Result<ExitCode, Wrong> {
+    let seed = args.seed.unwrap_or_else(|| fastrand::u64(..1 << 32));
+    let (report, file) = match subject {
+        Subject::Chain(file) => (chain(file, seed).await?, None),
+        Subject::Policy(_, Some(file)) if !file.exists() => {
+            return Ok(misused(&format!(
+                "{}: there are no samples; write some, or name them with --samples",
+                file.display()
+            )));
+        }
+        Subject::Policy(component, file) => {
+            let text = match file {
+                Some(file) => read_file_within(file, MAX_SAMPLES_SIZE)
+                    .map_err(|error| format!("{}: {error}", file.display()))?,
+                None => component
+                    .bundled()
+                    .and_then(bundled::samples)
+                    .unwrap_or_default()
+                    .to_vec(),
+            };
+            let named = match file {
+                Some(file) => file.display().to_string(),
+                None => format!("the samples of {component}"),
+            };
+            let report = policy(component, &args.settings, named, &text, seed).await?;
+            (report, file.as_ref().map(|file| (file, text)))
+        }
+    };
+    match args.format {
+        TestFormat::Text => report.print(),
+        TestFormat::Json => println!("{}", report.to_json()),
+        TestFormat::Junit => println!("{}", report.to_junit()),
+    }
+    if args.update
+        && let Some((file, text)) = file
+    {
+        return update::write(file, &text, &report);
+    }
+    Ok(if report.well() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    })
+}
+
+/// A policy's samples, through a chain of the one stage.
+async fn policy(
+    component: &Component,
+    settings: &Value,
+    named: String,
+    samples: &[u8],
+    seed: u64,
+) -> Result<Report, Wrong> {
+    let bytes = component.bytes()?;
+    let samples = Samples::parse(samples).map_err(|error| format!("{named}: {error}"))?;
+    let sandbox = setup::sandbox(&Config::embedded()?, 1)?;
+    let spec = StageSpec {
+        id: "tested".into(),
+        on_error: OnError::Deny,
+        breaker: false,
+        mode: Mode::Enforce,
+        limits: Limits::default(),
+        grants: Grant::ALL.to_vec(),
+        settings: settings.to_string(),
+        pinned: None,
+    };
+    let loaded = policy::load(&sandbox, spec, &bytes).await;
+    let stages = [loaded.map_err(|error| format!("{component}: {error}"))?];
+    let mut report = Report::new(component.to_string(), named, seed);
+    for sample in samples.iter() {
+        let outcome = if sample.is_for(settings) {
+            Some(sample.test(&stages, None, seed).await)
+        } else {
+            None
+        };
+        let name = sample.name().to_owned();
+        report.cases.push(Case { name, outcome });
+    }
+    Ok(report)
+}
+
+/// A configuration's cases, through its chain.
+async fn chain(file: &Path, seed: u64) -> Result<Report, Wrong> {
+    let name = file.display().to_string();
+    let config = Config::load(file)?;
+    let Some(testing) = config.testing.clone() else {
+        return Err(format!(
+            "{name}: there is nothing to test with; write cases under `testing.suites`"
+        )
+        .into());
+    };
+    let suites = suites(&testing).map_err(|error| format!("{name}: {error}"))?;
+    let sandbox = setup::sandbox(&config, 1)?;
+    let inputs = BuildInputs::read(config)?;
+    let mut stages = Vec::new();
+    // In shadow a stage changes nothing that a case could expect.
+    for stage in inputs
+        .config
+        .stages
+        .iter()
+        .filter(|stage| stage.mode == Mode::Enforce)
+    {
+        let loaded = policy::load(&sandbox, StageSpec::from(stage), inputs.component(stage)).await;
+        stages.push(loaded.map_err(|error| format!("{name}: stage `{}`: {error}", stage.id))?);
+    }
+    let mut report = Report::new(name.clone(), name, seed);
+    for (suite, samples) in &suites {
+        for sample in samples.iter() {
+            let outcome = sample
+                .test(&stages, inputs.config.answers.as_deref(), seed)
+                .await;
+            report.cases.push(Case {
+                name: format!("{suite}: {}", sample.name()),
+                outcome: Some(outcome),
+            });
+        }
+    }
+    Ok(report)
+}
+
+fn misused(why: &str) -> ExitCode {
+    eprintln!("witgate: {why}");
+    ExitCode::from(2)
+}
+
+/// What is tested.
+enum Subject {
+    /// One policy, and the file of its samples; none where they are part of the program.
+    Policy(Component, Option<PathBuf>),
+    /// The chain of this configuration.
+    Chain(PathBuf),
+}
+
+impl Subject {
+    /// The files whose change matters.
+    fn files(&self) -> BTreeSet<PathBuf> {
+        let files = match self {
+            Subject::Policy(Component(component), samples) => {
+                [Some(component.clone()), samples.clone()]
+                    .into_iter()
+                    .flatten()
+                    .collect()
+            }
+            Subject::Chain(file) => {
+                // One that can't be read has no components yet.
+                let stages = Config::load(file)
+                    .map(|config| config.stages)
+                    .unwrap_or_default();
+                let components = stages
+                    .into_iter()
+                    .filter_map(|stage| match stage.component {
+                        ComponentSource::File(path) => Some(path),
+                        ComponentSource::Bundled(_) => None,
+                    });
+                components.chain([file.clone()]).collect::<Vec<_>>()
+            }
+        };
+        files
+            .into_iter()
+            .map(|file| std::path::absolute(&file).unwrap_or(file))
+            .collect()
+    }
+}
+
+/// A component as the command line names it.
+struct Component(PathBuf);
+
+impl fmt::Display for Component {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.display().fmt(f)
+    }
+}
+
+impl Component {
+    fn bundled(&self) -> Option<&str> {
+        self.0.to_str()?.strip_prefix("bundled:")
+    }
+
+    /// The file beside it.
+    fn samples(&self) -> Option<PathBuf> {
+        match self.bundled() {
+            Some(_) => None,
+            None => Some(self.0.with_extension("samples.yaml")),
+        }
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, Wrong> {
+        let Some(bundled) = self.bundled() else {
+            let read = read_file_within(&self.0, MAX_SIZE);
+            return read.map_err(|error| format!("{self}: {error}").into());
+        };
+        let known = bundled::component(bundled).map(<[u8]>::to_vec);
+        known.ok_or_else(|| {
+            format!(
+                "{self}: no policy is bundled by that name (valid: {})",
+                BUNDLED.join(", ")
+            )
+            .into()
+        })
+    }
+}
