@@ -88,8 +88,10 @@ async fn no_request_is_too_large_or_too_odd_to_be_recorded() {
         with(ask("say: hi"), json!({"model": "m".repeat(256)})),
     ];
     for capture in ["none", "hash", "full"] {
+        // Tests run a host that isn't optimised, which reads the entry on the stage's time, on a machine that others use.
         let bench = Bench::of(&format!(
-            "policies: {{chain: [audit-logger]}}\npolicy: {{audit-logger: {{capture: {capture}}}}}"
+            "policies: {{chain: [{{id: audit-logger, limits: {{request_cpu: 2s, exchange_cpu: 10s}}}}]}}\n\
+             policy: {{audit-logger: {{capture: {capture}}}}}"
         ))
         .await;
         let mut ids = Vec::new();

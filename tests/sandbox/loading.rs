@@ -128,7 +128,7 @@ async fn journal_without_the_grant() {
 
 #[tokio::test]
 async fn grants_that_are_not_offered() {
-    for grant in ["counters", "kv", "http", "everything"] {
+    for grant in ["http", "everything"] {
         let error = refusal_of_text(&importing(&format!("witgate:policy/{grant}@0.1.0"))).await;
         assert!(
             matches!(&error, LoadError::NotOffered(name) if name == grant),
