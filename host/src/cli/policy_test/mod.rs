@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use self::report::{Case, Report};
 use super::{Wrong, setup};
 use crate::config::{
-    BUNDLED, ComponentSource, Config, Grant, Limits, Mode, OnError, read_file_within,
+    BUNDLED, ComponentSource, Config, Grant, Isolation, Limits, Mode, OnError, read_file_within,
 };
 use crate::control::samples::{MAX_SIZE as MAX_SAMPLES_SIZE, Samples, suites};
 use crate::control::watch_files;
@@ -180,6 +180,7 @@ async fn policy(
         on_error: OnError::Deny,
         breaker: false,
         mode: Mode::Enforce,
+        isolation: Isolation::default(),
         limits: Limits::default(),
         grants: Grant::ALL.to_vec(),
         settings: settings.to_string(),
