@@ -160,7 +160,7 @@ impl Connections {
             let sent = kept.client.request(request).await;
             let made = MADE.with(Cell::get);
             sent.map_err(|error| NoAnswer {
-                closed: !made && was_closed(&error),
+                closed: !made && was_closed(&error) || was_not_taken(&error),
                 error,
             })
         };
@@ -180,8 +180,20 @@ impl Connections {
     }
 }
 
+/// Whether an HTTP/2 server says that it hasn't looked at the request: it is about to close the connection, or has no room for more streams.
+fn was_not_taken(error: &legacy::Error) -> bool {
+    causes(error).any(|cause| {
+        cause.downcast_ref::<h2::Error>().is_some_and(|error| {
+            let reason = error.reason();
+            error.is_remote()
+                && (error.is_go_away() && reason == Some(h2::Reason::NO_ERROR)
+                    || error.is_reset() && reason == Some(h2::Reason::REFUSED_STREAM))
+        })
+    })
+}
+
 /// Whether the connection was closed before an answer began. Of HTTP/2 it is never said: there the server tells which requests it has
-/// not looked at, and those are sent again below here.
+/// not looked at.
 fn was_closed(error: &legacy::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected};
     for cause in causes(error) {

@@ -53,6 +53,8 @@ struct Inner {
     buckets: [Bucket; WINDOW],
     /// Failures since the last success.
     in_a_row: u32,
+    /// Those of them that were health checks.
+    checks_in_a_row: u32,
     breaker: Breaker,
     /// How often the breaker has opened without a success since.
     opened: u32,
@@ -196,8 +198,16 @@ impl Health {
             inner.breaker
         };
         match (well, breaker) {
-            (false, _) => self.failed(),
-            (true, Breaker::Closed) => self.well(),
+            (false, _) => {
+                self.failed();
+                self.known.inner.lock().checks_in_a_row += 1;
+            }
+            // A list of models is no answer to a request: it takes back what checks said, and nothing else.
+            (true, Breaker::Closed) => {
+                let mut inner = self.known.inner.lock();
+                let checks = std::mem::take(&mut inner.checks_in_a_row);
+                inner.in_a_row = inner.in_a_row.saturating_sub(checks);
+            }
             (true, _) => {}
         }
     }
@@ -206,7 +216,7 @@ impl Health {
         let mut inner = self.known.inner.lock();
         let now = Instant::now();
         inner.bucket(now).asked += 1;
-        inner.in_a_row = 0;
+        (inner.in_a_row, inner.checks_in_a_row) = (0, 0);
         inner.standing.asked(false);
         // The answer to a request from before it opened says little of now, but it is an answer.
         if inner.breaker != Breaker::Closed {

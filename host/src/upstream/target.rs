@@ -72,6 +72,8 @@ impl Target {
         if pool.is_empty() {
             pool.push(("no key".to_owned(), None, 1));
         }
+        // Of another address nothing is known.
+        let earlier = earlier.filter(|earlier| earlier.base_url == config.base_url);
         Ok(Target {
             id: config.id.as_str().into(),
             provider: config.provider.as_str().into(),
@@ -88,9 +90,7 @@ impl Target {
             data_policy: config.data_policy.clone(),
             health: Health::new(
                 config.breaker,
-                earlier
-                    .filter(|earlier| earlier.base_url == config.base_url)
-                    .map(|earlier| &earlier.health),
+                earlier.map(|earlier| &earlier.health),
                 metrics.clone(),
             ),
             keys: KeyPool::new(pool, earlier.map(|earlier| &earlier.keys)),

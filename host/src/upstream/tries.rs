@@ -10,6 +10,18 @@ use super::failure::{About, Failure};
 use super::keys::{Key, Need};
 use super::target::Target;
 
+/// How long a key rests that was told 403 where another one was answered.
+const FORBIDDEN: Duration = Duration::from_secs(60);
+
+/// A key that was refused for an unclear reason.
+struct Unclear {
+    key: Arc<Key>,
+    /// How long the target wants to be left alone.
+    wish: Option<Duration>,
+    /// It was told 403.
+    forbidden: bool,
+}
+
 impl Target {
     /// Sends with a key that is ready, and with another one where the fault was the key's, until an answer comes or none is left. Where
     /// it may have been the request's, one other key is asked with it, to tell. `request` is an id, for the log.
@@ -24,10 +36,9 @@ impl Target {
     {
         let mut tried = SmallVec::<[usize; 4]>::new();
         let mut failed = None;
-        // The key that was refused for an unclear reason, and for how long it would rest.
-        let mut unclear: Option<(Arc<Key>, Option<Duration>)> = None;
-        let rests = |unclear: Option<(Arc<Key>, Option<Duration>)>| {
-            if let Some((key, Some(wish))) = unclear {
+        let mut unclear: Option<Unclear> = None;
+        let rests = |key: &Key, wish: Option<Duration>| {
+            if let Some(wish) = wish {
                 key.unclear(self.id(), need.model, wish);
             }
         };
@@ -36,14 +47,18 @@ impl Target {
                 Ok(picked) => picked,
                 Err(none) => {
                     // There is none to compare it with.
-                    rests(unclear);
+                    if let Some(it) = unclear {
+                        rests(&it.key, it.wish);
+                    }
                     return Err(none.after(failed));
                 }
             };
             let used = self.keys().sent(key, need);
             let failure = match send(Arc::clone(key)).await {
                 Ok(answer) => {
-                    rests(unclear);
+                    if let Some(it) = unclear {
+                        rests(&it.key, it.wish.or(it.forbidden.then_some(FORBIDDEN)));
+                    }
                     return Ok(answer.sent_with(used));
                 }
                 Err(failure) => failure,
@@ -54,7 +69,13 @@ impl Target {
                 About::Unclear(_) if unclear.is_some() => {
                     return Err(failed.unwrap_or(failure));
                 }
-                About::Unclear(wish) => unclear = Some((Arc::clone(key), wish)),
+                About::Unclear(wish) => {
+                    unclear = Some(Unclear {
+                        key: Arc::clone(key),
+                        wish,
+                        forbidden: matches!(failure, Failure::Refused(_)),
+                    });
+                }
                 About::Key => {}
             }
             if let Some(used) = &used {

@@ -4,10 +4,13 @@
 //! it says on standard error is thrown away, since it may repeat the secret. What it printed is [kept](super::kept) for a while.
 
 use std::io::Read as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::fields::Field;
 use super::secret::{LARGEST, Secret, SecretError, SecretRef};
@@ -43,7 +46,9 @@ impl ExecRef {
             .env_clear()
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null());
+            .stderr(Stdio::null())
+            // So that whatever it starts ends with it.
+            .process_group(0);
         for name in ["PATH", "HOME"] {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
@@ -108,7 +113,12 @@ fn ended(child: &mut Child, until: Instant) -> Option<ExitStatus> {
 }
 
 fn end(child: &mut Child) {
-    // It may have ended by itself.
+    // Its group, by the name of which it is the first. It may have ended by itself.
+    if let Ok(id) = i32::try_from(child.id())
+        && let Some(group) = Pid::from_raw(id)
+    {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
     let _ = child.kill();
     let _ = child.wait();
 }

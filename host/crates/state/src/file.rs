@@ -167,7 +167,7 @@ pub(crate) fn read_value(
 /// How many bytes a value has, whether it has expired or not; `None`: there is none.
 pub(crate) fn value_bytes(connection: &Connection, name: &Name) -> rusqlite::Result<Option<u64>> {
     connection
-        .prepare_cached("SELECT length(CAST(value AS BLOB)) FROM kept WHERE owner = ? AND key = ?")?
+        .prepare_cached("SELECT octet_length(value) FROM kept WHERE owner = ? AND key = ?")?
         .query_row((&*name.owner, &name.key), |row| row.get(0))
         .optional()
 }

@@ -127,10 +127,11 @@ impl Keeper {
         let mut done = Vec::with_capacity(batch.len());
         let mut result = self.file.check();
         let Keeper { file, room, .. } = self;
+        let mut orders = batch.drain(..);
         let mut transact = || -> rusqlite::Result<()> {
             let behaviour = TransactionBehavior::Immediate;
             let transaction = file.connection.transaction_with_behavior(behaviour)?;
-            for order in batch.drain(..) {
+            for order in orders.by_ref() {
                 carry_out(&transaction, room, order, &mut done)?;
             }
             transaction.commit()
@@ -138,12 +139,14 @@ impl Keeper {
         if result.is_ok() {
             result = transact().map_err(|error| file.sql(&error));
         }
-        if result.is_err() {
-            // What wasn't come to is answered too, and what was counted for a commit that failed is counted anew.
-            done.extend(batch.drain(..).map(Order::undone));
-            if let Ok(counted) = Room::count(&self.file.connection) {
-                self.room = counted;
-            }
+        // What wasn't come to is answered too, and what was counted for a commit that failed is counted anew.
+        let begun = !done.is_empty();
+        done.extend(orders.map(Order::undone));
+        if result.is_err()
+            && begun
+            && let Ok(counted) = Room::count(&self.file.connection)
+        {
+            self.room = counted;
         }
         (done, result)
     }

@@ -35,9 +35,8 @@ impl Room {
         while let Some(row) = rows.next()? {
             room.of(&row.get::<_, String>(0)?).sums = row.get(1)?;
         }
-        let mut values = connection.prepare(
-            "SELECT owner, count(*), sum(length(CAST(value AS BLOB))) FROM kept GROUP BY owner",
-        )?;
+        let mut values = connection
+            .prepare("SELECT owner, count(*), sum(octet_length(value)) FROM kept GROUP BY owner")?;
         let mut rows = values.query([])?;
         while let Some(row) = rows.next()? {
             let held = room.of(&row.get::<_, String>(0)?);

@@ -275,3 +275,26 @@ async fn the_thread_ends_with_the_last_handle() {
     drop(store);
     assert!(kept.upgrade().is_none() && orders.upgrade().is_none());
 }
+
+/// A batch in which one operation fails: each is answered, with the reason that the file has.
+#[tokio::test]
+async fn when_one_operation_fails_all_of_its_batch_are_told_so_and_why_is_known() {
+    let scene = Scene::new();
+    let store = scene.store();
+    store.add(sum("a", "k", 60, NOON), 1).await.unwrap();
+    let connection = rusqlite::Connection::open(scene.path()).unwrap();
+    let refuse =
+        "CREATE TRIGGER no BEFORE INSERT ON kept BEGIN SELECT RAISE(FAIL, 'as the test says'); END";
+    connection.execute_batch(refuse).unwrap();
+    let put = |key: &'static str| {
+        let store = store.clone();
+        tokio::spawn(async move { store.put(name("a", key), "v".into(), 60).await })
+    };
+    for asked in ["one", "two", "three", "four"].map(put) {
+        assert_eq!(asked.await.unwrap(), Err(Refused::Store));
+    }
+    let why = store.health().unwrap_err().to_string();
+    assert!(why.contains("as the test says"), "{why}");
+    connection.execute_batch("DROP TRIGGER no").unwrap();
+    assert_eq!(store.add(sum("a", "k", 60, NOON), 1).await, Ok(2));
+}

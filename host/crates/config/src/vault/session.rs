@@ -83,7 +83,9 @@ impl Lease {
 impl Session {
     /// When the token has to be renewed.
     pub(super) fn token_due(&self) -> Option<Instant> {
-        Some(self.token.as_ref()?.lease.as_ref()?.due)
+        let lease = self.token.as_ref()?.lease.as_ref()?;
+        // One that has ended is had anew when the secret is asked for.
+        (lease.ends > Instant::now()).then_some(lease.due)
     }
 
     /// Makes it time to renew the token.
@@ -108,6 +110,7 @@ impl Session {
         let why = format!("didn't answer within {:?}", asked.timeout);
         self.away = Some((Instant::now() + asked.timeout + AWAY, why));
         let read = self.read_now(asked, credentials).await;
+        self.look_again_later();
         self.away = match &read {
             Err(Fault::Unreachable(why)) => Some((Instant::now() + AWAY, why.clone())),
             _ => None,
@@ -115,6 +118,17 @@ impl Session {
         read.map_err(|fault| match fault {
             Fault::Unreachable(why) | Fault::Refused(why) => why,
         })
+    }
+
+    /// A token that should have been renewed by now, and wasn't: it isn't time again at once, whatever went wrong.
+    fn look_again_later(&mut self) {
+        let now = Instant::now();
+        if let Some(token) = &mut self.token
+            && let Some(lease) = &mut token.lease
+            && lease.due <= now
+        {
+            lease.due = now + AGAIN;
+        }
     }
 
     async fn read_now(
