@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -135,15 +136,16 @@ pub(super) async fn ask(
                 // Whoever may be overtaken is waited for until there is something to take.
                 patience: late.is_none().then_some(policy.peek),
             };
-            let first = attempt.watched(trial, outgoing);
+            // In its place, and moved no more: it is large, and every request has one.
+            let mut first = pin!(attempt.watched(trial, outgoing));
             let mut beside = candidate;
             let raced = match late {
                 None => Raced {
-                    first: Some(first.await),
+                    first: Some(first.as_mut().await),
                     second: None,
                 },
                 Some(late) => {
-                    let second = async {
+                    let second = Box::pin(async {
                         if !budget.allows() {
                             return None;
                         }
@@ -163,8 +165,11 @@ pub(super) async fn ask(
                             ..attempt
                         };
                         Some(attempt.watched(trial, outgoing).await)
-                    };
-                    race(first, late, second, |answer| answer.status.is_success()).await
+                    });
+                    race(first.as_mut(), late, second, |answer| {
+                        answer.status.is_success()
+                    })
+                    .await
                 }
             };
             match (raced.first, raced.second) {

@@ -1,7 +1,7 @@
 //! Two attempts at one answer: the second begins when the first is late, and whoever answers first is the only one that does.
 //!
-//! What must stay true: no more than one result is an answer that anybody reads. The other attempt is dropped before this returns, and with it its
-//! connection.
+//! What must stay true: no more than one result is an answer that anybody reads. The other attempt is dropped before that one is handed on, and
+//! with it its connection.
 
 use std::pin::pin;
 use std::time::Duration;
