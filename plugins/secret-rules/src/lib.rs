@@ -119,11 +119,13 @@ pub fn find(cursor: &Cursor<'_>, word: &Word, scope: Scope) -> Answer<Secret> {
     }
     if word.may_precede(b":-")
         && let Some((from, end)) = structured::header(cursor, word)?
+        && !says_itself(cursor, from)?
     {
         return Ok(secret(from, end, FIRST_STRUCTURED + 8));
     }
     if word.length <= 4
         && let Some((from, end)) = structured::user(cursor, word)?
+        && !says_itself(cursor, from)?
     {
         return Ok(secret(from, end, USER));
     }

@@ -67,7 +67,7 @@ fn is_of_password(byte: u8) -> bool {
     byte > b' ' && !border.contains(&byte)
 }
 
-/// The longest token that is found.
+/// The longest token, and the longest value behind a word that announces one.
 const LONGEST_TOKEN: usize = 8 * 1024;
 
 /// A signed JSON web token: header and payload are JSON objects, in base64 both begin with `eyJ`.
@@ -224,17 +224,29 @@ pub(crate) fn header(cursor: &Cursor<'_>, word: &Word) -> Answer<(usize, usize)>
         }
     }
     let from = at;
-    while at - from < 2048
-        && (in_set(cursor.get(at)?, ANY) || matches!(cursor.get(at)?, b'@' | b'~'))
-    {
-        at += 1;
-    }
+    let at = value_end(cursor, at, |byte| {
+        in_set(byte, ANY) || matches!(byte, b'@' | b'~')
+    })?;
     if at - from < 8 {
         return Ok(None);
     }
     let value = cursor.from(from).text_to(at);
     let random = entropy(value) >= 28 && value.bytes().any(|b| b.is_ascii_digit() || b == b'=');
     Ok((random && !stands_for_one(value)).then_some((from, at)))
+}
+
+/// Where a value ends of which each byte is such a one. All of it is the secret: what is cut off would go out in clear.
+fn value_end(
+    cursor: &Cursor<'_>,
+    mut at: usize,
+    is_of_value: fn(u8) -> bool,
+) -> Result<usize, More> {
+    while at - cursor.start < LONGEST_TOKEN
+        && is_of_value(cursor.get_while(at, is_of_value, LONGEST_TOKEN)?)
+    {
+        at += 1;
+    }
+    Ok(at)
 }
 
 fn spaces(cursor: &Cursor<'_>, mut at: usize, most: usize) -> Result<usize, More> {
@@ -298,11 +310,9 @@ pub(crate) fn user(cursor: &Cursor<'_>, word: &Word) -> Answer<(usize, usize)> {
         at += 1;
     }
     let from = at;
-    let ends =
-        |byte: u8| byte <= b' ' || byte == quote || byte == b'\'' || byte == b'"' || byte >= 0x80;
-    while at - from < 64 && !ends(cursor.get(at)?) {
-        at += 1;
-    }
+    let at = value_end(cursor, at, |byte| {
+        (b'!'..0x80).contains(&byte) && !matches!(byte, b'\'' | b'"')
+    })?;
     Ok(is_password(&cursor.bytes()[from..at]).then_some((from, at)))
 }
 

@@ -204,6 +204,54 @@ fn what_a_name_tells_is_found() {
     }
 }
 
+/// Of a long value nothing goes on, whoever finds it and however it comes.
+#[test]
+fn a_value_is_found_to_its_end() {
+    let long = |length: usize| -> String {
+        (0..length)
+            .map(|at| char::from(b"aB3xK9mQ2w"[(at * 7 + at / 10) % 10]))
+            .collect()
+    };
+    let pat = format!("github_pat_{}_{}", long(22), long(59));
+    let token = format!("eyJ{}.eyJ{}.{}", long(40), long(3000), long(86));
+    for (text, expected) in [
+        (
+            format!("curl -u me:{pat} x"),
+            "curl -u me:[github-fine-grained-pat] x",
+        ),
+        (
+            format!("curl -u me:{} x", long(200)),
+            "curl -u me:[curl-auth-user] x",
+        ),
+        (
+            format!("curl -u 'me:{}' x", long(5000)),
+            "curl -u 'me:[curl-auth-user]' x",
+        ),
+        (
+            format!("Authorization: Bearer {token}\n"),
+            "Authorization: Bearer [jwt]\n",
+        ),
+        (
+            format!("X-Api-Key: {}\n", long(5000)),
+            "X-Api-Key: [curl-auth-header]\n",
+        ),
+    ] {
+        assert_eq!(redacted(&text), expected);
+        for length in [1, 19, 1000] {
+            let chunks: Vec<_> = text.as_bytes().chunks(length).collect();
+            let chunks = chunks
+                .iter()
+                .map(|chunk| std::str::from_utf8(chunk).unwrap());
+            let passage = Redactor::new(Secrets(ALL), Form::Text);
+            assert_eq!(
+                testing::redact(passage, chunks).text,
+                expected,
+                "in pieces of {length}"
+            );
+        }
+    }
+}
+
 #[test]
 fn what_only_looks_like_a_key_is_left_alone() {
     for text in CLEAN {

@@ -47,6 +47,9 @@ fn class(byte: u8) -> u8 {
     CLASS[usize::from(byte)]
 }
 
+/// A word that is longer begins no entity by its length, and announces none.
+const LONGEST_WORD: usize = 32;
+
 /// The first entity of the set at or after `from`.
 pub(crate) fn scan(scope: Scope, view: &View<'_>, from: usize) -> Scan {
     patterns::scan(&Entities(scope), view, from)
@@ -149,6 +152,10 @@ impl Patterns for Entities {
             })
         };
         let mark = word.is_mark;
+        // Of a word that has not ended nobody knows the length, and what it may be goes by that.
+        if !mark && word.next.is_none() && word.length <= LONGEST_WORD {
+            cursor.get(at + word.length)?;
+        }
         if wanted(Entity::ApiKey)
             && let Some(found) = secret_rules::find(cursor, word, secret_rules::Scope::PREFIXED)?
         {
@@ -202,10 +209,6 @@ impl Patterns for Entities {
             };
             if end.is_some() {
                 return Ok(found(end, Entity::NationalId));
-            }
-            // Of a word that has not ended nobody knows the length.
-            if word.next.is_none() && word.length <= 16 {
-                cursor.get(at + word.length)?;
             }
             if word.may_be_lettered_id()
                 && let Some(end) = ids::lettered(cursor, word.length)?

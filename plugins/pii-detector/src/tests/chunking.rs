@@ -1,10 +1,11 @@
 //! The same text comes out at every chunking, and chunks stay untouched where there is nothing to redact.
 
 use proptest::prelude::*;
-use witgate_policy::redact::{Form, redact_all};
+use witgate_policy::redact::{Form, Redactor, redact_all};
 use witgate_policy::testing;
 
-use super::{detector, passage};
+use super::{detector, passage, scope};
+use crate::{Detector, Entity, Format, Scope, Set};
 
 /// Pieces of these lengths, in characters, again and again.
 fn pieces<'a>(text: &'a str, lengths: &'a [usize]) -> impl Iterator<Item = &'a str> {
@@ -23,6 +24,16 @@ fn pieces<'a>(text: &'a str, lengths: &'a [usize]) -> impl Iterator<Item = &'a s
 }
 
 pub(super) fn check(form: Form, text: &str, lengths: &[usize]) -> Result<(), TestCaseError> {
+    check_of(&detector, form, text, lengths)
+}
+
+fn check_of(
+    detector: &dyn Fn() -> Detector,
+    form: Form,
+    text: &str,
+    lengths: &[usize],
+) -> Result<(), TestCaseError> {
+    let passage = |form| Redactor::new(detector(), form);
     let whole = redact_all(detector(), form, text);
     let expected = whole.as_deref().unwrap_or(text);
     let answer = testing::redact(passage(form), pieces(text, lengths));
@@ -33,6 +44,25 @@ pub(super) fn check(form: Form, text: &str, lengths: &[usize]) -> Result<(), Tes
     prop_assert!(answer.untouched, "{:?}", answer);
     prop_assert_eq!(&answer.text, text);
     Ok(())
+}
+
+fn alone(entity: Entity) -> Detector {
+    let scope = Scope {
+        entities: Set::from_iter([entity]),
+        ..scope()
+    };
+    Detector::new(scope, Format::Label, String::new())
+}
+
+#[test]
+fn each_entity_alone_is_found_at_each_cut() {
+    for text in ENTITIES.iter().map(|text| format!("{text} .")) {
+        for entity in Entity::ALL {
+            for length in 1..=text.len() {
+                check_of(&|| alone(entity), Form::Text, &text, &[length, 3, 1]).unwrap();
+            }
+        }
+    }
 }
 
 const ENTITIES: &[&str] = &[
@@ -54,6 +84,8 @@ const ENTITIES: &[&str] = &[
     "::1",
     "+44 (0)20 7946 0958",
     "(415) 555-2671",
+    "00447700900123",
+    "Tel: 020 7946 0958",
     "01 23 45 67 89",
     "sk-ant-aB3dE6gH9jK2mN5pQ8sT1vW4",
     "AKIAIOSFODNN7Q2W4E5R",
@@ -131,6 +163,17 @@ proptest! {
     ) {
         check(Form::Text, &text, &lengths)?;
         check(Form::Text, &text, &[1])?;
+    }
+
+    /// What one entity needs no other one sees to.
+    #[test]
+    fn the_same_text_at_every_chunking_for_each_entity_alone(
+        text in text(),
+        lengths in prop::collection::vec(1..12usize, 1..20),
+    ) {
+        for entity in Entity::ALL {
+            check_of(&|| alone(entity), Form::Text, &text, &lengths)?;
+        }
     }
 
     #[test]
