@@ -100,6 +100,28 @@ async fn an_instance_that_is_too_old_is_retired() {
     assert_eq!(served.live(), 0);
 }
 
+/// It has a caller's text in it, and room that other stages have none of.
+#[tokio::test]
+async fn an_instance_that_waits_is_retired_at_its_age_though_no_exchange_comes() {
+    let served = reused(Forged::default(), |rules| {
+        rules.age = Duration::from_secs(3600);
+    })
+    .await;
+    assert_eq!(instances_for(2, &served).await, 1);
+    assert_eq!(served.live(), 1);
+    tokio::time::pause();
+    tokio::time::sleep(Duration::from_secs(3599)).await;
+    assert_eq!(served.live(), 1, "it is young enough");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(served.live(), 0);
+    tokio::time::resume();
+    // And the next one is watched, too.
+    assert_eq!(instances_for(1, &served).await, 2);
+    tokio::time::pause();
+    tokio::time::sleep(Duration::from_secs(3601)).await;
+    assert_eq!(served.live(), 0);
+}
+
 #[tokio::test]
 async fn an_instance_whose_memory_has_grown_too_much_is_retired() {
     let growing = Forged {

@@ -25,8 +25,8 @@ pub(super) fn run(args: &CompileArgs) -> ExitCode {
     match job.run(std::io::stdin().lock()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{}", error.root_cause());
-            ExitCode::from(1)
+            eprintln!("{error}");
+            ExitCode::from(error.status())
         }
     }
 }

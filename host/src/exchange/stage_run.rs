@@ -202,8 +202,9 @@ impl StageRun {
         if goes_on
             && !self.sees_answer()
             && !self.wants(Hooks::ON_COMPLETE)
-            && let Some(instance) = self.instance.take()
+            && let Some(mut instance) = self.instance.take()
         {
+            self.entries = instance.take_entries();
             instance.finish().await;
         }
         if shadow {

@@ -14,6 +14,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
+use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use super::compiled::CompiledFiles;
@@ -29,9 +30,16 @@ const TIME: Duration = Duration::from_secs(1800);
 /// What a job may say of why it failed, in bytes.
 const SAID: usize = 4096;
 
+/// The status with which a job says that the component can't be compiled.
+const NO_COMPONENT: u8 = 1;
+/// The status with which a job says that it couldn't do its work.
+const NO_WORK: u8 = 3;
+
 /// The program that compiles.
 pub(super) struct Compiler {
     program: PathBuf,
+    /// How long a job may take by the clock.
+    time: Duration,
 }
 
 /// Why a component was not compiled in a process of its own.
@@ -50,6 +58,27 @@ pub struct Job {
     kind: Kind,
     /// How far it stands behind other processes. `None`: it takes all cores there are.
     nice: Option<i32>,
+}
+
+/// Why a job was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum NotDone {
+    /// The component can't be compiled.
+    #[error("{}", .0.root_cause())]
+    Component(wasmtime::Error),
+    /// It could not begin: there is no folder to be had, or no component came.
+    #[error("{}", .0.root_cause())]
+    Work(wasmtime::Error),
+}
+
+impl NotDone {
+    /// The status with which the process ends.
+    pub fn status(&self) -> u8 {
+        match self {
+            NotDone::Component(_) => NO_COMPONENT,
+            NotDone::Work(_) => NO_WORK,
+        }
+    }
 }
 
 /// Arguments that no [`Job`] has made.
@@ -103,15 +132,20 @@ impl Job {
     /// Does it, in the process that was run for it: compiles what comes from there.
     ///
     /// # Errors
-    /// Why it can't be compiled.
-    pub fn run(&self, mut component: impl std::io::Read) -> wasmtime::Result<()> {
+    /// Why it wasn't done.
+    pub fn run(&self, component: impl std::io::Read) -> Result<(), NotDone> {
         limit(self.nice);
+        let (engine, bytes) = self.prepare(component).map_err(NotDone::Work)?;
+        Component::from_binary(&engine, &bytes).map_err(NotDone::Component)?;
+        Ok(())
+    }
+
+    fn prepare(&self, mut component: impl std::io::Read) -> wasmtime::Result<(Engine, Vec<u8>)> {
         let files = CompiledFiles::open(&self.folder)?;
         let engine = engine::compiling(self.kind, &files.cache()?, self.nice.is_none())?;
         let mut bytes = Vec::new();
         component.read_to_end(&mut bytes)?;
-        Component::from_binary(&engine, &bytes)?;
-        Ok(())
+        Ok((engine, bytes))
     }
 }
 
@@ -122,14 +156,15 @@ fn limit(nice: Option<i32>) {
         Resource, Rlimit, Signal, set_parent_process_death_signal, setpriority_process, setrlimit,
     };
 
-    let most = |most| Rlimit {
-        current: Some(most),
-        maximum: Some(most),
+    let most = |current, maximum| Rlimit {
+        current: Some(current),
+        maximum: Some(maximum),
     };
     let _ = set_parent_process_death_signal(Some(Signal::KILL));
-    let _ = setrlimit(Resource::Data, most(MEMORY));
-    let _ = setrlimit(Resource::Cpu, most(CPU));
-    let _ = setrlimit(Resource::Core, most(0));
+    let _ = setrlimit(Resource::Data, most(MEMORY, MEMORY));
+    // Where both are the same the kernel ends it as it ends what there is no memory for, and nobody knows why.
+    let _ = setrlimit(Resource::Cpu, most(CPU, CPU + 5));
+    let _ = setrlimit(Resource::Core, most(0, 0));
     if let Some(nice) = nice {
         let _ = setpriority_process(None, nice);
     }
@@ -140,7 +175,10 @@ fn limit(_: Option<i32>) {}
 
 impl Compiler {
     pub(super) fn new(program: PathBuf) -> Self {
-        Compiler { program }
+        Compiler {
+            program,
+            time: TIME,
+        }
     }
 
     /// Runs the job to its end.
@@ -157,11 +195,7 @@ impl Compiler {
         #[cfg(unix)]
         std::os::unix::process::CommandExt::arg0(&mut command, "witgate");
         let mut running = Running(command.spawn().map_err(unavailable)?);
-        if let Some(mut stdin) = running.0.stdin.take() {
-            // One that ends before it has read all says why below.
-            let _ = stdin.write_all(component);
-        }
-        let said = running.last_words()?;
+        let said = running.converse(component, self.time)?;
         let status = running.0.wait().map_err(unavailable)?;
         judge(status, said)
     }
@@ -172,19 +206,27 @@ fn judge(status: ExitStatus, said: String) -> Result<(), NotCompiled> {
     if status.success() {
         return Ok(());
     }
-    if status.code() == Some(1) && !said.is_empty() {
+    if status.code() == Some(NO_COMPONENT.into()) && !said.is_empty() {
         return Err(NotCompiled::Component(said));
     }
     #[cfg(unix)]
     {
         use rustix::process::Signal;
         use std::os::unix::process::ExitStatusExt as _;
-        let ends = [Signal::ABORT, Signal::KILL, Signal::XCPU, Signal::SEGV];
-        let ended = status.signal();
-        if ended.is_some_and(|ended| ends.iter().any(|signal| signal.as_raw() == ended)) {
+        let ended_by = |signal: Signal| status.signal() == Some(signal.as_raw());
+        if [Signal::ABORT, Signal::XCPU, Signal::SEGV]
+            .into_iter()
+            .any(ended_by)
+        {
             return Err(NotCompiled::Component(format!(
                 "compiling it takes more than {} GiB of memory or {CPU} s, or the compiler broke down ({status})",
                 MEMORY >> 30
+            )));
+        }
+        if ended_by(Signal::KILL) {
+            // What the machine has no memory for isn't tried again in the gateway.
+            return Err(NotCompiled::Component(format!(
+                "the system ended its compiling ({status}), as it does where memory runs out"
             )));
         }
     }
@@ -197,12 +239,15 @@ fn judge(status: ExitStatus, said: String) -> Result<(), NotCompiled> {
 struct Running(Child);
 
 impl Running {
-    /// What it says to its end. One that takes too long is ended.
-    fn last_words(&mut self) -> Result<String, NotCompiled> {
-        let Some(mut stderr) = self.0.stderr.take() else {
+    /// Gives it the component, and hears what it says to its end. One that takes too long is ended.
+    fn converse(&mut self, component: &[u8], time: Duration) -> Result<String, NotCompiled> {
+        let child = &mut self.0;
+        let (Some(mut stdin), Some(mut stderr)) = (child.stdin.take(), child.stderr.take()) else {
             return Ok(String::new());
         };
         let (send, receive) = channel();
+        // One that ends before it has read all says why.
+        let write = move || drop(stdin.write_all(component));
         let read = move || {
             let mut said = Vec::new();
             // All of it is read, or the job would wait for it.
@@ -212,18 +257,26 @@ impl Running {
             // Nobody waits for it any more where it took too long.
             let _ = send.send(said);
         };
-        let reader = std::thread::Builder::new().name("compiling".into());
-        reader
-            .spawn(read)
-            .map_err(|error| NotCompiled::Unavailable(error.to_string()))?;
-        match receive.recv_timeout(TIME) {
-            Ok(said) => Ok(said),
-            Err(RecvTimeoutError::Timeout) => Err(NotCompiled::Component(format!(
-                "compiling it takes longer than {} s",
-                TIME.as_secs()
-            ))),
-            Err(RecvTimeoutError::Disconnected) => Ok(String::new()),
-        }
+        let thread = || std::thread::Builder::new().name("compiling".into());
+        std::thread::scope(|scope| {
+            let said = thread()
+                .spawn_scoped(scope, write)
+                .and_then(|_| thread().spawn_scoped(scope, read))
+                .map_err(|error| NotCompiled::Unavailable(error.to_string()))
+                .and_then(|_| match receive.recv_timeout(time) {
+                    Ok(said) => Ok(said),
+                    Err(RecvTimeoutError::Timeout) => Err(NotCompiled::Component(format!(
+                        "compiling it takes longer than {} s",
+                        time.as_secs()
+                    ))),
+                    Err(RecvTimeoutError::Disconnected) => Ok(String::new()),
+                });
+            if said.is_err() {
+                // Else the threads would wait for it, and this for them.
+                let _ = child.kill();
+            }
+            said
+        })
     }
 }
 
@@ -281,7 +334,9 @@ mod tests {
             why(exited(1), "no such instruction").unwrap(),
             "no such instruction"
         );
-        for signal in [6, 9, 11, 24] {
+        let why_killed = why(killed(9), "").unwrap();
+        assert!(why_killed.contains("memory runs out"), "{why_killed}");
+        for signal in [6, 11, 24] {
             let why = why(killed(signal), "").unwrap();
             assert!(why.contains("4 GiB of memory or 300 s"), "{why}");
         }
@@ -289,6 +344,31 @@ mod tests {
         for status in [exited(1), exited(2), exited(127), killed(15), killed(31)] {
             assert_eq!(why(status, ""), None);
         }
+        // Its own trouble isn't the component's.
+        assert_eq!(why(exited(3), "the folder can't be written"), None);
+    }
+
+    /// `yes` reads nothing and says things for ever.
+    #[test]
+    fn one_that_never_reads_the_component_is_ended_when_its_time_is_over() {
+        let mut compiler = Compiler::new("/usr/bin/yes".into());
+        compiler.time = Duration::ZERO;
+        let result = compiler.compile(&job(None), &vec![0; 1 << 20]);
+        let Err(NotCompiled::Component(why)) = result else {
+            panic!("{result:?}");
+        };
+        assert_eq!(why, "compiling it takes longer than 0 s");
+    }
+
+    #[test]
+    fn a_job_without_a_folder_has_trouble_of_its_own() {
+        let folder = tempfile::NamedTempFile::new().unwrap();
+        let job = Job::new(folder.path(), job(None).kind, None);
+        let error = job
+            .prepare(&b"no component"[..])
+            .map(drop)
+            .map_err(NotDone::Work);
+        assert_eq!(error.unwrap_err().status(), NO_WORK);
     }
 
     #[test]

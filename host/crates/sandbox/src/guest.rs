@@ -55,13 +55,17 @@ impl Guest {
         if !self.table.is_empty() {
             return false;
         }
+        self.serve(ExchangeState::configuring(Cpu::default()));
+        true
+    }
+
+    /// An exchange begins in an instance that served others: what it prints from here on is of this one.
+    pub(super) fn serve(&mut self, exchange: ExchangeState) {
         let memory = std::mem::replace(&mut self.memory, MemoryLimit::new(0));
-        let between = ExchangeState::configuring(Cpu::default());
         *self = Guest {
             memory,
-            ..Guest::live(&self.stage, 0, between)
+            ..Guest::live(&self.stage, 0, exchange)
         };
-        true
     }
 
     fn new(wasi: WasiCtx, stage: &Arc<str>, memory: u64, exchange: ExchangeState) -> Self {

@@ -74,7 +74,7 @@ impl Instance {
         let exchange = ExchangeState::new(request, cpu, grants);
         let mut live = match stage.idle().and_then(IdleInstances::take) {
             Some(mut live) => {
-                live.store.data_mut().exchange = exchange;
+                live.store.data_mut().serve(exchange);
                 live.store.set_hostcall_fuel(OUTPUT);
                 live.store.set_epoch_deadline(1);
                 live

@@ -57,7 +57,7 @@ mod wasi;
 pub use bindings::{CONTRACT, types};
 pub use breaker::{Breaker, BreakerState, Refused, Trial};
 pub use chain::Chain;
-pub use compiler::{BadJob, Job};
+pub use compiler::{BadJob, Job, NotDone};
 pub use component::{Inspection, inspect};
 pub use error::LoadError;
 pub use failure::{Class, Failure};

@@ -4,11 +4,12 @@
 //! an exchange's; whoever takes it has it alone. All that are idle in the process are bounded, so that they can't use up the pool.
 
 use std::fmt;
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 use wasmtime::Store;
 
 use super::bindings::Bindings;
@@ -65,57 +66,91 @@ impl Drop for LiveInstance {
 }
 
 /// A stage's instances that wait for their next exchange.
-pub(super) struct IdleInstances {
+pub(super) struct IdleInstances(Arc<Waiting>);
+
+struct Waiting {
     rules: Reuse,
     /// For all stages of the process.
     room: Arc<Semaphore>,
+    idle: Mutex<Idle>,
+}
+
+#[derive(Default)]
+struct Idle {
     /// The one that was used last is the last: its memory is the likeliest to be in the caches.
-    idle: Mutex<Vec<(LiveInstance, OwnedSemaphorePermit)>>,
+    instances: Vec<(LiveInstance, OwnedSemaphorePermit)>,
+    /// A task sees to it that none gets too old here.
+    watched: bool,
 }
 
 impl IdleInstances {
     pub(super) fn new(rules: Reuse, room: Arc<Semaphore>) -> Self {
-        IdleInstances {
+        IdleInstances(Arc::new(Waiting {
             rules,
             room,
-            idle: Mutex::new(Vec::new()),
-        }
+            idle: Mutex::default(),
+        }))
     }
 
     /// The one that was used last. `None`: a fresh one must be made.
     pub(super) fn take(&self) -> Option<LiveInstance> {
         loop {
-            let last = self.idle.lock().pop();
+            let last = self.0.idle.lock().instances.pop();
             let (live, _room) = last?;
-            if !live.is_old(&self.rules) {
+            if !live.is_old(&self.0.rules) {
                 return Some(live);
             }
         }
     }
 
-    /// After a clean end. Retires it where its time has come, where the guest still holds something of the host's, and where there is no room.
+    /// After a clean end. Retires it where its time has come, where the guest still holds something of the host's, and where there is no
+    /// room. One that is kept is retired at its age, also where no exchange comes any more: it has callers' text in it, and other
+    /// stages' room.
     pub(super) fn put(&self, mut live: LiveInstance) {
+        let waiting = &self.0;
         live.exchanges += 1;
-        if live.is_used_up(&self.rules) || !live.store.data_mut().renew() {
+        if live.is_used_up(&waiting.rules) || !live.store.data_mut().renew() {
             return;
         }
-        let Ok(room) = self.room.clone().try_acquire_owned() else {
+        let Ok(room) = waiting.room.clone().try_acquire_owned() else {
             return;
         };
+        let mut idle = waiting.idle.lock();
+        idle.instances.push((live, room));
+        if !std::mem::replace(&mut idle.watched, true) {
+            tokio::spawn(watch(Arc::downgrade(waiting)));
+        }
+    }
+}
+
+impl Waiting {
+    /// Retires those that are too old. How long until the next one is; `None`: none is left, and nobody watches any more.
+    fn retire_old(&self) -> Option<Duration> {
         let mut idle = self.idle.lock();
-        idle.push((live, room));
-        let first = idle.first();
-        let old = first.is_some_and(|(live, _)| live.is_old(&self.rules));
-        let retired = old.then(|| idle.remove(0));
+        let rules = &self.rules;
+        let old: Vec<_> = idle
+            .instances
+            .extract_if(.., |(live, _)| live.is_old(rules))
+            .collect();
+        let made = idle.instances.iter().map(|(live, _)| live.made).min();
+        idle.watched = made.is_some();
         drop(idle);
-        drop(retired);
+        drop(old);
+        made.map(|made| rules.age.saturating_sub(made.elapsed()))
+    }
+}
+
+/// Retires instances at their age, until none is left or the stage is gone.
+async fn watch(waiting: Weak<Waiting>) {
+    while let Some(left) = waiting.upgrade().and_then(|waiting| waiting.retire_old()) {
+        tokio::time::sleep(left).await;
     }
 }
 
 impl fmt::Debug for IdleInstances {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IdleInstances")
-            .field("rules", &self.rules)
+            .field("rules", &self.0.rules)
             .finish_non_exhaustive()
     }
 }
