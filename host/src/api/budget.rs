@@ -277,7 +277,12 @@ mod tests {
     fn parties_are_clients_then_addresses() {
         let of = |principal: Option<&str>, alone, peer: &str| {
             let principal = principal.map(Arc::from);
-            Party::of(&Caller { principal, alone }, Some(peer.parse().unwrap()))
+            let caller = Caller {
+                principal,
+                alone,
+                ..Caller::default()
+            };
+            Party::of(&caller, Some(peer.parse().unwrap()))
         };
         assert_eq!(of(Some("a"), false, "192.0.2.1"), client("a"));
         assert_eq!(of(Some("a"), true, "192.0.2.1"), Party::Anyone);

@@ -19,6 +19,10 @@ use super::headers::API_KEY;
 pub struct Caller {
     /// The id of the client whose key it carried. `None` where no clients are configured.
     pub principal: Option<Arc<str>>,
+    /// The team that the client belongs to, where one is known.
+    pub team: Option<Arc<str>>,
+    /// The client's roles.
+    pub roles: Arc<[String]>,
     /// Whether no other client is configured.
     pub alone: bool,
 }
@@ -27,6 +31,14 @@ impl Caller {
     /// A caller where no clients are configured.
     pub fn anonymous() -> Self {
         Self::default()
+    }
+
+    /// The client of that id, of whom no more is known.
+    pub fn named(id: &str) -> Self {
+        Self {
+            principal: Some(id.into()),
+            ..Self::default()
+        }
     }
 }
 
@@ -71,19 +83,20 @@ impl IntoResponse for Unauthorized {
 /// The keys of the configured clients, as digests. Built once for each configuration.
 #[derive(Clone, Default)]
 pub struct Keys {
-    clients: Vec<(Arc<str>, [u8; 32])>,
+    clients: Vec<(Caller, [u8; 32])>,
 }
 
 impl Keys {
-    /// The id of each client with its key. Without any client every request is let in, as anonymous. Only digests of the keys are
-    /// kept.
-    pub fn new<'a>(clients: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+    /// Each client with its key. Without any client every request is let in, as anonymous. Only digests of the keys are kept.
+    pub fn new<'a>(clients: impl IntoIterator<Item = (Caller, &'a str)>) -> Self {
         let digested = clients
             .into_iter()
-            .map(|(id, key)| (Arc::from(id), Sha256::digest(key).into()));
-        Self {
-            clients: digested.collect(),
+            .map(|(client, key)| (client, Sha256::digest(key).into()));
+        let mut clients: Vec<(Caller, [u8; 32])> = digested.collect();
+        if let [(only, _)] = &mut clients[..] {
+            only.alone = true;
         }
+        Self { clients }
     }
 
     /// Finds the client whose key the request carries, in `Authorization: Bearer` or in `x-api-key`.
@@ -99,17 +112,14 @@ impl Keys {
         let mut why = Unauthorized::Missing;
         for presented in [bearer(headers), x_api_key(headers)].into_iter().flatten() {
             if let Some(client) = self.find(presented) {
-                return Ok(Caller {
-                    principal: Some(Arc::clone(client)),
-                    alone: self.clients.len() == 1,
-                });
+                return Ok(client.clone());
             }
             why = Unauthorized::Wrong;
         }
         Err(why)
     }
 
-    fn find(&self, presented: &[u8]) -> Option<&Arc<str>> {
+    fn find(&self, presented: &[u8]) -> Option<&Caller> {
         let presented: [u8; 32] = Sha256::digest(presented).into();
         let mut found = u64::MAX;
         for (at, (_, digest)) in (0_u64..).zip(&self.clients) {
@@ -122,7 +132,10 @@ impl Keys {
 
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ids = self.clients.iter().map(|(id, _)| id);
+        let ids = self
+            .clients
+            .iter()
+            .filter_map(|(client, _)| client.principal.as_ref());
         f.debug_list().entries(ids).finish()
     }
 }
@@ -148,7 +161,10 @@ mod tests {
     use super::*;
 
     fn keys() -> Keys {
-        Keys::new([("team-a", "key-a"), ("team-b", "key-b")])
+        Keys::new([
+            (Caller::named("team-a"), "key-a"),
+            (Caller::named("team-b"), "key-b"),
+        ])
     }
 
     fn ask(keys: &Keys, headers: &[(&str, &str)]) -> Result<Option<String>, Unauthorized> {

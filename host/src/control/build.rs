@@ -7,7 +7,7 @@ use tokio::task::JoinError;
 use super::fingerprint::Fingerprint;
 use super::samples::SampleError;
 use super::verified::VerifiedStage;
-use crate::api::Keys;
+use crate::api::{Caller, Keys};
 use crate::config::{Config, SecretError, StageConfig};
 use crate::generation::{BuildInputs, Generation, ReadError};
 use crate::journal::Journal;
@@ -201,10 +201,17 @@ fn read_keys(config: &Config) -> Result<Keys, BuildError> {
             client: client.id.clone(),
             cause,
         })?;
-        secrets.push((&*client.id, secret));
+        let caller = Caller {
+            team: client.team.as_deref().map(Arc::from),
+            roles: client.roles.clone().into(),
+            ..Caller::named(&client.id)
+        };
+        secrets.push((caller, secret));
     }
     Ok(Keys::new(
-        secrets.iter().map(|(id, secret)| (*id, secret.expose())),
+        secrets
+            .iter()
+            .map(|(caller, secret)| (caller.clone(), secret.expose())),
     ))
 }
 

@@ -281,9 +281,16 @@ impl Hasher {
     }
 
     fn client(&mut self, client: &ClientConfig) {
-        let ClientConfig { id, secret } = client;
+        let ClientConfig {
+            id,
+            secret,
+            team,
+            roles,
+        } = client;
         self.text(id);
         self.secret(secret);
+        self.option(team.as_deref(), Self::text);
+        self.list(roles, |hasher, role| hasher.text(role));
     }
 
     fn journal(&mut self, journal: &JournalConfig) {

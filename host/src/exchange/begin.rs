@@ -50,7 +50,7 @@ pub async fn begin(
     let tells_usage = begin.headers.contains_key(USAGE);
     let meta = RequestMeta {
         id: begin.id.to_string(),
-        principal: begin.caller.principal.as_deref().map(str::to_owned),
+        caller: begin.caller,
         received_at: millis(),
         headers: begin.headers,
         shown: generation.config().headers.clone(),

@@ -9,7 +9,7 @@ use super::translate::{
     data_policy_for_policy, role_for_policy, role_from_policy, segment_for_policy, text_for_policy,
     tool_for_policy,
 };
-use crate::api::Turns;
+use crate::api::{Caller, Turns};
 use crate::policy::types::{self, Segment, Target, Text, Tool};
 use crate::policy::{Draft, NotReplaced, RequestView};
 use crate::upstream::Targets;
@@ -18,7 +18,8 @@ use crate::wire;
 /// What never changes in an exchange.
 pub(super) struct RequestMeta {
     pub(super) id: String,
-    pub(super) principal: Option<String>,
+    /// Who asks.
+    pub(super) caller: Caller,
     pub(super) received_at: u64,
     /// The client's headers, credentials included.
     pub(super) headers: HeaderMap,
@@ -53,7 +54,15 @@ impl RequestView for RequestState {
     }
 
     fn principal(&self) -> Option<&str> {
-        self.meta.principal.as_deref()
+        self.meta.caller.principal.as_deref()
+    }
+
+    fn team(&self) -> Option<&str> {
+        self.meta.caller.team.as_deref()
+    }
+
+    fn roles(&self) -> &[String] {
+        &self.meta.caller.roles
     }
 
     fn received_at(&self) -> u64 {
@@ -226,7 +235,7 @@ mod tests {
         let named = |name: &&'static str| (http::HeaderName::from_static(name), value.clone());
         let meta = RequestMeta {
             id: "id".into(),
-            principal: None,
+            caller: Caller::anonymous(),
             received_at: 0,
             headers: headers.iter().map(named).collect(),
             shown: shown.iter().map(|&name| name.to_owned()).collect(),

@@ -16,7 +16,7 @@ use super::request::{RequestMeta, RequestState};
 use super::stages::Stages;
 use super::upstream::{NoAnswer, Upstream};
 use super::{Ended, Exchange};
-use crate::api::{Permit, Turns};
+use crate::api::{Caller, Permit, Turns};
 use crate::config::PricingConfig;
 use crate::generation::ExchangeCounter;
 use crate::metrics::{Hook, Metrics};
@@ -36,7 +36,7 @@ pub struct Script {
     /// What stands for the target's id.
     pub target: &'static str,
     /// Who asks.
-    pub principal: Option<String>,
+    pub caller: Caller,
     /// The client's headers, all of which the stage may read.
     pub headers: HeaderMap,
     /// The answer's body as it comes, piece by piece: a stream of events where the request asks for one.
@@ -63,7 +63,7 @@ pub struct Played {
 pub async fn play(chain: &Chain, script: Script, most: usize) -> Played {
     let meta = RequestMeta {
         id: REQUEST_ID.into(),
-        principal: script.principal,
+        caller: script.caller,
         received_at: millis(),
         shown: script
             .headers

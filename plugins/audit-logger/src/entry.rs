@@ -14,6 +14,8 @@ use crate::room::{Cut, MARK, Room};
 pub(crate) const NAME: usize = 512;
 /// What one of the answer's short words takes, at most: a finish reason, a tag.
 const WORD: usize = 256;
+/// How many of the client's roles are told.
+const ROLES: usize = 64;
 /// What a denial's message takes, at most.
 const MESSAGE: usize = 8 << 10;
 /// What a finding's detail takes, at most.
@@ -34,6 +36,10 @@ pub(crate) struct Entry<'a> {
     endpoint: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     principal: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    team: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    roles: Vec<Cow<'a, str>>,
     /// The model asked for.
     model: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -120,6 +126,8 @@ impl<'a> Entry<'a> {
             at: clock::rfc3339(request::received_at()),
             endpoint: head.text("/endpoint", request::endpoint(), NAME),
             principal: request::principal().map(|id| head.text("/principal", id, NAME)),
+            team: request::team().map(|team| head.text("/team", team, NAME)),
+            roles: Vec::new(),
             model: head.text("/model", request::model(), NAME),
             answered_by: outcome::target().map(|target| AnsweredBy {
                 target: head.text("/answered_by/target", target, NAME),
@@ -143,6 +151,7 @@ impl<'a> Entry<'a> {
             cut: Vec::new(),
         };
         let mut room = Room::new(WORDS, &mut cut);
+        entry.roles = roles(&mut room);
         entry.finish_reasons = finish_reasons(&mut room);
         entry.tags = tags(&mut room);
         entry.stages = stages(accounts, &mut Room::new(STAGES, &mut cut));
@@ -150,6 +159,20 @@ impl<'a> Entry<'a> {
         entry.cut = cut;
         entry
     }
+}
+
+fn roles<'a>(room: &mut Room<'_>) -> Vec<Cow<'a, str>> {
+    let all = request::roles();
+    let (count, mut kept) = (all.len(), Vec::new());
+    for role in all.into_iter().take(ROLES) {
+        if !room.item(8) {
+            break;
+        }
+        let at = format_args!("/roles/{}", kept.len());
+        kept.push(room.text(at, role, WORD));
+    }
+    room.more("/roles", count - kept.len(), None);
+    kept
 }
 
 fn finish_reasons<'a>(room: &mut Room<'_>) -> Vec<Cow<'a, str>> {

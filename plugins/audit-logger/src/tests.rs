@@ -8,7 +8,11 @@ use super::*;
 mod fits;
 
 fn complete(settings: Value, outcome: Outcome) -> Record {
-    let request = Request::user("my secret").part("word").principal("team-a");
+    let request = Request::user("my secret")
+        .part("word")
+        .principal("team-a")
+        .team("blue")
+        .roles(["writer", "reader"]);
     let policy = testing::configure::<AuditLogger>(settings).unwrap();
     policy.exchange(request).complete(outcome)
 }
@@ -52,6 +56,8 @@ fn a_completed_exchange_is_told_in_full() {
         "at": "2025-01-01T00:00:00.000Z",
         "endpoint": "chat",
         "principal": "team-a",
+        "team": "blue",
+        "roles": ["writer", "reader"],
         "model": "llama3.1-8b",
         "answered_by": {"target": "cerebras", "model": "llama3.1-8b"},
         "status": 200,
@@ -77,6 +83,8 @@ fn a_denied_exchange_names_the_stage_and_its_reason() {
         "at": "2025-01-01T00:00:00.000Z",
         "endpoint": "chat",
         "principal": "team-a",
+        "team": "blue",
+        "roles": ["writer", "reader"],
         "model": "llama3.1-8b",
         "ended": "denied",
         "verdict": "deny",

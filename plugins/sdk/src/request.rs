@@ -22,9 +22,19 @@ pub fn model() -> String {
     host_side::model()
 }
 
-/// The id of the client whose key came with the request, where clients are configured.
+/// The id of the client whose key or token came with the request, where clients are configured.
 pub fn principal() -> Option<String> {
     host_side::principal()
+}
+
+/// The team that the client belongs to, where the configuration or its token names one.
+pub fn team() -> Option<String> {
+    host_side::team()
+}
+
+/// The client's roles; none where nobody gave it any.
+pub fn roles() -> Vec<String> {
+    host_side::roles()
 }
 
 /// When the request came, in milliseconds since 1970.

@@ -130,6 +130,8 @@ fn request(case: &Case) -> Request {
     ];
     let request = Request::from_body(case.body())
         .principal("team-a")
+        .team("blue")
+        .roles(["writer", "reader"])
         .targets(targets)
         .header("authorization", "Bearer sesame")
         .header("x-play", &case.script());

@@ -1,6 +1,6 @@
 //! `clients`: who may send requests.
 
-use super::fields::Fields;
+use super::fields::{Field, Fields};
 use super::secret::{self, SecretRef};
 use std::path::Path;
 
@@ -11,10 +11,18 @@ pub struct ClientConfig {
     pub id: String,
     /// The key that the client shows.
     pub secret: SecretRef,
+    /// The team that it belongs to.
+    pub team: Option<String>,
+    /// Its roles, each once.
+    pub roles: Vec<String>,
 }
 
 /// The most clients that there may be.
 const MOST: usize = 4096;
+/// The most roles of one client.
+const MOST_ROLES: usize = 64;
+/// The longest name of a team or a role, in characters.
+const LONGEST_NAME: usize = 128;
 
 /// Reads `clients` out of the document. Without it there are no clients.
 pub(super) fn read(document: &Fields<'_>, base: &Path) -> Option<Vec<ClientConfig>> {
@@ -32,7 +40,7 @@ pub(super) fn read(document: &Fields<'_>, base: &Path) -> Option<Vec<ClientConfi
     let mut clients: Vec<ClientConfig> = Vec::new();
     let mut complete = true;
     for item in &items {
-        let Some(fields) = item.fields(&["id", "secret_ref"]) else {
+        let Some(fields) = item.fields(&["id", "secret_ref", "team", "roles"]) else {
             complete = false;
             continue;
         };
@@ -48,6 +56,11 @@ pub(super) fn read(document: &Fields<'_>, base: &Path) -> Option<Vec<ClientConfi
         });
         let reference = fields.required("secret_ref");
         let secret = reference.and_then(|field| secret::reference(field, "secret_ref", base));
+        let team = fields.get("team").map(name);
+        let roles = fields.get("roles").map(roles);
+        if team == Some(None) || roles == Some(None) {
+            complete = false;
+        }
         match (id, secret) {
             (Some(id), Some(secret)) => {
                 if let (Some(other), Some(field)) = (
@@ -63,10 +76,39 @@ pub(super) fn read(document: &Fields<'_>, base: &Path) -> Option<Vec<ClientConfi
                 clients.push(ClientConfig {
                     id: id.to_owned(),
                     secret,
+                    team: team.flatten(),
+                    roles: roles.flatten().unwrap_or_default(),
                 });
             }
             _ => complete = false,
         }
     }
     complete.then_some(clients)
+}
+
+/// The name of a team or a role.
+fn name(field: &Field<'_>) -> Option<String> {
+    let text = field.text_within(1..=LONGEST_NAME)?;
+    if text.chars().any(char::is_control) || text.trim() != text {
+        field.problem("a team's or role's name has no control characters, and no space around it");
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+fn roles(field: &Field<'_>) -> Option<Vec<String>> {
+    let items = field.items_up_to(MOST_ROLES)?;
+    let mut roles: Vec<String> = Vec::with_capacity(items.len());
+    let mut complete = true;
+    for item in &items {
+        match name(item) {
+            Some(role) if roles.contains(&role) => {
+                item.problem(format!("the role `{role}` stands here already"));
+                complete = false;
+            }
+            Some(role) => roles.push(role),
+            None => complete = false,
+        }
+    }
+    complete.then_some(roles)
 }

@@ -71,6 +71,14 @@ impl RequestView for FixedRequest {
         self.principal
     }
 
+    fn team(&self) -> Option<&str> {
+        None
+    }
+
+    fn roles(&self) -> &[String] {
+        &[]
+    }
+
     fn received_at(&self) -> u64 {
         self.received_at
     }

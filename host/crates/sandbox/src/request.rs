@@ -15,6 +15,10 @@ pub trait RequestView: Any + Send + Sync {
     fn model(&self) -> &str;
     /// Who asks, where clients are known.
     fn principal(&self) -> Option<&str>;
+    /// The team that it belongs to, if it is known.
+    fn team(&self) -> Option<&str>;
+    /// Its roles.
+    fn roles(&self) -> &[String];
     /// Milliseconds since 1970.
     fn received_at(&self) -> u64;
     /// One of the client's headers, by lower-case name; credentials are not there.

@@ -210,6 +210,12 @@ const CHANGES: &[Change] = &[
     ("target.http2", |it| it.targets[0].http2 ^= true),
     ("clients, none", |it| it.clients.clear()),
     ("client.id", |it| it.clients[0].id.push('x')),
+    ("client.team", |it| {
+        it.clients[0].team = Some("blue".into());
+    }),
+    ("client.roles", |it| {
+        it.clients[0].roles.push("writer".into());
+    }),
     ("client.secret", |it| {
         it.clients[0].secret = SecretRef::Env("WITGATE_TEST_NO_SUCH_KEY".into());
     }),

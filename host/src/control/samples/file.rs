@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -12,6 +13,7 @@ use serde_json::{Map, Value, json};
 use super::expect::Expect;
 use super::said::{Call, Said, Texts};
 use super::{Cut, SampleError};
+use crate::api::Caller;
 use crate::wire::{Dialect, Request};
 
 /// The most that a file of samples may have, in bytes.
@@ -37,7 +39,7 @@ pub struct Sample {
     whole: Request,
     stream: Request,
     /// Who asks.
-    principal: Option<String>,
+    caller: Caller,
     headers: HeaderMap,
     said: Said,
     expect: Expect,
@@ -72,6 +74,9 @@ struct Entry {
     endpoint: Endpoint,
     request: Object,
     principal: Option<String>,
+    team: Option<String>,
+    #[serde(default)]
+    roles: Vec<String>,
     #[serde(default)]
     headers: BTreeMap<String, String>,
     #[serde(default)]
@@ -138,6 +143,8 @@ impl Sample {
             endpoint,
             request: Object(mut body),
             principal,
+            team,
+            roles,
             headers,
             reasoning,
             answer,
@@ -159,7 +166,12 @@ impl Sample {
             stream: request(&body)?,
             whole,
             when: when.unwrap_or_default().0,
-            principal,
+            caller: Caller {
+                principal: principal.map(Arc::from),
+                team: team.map(Arc::from),
+                roles: roles.into(),
+                alone: false,
+            },
             headers,
             said: Said {
                 reasoning,
@@ -197,8 +209,8 @@ impl Sample {
     }
 
     /// Who asks, and with which headers.
-    pub(super) fn asked(&self) -> (Option<&str>, &HeaderMap) {
-        (self.principal.as_deref(), &self.headers)
+    pub(super) fn asked(&self) -> (&Caller, &HeaderMap) {
+        (&self.caller, &self.headers)
     }
 
     /// What the model says.

@@ -27,11 +27,11 @@ type Failed = (Hook, Failure);
 /// Runs it. A call that failed is an error, also under `on_error: skip`.
 pub(super) async fn run(chain: &Chain, sample: &Sample, cut: Cut) -> Result<Actual, Failed> {
     let request = sample.request(cut);
-    let (principal, headers) = sample.asked();
+    let (caller, headers) = sample.asked();
     let script = Script {
         request: request.clone(),
         target: TARGET,
-        principal: principal.map(str::to_owned),
+        caller: caller.clone(),
         headers: headers.clone(),
         answer: answer(sample, cut),
     };

@@ -243,5 +243,5 @@ async fn until(so: impl Fn() -> bool) {
 }
 
 fn team_a() -> Keys {
-    Keys::new([("team-a", "key-a")])
+    Keys::new([(Caller::named("team-a"), "key-a")])
 }

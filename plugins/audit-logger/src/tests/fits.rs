@@ -42,6 +42,8 @@ fn an_entry_fits_whatever_was_in_the_exchange() {
             &|| {
                 Request::user(&text)
                     .principal(&text)
+                    .team(&text)
+                    .roles(vec![text.get(..1200).unwrap_or(&text); 1_000])
                     .id(&text)
                     .endpoint(&text)
             },

@@ -382,6 +382,12 @@ pub(crate) mod request {
     pub(crate) fn principal() -> Option<String> {
         of("request::principal", |request| request.principal.clone())
     }
+    pub(crate) fn team() -> Option<String> {
+        of("request::team", |request| request.team.clone())
+    }
+    pub(crate) fn roles() -> Vec<String> {
+        of("request::roles", |request| request.roles.clone())
+    }
     pub(crate) fn received_at() -> u64 {
         of("request::received_at", |request| request.received_at)
     }

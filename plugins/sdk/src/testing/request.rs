@@ -23,6 +23,8 @@ pub struct Request {
     pub(super) id: String,
     pub(super) endpoint: String,
     pub(super) principal: Option<String>,
+    pub(super) team: Option<String>,
+    pub(super) roles: Vec<String>,
     pub(super) received_at: u64,
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: Body,
@@ -36,7 +38,7 @@ impl Default for Request {
 }
 
 impl Request {
-    /// A chat request without messages: model `llama3.1-8b`, id `req-1`, of 2025-01-01T00:00:00Z, no principal, and one
+    /// A chat request without messages: model `llama3.1-8b`, id `req-1`, of 2025-01-01T00:00:00Z, no client, and one
     /// target, `cerebras`.
     pub fn new() -> Self {
         Self::from_body(json!({"model": "llama3.1-8b", "messages": []}))
@@ -62,6 +64,8 @@ impl Request {
             id: "req-1".into(),
             endpoint: endpoint.into(),
             principal: None,
+            team: None,
+            roles: Vec::new(),
             received_at: 1_735_689_600_000,
             headers: Vec::new(),
             body: Body(body),
@@ -119,6 +123,20 @@ impl Request {
     #[must_use]
     pub fn principal(mut self, principal: &str) -> Self {
         self.principal = Some(principal.into());
+        self
+    }
+
+    /// The team that the client belongs to.
+    #[must_use]
+    pub fn team(mut self, team: &str) -> Self {
+        self.team = Some(team.into());
+        self
+    }
+
+    /// The client's roles.
+    #[must_use]
+    pub fn roles<I: AsRef<str>>(mut self, roles: impl IntoIterator<Item = I>) -> Self {
+        self.roles = roles.into_iter().map(|role| role.as_ref().into()).collect();
         self
     }
 

@@ -182,6 +182,8 @@ fn made(call: &Call) -> Value {
         ("endpoint", []) => request::endpoint().into(),
         ("model", []) => request::model().into(),
         ("principal", []) => request::principal().into(),
+        ("team", []) => request::team().into(),
+        ("roles", []) => request::roles().into(),
         ("header", [name]) => request::header(&text(name)).into(),
         ("messages", []) => request::messages().iter().map(word).collect(),
         ("size", []) => request::size().into(),

@@ -25,6 +25,14 @@ impl wit::request::Host for Guest {
         Ok(self.exchange.request()?.principal().map(Into::into))
     }
 
+    fn team(&mut self) -> wasmtime::Result<Option<String>> {
+        Ok(self.exchange.request()?.team().map(Into::into))
+    }
+
+    fn roles(&mut self) -> wasmtime::Result<Vec<String>> {
+        Ok(self.exchange.request()?.roles().to_vec())
+    }
+
     fn received_at(&mut self) -> wasmtime::Result<u64> {
         Ok(self.exchange.request()?.received_at())
     }
