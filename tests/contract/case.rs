@@ -89,6 +89,9 @@ struct Then {
     request: Option<Value>,
     #[serde(default)]
     tags: Vec<(String, String)>,
+    /// The policy's headers on what the client gets.
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
     /// Code, count, detail.
     #[serde(default)]
     findings: Vec<(String, u32, Option<Text>)>,
@@ -126,6 +129,8 @@ pub(crate) struct Came {
     /// The body that went upstream, if one did.
     pub(crate) request: Option<Value>,
     pub(crate) tags: Value,
+    /// Headers on what the client got, those alone that a policy may put there.
+    pub(crate) headers: BTreeMap<String, String>,
     pub(crate) findings: Value,
     pub(crate) log: Vec<String>,
     pub(crate) chunks: Vec<String>,
@@ -269,6 +274,7 @@ impl Case {
             .then(|| then.request.clone().unwrap_or_else(|| self.body()));
         same("the request", json!(request), json!(came.request));
         same("the tags", json!(then.tags), came.tags.clone());
+        same("the headers", json!(then.headers), json!(came.headers));
         let findings = then.findings.iter();
         let findings: Vec<Value> = findings
             .map(|(code, count, detail)| json!([code, count, detail.as_ref().map(Text::whole)]))

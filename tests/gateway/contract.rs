@@ -92,10 +92,22 @@ async fn play(bench: &Bench, case: &Case, log: &Log) -> Came {
     };
     let reply = bench.send_to(route, body.to_string(), &headers).await;
     let id = reply.header("x-request-id");
+    let mine = |name: &str| name.starts_with("x-policy-") || name.contains("ratelimit");
+    let headers = reply
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value));
+    // The upstream has limits of its own, which it tells; the policies' are small.
+    let upstreams = |name: &str| !script.contains(name);
+    let headers = headers.filter(|(name, _)| mine(name) && !upstreams(name));
+    let headers =
+        headers.map(|(name, value)| (name.to_owned(), value.to_str().unwrap().to_owned()));
+    let headers = headers.collect();
     let journal = bench.journal().await;
     let mut came = Came {
         request: bench.upstream().bodies().get(before).cloned(),
         log: log.of_policies(),
+        headers,
         ..Came::default()
     };
     // The host's own, about what wasn't kept, has no part in the case.

@@ -27,6 +27,8 @@ pub(super) struct ChainStatus<'a> {
     pub(super) verdicts: String,
     /// What stages tagged.
     pub(super) tags: &'a [(String, String)],
+    /// What stages put on it, in order: of two with one name the later counts, and each before the upstream's.
+    pub(super) headers: Vec<&'a (String, String)>,
     /// What it took, once that is known.
     pub(super) took: Option<Took>,
 }
@@ -214,6 +216,13 @@ impl Client {
     }
 
     fn tell(&self, headers: &mut HeaderMap, told: &ChainStatus<'_>) {
+        // Before the gateway's own, which no policy's may replace.
+        for (name, value) in &told.headers {
+            let name = HeaderName::try_from(name.as_str());
+            if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(value)) {
+                headers.insert(name, value);
+            }
+        }
         let mut put = |name: HeaderName, value: &str| {
             // Ids, verdicts and tags are names; a value that can't be a header isn't sent.
             if let Ok(value) = HeaderValue::from_str(value) {

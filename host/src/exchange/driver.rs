@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use http_body::{Body, Frame};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
@@ -247,6 +247,7 @@ impl Drop for Driver {
 #[derive(Debug)]
 pub(super) struct Received {
     pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
     /// `None`: it was longer than the client would take.
     pub(super) body: Option<Bytes>,
 }
@@ -259,14 +260,16 @@ pub(super) async fn receive<F: Future>(
     let slot = Arc::new(Slot::default());
     let mut exchange = std::pin::pin!(exchange(ResponseSink(slot.clone())));
     let mut status = StatusCode::OK;
+    let mut headers = HeaderMap::new();
     let mut body = BytesMut::new();
     let output = poll_fn(|cx| {
         loop {
             let polled = exchange.as_mut().poll(cx);
             let mut state = slot.state.lock();
             if let Some(head) = state.head.take() {
-                status = head.status();
-                body.extend(head.into_body());
+                let (parts, whole) = head.into_parts();
+                (status, headers) = (parts.status, parts.headers);
+                body.extend(whole);
             }
             let frame = state.frame.take();
             let over = state.ended;
@@ -286,5 +289,10 @@ pub(super) async fn receive<F: Future>(
     })
     .await;
     let body = (body.len() <= most).then(|| body.freeze());
-    (Received { status, body }, output)
+    let received = Received {
+        status,
+        headers,
+        body,
+    };
+    (received, output)
 }

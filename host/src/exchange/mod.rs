@@ -327,6 +327,7 @@ fn told<'a>(stages: &'a Stages, record: &'a ExchangeRecord) -> ChainStatus<'a> {
         target: record.target(),
         verdicts: stages.verdicts(),
         tags: stages.tags(),
+        headers: stages.answer_headers().collect(),
         took: record.took(),
     }
 }

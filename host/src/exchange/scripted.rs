@@ -54,6 +54,8 @@ pub struct Played {
     pub failure: Option<(Hook, Failure)>,
     /// The request that went upstream, if one did.
     pub sent: Option<Request>,
+    /// The headers of what the client got.
+    pub told: HeaderMap,
     /// What the client got, if that was no error. `None` within: it was longer than it may be.
     pub body: Option<Option<Bytes>>,
 }
@@ -108,6 +110,7 @@ pub async fn play(chain: &Chain, script: Script, most: usize) -> Played {
         accounts,
         failure,
         sent: asked.lock().take(),
+        told: received.headers,
         body: received.status.is_success().then_some(received.body),
     }
 }

@@ -39,6 +39,8 @@ pub(super) struct StageRun {
     /// Its denial, and of which choice of the answer. Of several, that of the first choice.
     denial: Option<(Option<u32>, Denial)>,
     findings: Vec<Finding>,
+    /// What it put on what the client gets, in `on-request`; nothing in shadow.
+    answer_headers: Vec<(String, String)>,
     /// In shadow: the choices that it denied. Enforced, these choices would have ended, so no further deltas are delivered for
     /// them.
     ended: Vec<u32>,
@@ -92,6 +94,7 @@ impl StageRun {
             edited: false,
             denial: None,
             findings: Vec::new(),
+            answer_headers: Vec::new(),
             ended: Vec::new(),
             failure: None,
             entries: Vec::new(),
@@ -131,6 +134,11 @@ impl StageRun {
             denial: self.denial.as_ref().map(|(_, denial)| denial.clone()),
             findings: self.findings.clone(),
         }
+    }
+
+    /// What it put on what the client gets, by name and value.
+    pub(super) fn answer_headers(&self) -> &[(String, String)] {
+        &self.answer_headers
     }
 
     pub(super) fn wants(&self, hooks: Hooks) -> bool {
@@ -193,7 +201,14 @@ impl StageRun {
         };
         self.collect(tags);
         let shadow = self.stage.is_shadow();
-        let plain = matches!(verdict, Verdict::Proceed) && request.is_none();
+        let instance = self.instance.as_mut();
+        let headers = instance
+            .map(Instance::take_answer_headers)
+            .unwrap_or_default();
+        let plain = matches!(verdict, Verdict::Proceed) && request.is_none() && headers.is_empty();
+        if !shadow {
+            self.answer_headers = headers;
+        }
         if clear && !(plain && self.findings.is_empty()) {
             self.broke_promise("request");
         }

@@ -161,6 +161,11 @@ impl Stages {
         &self.tags
     }
 
+    /// What stages put on what the client gets, in the chain's order.
+    pub(super) fn answer_headers(&self) -> impl Iterator<Item = &(String, String)> {
+        self.runs.iter().flat_map(StageRun::answer_headers)
+    }
+
     /// What each stage did, for the outcome.
     pub(super) fn accounts(&mut self) -> Vec<Account> {
         let tags = &mut self.tags;

@@ -148,6 +148,17 @@ where
     host_side::restrict_targets(&ids)
 }
 
+/// Puts a header on what the client gets, whatever that is: an answer, a denial, an error. In [`on_request`](crate::Policy::on_request) alone.
+/// It stands in the place of the upstream's of that name; of two with one name the later counts. Only a hook that fails takes its own back.
+///
+/// # Errors
+///
+/// A sentence when the name isn't one of those that a policy may use (`x-ratelimit-*`, `anthropic-ratelimit-*`, `x-policy-*`, `ratelimit`,
+/// `ratelimit-policy`), when the value is no line of up to 256 visible ASCII characters, or when there are more than 16.
+pub fn answer_header(name: &str, value: &str) -> Result<(), String> {
+    host_side::answer_header(name, value)
+}
+
 /// Puts a tag on the exchange, for the journal and, before the answer starts, the client's `x-witgate-tags`. In any hook, and
 /// whatever the verdict is. A key that is tagged again stands there twice.
 ///

@@ -92,6 +92,7 @@ fn play(case: &Case) -> Came {
             came.chunks.retain(|chunk| !chunk.is_empty());
         }
     }
+    came.headers = exchange.answer_headers().iter().cloned().collect();
     let found = exchange.findings().iter();
     came.findings = found
         .map(

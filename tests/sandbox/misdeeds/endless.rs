@@ -167,6 +167,11 @@ async fn headers_in_on_request() {
 }
 
 #[tokio::test]
+async fn answer_headers_in_on_request() {
+    ends("answer-headers-in-on-request", RAN).await;
+}
+
+#[tokio::test]
 async fn randoms_in_on_request() {
     ends("randoms-in-on-request", RAN).await;
 }

@@ -44,6 +44,24 @@ async fn flood_of_tags() {
     assert_eq!(instance.take_tags().len(), 16);
 }
 
+/// The guest panics where more are taken, as above.
+#[tokio::test]
+async fn flood_of_answer_headers() {
+    let loaded = guest_that("flood-of-answer-headers").await;
+    let mut instance = loaded.started().await;
+    instance.on_request().await.unwrap();
+    assert_eq!(instance.take_answer_headers().len(), 16);
+}
+
+/// The guest panics where one of them is taken.
+#[tokio::test]
+async fn odd_answer_headers() {
+    let loaded = guest_that("odd-answer-headers").await;
+    let mut instance = loaded.started().await;
+    instance.on_request().await.unwrap();
+    assert_eq!(instance.take_answer_headers(), []);
+}
+
 #[tokio::test]
 async fn flood_of_prints() {
     let loaded = guest_that("flood-of-prints").await;

@@ -6,6 +6,7 @@ use super::{ends, unloaded};
 
 const REQUEST: &str = "asked for the request while being configured";
 const OUTCOME: &str = "asked for the outcome outside of on-complete";
+const HEADER: &str = "put a header on the answer outside of on-request";
 const CHANGED: &str = "changed the request outside of on-request";
 
 #[tokio::test]
@@ -76,4 +77,24 @@ async fn outcome_in_constructor() {
 #[tokio::test]
 async fn set_in_on_end() {
     ends("set-in-on-end", CHANGED).await;
+}
+
+#[tokio::test]
+async fn answer_header_in_configure() {
+    unloaded("answer-header-in-configure", Class::Misuse, HEADER).await;
+}
+
+#[tokio::test]
+async fn answer_header_in_on_answer() {
+    ends("answer-header-in-on-answer", HEADER).await;
+}
+
+#[tokio::test]
+async fn answer_header_in_on_delta() {
+    ends("answer-header-in-on-delta", HEADER).await;
+}
+
+#[tokio::test]
+async fn answer_header_in_on_complete() {
+    ends("answer-header-in-on-complete", HEADER).await;
 }

@@ -40,6 +40,8 @@ pub(super) struct ExchangeState {
     pub(super) tags: Vec<(String, String)>,
     /// Tags that there were when the call under way began.
     tagged: usize,
+    /// Headers for the client, each name once; of `on-request`, which is one call.
+    pub(super) answer_headers: Vec<(String, String)>,
     /// What each grant keeps for the exchange.
     pub(super) grants: GrantStates,
     /// Bytes of text that the edits of this call bring.
@@ -74,6 +76,7 @@ impl ExchangeState {
             counts: Vec::new(),
             tags: Vec::new(),
             tagged: 0,
+            answer_headers: Vec::new(),
             grants: GrantStates::default(),
             edited: 0,
             edits: 0,
@@ -91,10 +94,11 @@ impl ExchangeState {
         self.tagged = self.tags.len();
     }
 
-    /// The call failed: what it changed and tagged doesn't count. What it found does.
+    /// The call failed: what it changed, tagged and put on the answer doesn't count. What it found does.
     pub(super) fn undo(&mut self) {
         self.draft = None;
         self.tags.truncate(self.tagged);
+        self.answer_headers.clear();
     }
 
     /// The request, for a guest that may read it.

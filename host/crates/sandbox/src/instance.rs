@@ -115,6 +115,11 @@ impl Instance {
         std::mem::take(&mut self.state().tags)
     }
 
+    /// What it has put on the answer, by name and value: each of them fit for a header.
+    pub fn take_answer_headers(&mut self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.state().answer_headers)
+    }
+
     /// Asks for a verdict on the request.
     ///
     /// # Errors

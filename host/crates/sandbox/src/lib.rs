@@ -18,6 +18,7 @@
 //! Nothing here knows HTTP or JSON dialects. What must stay true: no two exchanges ever share an instance, unless the configuration
 //! says `isolation: reused`, and then one after the other; and no guest code runs without a budget.
 
+mod answer_header;
 mod bindings;
 mod breaker;
 mod chain;

@@ -35,6 +35,8 @@ pub(super) const EDITS: usize = 4096;
 pub(super) const REPLACEMENT: usize = 16;
 /// Tags of one stage in one exchange.
 pub(super) const TAGS: usize = 16;
+/// Headers of one stage on what the client gets.
+pub(super) const ANSWER_HEADERS: usize = 16;
 /// Handles to what the host keeps for a guest: streams, pollables.
 pub(super) const HOST_HANDLES: usize = 1_000;
 /// Handles of a component to what is its own or another's: passages, say.

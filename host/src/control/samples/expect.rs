@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -26,6 +27,8 @@ pub(super) struct Expect {
     findings: Option<Vec<String>>,
     /// What goes to the model, by JSON pointer; null: nothing is there.
     request: Option<BTreeMap<String, Value>>,
+    /// The headers that the client gets, by name; null: there is none.
+    headers: Option<BTreeMap<String, Option<String>>>,
 }
 
 /// What the stage said: of the request or, where it denied the answer, of that.
@@ -59,6 +62,8 @@ pub(super) struct Actual {
     pub(super) findings: Vec<String>,
     /// The request that went to the model, if one did.
     pub(super) sent: Option<Request>,
+    /// The headers of what the client gets.
+    pub(super) told: HeaderMap,
 }
 
 /// What the client gets of the first choice.
@@ -172,6 +177,17 @@ impl Expect {
                 add(&place, wanted, found, sentence);
             }
         }
+        for (name, wanted) in self.headers.iter().flatten() {
+            let told = came.told(name);
+            if *wanted != told {
+                let shown =
+                    |value: Option<&str>| value.map_or("none".into(), |it| format!("{it:?}"));
+                let (wanted, told) = (shown(wanted.as_deref()), shown(told.as_deref()));
+                let place = format!("the header {name}");
+                let sentence = (format!("{place} {wanted}"), told.clone());
+                add(&place, wanted, told, sentence);
+            }
+        }
         if let Some(mut wanted) = self.findings.clone() {
             wanted.sort_unstable();
             wanted.dedup();
@@ -197,6 +213,9 @@ impl Expect {
         let sent = pointers.filter_map(|pointer| Some((pointer.clone(), came.sent(pointer)?)));
         let sent: Map<String, Value> = sent.collect();
         all.insert("request".into(), json!(sent));
+        let names = self.headers.iter().flatten().map(|(name, _)| name);
+        let told: BTreeMap<&String, Option<String>> = names.map(|it| (it, came.told(it))).collect();
+        all.insert("headers".into(), json!(told));
         all.insert("findings".into(), json!(came.findings));
         let silent = self.verdict.is_none()
             && self.code.is_none()
@@ -204,6 +223,7 @@ impl Expect {
             && self.reasoning.is_none()
             && self.arguments.is_none()
             && self.request.is_none()
+            && self.headers.is_none()
             && self.findings.is_none();
         all.retain(|key, value| {
             let named = match key.as_str() {
@@ -214,6 +234,7 @@ impl Expect {
                 "reasoning" => self.reasoning.is_some(),
                 "arguments" => self.arguments.is_some(),
                 "request" => self.request.is_some() && came.sent.is_some(),
+                "headers" => self.headers.is_some(),
                 _ => silent || self.findings.is_some(),
             };
             named && !value.is_null()
@@ -267,6 +288,12 @@ impl Actual {
         let json = self.sent.as_ref()?.get(pointer);
         let value = json.and_then(|json| serde_json::from_str(&json).ok());
         Some(value.unwrap_or(Value::Null))
+    }
+
+    /// A header of what the client gets.
+    fn told(&self, name: &str) -> Option<String> {
+        let value = self.told.get(name)?;
+        Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
     }
 
     fn describe(&self) -> String {
@@ -324,6 +351,7 @@ mod tests {
                 ..Got::default()
             }),
             sent: None,
+            told: HeaderMap::new(),
             findings: vec!["a".into(), "b".into()],
         }
     }
@@ -334,6 +362,7 @@ mod tests {
             code: Some(code.into()),
             got: None,
             sent: None,
+            told: HeaderMap::new(),
             findings: Vec::new(),
         }
     }
@@ -408,6 +437,29 @@ mod tests {
         let replaced = expect("{code: rude}").replaced(&denied("loud"));
         let came = json!({"verdict": "deny", "code": "loud"});
         assert_eq!(Value::Object(replaced), came);
+    }
+
+    #[test]
+    fn a_header_is_what_is_expected_or_is_told() {
+        let mut came = proceeded("hi");
+        came.told = [("x-policy-variant", "b")]
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .into_iter()
+            .collect();
+        for right in ["{X-Policy-Variant: b}", "{x-policy-other: null}"] {
+            assert_eq!(
+                expect(&format!("{{headers: {right}}}")).differs(&came),
+                None
+            );
+        }
+        let wanted = expect("{headers: {x-policy-other: a, x-policy-variant: a}}");
+        let (expected, told) = wanted.differs(&came).unwrap();
+        assert_eq!(
+            (&*expected, &*told),
+            ("the header x-policy-other \"a\"", "none")
+        );
+        let replaced = json!({"headers": {"x-policy-other": null, "x-policy-variant": "b"}});
+        assert_eq!(Value::Object(wanted.replaced(&came)), replaced);
     }
 
     #[test]

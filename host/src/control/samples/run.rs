@@ -40,6 +40,7 @@ pub(super) async fn run(chain: &Chain, sample: &Sample, cut: Cut) -> Result<Actu
         accounts,
         failure,
         sent,
+        told,
         body,
     } = play(chain, script, LARGEST).await;
     if let Some(failed) = failure {
@@ -71,6 +72,7 @@ pub(super) async fn run(chain: &Chain, sample: &Sample, cut: Cut) -> Result<Actu
         got: got.filter(|_| ended != Ending::Denied),
         findings,
         sent,
+        told,
     })
 }
 

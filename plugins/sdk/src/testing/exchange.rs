@@ -107,9 +107,14 @@ impl<P: Policy> Exchange<P> {
     pub fn on_request(&mut self) -> Verdict {
         let verdict = self.judge_request();
         let shown = self.state.request.clone();
+        let headers = self.state.answer_headers.clone();
         if let Some((twin, interest)) = self.twin() {
             let said = twin.judge_request();
             interest.same_request((&verdict, &shown), (&said, &twin.state.request));
+            assert_eq!(
+                headers, twin.state.answer_headers,
+                "the headers that it puts on the answer depend on texts in which its interest matches no word"
+            );
         }
         verdict
     }
@@ -352,6 +357,11 @@ impl<P: Policy> Exchange<P> {
             open.kept.drop_held();
         }
         self.denied.insert(choice, denial);
+    }
+
+    /// The headers that the policy put on what the client gets, by name in small letters.
+    pub fn answer_headers(&self) -> &[(String, String)] {
+        &self.state.answer_headers
     }
 
     /// The findings reported so far.

@@ -31,6 +31,8 @@ pub(super) struct State {
     pub(super) tags: Vec<(String, String)>,
     /// Tags that there were when they were last collected.
     pub(super) tagged: usize,
+    /// Headers for the client, each name once.
+    pub(super) answer_headers: Vec<(String, String)>,
     pub(super) outcome: Option<Outcome>,
     pub(super) findings: Vec<Finding>,
     /// Findings that there were when they were last collected.
@@ -52,6 +54,8 @@ pub(super) struct State {
 mod limits {
     /// Tags between two collections, of which one is after `on_request` and one at the end.
     pub(super) const TAGS: usize = 16;
+    /// Headers on what the client gets.
+    pub(super) const ANSWER_HEADERS: usize = 16;
     /// Findings between two collections.
     pub(super) const FINDINGS: usize = 64;
     /// Bytes of a finding's detail.
@@ -350,7 +354,8 @@ pub(crate) mod outcome {
 }
 
 pub(crate) mod request {
-    use super::limits::TAGS;
+    use super::super::answer_header::checked;
+    use super::limits::{ANSWER_HEADERS, TAGS};
     use super::{Draft, Phase, Phase::*, check_code, with};
     use crate::testing;
     use crate::{Role, Segment, Target, Text, Tool};
@@ -487,6 +492,22 @@ pub(crate) mod request {
                 ));
             }
             state.tags.push((key.into(), value.into()));
+            Ok(())
+        })
+    }
+    pub(crate) fn answer_header(name: &str, value: &str) -> Result<(), String> {
+        with("request::answer_header", WRITE, |state| {
+            let name = checked(name, value)?;
+            let headers = &mut state.answer_headers;
+            if let Some((_, known)) = headers.iter_mut().find(|(known, _)| *known == name) {
+                *known = value.into();
+            } else if headers.len() < ANSWER_HEADERS {
+                headers.push((name, value.into()));
+            } else {
+                return Err(format!(
+                    "an answer takes no more than {ANSWER_HEADERS} headers of one stage"
+                ));
+            }
             Ok(())
         })
     }

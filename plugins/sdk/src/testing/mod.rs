@@ -45,6 +45,7 @@
 //! ```
 
 mod answer;
+mod answer_header;
 mod body;
 mod check;
 mod draft;

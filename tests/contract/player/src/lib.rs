@@ -250,6 +250,9 @@ fn made(call: &Call) -> Value {
             result(request::restrict_targets(&ids))
         }
         ("tag", [key, value]) => result(request::tag(&text(key), &text(value))),
+        ("answer-header", [name, value]) => {
+            result(request::answer_header(&text(name), &text(value)))
+        }
         ("ended", []) => word(&outcome::ended()),
         ("status", []) => outcome::status().into(),
         ("cost-micros", []) => outcome::cost_micros().into(),

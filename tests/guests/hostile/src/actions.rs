@@ -115,6 +115,10 @@ pub(crate) fn run(action: &str) {
         "outcome" => drop(outcome::finish_reasons()),
         "report" => host::report(&finding("hello", None)),
         "tag" => drop(request::tag("key", "value")),
+        "answer-headers" => loop {
+            let _ = request::answer_header("x-policy-again", "again");
+        },
+        "answer-header" => drop(request::answer_header("x-policy-late", "late")),
         "set" => drop(request::set("/model", Some("\"other\""))),
         "network" => network(),
         // Done by the caller, who needs what it gives.
@@ -169,6 +173,25 @@ pub(crate) fn once(misdeed: &str) {
         "flood-of-tags" => {
             let taken = (0..1_000).filter(|n| request::tag("key", &format!("{n}")).is_ok());
             assert_eq!(taken.count(), 16);
+        }
+        "odd-answer-headers" => {
+            for (name, value) in [
+                ("set-cookie", "a=b"),
+                ("content-length", "1"),
+                ("transfer-encoding", "chunked"),
+                ("x-witgate-policies", "hostile=proceed"),
+                ("x-policy-a\r\nset-cookie: a=b\r\nx", "a"),
+                ("x-policy-a", "a\r\nset-cookie: a=b"),
+                ("x-policy-a", "a\n\n<html>"),
+            ] {
+                assert!(request::answer_header(name, value).is_err());
+            }
+            assert!(request::answer_header(&"x-policy-".repeat(1 << 17), "a").is_err());
+            assert!(request::answer_header("x-policy-a", &"v".repeat(1 << 20)).is_err());
+        }
+        "flood-of-answer-headers" => {
+            let put = |n: &i32| request::answer_header(&format!("x-policy-{n}"), "a").is_ok();
+            assert_eq!((0..1_000).filter(put).count(), 16);
         }
         "flood-of-prints" => (0..4_000).for_each(|_| println!("a\n\nb")),
         "forged-log-line" => {

@@ -1,9 +1,11 @@
 //! The interface `request`: reading it at any time of an exchange, changing it in `on-request`.
 
+use super::super::answer_header;
 use super::super::bindings::wit;
+use super::super::exchange_state::HookPhase;
 use super::super::failure::{BadOutput, Misused};
 use super::super::guest::Guest;
-use super::super::limits::TAGS;
+use super::super::limits::{ANSWER_HEADERS, TAGS};
 use super::super::request::NotReplaced;
 use super::super::text::is_name;
 use super::super::types::{Role, Segment, Target, Text, Tool};
@@ -124,6 +126,31 @@ impl wit::request::Host for Guest {
             )));
         }
         tags.push((key, value));
+        Ok(Ok(()))
+    }
+
+    fn answer_header(
+        &mut self,
+        name: String,
+        value: String,
+    ) -> wasmtime::Result<Result<(), String>> {
+        if self.exchange.phase != HookPhase::Request {
+            return Err(Misused("put a header on the answer outside of on-request".into()).into());
+        }
+        let name = match answer_header::checked(&name, &value) {
+            Ok(name) => name,
+            Err(why) => return Ok(Err(why)),
+        };
+        let headers = &mut self.exchange.answer_headers;
+        if let Some((_, known)) = headers.iter_mut().find(|(known, _)| *known == name) {
+            *known = value;
+        } else if headers.len() < ANSWER_HEADERS {
+            headers.push((name, value));
+        } else {
+            return Ok(Err(format!(
+                "an answer takes no more than {ANSWER_HEADERS} headers of one stage"
+            )));
+        }
         Ok(Ok(()))
     }
 }
