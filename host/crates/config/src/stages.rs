@@ -14,10 +14,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The policies that come with the gateway.
-pub const BUNDLED: [&str; 4] = [
+pub const BUNDLED: &[&str] = &[
     "prompt-injection",
     "pii-detector",
     "secrets",
+    "rate-limit",
+    "budget",
     "audit-logger",
 ];
 
@@ -252,7 +254,7 @@ fn entry(field: &Field<'_>, base: &Path) -> Option<StageConfig> {
             None => {
                 field.problem(format!(
                     "stage `{id}` has no `component`; give the path of its .wasm file. Only a bundled policy needs none{}",
-                    suggestion(id, &BUNDLED)
+                    suggestion(id, BUNDLED)
                 ));
                 None
             }
@@ -285,9 +287,10 @@ fn entry(field: &Field<'_>, base: &Path) -> Option<StageConfig> {
 
 /// A stage with every default.
 fn stage(id: String, component: ComponentSource) -> StageConfig {
-    // The bundled audit-logger exists to write the journal, so it has the grant without asking.
+    // A bundled policy that exists to write the journal, or to count, has the grant without asking.
     let grants = match component {
         ComponentSource::Bundled("audit-logger") => vec![Grant::Journal],
+        ComponentSource::Bundled("rate-limit" | "budget") => vec![Grant::Counters],
         _ => Vec::new(),
     };
     StageConfig {
@@ -352,7 +355,7 @@ fn bundled(field: &Field<'_>, name: &str, alone: bool) -> Option<&'static str> {
         };
         field.problem(format!(
             "unknown bundled policy `{name}`{}{advice}",
-            suggestion(name, &BUNDLED)
+            suggestion(name, BUNDLED)
         ));
     }
     known
