@@ -10,11 +10,23 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const TARGET: &str = "wasm32-wasip2";
-const POLICIES: [&str; 4] = [
+const POLICIES: &[&str] = &[
     "prompt-injection",
     "pii-detector",
     "secrets",
+    "tool-firewall",
+    "dlp",
+    "json-answer",
     "audit-logger",
+];
+/// What they are made of, beside their own folders.
+const SHARED: &[&str] = &[
+    "plugins/sdk",
+    "plugins/secret-rules",
+    "plugins/json-schema",
+    "wit",
+    "Cargo.toml",
+    "Cargo.lock",
 ];
 
 fn main() {
@@ -28,13 +40,7 @@ fn main() {
 fn build() -> Result<(), Box<dyn Error>> {
     let host = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
     let root = host.parent().ok_or("the host crate has no parent folder")?;
-    for watched in [
-        "plugins/sdk",
-        "plugins/secret-rules",
-        "wit",
-        "Cargo.toml",
-        "Cargo.lock",
-    ] {
+    for watched in SHARED {
         println!("cargo:rerun-if-changed={}", root.join(watched).display());
     }
     for policy in POLICIES {

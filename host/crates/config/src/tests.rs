@@ -39,20 +39,31 @@ fn the_built_in_default_loads() {
         .iter()
         .map(|stage| stage.id.as_str())
         .collect();
-    // All that are bundled but for `secrets`: `pii-detector` looks for keys already.
-    assert_eq!(
-        ids,
-        BUNDLED
-            .into_iter()
-            .filter(|name| *name != "secrets")
-            .collect::<Vec<_>>()
-    );
+    assert_eq!(ids, ["prompt-injection", "pii-detector", "audit-logger"]);
     assert_eq!(config.targets[0].model, None);
     assert_eq!(
         config.targets[0].base_url.as_str(),
         "https://api.cerebras.ai/v1"
     );
     assert!(config.clients.is_empty(), "{:?}", config.clients);
+}
+
+#[test]
+fn a_bundled_policy_goes_by_other_gateways_name_for_it_too() {
+    let text = with(
+        "policies: {chain: [agent-firewall, {id: agents, component: \"bundled:agent-firewall\"}]}\n",
+    );
+    let config = parse(&text).unwrap();
+    let stages: Vec<_> = config
+        .stages
+        .iter()
+        .map(|stage| (stage.id.as_str(), stage.component.to_string()))
+        .collect();
+    let component = || "bundled:tool-firewall".to_owned();
+    assert_eq!(
+        stages,
+        [("agent-firewall", component()), ("agents", component())]
+    );
 }
 
 #[test]
