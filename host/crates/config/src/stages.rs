@@ -18,10 +18,16 @@ pub const BUNDLED: &[&str] = &[
     "prompt-injection",
     "pii-detector",
     "secrets",
+    "tool-firewall",
+    "dlp",
+    "json-answer",
     "rate-limit",
     "budget",
     "audit-logger",
 ];
+
+/// What other gateways call policies that are bundled here. A stage that is written so keeps that id.
+const ALIASES: &[(&str, &str)] = &[("agent-firewall", "tool-firewall"), ("dlp-filter", "dlp")];
 
 /// One stage: a policy placed in the chain.
 #[derive(Clone, Debug, PartialEq)]
@@ -248,7 +254,7 @@ fn entry(field: &Field<'_>, base: &Path) -> Option<StageConfig> {
     let id = fields.required("id").and_then(Field::id);
     let component = match (fields.get("component"), id) {
         (Some(component), _) => source(component, base),
-        (None, Some(id)) => match BUNDLED.iter().find(|name| **name == id) {
+        (None, Some(id)) => match bundled_as(id) {
             Some(name) => Some(ComponentSource::Bundled(name)),
             None if fields.misspelt("component") => None,
             None => {
@@ -346,7 +352,7 @@ fn optional<'a, T>(
 }
 
 fn bundled(field: &Field<'_>, name: &str, alone: bool) -> Option<&'static str> {
-    let known = BUNDLED.iter().find(|known| **known == name).copied();
+    let known = bundled_as(name);
     if known.is_none() {
         let advice = if alone {
             ". A policy of your own is a mapping: `{id: NAME, component: ./NAME.wasm}`"
@@ -359,6 +365,13 @@ fn bundled(field: &Field<'_>, name: &str, alone: bool) -> Option<&'static str> {
         ));
     }
     known
+}
+
+/// The bundled policy of this name, or of this other name for it.
+fn bundled_as(name: &str) -> Option<&'static str> {
+    let meant = ALIASES.iter().find(|(alias, _)| *alias == name);
+    let name = meant.map_or(name, |(_, name)| name);
+    BUNDLED.iter().find(|known| **known == name).copied()
 }
 
 fn source(field: &Field<'_>, base: &Path) -> Option<ComponentSource> {

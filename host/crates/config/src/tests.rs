@@ -50,6 +50,24 @@ fn the_built_in_default_loads() {
 }
 
 #[test]
+fn a_bundled_policy_goes_by_other_gateways_name_for_it_too() {
+    let text = with(
+        "policies: {chain: [agent-firewall, {id: agents, component: \"bundled:agent-firewall\"}]}\n",
+    );
+    let config = parse(&text).unwrap();
+    let stages: Vec<_> = config
+        .stages
+        .iter()
+        .map(|stage| (stage.id.as_str(), stage.component.to_string()))
+        .collect();
+    let component = || "bundled:tool-firewall".to_owned();
+    assert_eq!(
+        stages,
+        [("agent-firewall", component()), ("agents", component())]
+    );
+}
+
+#[test]
 fn the_default_in_full_loads() {
     // The commented-out lines in the default are examples, and must be right too.
     let mut text = String::new();
