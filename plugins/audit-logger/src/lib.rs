@@ -44,12 +44,14 @@ fn yes() -> bool {
 }
 
 impl Policy for AuditLogger {
-    fn prepare(&mut self) -> Result<(), String> {
-        match self.retention_days {
+    type Settings = Self;
+
+    fn new(settings: Self) -> Result<Self, String> {
+        match settings.retention_days {
             Some(days) if !(1..=36_500).contains(&days) => Err(format!(
                 "`retention_days`: {days} is not between 1 and 36500; leave it out to keep entries for ever"
             )),
-            _ => Ok(()),
+            _ => Ok(settings),
         }
     }
 

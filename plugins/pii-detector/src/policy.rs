@@ -11,8 +11,7 @@ use crate::interest;
 use crate::settings::{Action, Format, Scope, Settings};
 
 /// Keeps personal data and secrets out of requests and answers.
-#[derive(Clone, Deserialize)]
-#[serde(from = "Settings")]
+#[derive(Clone)]
 pub struct PiiDetector {
     settings: Rc<Settings>,
     detector: Rc<Detector>,
@@ -24,35 +23,31 @@ pub struct PiiDetector {
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Counts([u32; Entity::ALL.len()]);
 
-impl From<Settings> for PiiDetector {
-    fn from(settings: Settings) -> PiiDetector {
-        let salt = settings.salt.clone();
-        let scope = Scope {
-            entities: settings.entities,
-            regions: settings.regions,
-            private_ips: settings.private_ips,
-        };
-        PiiDetector {
-            detector: Rc::new(Detector::new(scope, settings.format, salt)),
-            settings: Rc::new(settings),
-            found: Counts::default(),
-        }
-    }
-}
-
 impl Policy for PiiDetector {
-    fn prepare(&mut self) -> Result<(), String> {
-        if self.settings.entities.is_empty() {
+    type Settings = Settings;
+
+    fn new(settings: Settings) -> Result<Self, String> {
+        if settings.entities.is_empty() {
             return Err("entities: name at least one, or leave the key out for all".into());
         }
-        if !self.settings.requests && !self.settings.answers {
+        if !settings.requests && !settings.answers {
             return Err(
                 "requests and answers are both false: nothing would be looked at. Leave one of them true, or take \
                  the stage out of the chain"
                     .into(),
             );
         }
-        Ok(())
+        let salt = settings.salt.clone();
+        let scope = Scope {
+            entities: settings.entities,
+            regions: settings.regions,
+            private_ips: settings.private_ips,
+        };
+        Ok(PiiDetector {
+            detector: Rc::new(Detector::new(scope, settings.format, salt)),
+            settings: Rc::new(settings),
+            found: Counts::default(),
+        })
     }
 
     fn hooks(&self) -> Hooks {

@@ -123,7 +123,7 @@ pub struct Scope {
 /// The settings: what to look for, and what to do with a match.
 #[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Settings {
+pub struct Settings {
     #[serde(default)]
     pub(crate) action: Action,
     #[serde(default)]

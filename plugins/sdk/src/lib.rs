@@ -41,7 +41,7 @@ pub use bindings::witgate::policy::types::{
     Account, Channel, DataPolicy, Delta, Denial, Description, Edit, Ending, Finding, Hooks, Level,
     Replacement, Role, Segment, Target, Text, Tool, ToolCall, Usage, Verdict, Wants,
 };
-pub use policy::{Passage, Policy};
+pub use policy::{NoSettings, Passage, Policy};
 pub use words::report;
 
 /// serde, for policies without a dependency on it: derive with `#[serde(crate = "witgate_policy::serde")]`.

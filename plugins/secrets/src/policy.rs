@@ -48,7 +48,7 @@ pub(crate) enum Format {
 /// The settings.
 #[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Settings {
+pub struct Settings {
     #[serde(default)]
     pub(crate) action: Action,
     #[serde(default)]
@@ -75,8 +75,7 @@ fn yes() -> bool {
 }
 
 /// Keeps keys, tokens and passwords out of requests and answers.
-#[derive(Clone, Deserialize)]
-#[serde(from = "Settings")]
+#[derive(Clone)]
 pub struct Secrets {
     settings: Rc<Settings>,
     finder: Rc<SecretFinder>,
@@ -84,36 +83,28 @@ pub struct Secrets {
     found: Vec<u32>,
 }
 
-impl From<Settings> for Secrets {
-    fn from(settings: Settings) -> Secrets {
-        Secrets {
-            finder: Rc::new(SecretFinder::new(&settings)),
-            settings: Rc::new(settings),
-            found: Vec::new(),
-        }
-    }
-}
-
 impl Policy for Secrets {
-    fn prepare(&mut self) -> Result<(), String> {
-        if let Some(unknown) = self
-            .settings
-            .ignore
-            .iter()
-            .find(|it| !secret_rules::is_rule(it))
-        {
+    type Settings = Settings;
+
+    fn new(settings: Settings) -> Result<Self, String> {
+        let mut ignored = settings.ignore.iter();
+        if let Some(unknown) = ignored.find(|it| !secret_rules::is_rule(it)) {
             return Err(format!(
                 "ignore: there is no rule `{unknown}`. The README lists them; findings name them behind `secrets.`"
             ));
         }
-        if !self.settings.requests && !self.settings.answers {
+        if !settings.requests && !settings.answers {
             return Err(
                 "requests and answers are both false: nothing would be looked at. Leave one of them true, or take \
                  the stage out of the chain"
                     .into(),
             );
         }
-        Ok(())
+        Ok(Secrets {
+            finder: Rc::new(SecretFinder::new(&settings)),
+            settings: Rc::new(settings),
+            found: Vec::new(),
+        })
     }
 
     fn hooks(&self) -> Hooks {

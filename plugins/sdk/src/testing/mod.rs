@@ -14,6 +14,12 @@
 //! struct Dashes {}
 //!
 //! impl Policy for Dashes {
+//!     type Settings = Self;
+//!
+//!     fn new(settings: Self) -> Result<Self, String> {
+//!         Ok(settings)
+//!     }
+//!
 //!     fn on_answer(&mut self, _choice: u32, _channel: &Channel) -> Option<Box<dyn Passage<Self>>> {
 //!         struct Plain;
 //!         impl Passage<Dashes> for Plain {

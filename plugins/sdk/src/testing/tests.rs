@@ -6,20 +6,35 @@ use super::*;
 use crate::{Channel, Edit, Ending, Finding, Passage, Role, Verdict, journal, report, request};
 
 /// A policy that answers each delta by its first letter, and edits the request as its settings say.
-#[derive(Clone, Debug, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug)]
 struct Puppet {
+    script: Vec<String>,
+    deny: bool,
+    deltas: u32,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Orders {
     #[serde(default)]
     script: Vec<String>,
     #[serde(default)]
     deny: bool,
-    #[serde(skip)]
-    deltas: u32,
 }
 
 struct Strings;
 
 impl Policy for Puppet {
+    type Settings = Orders;
+
+    fn new(Orders { script, deny }: Orders) -> Result<Self, String> {
+        Ok(Puppet {
+            script,
+            deny,
+            deltas: 0,
+        })
+    }
+
     fn on_request(&mut self) -> Verdict {
         for line in &self.script {
             match line.split_once(' ').unwrap_or((line, "")) {
@@ -234,6 +249,12 @@ fn the_end_gives_what_was_left_behind() {
 struct Talker {}
 
 impl Policy for Talker {
+    type Settings = Self;
+
+    fn new(settings: Self) -> Result<Self, String> {
+        Ok(settings)
+    }
+
     fn on_request(&mut self) -> Verdict {
         for n in 0..70 {
             report(format!("code-{n}"), 1);
@@ -320,13 +341,19 @@ fn a_text_completion_has_prompts_in_the_place_of_messages() {
     assert_eq!(exchange.request().body()["prompt"], "one");
 }
 
-#[derive(Clone, serde::Deserialize)]
+#[derive(Clone)]
 struct Once {
-    #[serde(skip)]
     seen: std::rc::Rc<std::cell::Cell<u32>>,
 }
 
 impl Policy for Once {
+    type Settings = crate::NoSettings;
+
+    fn new(_: crate::NoSettings) -> Result<Self, String> {
+        let seen = std::rc::Rc::default();
+        Ok(Once { seen })
+    }
+
     fn on_request(&mut self) -> Verdict {
         self.seen.set(self.seen.get() + 1);
         assert_eq!(self.seen.get(), 1, "another exchange was here before");
@@ -349,6 +376,12 @@ struct Counter {
 }
 
 impl Policy for Counter {
+    type Settings = Self;
+
+    fn new(settings: Self) -> Result<Self, String> {
+        Ok(settings)
+    }
+
     fn on_request(&mut self) -> Verdict {
         let said = request::segments().remove(0).text;
         let before = crate::kv::get("last").unwrap();
