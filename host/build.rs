@@ -24,6 +24,7 @@ const SHARED: &[&str] = &[
     "plugins/sdk",
     "plugins/secret-rules",
     "plugins/json-schema",
+    "plugins/pii-entities",
     "wit",
     "Cargo.toml",
     "Cargo.lock",

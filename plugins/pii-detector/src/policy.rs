@@ -2,13 +2,12 @@
 
 use std::rc::Rc;
 
+use pii_entities::{Entity, Scope};
 use witgate_policy::prelude::*;
 use witgate_policy::redact::{Form, Redactor, redact_request};
 
 use crate::detector::Detector;
-use crate::entity::Entity;
-use crate::interest;
-use crate::settings::{Action, Format, Scope, Settings};
+use crate::settings::{Action, Format, Settings};
 
 /// Keeps personal data and secrets out of requests and answers.
 #[derive(Clone)]
@@ -60,7 +59,7 @@ impl Policy for PiiDetector {
     /// What a mask hides it writes as it stands there, so that depends on all of the text.
     fn interest(&self) -> Option<String> {
         let masks = self.settings.format == Format::Mask;
-        (!masks).then(|| interest::expression(self.settings.entities))
+        (!masks).then(|| pii_entities::expression(self.settings.entities))
     }
 
     fn on_request(&mut self) -> Verdict {
