@@ -17,6 +17,7 @@ const POLICIES: &[&str] = &[
     "tool-firewall",
     "dlp",
     "json-answer",
+    "pii-vault",
     "audit-logger",
 ];
 /// What they are made of, beside their own folders.

@@ -21,6 +21,7 @@ pub const BUNDLED: &[&str] = &[
     "tool-firewall",
     "dlp",
     "json-answer",
+    "pii-vault",
     "audit-logger",
 ];
 
