@@ -18,6 +18,7 @@ const POLICIES: &[&str] = &[
     "dlp",
     "json-answer",
     "pii-vault",
+    "topics",
     "audit-logger",
 ];
 /// What they are made of, beside their own folders.

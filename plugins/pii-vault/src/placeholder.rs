@@ -51,7 +51,7 @@ pub(crate) fn expression() -> String {
 /// `_`, a backslash or two before it, a space before the end, `&lt;` and `&gt;`; and without brackets, where it is written right otherwise.
 pub(crate) fn read(view: &View<'_>, at: usize, before: Option<char>, lenient: bool) -> Read {
     let reader = Reader {
-        bytes: view.text[at..].as_bytes(),
+        bytes: &view.text.as_bytes()[at..],
         end: view.end,
         lenient,
     };

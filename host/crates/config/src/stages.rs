@@ -22,6 +22,7 @@ pub const BUNDLED: &[&str] = &[
     "dlp",
     "json-answer",
     "pii-vault",
+    "topics",
     "audit-logger",
 ];
 
