@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes plugins/pii-detector/src/find/plans.rs: which numbers are given out, and how they are written at home.
+"""Writes plugins/pii-entities/src/find/plans.rs: which numbers are given out, and how they are written at home.
 
 Facts of libphonenumber (Apache-2.0), by the package `phonenumbers` from PyPI. For each country calling code the first three digits of a number say which
 lengths it may have: from each region's expression, walked as an automaton. For each region the groups in which numbers are written there.
@@ -217,7 +217,7 @@ def main():
         shapes = ", ".join(f"0x{s:x}" for s in sorted(packed))
         lines.append(f'    Home {{ region: "{region.lower()}", code: {metadata.country_code}, prefix: "{prefix}", shapes: &[{shapes}] }},')
     lines += ["];", ""]
-    path = pathlib.Path(__file__).resolve().parents[2] / "plugins/pii-detector/src/find/plans.rs"
+    path = pathlib.Path(__file__).resolve().parents[2] / "plugins/pii-entities/src/find/plans.rs"
     path.write_text("\n".join(lines))
     print(f"{len(index)} codes, {len(flat)} ranges")
 

@@ -3,9 +3,9 @@
 use sha2::{Digest, Sha256};
 use witgate_policy::redact::{Finder, Named, Scan, View};
 
-use crate::entity::Entity;
-use crate::find;
-use crate::settings::{Format, Scope};
+use pii_entities::{Entity, Scope};
+
+use crate::settings::Format;
 
 /// Finds entities.
 #[derive(Clone)]
@@ -38,7 +38,7 @@ impl Named for Detector {
 
 impl Finder for Detector {
     fn scan(&self, view: &View<'_>, from: usize) -> Scan {
-        find::scan(self.scope, view, from)
+        pii_entities::scan(self.scope, view, from)
     }
 
     fn replace(&self, kind: usize, value: &str, out: &mut String) {

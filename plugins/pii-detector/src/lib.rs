@@ -1,12 +1,8 @@
 //! Keeps personal data and secrets out of requests and answers.
 //!
-//! [`PiiDetector`] is the policy, [`Detector`] the finder behind it, for other policies to use. `find` says for each
-//! entity what is found and what isn't; the README says it for operators.
+//! [`PiiDetector`] is the policy, [`Detector`] the finder behind it. What is found `pii-entities` says, and the README for operators.
 
 mod detector;
-mod entity;
-mod find;
-mod interest;
 mod policy;
 mod settings;
 
@@ -14,8 +10,8 @@ mod settings;
 mod tests;
 
 pub use detector::Detector;
-pub use entity::Entity;
+pub use pii_entities::{Entity, Regions, Scope, Set};
 pub use policy::PiiDetector;
-pub use settings::{Format, Regions, Scope, Set};
+pub use settings::Format;
 
 witgate_policy::export!(PiiDetector);

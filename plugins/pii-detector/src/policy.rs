@@ -2,12 +2,12 @@
 
 use std::rc::Rc;
 
+use pii_entities::Scope;
 use witgate_policy::prelude::*;
 use witgate_policy::redact::{self, Guard, Terms};
 
 use crate::detector::Detector;
-use crate::interest;
-use crate::settings::{Format, Scope, Settings};
+use crate::settings::{Format, Settings};
 
 const TERMS: Terms = Terms {
     denial: "pii",
@@ -41,7 +41,7 @@ impl Policy for PiiDetector {
         Ok(PiiDetector {
             hooks: redact::hooks(settings.requests, settings.answers)?,
             guard: Guard::new(detector, settings.action, TERMS),
-            interest: (!masks).then(|| interest::expression(settings.entities).into()),
+            interest: (!masks).then(|| pii_entities::expression(settings.entities).into()),
         })
     }
 

@@ -21,6 +21,8 @@ pub const BUNDLED: &[&str] = &[
     "tool-firewall",
     "dlp",
     "json-answer",
+    "pii-vault",
+    "topics",
     "rate-limit",
     "budget",
     "audit-logger",
@@ -230,8 +232,8 @@ pub(super) fn read(
 
 fn entry(field: &Field<'_>, base: &Path) -> Option<StageConfig> {
     if let Node::Text(name) = field.node {
-        let name = bundled(field, name, true)?;
-        return Some(stage(name.to_owned(), ComponentSource::Bundled(name)));
+        let component = ComponentSource::Bundled(bundled(field, name, true)?);
+        return Some(stage(name.clone(), component));
     }
     if !matches!(field.node, Node::Map(_)) {
         field.problem(format!(

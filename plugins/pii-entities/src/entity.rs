@@ -1,4 +1,4 @@
-//! The kinds of data that the policy looks for.
+//! The kinds of data that are looked for.
 
 use serde::Deserialize;
 

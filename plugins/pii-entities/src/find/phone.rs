@@ -4,7 +4,7 @@
 use witgate_policy::patterns::{Answer, Cursor, More, is_word};
 
 use super::plans::{CODES, Home, RANGES};
-use crate::settings::Regions;
+use crate::scope::Regions;
 
 /// The most digits that a number has, country included.
 const MOST: usize = 15;

@@ -14,7 +14,7 @@ use witgate_policy::patterns::{self, At, Bytes, Cursor, More, Patterns, Word};
 use witgate_policy::redact::{Scan, View};
 
 use crate::entity::Entity;
-use crate::settings::Scope;
+use crate::scope::Scope;
 use context::Topic;
 pub(crate) use context::expression as announced_by;
 pub(crate) use plans::{HOMES, Home};
@@ -51,7 +51,7 @@ fn class(byte: u8) -> u8 {
 const LONGEST_WORD: usize = 32;
 
 /// The first entity of the set at or after `from`.
-pub(crate) fn scan(scope: Scope, view: &View<'_>, from: usize) -> Scan {
+pub fn scan(scope: Scope, view: &View<'_>, from: usize) -> Scan {
     patterns::scan(&Entities(scope), view, from)
 }
 

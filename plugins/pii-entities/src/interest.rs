@@ -5,10 +5,10 @@
 
 use crate::entity::Entity;
 use crate::find::announced_by;
-use crate::settings::Set;
+use crate::scope::Set;
 
 /// The expression.
-pub(crate) fn expression(entities: Set) -> String {
+pub fn expression(entities: Set) -> String {
     use Entity::{ApiKey, Email, Ip, Ssn};
     let any = |some: &[Entity]| some.iter().any(|entity| entities.has(*entity));
     let keys = secret_rules::expression(secret_rules::Scope::PREFIXED);

@@ -1,0 +1,168 @@
+//! What a text is about: the weights of a topic's terms within the last so many words, each term once.
+
+use std::collections::VecDeque;
+
+use crate::settings::{Action, Settings};
+use crate::terms::{Last, Terms};
+use crate::words::Words;
+
+/// The settings, compiled.
+#[derive(Debug)]
+pub(crate) struct Topics {
+    terms: Terms,
+    /// Which topic a term is of, and its weight.
+    weights: Vec<(usize, f64)>,
+    pub(crate) topics: Vec<Topic>,
+    window: usize,
+}
+
+/// A topic.
+#[derive(Debug)]
+pub(crate) struct Topic {
+    pub(crate) name: String,
+    threshold: f64,
+    pub(crate) is_allowed: bool,
+    pub(crate) action: Action,
+}
+
+/// A text, of which the beginning has come.
+#[derive(Debug)]
+pub(crate) struct Score {
+    words: Words,
+    last: Last,
+    /// How many words have come.
+    pub(crate) count: usize,
+    /// The terms of the window: the word's number and the term's.
+    window: VecDeque<(usize, usize)>,
+    /// How often each term stands in the window.
+    times: Vec<u32>,
+    /// The topics' sums.
+    sums: Vec<f64>,
+    /// The topics that were reached.
+    reached: Vec<bool>,
+}
+
+impl Topics {
+    pub(crate) fn new(settings: &Settings) -> Result<Topics, String> {
+        let mut all = Topics {
+            terms: Terms::default(),
+            weights: Vec::new(),
+            topics: Vec::new(),
+            window: settings.window,
+        };
+        for (place, topics) in [
+            ("forbidden", &settings.forbidden),
+            ("allowed", &settings.allowed),
+        ] {
+            for (name, topic) in topics {
+                for (n, term) in topic.terms.iter().enumerate() {
+                    let added = all.terms.add(term.text(), all.weights.len());
+                    added.map_err(|why| format!("{place}.{name}.terms[{n}]: {why}"))?;
+                    all.weights.push((all.topics.len(), term.weight()));
+                }
+                all.topics.push(Topic {
+                    name: name.clone(),
+                    threshold: topic.threshold,
+                    is_allowed: place == "allowed",
+                    action: topic.action.unwrap_or(settings.action),
+                });
+            }
+        }
+        Ok(all)
+    }
+
+    /// A text that hasn't begun.
+    pub(crate) fn score(&self) -> Score {
+        Score {
+            words: Words::default(),
+            last: Last::default(),
+            count: 0,
+            window: VecDeque::new(),
+            times: vec![0; self.weights.len()],
+            sums: vec![0.0; self.topics.len()],
+            reached: vec![false; self.topics.len()],
+        }
+    }
+}
+
+impl Score {
+    /// Takes the next text, and tells of each topic that it reaches for the first time. `false` ends it there.
+    pub(crate) fn push(
+        &mut self,
+        topics: &Topics,
+        text: &str,
+        mut reaches: impl FnMut(usize) -> bool,
+    ) -> bool {
+        let mut words = std::mem::take(&mut self.words);
+        let goes_on = words.push(text, |word| self.word(topics, word, &mut reaches));
+        self.words = words;
+        goes_on
+    }
+
+    /// Nothing follows.
+    pub(crate) fn end(&mut self, topics: &Topics, mut reaches: impl FnMut(usize) -> bool) -> bool {
+        let mut words = std::mem::take(&mut self.words);
+        words.end(|word| self.word(topics, word, &mut reaches))
+    }
+
+    /// How many bytes at the end of the text are of a word that isn't judged yet.
+    pub(crate) fn open(&self) -> usize {
+        self.words.open()
+    }
+
+    /// Whether the text was about this at some place.
+    pub(crate) fn reached(&self, topic: usize) -> bool {
+        self.reached[topic]
+    }
+
+    fn word(
+        &mut self,
+        topics: &Topics,
+        word: &str,
+        reaches: &mut impl FnMut(usize) -> bool,
+    ) -> bool {
+        self.count += 1;
+        let (count, times, sums, window) = (
+            self.count,
+            &mut self.times,
+            &mut self.sums,
+            &mut self.window,
+        );
+        while let Some((at, term)) = window
+            .front()
+            .copied()
+            .filter(|(at, _)| at + topics.window <= count)
+        {
+            debug_assert!(at < count);
+            window.pop_front();
+            times[term] -= 1;
+            if times[term] == 0 {
+                let (topic, weight) = topics.weights[term];
+                sums[topic] -= weight;
+            }
+        }
+        let mut any = false;
+        topics.terms.word(&mut self.last, word, |term| {
+            any = true;
+            window.push_back((count, term));
+            times[term] += 1;
+            if times[term] == 1 {
+                let (topic, weight) = topics.weights[term];
+                sums[topic] += weight;
+            }
+        });
+        if !any {
+            return true;
+        }
+        for (n, topic) in topics.topics.iter().enumerate() {
+            // What was added and taken away again may be less by a little.
+            if !self.reached[n] && self.sums[n] + 1e-9 >= topic.threshold {
+                self.reached[n] = true;
+                if !reaches(n) {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+}
