@@ -16,6 +16,8 @@ const POLICIES: &[&str] = &[
     "secrets",
     "rate-limit",
     "budget",
+    "data-routing",
+    "cache",
     "audit-logger",
 ];
 /// What they are made of, beside their own folders.

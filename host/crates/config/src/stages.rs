@@ -20,8 +20,13 @@ pub const BUNDLED: &[&str] = &[
     "secrets",
     "rate-limit",
     "budget",
+    "data-routing",
+    "cache",
     "audit-logger",
 ];
+
+/// What other gateways call policies that are bundled here. A stage that is written so keeps that id.
+const ALIASES: &[(&str, &str)] = &[("data-routing-policy", "data-routing")];
 
 /// One stage: a policy placed in the chain.
 #[derive(Clone, Debug, PartialEq)]
@@ -223,9 +228,9 @@ pub(super) fn read(
 }
 
 fn entry(field: &Field<'_>, base: &Path) -> Option<StageConfig> {
-    if let Node::Text(name) = field.node {
-        let name = bundled(field, name, true)?;
-        return Some(stage(name.to_owned(), ComponentSource::Bundled(name)));
+    if let Node::Text(id) = field.node {
+        let name = bundled(field, id, true)?;
+        return Some(stage(id.to_owned(), ComponentSource::Bundled(name)));
     }
     if !matches!(field.node, Node::Map(_)) {
         field.problem(format!(
@@ -248,7 +253,7 @@ fn entry(field: &Field<'_>, base: &Path) -> Option<StageConfig> {
     let id = fields.required("id").and_then(Field::id);
     let component = match (fields.get("component"), id) {
         (Some(component), _) => source(component, base),
-        (None, Some(id)) => match BUNDLED.iter().find(|name| **name == id) {
+        (None, Some(id)) => match bundled_as(id) {
             Some(name) => Some(ComponentSource::Bundled(name)),
             None if fields.misspelt("component") => None,
             None => {
@@ -287,10 +292,11 @@ fn entry(field: &Field<'_>, base: &Path) -> Option<StageConfig> {
 
 /// A stage with every default.
 fn stage(id: String, component: ComponentSource) -> StageConfig {
-    // A bundled policy that exists to write the journal, or to count, has the grant without asking.
+    // A bundled policy that exists to write the journal, to count, or to keep answers has the grant without asking.
     let grants = match component {
         ComponentSource::Bundled("audit-logger") => vec![Grant::Journal],
         ComponentSource::Bundled("rate-limit" | "budget") => vec![Grant::Counters],
+        ComponentSource::Bundled("cache") => vec![Grant::Kv],
         _ => Vec::new(),
     };
     StageConfig {
@@ -346,7 +352,7 @@ fn optional<'a, T>(
 }
 
 fn bundled(field: &Field<'_>, name: &str, alone: bool) -> Option<&'static str> {
-    let known = BUNDLED.iter().find(|known| **known == name).copied();
+    let known = bundled_as(name);
     if known.is_none() {
         let advice = if alone {
             ". A policy of your own is a mapping: `{id: NAME, component: ./NAME.wasm}`"
@@ -359,6 +365,13 @@ fn bundled(field: &Field<'_>, name: &str, alone: bool) -> Option<&'static str> {
         ));
     }
     known
+}
+
+/// The bundled policy of this name, or of this other name for it.
+fn bundled_as(name: &str) -> Option<&'static str> {
+    let meant = ALIASES.iter().find(|(alias, _)| *alias == name);
+    let name = meant.map_or(name, |(_, name)| name);
+    BUNDLED.iter().find(|known| **known == name).copied()
 }
 
 fn source(field: &Field<'_>, base: &Path) -> Option<ComponentSource> {
