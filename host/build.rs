@@ -21,6 +21,8 @@ const POLICIES: &[&str] = &[
     "topics",
     "rate-limit",
     "budget",
+    "data-routing",
+    "cache",
     "audit-logger",
 ];
 /// What they are made of, beside their own folders.

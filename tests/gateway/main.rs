@@ -18,6 +18,7 @@ mod failing_journal;
 mod failures;
 mod faults;
 mod generations;
+mod governance;
 #[path = "../guests/mod.rs"]
 mod guests;
 mod hostile;

@@ -9,10 +9,62 @@ use crate::support::*;
 const QUOTA: &str = "policies: {chain: [{id: quota, component: @quota, grants: [counters]}]}\n\
                      policy: {quota: {requests: 100, seconds: 31622400}}\n";
 
+/// What counts, and in which words it refuses and can't tell: the example, and those that are bundled.
+struct Counting {
+    config: String,
+    used_up: &'static str,
+    unknown: &'static str,
+}
+
+/// Each of them lets a hundred requests pass, of which each takes so many tokens.
+fn all(tokens: u64) -> [Counting; 3] {
+    let limit = "policies: {chain: [rate-limit]}\n\
+                 policy: {rate-limit: {limits: [{requests: 100, per: 31622400, by: [principal]}]}}\n";
+    // What a request is taken to take is what it takes, so that a hundred of them are a hundred, settled or not.
+    let budget = format!(
+        "policies: {{chain: [budget]}}\n\
+         policy: {{budget: {{budgets: [{{tokens: {}, per: month}}], estimate: {{bytes_per_token: 1000000, answer_tokens: {}}}}}}}\n",
+        100 * tokens,
+        tokens - 1
+    );
+    [
+        Counting {
+            config: QUOTA.into(),
+            used_up: "quota.used-up",
+            unknown: "quota.unknown",
+        },
+        Counting {
+            config: limit.into(),
+            used_up: "rate-limit.exceeded",
+            unknown: "rate-limit.unknown",
+        },
+        Counting {
+            config: budget,
+            used_up: "budget.exceeded",
+            unknown: "budget.unknown",
+        },
+    ]
+}
+
+/// What an upstream counts for a request of these tests and its answer.
+async fn tokens(upstream: &Upstream) -> u64 {
+    let url = format!("http://{}/v1/chat/completions", upstream.address);
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let request = client.post(&url).header("content-type", "application/json");
+    let response = request.body(ask("say: hi").to_string()).send();
+    let answer = Reply::read(response.await.unwrap()).await.json();
+    answer["usage"]["total_tokens"].as_u64().unwrap()
+}
+
 const CLIENTS: usize = 64;
 
 /// Lets every client ask `each` times, and says how often it was let through. One that can't be reached isn't asked again.
-async fn ask_all(gateway: &Process, each: usize, answered: &Arc<AtomicUsize>) -> usize {
+async fn ask_all(
+    gateway: &Process,
+    used_up: &'static str,
+    each: usize,
+    answered: &Arc<AtomicUsize>,
+) -> usize {
     let url = format!("http://{}/v1/chat/completions", gateway.traffic);
     let clients = (0..CLIENTS).map(|_| {
         let (url, answered) = (url.clone(), answered.clone());
@@ -27,7 +79,7 @@ async fn ask_all(gateway: &Process, each: usize, answered: &Arc<AtomicUsize>) ->
                 let reply = Reply::read(response).await;
                 match reply.status {
                     200 => passed += 1,
-                    429 => assert_eq!(reply.error().1, "quota.used-up"),
+                    429 => assert_eq!(reply.error().1, used_up),
                     other => panic!("{other}: {}", reply.text()),
                 }
                 answered.fetch_add(1, SeqCst);
@@ -45,7 +97,13 @@ async fn ask_all(gateway: &Process, each: usize, answered: &Arc<AtomicUsize>) ->
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_are_a_hundred_over_a_reload() {
     let upstream = Upstream::simulated().await;
-    let gateway = Process::run(QUOTA, &[upstream.address]).await;
+    for counting in all(tokens(&upstream).await) {
+        a_hundred_over_a_reload(&upstream, counting).await;
+    }
+}
+
+async fn a_hundred_over_a_reload(upstream: &Upstream, counting: Counting) {
+    let gateway = Process::run(&counting.config, &[upstream.address]).await;
     let answered = Arc::new(AtomicUsize::new(0));
     let reload = async {
         until("some have asked", async || {
@@ -62,15 +120,22 @@ async fn a_hundred_are_a_hundred_over_a_reload() {
         })
         .await;
     };
-    let (passed, ()) = tokio::join!(ask_all(&gateway, 4, &answered), reload);
-    assert_eq!(passed, 100);
+    let (passed, ()) = tokio::join!(ask_all(&gateway, counting.used_up, 4, &answered), reload);
+    assert_eq!(passed, 100, "{}", counting.config);
 }
 
 /// What was counted for a request is counted, also where the process dies before it answers: nobody gets more than there is.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_are_no_more_after_the_gateway_was_killed() {
     let upstream = Upstream::simulated().await;
-    let mut gateway = Process::run(QUOTA, &[upstream.address]).await;
+    for counting in all(tokens(&upstream).await) {
+        no_more_after_a_kill(&upstream, counting).await;
+    }
+}
+
+async fn no_more_after_a_kill(upstream: &Upstream, counting: Counting) {
+    let (config, used_up) = (&counting.config, counting.used_up);
+    let mut gateway = Process::run(config, &[upstream.address]).await;
     let folder = gateway.folder.clone();
     let answered = Arc::new(AtomicUsize::new(0));
     let before = {
@@ -85,15 +150,15 @@ async fn a_hundred_are_no_more_after_the_gateway_was_killed() {
                 .status();
             assert!(killed.unwrap().success());
         };
-        tokio::join!(ask_all(&gateway, 4, &answered), kill).0
+        tokio::join!(ask_all(&gateway, used_up, 4, &answered), kill).0
     };
     gateway.ended().await;
-    let gateway = Process::again(folder, QUOTA, &[upstream.address]).await;
-    let after = ask_all(&gateway, 4, &answered).await;
+    let gateway = Process::again(folder, config, &[upstream.address]).await;
+    let after = ask_all(&gateway, used_up, 4, &answered).await;
     let passed = before + after;
     assert!(
         (100 - CLIENTS..=100).contains(&passed),
-        "{before} and {after}"
+        "{before} and {after}: {config}"
     );
     // All of it is used up now, whatever was in flight.
     assert_eq!(gateway.chat(&ask("say: hi")).await.status, 429);
@@ -134,13 +199,19 @@ async fn a_store_that_is_something_else_is_an_error_before_anything_serves() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_goes_away_is_told_and_nothing_passes_until_it_is_back() {
     let upstream = Upstream::simulated().await;
-    let gateway = Process::run(QUOTA, &[upstream.address]).await;
+    for counting in all(tokens(&upstream).await) {
+        nothing_passes_without_a_store(&upstream, counting).await;
+    }
+}
+
+async fn nothing_passes_without_a_store(upstream: &Upstream, counting: Counting) {
+    let gateway = Process::run(&counting.config, &[upstream.address]).await;
     assert_eq!(gateway.chat(&ask("say: hi")).await.status, 200);
     let store = gateway.folder.path().join("witgate/state.db");
     let aside = store.with_extension("aside");
     std::fs::rename(&store, &aside).unwrap();
     let reply = gateway.chat(&ask("say: hi")).await;
-    assert_eq!((reply.status, &*reply.error().1), (503, "quota.unknown"));
+    assert_eq!((reply.status, &*reply.error().1), (503, counting.unknown));
     assert!(!reply.text().contains("state.db"), "{}", reply.text());
     let status = gateway.ask_admin("/status").await.unwrap();
     assert!(

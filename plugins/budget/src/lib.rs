@@ -65,7 +65,9 @@ impl Policy for Budgets {
         }
         self.reserved = settings.estimate.of_request();
         self.model.clone_from(&asked.model);
-        if budgets.iter().any(|budget| budget.unit == Unit::Money) {
+        // What no target takes costs nothing, and is told so later.
+        let money = budgets.iter().any(|budget| budget.unit == Unit::Money);
+        if money && !asked.model.is_empty() {
             match settings.cost.reserve(self.reserved, &asked.model) {
                 Some(micros) => self.reserved_micros = micros,
                 None => return unpriced(&asked.model),

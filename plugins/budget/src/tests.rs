@@ -125,6 +125,9 @@ fn money_is_reserved_and_settled_by_the_prices() {
         refused(ask(&policy, &state, unpriced).0).code,
         "budget.no-price"
     );
+    // A model that no target takes is told so later.
+    let unknown = of("ann").model("none").targets(Vec::new());
+    assert_eq!(ask(&policy, &state, unknown).0, Verdict::Proceed);
 }
 
 #[test]

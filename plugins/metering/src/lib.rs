@@ -1,4 +1,4 @@
-//! What the policies that count share.
+//! What the policies of governance share.
 //!
 //! - [`Who`], [`Asked`]: whose a sum is, and whether it is about this exchange at all.
 //! - [`Estimate`]: what a request will take, and what it has taken.

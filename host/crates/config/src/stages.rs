@@ -25,11 +25,17 @@ pub const BUNDLED: &[&str] = &[
     "topics",
     "rate-limit",
     "budget",
+    "data-routing",
+    "cache",
     "audit-logger",
 ];
 
 /// What other gateways call policies that are bundled here. A stage that is written so keeps that id.
-const ALIASES: &[(&str, &str)] = &[("agent-firewall", "tool-firewall"), ("dlp-filter", "dlp")];
+const ALIASES: &[(&str, &str)] = &[
+    ("agent-firewall", "tool-firewall"),
+    ("data-routing-policy", "data-routing"),
+    ("dlp-filter", "dlp"),
+];
 
 /// One stage: a policy placed in the chain.
 #[derive(Clone, Debug, PartialEq)]
@@ -295,10 +301,11 @@ fn entry(field: &Field<'_>, base: &Path) -> Option<StageConfig> {
 
 /// A stage with every default.
 fn stage(id: String, component: ComponentSource) -> StageConfig {
-    // A bundled policy that exists to write the journal, or to count, has the grant without asking.
+    // A bundled policy that exists to write the journal, to count, or to keep answers has the grant without asking.
     let grants = match component {
         ComponentSource::Bundled("audit-logger") => vec![Grant::Journal],
         ComponentSource::Bundled("rate-limit" | "budget") => vec![Grant::Counters],
+        ComponentSource::Bundled("cache") => vec![Grant::Kv],
         _ => Vec::new(),
     };
     StageConfig {

@@ -68,6 +68,32 @@ fn a_bundled_policy_goes_by_other_gateways_name_for_it_too() {
 }
 
 #[test]
+fn a_bundled_policy_has_the_grant_that_it_exists_for() {
+    let text = with(
+        "policies: {chain: [rate-limit, budget, data-routing-policy, cache, {id: b, component: \"bundled:budget\", grants: []}]}\n",
+    );
+    let config = parse(&text).unwrap();
+    let stages: Vec<_> = config
+        .stages
+        .iter()
+        .map(|stage| (stage.component.to_string(), stage.grants.clone()))
+        .collect();
+    assert_eq!(config.stages[2].id, "data-routing-policy");
+    let stage = |name: &str, grants: &[Grant]| (format!("bundled:{name}"), grants.to_vec());
+    assert_eq!(
+        stages,
+        [
+            stage("rate-limit", &[Grant::Counters]),
+            stage("budget", &[Grant::Counters]),
+            // That is what Keeptrusts calls it.
+            stage("data-routing", &[]),
+            stage("cache", &[Grant::Kv]),
+            stage("budget", &[]),
+        ]
+    );
+}
+
+#[test]
 fn the_default_in_full_loads() {
     // The commented-out lines in the default are examples, and must be right too.
     let mut text = String::new();

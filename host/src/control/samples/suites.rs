@@ -52,6 +52,10 @@ struct Input {
     /// A whole body, in the place of the messages.
     request: Option<Map<String, Value>>,
     headers: Option<Value>,
+    /// Who asks.
+    principal: Option<Value>,
+    team: Option<Value>,
+    roles: Option<Value>,
     /// A text, a list of texts, or a completion.
     upstream_response: Option<Value>,
 }
@@ -123,6 +127,9 @@ fn entry(case: Case) -> Result<Value, String> {
         messages,
         request,
         headers,
+        principal,
+        team,
+        roles,
         upstream_response,
     } = case.input;
     let mut body = request.unwrap_or_default();
@@ -152,9 +159,20 @@ fn entry(case: Case) -> Result<Value, String> {
                 )),
         });
     }
-    Ok(
-        json!({"name": case.name, "request": body, "headers": headers.unwrap_or_else(|| json!({})), "answer": answer, "expect": expect}),
-    )
+    let mut sample =
+        json!({"name": case.name, "request": body, "answer": answer, "expect": expect});
+    let said = [
+        ("headers", headers),
+        ("principal", principal),
+        ("team", team),
+        ("roles", roles),
+    ];
+    for (key, value) in said {
+        if let Some(value) = value {
+            sample[key] = value;
+        }
+    }
+    Ok(sample)
 }
 
 #[cfg(test)]
@@ -174,7 +192,8 @@ mod tests {
         let messages = json!([{"role": "user", "content": "hi"}]);
         let completion = json!({"choices": [{"message": {"content": "there"}}]});
         for response in [json!("there"), json!(["the", "re"]), completion] {
-            let case = json!({"name": "blocks", "input": {"messages": messages, "headers": {"X-User-Id": "u"}, "upstream_response": response},
+            let who = json!({"X-User-Id": "u"});
+            let case = json!({"name": "blocks", "input": {"messages": messages, "headers": who, "principal": "ann", "team": "red", "roles": ["a"], "upstream_response": response},
                               "expected": {"verdict": "block", "reason_code": "loud"}});
             let suites = of(case).unwrap();
             assert_eq!(
