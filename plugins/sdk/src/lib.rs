@@ -41,7 +41,7 @@ pub use bindings::witgate::policy::types::{
     Account, Channel, DataPolicy, Delta, Denial, Description, Edit, Ending, Finding, Hooks, Level,
     Replacement, Role, Segment, Target, Text, Tool, ToolCall, Usage, Verdict, Wants,
 };
-pub use policy::{Passage, Policy};
+pub use policy::{NoSettings, Passage, Policy};
 pub use words::report;
 
 /// serde, for policies without a dependency on it: derive with `#[serde(crate = "witgate_policy::serde")]`.
@@ -53,3 +53,7 @@ pub use serde_json;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/policies.md")]
 struct Guide;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/authors/tutorial.md")]
+struct Tutorial;
