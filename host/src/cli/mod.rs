@@ -8,9 +8,8 @@ mod certificate;
 mod check;
 mod clients;
 mod compile;
-mod inspect;
 mod log;
-mod policy_test;
+mod policy;
 mod rollback;
 mod room;
 mod run;
@@ -56,7 +55,7 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     /// Work with a policy
     #[command(subcommand)]
-    Policy(PolicyCommand),
+    Policy(policy::PolicyCommand),
     /// Verify, search and export the journal
     Audit(audit::AuditArgs),
     #[command(hide = true)]
@@ -67,14 +66,6 @@ enum Command {
 enum ClientsCommand {
     /// Make a key, show it once, and print the client's entry for the configuration
     New(clients::NewArgs),
-}
-
-#[derive(Debug, Subcommand)]
-enum PolicyCommand {
-    /// Show what a component is: contract, hooks, imports, grants, size, digest
-    Inspect(inspect::InspectArgs),
-    /// Run a policy's samples, each at every cut of its answer
-    Test(policy_test::TestArgs),
 }
 
 /// How results are printed.
@@ -120,12 +111,7 @@ pub fn main() -> ExitCode {
             setup::runtime().and_then(|runtime| runtime.block_on(simulate::simulate(args)))
         }
         Command::Clients(ClientsCommand::New(args)) => clients::new(&args),
-        Command::Policy(PolicyCommand::Inspect(args)) => {
-            setup::runtime().and_then(|runtime| runtime.block_on(inspect::inspect(args)))
-        }
-        Command::Policy(PolicyCommand::Test(args)) => {
-            setup::runtime().and_then(|runtime| runtime.block_on(policy_test::test(args)))
-        }
+        Command::Policy(command) => policy::run(command),
     };
     match done {
         Ok(code) => code,
