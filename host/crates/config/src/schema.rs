@@ -80,7 +80,11 @@ impl<'s> Check<'s> {
             && let Some(wanted) = other_kind(kinds, value)
         {
             // The rest would be said of something else.
-            return wrong(path, format!("expected {wanted}, found {}", kind(value)), found);
+            return wrong(
+                path,
+                format!("expected {wanted}, found {}", kind(value)),
+                found,
+            );
         }
         self.alternatives(rules, value, path, depth, found);
         if let Some(Value::Array(allowed)) = rules.get("enum")
@@ -99,7 +103,13 @@ impl<'s> Check<'s> {
             Value::Number(_) => number(rules, value, path, found),
             Value::String(text) => {
                 let has = text.chars().count();
-                length(rules, ("minLength", "maxLength", "characters"), has, path, found);
+                length(
+                    rules,
+                    ("minLength", "maxLength", "characters"),
+                    has,
+                    path,
+                    found,
+                );
             }
             Value::Array(items) => self.list(rules, items, path, depth, found),
             Value::Object(entries) => self.mapping(rules, entries, path, depth, found),
@@ -137,8 +147,19 @@ impl<'s> Check<'s> {
             };
             let fitting = schemas.iter().filter(|it| self.fits(it, value, depth));
             match fitting.count() {
-                0 => wrong(path, format!("it is in none of the {} forms that it may have", schemas.len()), found),
-                some if some > most => wrong(path, "it is in more than one of the forms of which it may have one", found),
+                0 => wrong(
+                    path,
+                    format!(
+                        "it is in none of the {} forms that it may have",
+                        schemas.len()
+                    ),
+                    found,
+                ),
+                some if some > most => wrong(
+                    path,
+                    "it is in more than one of the forms of which it may have one",
+                    found,
+                ),
                 _ => {}
             }
         }
@@ -148,7 +169,11 @@ impl<'s> Check<'s> {
             wrong(path, "it is just what it must not be", found);
         }
         if let Some(schema) = rules.get("if") {
-            let then = if self.fits(schema, value, depth) { "then" } else { "else" };
+            let then = if self.fits(schema, value, depth) {
+                "then"
+            } else {
+                "else"
+            };
             if let Some(schema) = rules.get(then) {
                 self.value(schema, value, path, depth + 1, found);
             }
@@ -163,7 +188,13 @@ impl<'s> Check<'s> {
         depth: usize,
         found: &mut Vec<Mismatch>,
     ) {
-        length(rules, ("minItems", "maxItems", "items"), items.len(), path, found);
+        length(
+            rules,
+            ("minItems", "maxItems", "items"),
+            items.len(),
+            path,
+            found,
+        );
         let first = rules.get("prefixItems").and_then(Value::as_array);
         for (index, item) in items.iter().enumerate() {
             let own = first.and_then(|first| first.get(index));
@@ -173,7 +204,9 @@ impl<'s> Check<'s> {
                 path.pop();
             }
             let twice = rules.get("uniqueItems") == Some(&Value::Bool(true))
-                && items[..index].iter().any(|other| self.affords(1) && same(other, item));
+                && items[..index]
+                    .iter()
+                    .any(|other| self.affords(1) && same(other, item));
             if twice {
                 path.push(Part::Index(index));
                 wrong(path, "this stands here twice; keep one of the two", found);
@@ -190,7 +223,13 @@ impl<'s> Check<'s> {
         depth: usize,
         found: &mut Vec<Mismatch>,
     ) {
-        length(rules, ("minProperties", "maxProperties", "keys"), entries.len(), path, found);
+        length(
+            rules,
+            ("minProperties", "maxProperties", "keys"),
+            entries.len(),
+            path,
+            found,
+        );
         let required = rules.get("required").and_then(Value::as_array);
         let required = required.into_iter().flatten().filter_map(Value::as_str);
         let missing: Vec<String> = required
@@ -209,7 +248,11 @@ impl<'s> Check<'s> {
             match (known.and_then(|known| known.get(key)), others) {
                 (Some(schema), _) => self.value(schema, value, path, depth + 1, found),
                 (None, Some(Value::Bool(false))) => {
-                    let names: Vec<&str> = known.into_iter().flat_map(Map::keys).map(String::as_str).collect();
+                    let names: Vec<&str> = known
+                        .into_iter()
+                        .flat_map(Map::keys)
+                        .map(String::as_str)
+                        .collect();
                     let message = format!("unknown key `{key}`{}", suggestion(key, &names));
                     found.push(Mismatch {
                         path: path.clone(),
@@ -247,7 +290,9 @@ fn other_kind(kinds: &Value, value: &Value) -> Option<String> {
         "array" => value.is_array(),
         "string" => value.is_string(),
         "number" => value.is_number(),
-        "integer" => value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|it| it.fract() == 0.0),
+        "integer" => {
+            value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|it| it.fract() == 0.0)
+        }
         // A type of a later standard.
         _ => true,
     };
@@ -289,10 +334,26 @@ fn number(rules: &Map<String, Value>, value: &Value, path: &[Part], found: &mut 
     let bound = |key: &str| rules.get(key).and_then(Value::as_f64);
     let value = value.as_f64().unwrap_or_default();
     let bounds = [
-        ("minimum", "at least", bound("minimum").filter(|it| value < *it)),
-        ("maximum", "at most", bound("maximum").filter(|it| value > *it)),
-        ("exclusiveMinimum", "more than", bound("exclusiveMinimum").filter(|it| value <= *it)),
-        ("exclusiveMaximum", "less than", bound("exclusiveMaximum").filter(|it| value >= *it)),
+        (
+            "minimum",
+            "at least",
+            bound("minimum").filter(|it| value < *it),
+        ),
+        (
+            "maximum",
+            "at most",
+            bound("maximum").filter(|it| value > *it),
+        ),
+        (
+            "exclusiveMinimum",
+            "more than",
+            bound("exclusiveMinimum").filter(|it| value <= *it),
+        ),
+        (
+            "exclusiveMaximum",
+            "less than",
+            bound("exclusiveMaximum").filter(|it| value >= *it),
+        ),
     ];
     for (key, words, broken) in bounds {
         if broken.is_some() {
@@ -302,7 +363,11 @@ fn number(rules: &Map<String, Value>, value: &Value, path: &[Part], found: &mut 
     if let Some(step) = bound("multipleOf").filter(|step| *step > 0.0)
         && ((value / step).round() - value / step).abs() > 1e-9
     {
-        wrong(path, format!("expected a multiple of {}", rules["multipleOf"]), found);
+        wrong(
+            path,
+            format!("expected a multiple of {}", rules["multipleOf"]),
+            found,
+        );
     }
 }
 
@@ -316,10 +381,18 @@ fn length(
     let bound = |key: &str| rules.get(key).and_then(Value::as_u64);
     let has = has as u64;
     if let Some(least) = bound(least).filter(|least| has < *least) {
-        wrong(path, format!("expected at least {least} {what}, found {has}"), found);
+        wrong(
+            path,
+            format!("expected at least {least} {what}, found {has}"),
+            found,
+        );
     }
     if let Some(most) = bound(most).filter(|most| has > *most) {
-        wrong(path, format!("expected at most {most} {what}, found {has}"), found);
+        wrong(
+            path,
+            format!("expected at most {most} {what}, found {has}"),
+            found,
+        );
     }
 }
 
@@ -382,18 +455,26 @@ mod tests {
 
     #[test]
     fn a_schema_without_an_end_ends() {
-        let endless = json!({"$ref": "#", "allOf": [{"$ref": "#"}, {"$ref": "#"}], "anyOf": [{"$ref": "#"}]});
+        let endless =
+            json!({"$ref": "#", "allOf": [{"$ref": "#"}, {"$ref": "#"}], "anyOf": [{"$ref": "#"}]});
         assert_eq!(said(&endless, &json!({"a": 1})), [] as [&str; 0]);
         let many = json!({"items": false});
         let items: Vec<u32> = (0..1000).collect();
         assert_eq!(said(&many, &json!(items)).len(), MOST);
         let large: Vec<Value> = (0..100_000).map(Value::from).collect();
-        assert_eq!(said(&json!({"uniqueItems": true}), &json!(large)), [] as [&str; 0]);
+        assert_eq!(
+            said(&json!({"uniqueItems": true}), &json!(large)),
+            [] as [&str; 0]
+        );
     }
 
     #[test]
     fn what_is_no_schema_says_nothing() {
-        for schema in [json!(3), json!({"type": 3, "enum": 4, "required": "a", "minimum": "b", "properties": []}), json!({"$ref": "https://elsewhere"})] {
+        for schema in [
+            json!(3),
+            json!({"type": 3, "enum": 4, "required": "a", "minimum": "b", "properties": []}),
+            json!({"$ref": "https://elsewhere"}),
+        ] {
             assert_eq!(said(&schema, &json!({"a": [1]})), [] as [&str; 0]);
         }
     }
