@@ -42,6 +42,7 @@ mod limits;
 mod load;
 mod memory_reader;
 mod meter;
+mod newer;
 mod outcome;
 mod request;
 mod reuse;
