@@ -9,6 +9,7 @@ mod check;
 mod compile;
 mod inspect;
 mod log;
+mod policy_build;
 mod policy_test;
 mod rollback;
 mod room;
@@ -63,6 +64,8 @@ enum Command {
 enum PolicyCommand {
     /// Show what a component is: contract, hooks, imports, grants, size, digest
     Inspect(inspect::InspectArgs),
+    /// Build a policy's project by the language's own tools, and check what comes of it
+    Build(policy_build::BuildArgs),
     /// Run a policy's samples, each at every cut of its answer
     Test(policy_test::TestArgs),
 }
@@ -111,6 +114,9 @@ pub fn main() -> ExitCode {
         }
         Command::Policy(PolicyCommand::Inspect(args)) => {
             setup::runtime().and_then(|runtime| runtime.block_on(inspect::inspect(args)))
+        }
+        Command::Policy(PolicyCommand::Build(args)) => {
+            setup::runtime().and_then(|runtime| runtime.block_on(policy_build::build(args)))
         }
         Command::Policy(PolicyCommand::Test(args)) => {
             setup::runtime().and_then(|runtime| runtime.block_on(policy_test::test(args)))
