@@ -69,7 +69,50 @@ fn build() -> Result<(), Box<dyn Error>> {
     }
     table.push_str("];\n");
     fs::write(out.join("bundled.rs"), table)?;
+    fs::write(out.join("templates.rs"), templates(&host, root)?)?;
     Ok(())
+}
+
+/// The templates of `policy new`, the SDK's sources and the contract, as tables that embed them.
+fn templates(host: &Path, root: &Path) -> Result<String, Box<dyn Error>> {
+    let folder = host.join("templates");
+    println!("cargo:rerun-if-changed={}", folder.display());
+    let mut table = String::from("static TEMPLATES: &[(&str, &[File])] = &[\n");
+    for lang in sorted(&folder)? {
+        let name = lang.file_name().unwrap_or_default();
+        table.push_str(&format!("({name:?}, &[\n{}]),\n", embedded(&lang, &lang)?));
+    }
+    table.push_str("];\n");
+    let sdk = root.join("plugins").join("sdk");
+    let mut own = String::new();
+    for part in ["Cargo.toml", "README.md", "src", "wit"] {
+        own.push_str(&embedded(&sdk, &sdk.join(part))?);
+    }
+    table.push_str(&format!("static SDK: &[File] = &[\n{own}];\n"));
+    let wit = root.join("wit");
+    table.push_str(&format!(
+        "static CONTRACT: &[File] = &[\n{}];\n",
+        embedded(&wit, &wit.join("policy.wit"))?
+    ));
+    Ok(table)
+}
+
+/// A line for each file at or below `path`: its name from `base` on, and its text.
+fn embedded(base: &Path, path: &Path) -> Result<String, Box<dyn Error>> {
+    if path.is_dir() {
+        return sorted(path)?.iter().map(|it| embedded(base, it)).collect();
+    }
+    let name = path.strip_prefix(base)?;
+    Ok(format!("({name:?}, include_str!({path:?})),\n"))
+}
+
+fn sorted(folder: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
+    let read = fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut paths = read
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<Vec<_>, std::io::Error>>()?;
+    paths.sort();
+    Ok(paths)
 }
 
 /// Asks the compiler where it lives and looks for the target's library there.

@@ -7,10 +7,8 @@ pub mod audit;
 mod certificate;
 mod check;
 mod compile;
-mod inspect;
 mod log;
-mod policy_build;
-mod policy_test;
+mod policy;
 mod rollback;
 mod room;
 mod run;
@@ -53,21 +51,11 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     /// Work with a policy
     #[command(subcommand)]
-    Policy(PolicyCommand),
+    Policy(policy::PolicyCommand),
     /// Verify, search and export the journal
     Audit(audit::AuditArgs),
     #[command(hide = true)]
     Compile(compile::CompileArgs),
-}
-
-#[derive(Debug, Subcommand)]
-enum PolicyCommand {
-    /// Show what a component is: contract, hooks, imports, grants, size, digest
-    Inspect(inspect::InspectArgs),
-    /// Build a policy's project by the language's own tools, and check what comes of it
-    Build(policy_build::BuildArgs),
-    /// Run a policy's samples, each at every cut of its answer
-    Test(policy_test::TestArgs),
 }
 
 /// How results are printed.
@@ -112,15 +100,7 @@ pub fn main() -> ExitCode {
         Command::Simulate(args) => {
             setup::runtime().and_then(|runtime| runtime.block_on(simulate::simulate(args)))
         }
-        Command::Policy(PolicyCommand::Inspect(args)) => {
-            setup::runtime().and_then(|runtime| runtime.block_on(inspect::inspect(args)))
-        }
-        Command::Policy(PolicyCommand::Build(args)) => {
-            setup::runtime().and_then(|runtime| runtime.block_on(policy_build::build(args)))
-        }
-        Command::Policy(PolicyCommand::Test(args)) => {
-            setup::runtime().and_then(|runtime| runtime.block_on(policy_test::test(args)))
-        }
+        Command::Policy(command) => policy::run(command),
     };
     match done {
         Ok(code) => code,

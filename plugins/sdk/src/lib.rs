@@ -53,3 +53,7 @@ pub use serde_json;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/policies.md")]
 struct Guide;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/authors/tutorial.md")]
+struct Tutorial;

@@ -4,6 +4,7 @@
 
 mod golden;
 mod projects;
+mod templates;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -30,7 +30,7 @@ fn component(language: &str) -> PathBuf {
     // What builds is part of what it is made from.
     let made_from = [
         &from,
-        &root().join("host/src/cli/policy_build"),
+        &root().join("host/src/cli/policy/build"),
         &root().join("wit"),
         &root().join("plugins/sdk/src"),
     ];

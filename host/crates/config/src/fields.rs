@@ -126,6 +126,15 @@ impl<'a> Field<'a> {
         })
     }
 
+    /// The mapping's entries, of which only `valid` are known; others mean nothing yet.
+    pub(super) fn known_fields(&self, valid: &'static [&'static str]) -> Option<Fields<'a>> {
+        Some(Fields {
+            map: self.clone(),
+            entries: self.entries()?,
+            valid,
+        })
+    }
+
     pub(super) fn items(&self) -> Option<Vec<Field<'a>>> {
         let Node::List(items) = self.node else {
             return self.wrong_kind("a list");

@@ -18,6 +18,7 @@ mod isolation;
 mod journal;
 mod kept;
 mod limits;
+mod manifest;
 mod models;
 mod nearest;
 mod pack;
@@ -51,7 +52,8 @@ pub use hedging::HedgingConfig;
 pub use isolation::{Isolation, Reuse};
 pub use journal::JournalConfig;
 pub use kept::{Renewal, SecretState};
-pub use limits::Limits;
+pub use limits::{LeastLimits, Limits};
+pub use manifest::{Manifest, NeededGrant, PolicyFile};
 pub use models::ModelsConfig;
 pub use pack::Pack;
 pub use pem::{PemError, PemFile};
@@ -149,42 +151,9 @@ impl Config {
     /// # Errors
     /// When the text has problems; the error lists all of them.
     pub fn parse(text: &str, origin: &str, base: &Path) -> Result<Config, ConfigError> {
-        let root = tree::read(text).map_err(|error| match error {
-            TreeError::Empty => ConfigError::Empty {
-                origin: origin.to_owned(),
-            },
-            TreeError::Yaml(at, message) => ConfigError::Invalid {
-                origin: origin.to_owned(),
-                problems: vec![Problem {
-                    at,
-                    path: String::new(),
-                    message,
-                }],
-            },
-        })?;
-        let report = Report::default();
-        let document = Field::root(&root, &report);
-        fields::check_everywhere(&document);
-        let stages = RefCell::new(Locator::new(text, LARGEST));
-        let config = read(&document, base, &|place| stages.borrow_mut().locate(place));
-        // The largest configuration is read once more, and usual ones as often as there are problems.
-        let mut locator = Locator::new(text, LARGEST);
-        let mut problems: Vec<Problem> = report
-            .into_problems()
-            .into_iter()
-            .map(|(place, message)| problem(&mut locator, place, message))
-            .collect();
-        problems.sort_by_key(|problem| (problem.at == Position::default(), problem.at));
-        match config {
-            Some(config) if problems.is_empty() => Ok(config),
-            _ => {
-                debug_assert!(!problems.is_empty(), "a part refused without a word");
-                Err(ConfigError::Invalid {
-                    origin: origin.to_owned(),
-                    problems,
-                })
-            }
-        }
+        checked(text, origin, |document, position| {
+            read(document, base, position)
+        })
     }
 
     /// The built-in default: every bundled policy in front of Cerebras.
@@ -262,6 +231,50 @@ impl Config {
             }
         }
         changes
+    }
+}
+
+/// Reads a document into a tree, and the tree by `read`, which is given a way to find places in the text.
+fn checked<T>(
+    text: &str,
+    origin: &str,
+    read: impl FnOnce(&Field<'_>, &dyn Fn(&NodePath) -> Position) -> Option<T>,
+) -> Result<T, ConfigError> {
+    let root = tree::read(text).map_err(|error| match error {
+        TreeError::Empty => ConfigError::Empty {
+            origin: origin.to_owned(),
+        },
+        TreeError::Yaml(at, message) => ConfigError::Invalid {
+            origin: origin.to_owned(),
+            problems: vec![Problem {
+                at,
+                path: String::new(),
+                message,
+            }],
+        },
+    })?;
+    let report = Report::default();
+    let document = Field::root(&root, &report);
+    fields::check_everywhere(&document);
+    let places = RefCell::new(Locator::new(text, LARGEST));
+    let done = read(&document, &|place| places.borrow_mut().locate(place));
+    // The largest configuration is read once more, and usual ones as often as there are problems.
+    let mut locator = Locator::new(text, LARGEST);
+    let mut problems: Vec<Problem> = report
+        .into_problems()
+        .into_iter()
+        .map(|(place, message)| problem(&mut locator, place, message))
+        .collect();
+    problems.sort_by_key(|problem| (problem.at == Position::default(), problem.at));
+    match done {
+        Some(done) if problems.is_empty() => Ok(done),
+        _ => {
+            debug_assert!(!problems.is_empty(), "a part refused without a word");
+            Err(ConfigError::Invalid {
+                origin: origin.to_owned(),
+                problems,
+            })
+        }
     }
 }
 

@@ -60,6 +60,25 @@ impl Node {
     }
 }
 
+impl From<&serde_json::Value> for Node {
+    fn from(value: &serde_json::Value) -> Node {
+        use serde_json::Value;
+        match value {
+            Value::Null => Node::Null,
+            Value::Bool(value) => Node::Bool(*value),
+            Value::Number(value) => Node::Number(value.clone()),
+            Value::String(value) => Node::Text(value.clone()),
+            Value::Array(items) => Node::List(items.iter().map(Node::from).collect()),
+            Value::Object(entries) => Node::Map(
+                entries
+                    .iter()
+                    .map(|(key, value)| (key.clone(), Node::from(value)))
+                    .collect(),
+            ),
+        }
+    }
+}
+
 /// The most that a document may hold, in bytes: the text of every key and value, and [`VALUE`] for each value. Every alias
 /// counts as all that it stands for, because a few lines of aliases can stand for gigabytes.
 const LARGEST: usize = 8 << 20;

@@ -7,7 +7,6 @@
 mod c;
 mod contract;
 mod javascript;
-mod project;
 mod python;
 mod rust;
 mod tools;
@@ -15,17 +14,19 @@ mod tools;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 
-use self::project::{Language, Project};
-use super::{Wrong, setup};
-use crate::config::{Config, Grant, Isolation, Limits, Mode, OnError};
-use crate::policy::{self, Instantiation, Loaded, StageSpec, hook_names, inspect};
+use super::component::alone;
+use super::project::{Language, Project};
+use crate::cli::{Wrong, setup};
+use crate::config::Config;
+use crate::policy::{self, Instantiation, Loaded, hook_names, inspect};
 
 /// The arguments of `witgate policy build`.
 #[derive(Debug, Args)]
-pub(super) struct BuildArgs {
+pub(in crate::cli) struct BuildArgs {
     /// The project's folder: the one with policy.yaml
     #[arg(default_value = ".")]
     folder: PathBuf,
@@ -54,19 +55,9 @@ fn compile(project: &Project) -> Result<Vec<u8>, Wrong> {
 }
 
 /// Loads it as a gateway does, with the project's settings and every grant.
-async fn check(project: &Project, component: &[u8]) -> Result<std::sync::Arc<Loaded>, Wrong> {
+async fn check(project: &Project, component: &[u8]) -> Result<Arc<Loaded>, Wrong> {
     let sandbox = setup::sandbox(&Config::embedded()?, 1)?;
-    let spec = StageSpec {
-        id: "built".into(),
-        on_error: OnError::Deny,
-        breaker: false,
-        mode: Mode::Enforce,
-        isolation: Isolation::default(),
-        limits: Limits::default(),
-        grants: Grant::ALL.to_vec(),
-        settings: project.settings.to_string(),
-        pinned: None,
-    };
+    let spec = alone("built", &project.settings);
     Ok(policy::load(&sandbox, spec, component).await?)
 }
 

@@ -4,60 +4,39 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{Format, Wrong};
-use crate::config::{BUNDLED, Grant, Isolation, Limits, Mode, OnError, read_file_within};
-use crate::generation::bundled;
+use super::component::{Component, alone, settings};
+use crate::cli::{Format, Wrong};
 use crate::policy::engine::EngineSettings;
-use crate::policy::{self, MAX_SIZE, Sandbox, StageSpec, hook_names, inspect as read};
+use crate::policy::{self, Sandbox, hook_names, inspect as read};
 
 /// The arguments of `witgate policy inspect`.
 #[derive(Debug, Args)]
 pub(super) struct InspectArgs {
-    /// The component: a file, or `bundled:NAME`
+    /// The component: a file, the folder of a project, or `bundled:NAME`
+    #[arg(default_value = ".")]
     file: PathBuf,
-    /// The policy's configuration, as JSON: its hooks may depend on it
-    #[arg(long, value_name = "JSON", default_value = "{}")]
-    settings: String,
+    /// The policy's configuration, as JSON, or as @FILE with JSON in it: its hooks may depend on it [default: the project's, else none]
+    #[arg(long, value_name = "JSON|@FILE", value_parser = settings)]
+    settings: Option<Value>,
     /// How results are printed
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
 pub(super) async fn inspect(args: InspectArgs) -> Result<ExitCode, Wrong> {
-    let name = args.file.display().to_string();
+    let component = Component::named(&args.file)?;
+    let name = component.to_string();
     let wrong = |error: &dyn std::fmt::Display| -> Wrong { format!("{name}: {error}").into() };
-    let bytes = match name.strip_prefix("bundled:") {
-        Some(bundled) => {
-            let known = bundled::component(bundled);
-            let names = BUNDLED.join(", ");
-            known
-                .ok_or_else(|| {
-                    wrong(&format!(
-                        "no policy is bundled by that name (valid: {names})"
-                    ))
-                })?
-                .to_vec()
-        }
-        None => read_file_within(&args.file, MAX_SIZE).map_err(|error| wrong(&error))?,
-    };
+    let bytes = component.bytes()?;
     let inspection = read(&bytes).map_err(|error| wrong(&error))?;
     let sandbox = Sandbox::new(EngineSettings {
         exchanges: 1,
         ..EngineSettings::default()
     })?;
-    let spec = StageSpec {
-        id: "inspected".into(),
-        on_error: OnError::Deny,
-        breaker: false,
-        mode: Mode::Enforce,
-        isolation: Isolation::default(),
-        limits: Limits::default(),
-        grants: Grant::ALL.to_vec(),
-        settings: args.settings,
-        pinned: None,
-    };
+    let settings = component.settings(args.settings);
+    let spec = alone("inspected", &settings);
     let (described, hooked) = match policy::ask(&sandbox, &spec, &bytes).await {
         Ok((description, Ok(wanted))) => (Some(description), Ok(hook_names(wanted))),
         Ok((description, Err(error))) => (Some(description), Err(error.to_string())),

@@ -4,9 +4,9 @@ use std::fs;
 use std::process::Command;
 
 use super::contract::{Contract, WITH_GRANTS};
-use super::project::Project;
 use super::tools;
 use crate::cli::Wrong;
+use crate::cli::policy::project::Project;
 
 const TOOL: &str = "componentize-py";
 const GET: &str = "get it by `pip install -r requirements.txt` in the project's folder";
@@ -16,7 +16,7 @@ const MODULE: &str = "policy";
 
 pub(super) fn make(project: &Project) -> Result<Vec<u8>, Wrong> {
     let folder = &project.folder;
-    let wit = Contract::with_grants(folder, &project.grants)?;
+    let wit = Contract::with_grants(folder, &project.grants())?;
     let made = wit.path().join("component.wasm");
     let mut tool = Command::new(tools::found(folder, &[".venv/bin"], TOOL));
     tool.current_dir(folder)

@@ -11,7 +11,7 @@ use wit_parser::{PackageId, Resolve};
 use crate::cli::Wrong;
 
 /// This program's own.
-const OURS: &str = include_str!("../../../../wit/policy.wit");
+const OURS: &str = include_str!("../../../../../wit/policy.wit");
 
 /// What is imported as a whole, by tools that leave out what isn't used.
 pub(super) const WITH_ALL_GRANTS: &str = "policy-component-with-all-grants";

@@ -5,7 +5,6 @@ mod report;
 mod update;
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -14,30 +13,26 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use self::report::{Case, Report};
-use super::{Wrong, setup};
-use crate::config::{
-    BUNDLED, ComponentSource, Config, Grant, Isolation, Limits, Mode, OnError, read_file_within,
-};
+use super::component::{Component, alone, settings};
+use crate::cli::{Wrong, setup};
+use crate::config::{ComponentSource, Config, Mode, read_file_within};
 use crate::control::samples::{MAX_SIZE as MAX_SAMPLES_SIZE, Samples, suites};
 use crate::control::watch_files;
 use crate::generation::{BuildInputs, bundled};
-use crate::policy::{self, MAX_SIZE, StageSpec};
+use crate::policy::{self, StageSpec};
 
 /// The arguments of `witgate policy test`.
 #[derive(Debug, Args)]
 pub(super) struct TestArgs {
-    /// The component: a file, or `bundled:NAME`
-    #[arg(
-        required_unless_present = "policy_config",
-        conflicts_with = "policy_config"
-    )]
+    /// The component: a file, the folder of a project, or `bundled:NAME` [default: the project in this folder]
+    #[arg(conflicts_with = "policy_config")]
     component: Option<PathBuf>,
     /// Test the whole chain of this configuration with its `testing.suites`
     #[arg(long, value_name = "FILE", conflicts_with_all = ["settings", "samples", "update"])]
     policy_config: Option<PathBuf>,
-    /// The policy's configuration, as JSON, or as @FILE with JSON in it
-    #[arg(long, value_name = "JSON|@FILE", default_value = "{}", value_parser = settings)]
-    settings: Value,
+    /// The policy's configuration, as JSON, or as @FILE with JSON in it [default: the project's, else none]
+    #[arg(long, value_name = "JSON|@FILE", value_parser = settings)]
+    settings: Option<Value>,
     /// The samples [default: those beside the component, NAME.samples.yaml]
     #[arg(long, value_name = "FILE")]
     samples: Option<PathBuf>,
@@ -67,26 +62,12 @@ enum TestFormat {
     Junit,
 }
 
-fn settings(text: &str) -> Result<Value, String> {
-    let from_file = text.strip_prefix('@').map(std::fs::read_to_string);
-    let json = match from_file {
-        Some(read) => read.map_err(|error| format!("the file can't be read: {error}"))?,
-        None => text.to_owned(),
-    };
-    let read: Result<Value, _> = serde_json::from_str(&json);
-    let settings = read.map_err(|error| format!("they aren't JSON: {error}"))?;
-    if settings.is_object() {
-        Ok(settings)
-    } else {
-        Err("they must be an object, such as {\"limit\": 3}".to_owned())
-    }
-}
-
 pub(super) async fn test(args: TestArgs) -> Result<ExitCode, Wrong> {
     let subject = match (&args.policy_config, &args.component) {
         (Some(file), _) => Subject::Chain(file.clone()),
         (None, component) => {
-            let component = Component(component.clone().unwrap_or_default());
+            let here = PathBuf::from(".");
+            let component = Component::named(component.as_ref().unwrap_or(&here))?;
             let samples = args.samples.clone().or_else(|| component.samples());
             if args.update && samples.is_none() {
                 return Ok(misused(
@@ -143,7 +124,8 @@ async fn once(args: &TestArgs, subject: &Subject) -> Result<ExitCode, Wrong> {
                 Some(file) => file.display().to_string(),
                 None => format!("the samples of {component}"),
             };
-            let report = policy(component, &args.settings, named, &text, seed).await?;
+            let settings = component.settings(args.settings.clone());
+            let report = policy(component, &settings, named, &text, seed).await?;
             (report, file.as_ref().map(|file| (file, text)))
         }
     };
@@ -175,17 +157,7 @@ async fn policy(
     let bytes = component.bytes()?;
     let samples = Samples::parse(samples).map_err(|error| format!("{named}: {error}"))?;
     let sandbox = setup::sandbox(&Config::embedded()?, 1)?;
-    let spec = StageSpec {
-        id: "tested".into(),
-        on_error: OnError::Deny,
-        breaker: false,
-        mode: Mode::Enforce,
-        isolation: Isolation::default(),
-        limits: Limits::default(),
-        grants: Grant::ALL.to_vec(),
-        settings: settings.to_string(),
-        pinned: None,
-    };
+    let spec = alone("tested", settings);
     let loaded = policy::load(&sandbox, spec, &bytes).await;
     let stages = [loaded.map_err(|error| format!("{component}: {error}"))?];
     let mut report = Report::new(component.to_string(), named, seed);
@@ -257,11 +229,9 @@ impl Subject {
     /// The files whose change matters.
     fn files(&self) -> BTreeSet<PathBuf> {
         let files = match self {
-            Subject::Policy(Component(component), samples) => {
-                [Some(component.clone()), samples.clone()]
-                    .into_iter()
-                    .flatten()
-                    .collect()
+            Subject::Policy(component, samples) => {
+                let component = component.file().map(Path::to_owned);
+                [component, samples.clone()].into_iter().flatten().collect()
             }
             Subject::Chain(file) => {
                 // One that can't be read has no components yet.
@@ -281,43 +251,5 @@ impl Subject {
             .into_iter()
             .map(|file| std::path::absolute(&file).unwrap_or(file))
             .collect()
-    }
-}
-
-/// A component as the command line names it.
-struct Component(PathBuf);
-
-impl fmt::Display for Component {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.display().fmt(f)
-    }
-}
-
-impl Component {
-    fn bundled(&self) -> Option<&str> {
-        self.0.to_str()?.strip_prefix("bundled:")
-    }
-
-    /// The file beside it.
-    fn samples(&self) -> Option<PathBuf> {
-        match self.bundled() {
-            Some(_) => None,
-            None => Some(self.0.with_extension("samples.yaml")),
-        }
-    }
-
-    fn bytes(&self) -> Result<Vec<u8>, Wrong> {
-        let Some(bundled) = self.bundled() else {
-            let read = read_file_within(&self.0, MAX_SIZE);
-            return read.map_err(|error| format!("{self}: {error}").into());
-        };
-        let known = bundled::component(bundled).map(<[u8]>::to_vec);
-        known.ok_or_else(|| {
-            format!(
-                "{self}: no policy is bundled by that name (valid: {})",
-                BUNDLED.join(", ")
-            )
-            .into()
-        })
     }
 }

@@ -5,16 +5,16 @@ use std::path::Path;
 use std::process::Command;
 
 use super::contract::{Contract, WITH_GRANTS};
-use super::project::Project;
 use super::tools;
 use crate::cli::Wrong;
+use crate::cli::policy::project::Project;
 
 const TOOL: &str = "componentize-qjs";
 const GET: &str = "get it by `npm install` in the project's folder, whose package.json names it";
 
 pub(super) fn make(project: &Project) -> Result<Vec<u8>, Wrong> {
     let folder = &project.folder;
-    let wit = Contract::with_grants(folder, &project.grants)?;
+    let wit = Contract::with_grants(folder, &project.grants())?;
     let made = wit.path().join("component.wasm");
     let mut tool = Command::new(tools::found(folder, &["node_modules/.bin"], TOOL));
     tool.current_dir(folder).args(["--js", &main(folder)?]);

@@ -1,0 +1,119 @@
+//! A policy's project: a folder with the sources of one policy, in any language, and `policy.yaml`, which says what the policy is.
+//!
+//! Building makes `NAME.wasm` in it, beside `NAME.samples.yaml`, so that a gateway that is given the component finds its samples.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::cli::Wrong;
+use crate::config::{Manifest, PolicyFile, read_file_within};
+
+/// The project's file.
+pub(super) const FILE: &str = "policy.yaml";
+
+/// A policy's project.
+#[derive(Clone, Debug)]
+pub(super) struct Project {
+    /// Where it is.
+    pub(super) folder: PathBuf,
+    /// What its sources are written in.
+    pub(super) language: Language,
+    /// What the policy says of itself, its schema included.
+    pub(super) manifest: Manifest,
+    /// What it is tried with.
+    pub(super) settings: Value,
+}
+
+/// What a policy is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Language {
+    /// Rust, with the SDK.
+    Rust,
+    /// C, with what `wit-bindgen` makes.
+    C,
+    /// JavaScript.
+    JavaScript,
+    /// Python.
+    Python,
+}
+
+impl Project {
+    /// Reads the project in that folder.
+    pub(super) fn read(folder: &Path) -> Result<Project, Wrong> {
+        let file = folder.join(FILE);
+        let text = text(&file).map_err(|error| -> Wrong {
+            if error.kind() == std::io::ErrorKind::NotFound {
+                let folder = folder.display();
+                return format!("{folder}: there is no {FILE} in it, so it is no policy's project; `witgate policy new NAME` writes one").into();
+            }
+            format!("{}: {error}", file.display()).into()
+        })?;
+        let read = PolicyFile::parse(&text, &file.display().to_string())?;
+        let mut manifest = read.manifest;
+        if let Some(schema) = read.schema {
+            manifest.schema = Some(read_schema(&folder.join(schema))?);
+        }
+        let size = manifest.to_json().to_string().len();
+        if size > Manifest::MOST {
+            let most = Manifest::MOST;
+            return Err(format!("{}: with its schema it has {size} bytes, and a component takes {most} of it; shorten the schema", file.display()).into());
+        }
+        Ok(Project {
+            folder: folder.to_owned(),
+            language: language(folder)?,
+            manifest,
+            settings: read.settings,
+        })
+    }
+
+    /// The names of the grants that it needs.
+    pub(super) fn grants(&self) -> Vec<String> {
+        let grants = self.manifest.grants.iter();
+        grants.map(|grant| grant.name.clone()).collect()
+    }
+
+    /// The component that building makes.
+    pub(super) fn component(&self) -> PathBuf {
+        self.folder.join(format!("{}.wasm", self.manifest.name))
+    }
+}
+
+/// Tells a project's language by its files.
+fn language(folder: &Path) -> Result<Language, Wrong> {
+    let has = |name: &str| folder.join(name).is_file();
+    let c = || {
+        let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut names = files.map(|file| file.path());
+        names.any(|name| name.extension().is_some_and(|it| it == "c"))
+    };
+    if has("Cargo.toml") {
+        Ok(Language::Rust)
+    } else if has("package.json") {
+        Ok(Language::JavaScript)
+    } else if has("policy.py") {
+        Ok(Language::Python)
+    } else if c() {
+        Ok(Language::C)
+    } else {
+        let folder = folder.display();
+        Err(format!("{folder}: it can't be told what this policy is written in: there is no Cargo.toml (Rust), package.json (JavaScript), policy.py (Python), nor a file of C").into())
+    }
+}
+
+fn read_schema(file: &Path) -> Result<Value, Wrong> {
+    let name = file.display();
+    let text =
+        text(file).map_err(|error| format!("{name}: {error}; {FILE} names it under `schema`"))?;
+    let schema: Value =
+        serde_json::from_str(&text).map_err(|error| format!("{name}: it isn't JSON: {error}"))?;
+    match schema {
+        Value::Object(_) => Ok(schema),
+        _ => Err(format!("{name}: a JSON Schema is an object").into()),
+    }
+}
+
+fn text(file: &Path) -> std::io::Result<String> {
+    let bytes = read_file_within(file, Manifest::MOST)?;
+    String::from_utf8(bytes).map_err(|_| std::io::Error::other("it isn't UTF-8 text"))
+}
