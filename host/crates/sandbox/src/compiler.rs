@@ -29,6 +29,9 @@ const TIME: Duration = Duration::from_secs(1800);
 /// What a job may say of why it failed, in bytes.
 const SAID: usize = 4096;
 
+/// What a program of Rust's that panicked ends with.
+const PANICKED: i32 = 101;
+
 /// The program that compiles.
 pub(super) struct Compiler {
     program: PathBuf,
@@ -175,6 +178,12 @@ fn judge(status: ExitStatus, said: String) -> Result<(), NotCompiled> {
     if status.code() == Some(1) && !said.is_empty() {
         return Err(NotCompiled::Component(said));
     }
+    if status.code() == Some(PANICKED) {
+        // It would panic in this process, too.
+        return Err(NotCompiled::Component(format!(
+            "the compiler broke down: {said}"
+        )));
+    }
     #[cfg(unix)]
     {
         use rustix::process::Signal;
@@ -280,6 +289,11 @@ mod tests {
         assert_eq!(
             why(exited(1), "no such instruction").unwrap(),
             "no such instruction"
+        );
+        let why_panicked = why(exited(101), "panicked at adapt.rs").unwrap();
+        assert_eq!(
+            why_panicked,
+            "the compiler broke down: panicked at adapt.rs"
         );
         for signal in [6, 9, 11, 24] {
             let why = why(killed(signal), "").unwrap();

@@ -1,7 +1,7 @@
 //! What a file is before anything in it runs: a component, for this contract, asking for no more than it was granted.
 
 use sha2::{Digest, Sha256};
-use wasmparser::{Parser, Payload, Validator, WasmFeatures};
+use wasmparser::{Parser, Payload, TypeRef, Validator, WasmFeatures};
 
 use super::bindings::CONTRACT;
 use super::error::LoadError;
@@ -10,7 +10,8 @@ use super::manifest::{Producer, Said};
 use super::text::quoted;
 use witgate_config::{Grant, Manifest};
 
-const PACKAGE: &str = "witgate:policy/";
+/// What the names of the contract's interfaces begin with.
+pub(super) const PACKAGE: &str = "witgate:policy/";
 
 /// What a component says of itself without being run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,9 +59,21 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadError> {
     // Nested modules and components come as payloads of their own; only the outermost level is the component's face.
     let mut depth = 0;
     let mut said = Said::default();
+    // Of the module that is read.
+    let mut memories = 0;
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(LoadError::Broken)? {
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => {
+                depth += 1;
+                memories = 0;
+            }
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    let import = import.map_err(LoadError::Broken)?;
+                    memories += u32::from(matches!(import.ty, TypeRef::Memory(_)));
+                }
+            }
+            Payload::MemorySection(section) => memories += section.count(),
             Payload::End(_) => depth -= 1,
             Payload::CustomSection(section) => {
                 said.section((section.name(), section.data()), depth == 0)?;
@@ -76,6 +89,10 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadError> {
                 }
             }
             _ => {}
+        }
+        // The engine would take it: it needs several itself.
+        if memories > 1 {
+            return Err(LoadError::Memories);
         }
     }
     let contract = exports

@@ -40,6 +40,11 @@ pub enum LoadError {
     /// A good component that the engine can't take.
     #[error("it can't be compiled here: {}", .0.root_cause())]
     Uncompiled(#[source] wasmtime::Error),
+    /// A module with more than one memory.
+    #[error(
+        "it can't be compiled here: a module in it has more than one memory; build it without multi-memory"
+    )]
+    Memories,
     /// A compiled file that must not be run stays in the cache's folder.
     #[error(
         "nothing can be compiled while a damaged file lies in the compile cache: {0}; remove it"
@@ -91,6 +96,17 @@ pub enum LoadError {
     /// It imports something that no policy gets.
     #[error("it imports `{0}`, which no policy is given")]
     UnknownImport(String),
+    /// It calls what a later version of the contract has.
+    #[error(
+        "it calls `{function}` of witgate:policy/{interface}, which this gateway hasn't: it was built against a newer contract than {CONTRACT} as it is here; \
+         run a newer gateway, or build it against the contract of this one"
+    )]
+    Newer {
+        /// The contract's interface.
+        interface: String,
+        /// The function.
+        function: String,
+    },
     /// An import or export has another shape than the contract's.
     #[error("it doesn't fit the contract: {0:#}")]
     Misfit(#[source] wasmtime::Error),

@@ -43,6 +43,7 @@ mod load;
 mod manifest;
 mod memory_reader;
 mod meter;
+mod newer;
 mod outcome;
 mod request;
 mod reuse;

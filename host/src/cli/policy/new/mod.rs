@@ -34,11 +34,11 @@ enum Lang {
     /// With the SDK, whose sources are written beside it
     #[default]
     Rust,
-    /// With what wit-bindgen makes of the contract
+    /// With what wit-bindgen makes of the contract, compiled by zig or wasi-sdk
     C,
-    /// With componentize-js
+    /// On QuickJS, by componentize-qjs
     Js,
-    /// With componentize-py
+    /// On CPython, by componentize-py
     Python,
 }
 
