@@ -28,6 +28,7 @@ const POLICIES: &[&str] = &[
 /// What they are made of, beside their own folders.
 const SHARED: &[&str] = &[
     "plugins/sdk",
+    "plugins/examples/empty",
     "plugins/secret-rules",
     "plugins/metering",
     "plugins/json-schema",
@@ -82,6 +83,11 @@ fn build() -> Result<(), Box<dyn Error>> {
         ));
     }
     table.push_str("];\n");
+    let copy = out.join("empty.wasm");
+    fs::copy(built.join("empty.wasm"), &copy)?;
+    table.push_str(&format!(
+        "static EMPTY: &[u8] = include_bytes!({copy:?});\n"
+    ));
     fs::write(out.join("bundled.rs"), table)?;
     fs::write(out.join("templates.rs"), templates(&host, root)?)?;
     Ok(())
@@ -168,7 +174,7 @@ fn compile(root: &Path, target: &Path) -> Result<(), Box<dyn Error>> {
         ])
         .arg("--target-dir")
         .arg(target);
-    for policy in POLICIES {
+    for policy in POLICIES.iter().chain(&["empty"]) {
         cargo.args(["--package", policy]);
     }
     // What the outer build sets for the host must not reach the guests.

@@ -139,7 +139,12 @@ pub(crate) struct Came {
 
 /// Every case, in order.
 pub(crate) fn cases() -> Vec<Case> {
-    serde_yaml::from_str(include_str!("cases.yaml")).expect("the cases can be read")
+    read(include_str!("cases.yaml"))
+}
+
+/// The cases of a text.
+pub(crate) fn read(text: &str) -> Vec<Case> {
+    serde_yaml::from_str(text).expect("the cases can be read")
 }
 
 impl Case {

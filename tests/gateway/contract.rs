@@ -40,15 +40,35 @@ fn config(key: &std::path::Path, settings: &Value) -> String {
 /// On one thread, so that what is logged is found there.
 #[tokio::test]
 async fn the_host_does_what_its_double_does() {
+    plays("@player", cases()).await;
+}
+
+/// The player of an older contract, as it was built then, with the cases of then.
+#[tokio::test]
+async fn the_host_does_what_it_did_for_a_component_of_an_older_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    let player = folder.path().join("player.wasm");
+    let mut bytes = Vec::new();
+    let kept = include_bytes!("../golden/0.1.0/player.rust.wasm.gz");
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&kept[..]), &mut bytes).unwrap();
+    std::fs::write(&player, bytes).unwrap();
+    let cases = case::read(include_str!("../golden/0.1.0/player.cases.yaml"));
+    plays(player.to_str().unwrap(), cases).await;
+}
+
+/// Plays the cases with that component.
+async fn plays(player: &str, cases: Vec<Case>) {
     let folder = tempfile::tempdir().unwrap();
     let key = folder.path().join("key");
     std::fs::write(&key, KEY).unwrap();
+    let config =
+        |key: &std::path::Path, settings: &Value| config(key, settings).replace("@player", player);
     let nothing = json!({"configure": []});
     let bench = Bench::of(&config(&key, &nothing)).await;
     let mut differs = Vec::new();
     let mut failures = Failures::of(&bench).await;
     let mut configured = nothing;
-    for case in cases() {
+    for case in cases {
         let log = Log::new();
         let settings = case.settings();
         if settings != configured {

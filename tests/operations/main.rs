@@ -12,6 +12,7 @@ mod cli;
 #[path = "../storm/files.rs"]
 mod files;
 mod keys;
+mod languages;
 mod load;
 mod overload;
 mod reload;

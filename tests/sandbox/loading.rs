@@ -117,7 +117,7 @@ async fn journal_without_the_grant() {
     };
     let error = refusal(&forged.component()).await;
     assert!(
-        matches!(&error, LoadError::NotGranted(grant) if grant == "journal"),
+        matches!(&error, LoadError::NotGranted { grant, .. } if grant == "journal"),
         "{error}"
     );
     assert!(error.to_string().contains("`grants: [journal]`"), "{error}");
@@ -262,7 +262,6 @@ async fn many_memories_tables_or_instances() {
 async fn proposals_that_are_off() {
     for module in [
         "(module (memory i64 1))",
-        "(module (memory 1) (memory 1))",
         "(module (memory 1 1 shared))",
         "(module (tag))",
         "(module (type (struct)))",
@@ -276,6 +275,83 @@ async fn proposals_that_are_off() {
             "{module}: {error}"
         );
     }
+}
+
+/// The engine has several memories in a module for its own use.
+#[tokio::test]
+async fn a_module_with_two_memories() {
+    for module in [
+        "(module (memory 1) (memory 1))",
+        r#"(module (import "" "m" (memory 1)) (memory 1))"#,
+    ] {
+        let component = appending(Forged::default().component(), module, 0);
+        let error = refusal(&component).await;
+        assert!(matches!(error, LoadError::Memories), "{module}: {error}");
+    }
+}
+
+/// One part calls the other with a text: what the engine writes between them has two memories. Without that it broke down.
+#[tokio::test]
+async fn a_component_of_two_parts_is_compiled() {
+    let error = refusal_of_text(
+        r#"(component
+          (component $A
+            (core module $m
+              (memory (export "memory") 1)
+              (func (export "realloc") (param i32 i32 i32 i32) (result i32) i32.const 0)
+              (func (export "take") (param i32 i32)))
+            (core instance $i (instantiate $m))
+            (func (export "take") (param "text" string)
+              (canon lift (core func $i "take") (memory $i "memory") (realloc (func $i "realloc")))))
+          (instance $a (instantiate $A))
+          (component $B
+            (import "take" (func $take (param "text" string)))
+            (core module $memory (memory (export "memory") 1))
+            (core instance $memory (instantiate $memory))
+            (core func $take (canon lower (func $take) (memory $memory "memory")))
+            (core module $m
+              (import "" "take" (func $take (param i32 i32)))
+              (func (export "give") i32.const 0 i32.const 1 call $take))
+            (core instance $i (instantiate $m (with "" (instance (export "take" (func $take))))))
+            (func (export "give") (canon lift (core func $i "give"))))
+          (instance $b (instantiate $B (with "take" (func $a "take"))))
+          (export "witgate:policy/policy@0.1.0" (instance $b)))"#,
+    )
+    .await;
+    // It was compiled, and is no policy.
+    assert!(matches!(error, LoadError::Misfit(_)), "{error}");
+}
+
+/// A policy of the future: the interfaces that it imports have functions that this host's haven't.
+#[tokio::test]
+async fn what_needs_a_newer_host_is_told_so() {
+    for (interface, function) in [
+        ("host", "sing"),
+        ("request", "rewind"),
+        ("counters", "halve"),
+    ] {
+        let text = format!(
+            r#"(component
+              (import "witgate:policy/{interface}@0.1.7" (instance (export "{function}" (func))))
+              (instance $i) (export "witgate:policy/policy@0.1.7" (instance $i)))"#
+        );
+        let mut all = spec(&json!({}));
+        all.grants = witgate::config::Grant::ALL.to_vec();
+        let error = refused(all, &wat::parse_str(text).unwrap()).await;
+        let newer = |error: &LoadError| matches!(error, LoadError::Newer { interface: i, function: f } if i == interface && f == function);
+        assert!(newer(&error), "{error}");
+        let sentence = error.to_string();
+        assert!(
+            sentence.contains("a newer gateway") && sentence.contains(CONTRACT),
+            "{sentence}"
+        );
+    }
+    // What it takes of another's shape is no sign of age.
+    let text = r#"(component
+      (import "witgate:policy/request@0.1.0" (instance (export "size" (func (result string)))))
+      (instance $i) (export "witgate:policy/policy@0.1.0" (instance $i)))"#;
+    let error = refusal_of_text(text).await;
+    assert!(matches!(error, LoadError::Misfit(_)), "{error}");
 }
 
 /// A policy that says it looks out for this.

@@ -7,7 +7,7 @@ use tokio::task::JoinError;
 use super::fingerprint::Fingerprint;
 use super::samples::SampleError;
 use super::verified::VerifiedStage;
-use crate::config::{Config, StageConfig};
+use crate::config::{Config, ConfigError, StageConfig};
 use crate::generation::{BuildInputs, Generation, ReadError};
 use crate::identity::{Door, IdentityError};
 use crate::journal::Journal;
@@ -33,6 +33,9 @@ pub enum BuildError {
         #[source]
         cause: Box<LoadError>,
     },
+    /// A stage's settings aren't what its policy's schema says.
+    #[error(transparent)]
+    Settings(ConfigError),
     /// Its samples can't be used, or one of them doesn't hold.
     #[error("stage `{stage}`: {file}: {cause}")]
     Samples {

@@ -26,22 +26,25 @@ fn home() -> PathBuf {
 /// The folder whose scripts find the clients from npm.
 pub fn packages() -> &'static Path {
     static MADE: OnceLock<PathBuf> = OnceLock::new();
-    MADE.get_or_init(|| {
-        let (from, folder) = (sources().join("node"), kept().join("clients/npm"));
-        once(&folder, &from.join("package-lock.json"), |folder| {
-            std::fs::create_dir_all(folder).unwrap();
-            for file in ["package.json", "package-lock.json"] {
-                std::fs::copy(from.join(file), folder.join(file)).unwrap();
-            }
-            let npm = home().join("lib/node_modules/npm/bin/npm-cli.js");
-            let mut install = Command::new(node());
-            install.arg(npm).arg("ci").current_dir(folder);
-            // What is installed runs nothing while it is.
-            let quiet = ["--ignore-scripts", "--no-audit", "--no-fund"];
-            run(install.args(quiet), NEEDED);
-        });
-        folder
-    })
+    MADE.get_or_init(|| installed(&sources().join("node"), "clients/npm"))
+}
+
+/// What the `package-lock.json` in a folder lists, installed once into a folder of that name.
+pub fn installed(from: &Path, name: &str) -> PathBuf {
+    let folder = kept().join(name);
+    once(&folder, &from.join("package-lock.json"), |folder| {
+        std::fs::create_dir_all(folder).unwrap();
+        for file in ["package.json", "package-lock.json"] {
+            std::fs::copy(from.join(file), folder.join(file)).unwrap();
+        }
+        let npm = home().join("lib/node_modules/npm/bin/npm-cli.js");
+        let mut install = Command::new(node());
+        install.arg(npm).arg("ci").current_dir(folder);
+        // What is installed runs nothing while it is.
+        let quiet = ["--ignore-scripts", "--no-audit", "--no-fund"];
+        run(install.args(quiet), NEEDED);
+    });
+    folder
 }
 
 /// Runs one of `clients/node/*.mjs` against a gateway, with these variables; its own assertions are the test.

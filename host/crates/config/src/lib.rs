@@ -23,11 +23,13 @@ mod models;
 mod nearest;
 mod pack;
 mod pem;
+mod places;
 mod pricing;
 mod reload;
 mod requests;
 mod retries;
 mod routing;
+mod schema;
 mod secret;
 mod stages;
 mod state;
@@ -39,6 +41,8 @@ mod units;
 mod usable;
 mod vault;
 
+#[cfg(test)]
+mod published;
 #[cfg(test)]
 mod tests;
 
@@ -59,11 +63,13 @@ pub use manifest::{Manifest, NeededGrant, PolicyFile};
 pub use models::ModelsConfig;
 pub use pack::Pack;
 pub use pem::{PemError, PemFile};
+pub use places::Places;
 pub use pricing::{Price, PricingConfig};
 pub use reload::ReloadConfig;
 pub use requests::{OpaqueParts, RequestsConfig};
 pub use retries::RetriesConfig;
 pub use routing::{BreakerConfig, Strategy};
+pub use schema::{Mismatch, Part, mismatches};
 pub use secret::{Secret, SecretError, SecretRef};
 pub use stages::{BUNDLED, ComponentSource, Grant, Mode, OnError, StageConfig};
 pub use state::StateConfig;
@@ -122,6 +128,8 @@ pub struct Config {
     pub pricing: PricingConfig,
     /// Exchanges to test the chain with, as they stand in the file. Nothing that serves reads them.
     pub testing: Option<serde_json::Value>,
+    /// Where its parts stand.
+    pub places: Places,
 }
 
 impl Config {
@@ -155,9 +163,11 @@ impl Config {
     /// # Errors
     /// When the text has problems; the error lists all of them.
     pub fn parse(text: &str, origin: &str, base: &Path) -> Result<Config, ConfigError> {
-        checked(text, origin, |document, position| {
+        let config = checked(text, origin, |document, position| {
             read(document, base, position)
-        })
+        })?;
+        let places = Places::new(origin, text);
+        Ok(Config { places, ..config })
     }
 
     /// The built-in default: every bundled policy in front of Cerebras.
@@ -376,6 +386,7 @@ fn read(
         models: models?,
         pricing: pricing?,
         testing,
+        places: Places::default(),
     })
 }
 

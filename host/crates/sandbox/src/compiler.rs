@@ -34,6 +34,8 @@ const SAID: usize = 4096;
 const NO_COMPONENT: u8 = 1;
 /// The status with which a job says that it couldn't do its work.
 const NO_WORK: u8 = 3;
+/// What a program of Rust's that panicked ends with.
+const PANICKED: i32 = 101;
 
 /// The program that compiles.
 pub(super) struct Compiler {
@@ -209,6 +211,12 @@ fn judge(status: ExitStatus, said: String) -> Result<(), NotCompiled> {
     if status.code() == Some(NO_COMPONENT.into()) && !said.is_empty() {
         return Err(NotCompiled::Component(said));
     }
+    if status.code() == Some(PANICKED) {
+        // It would panic in this process, too.
+        return Err(NotCompiled::Component(format!(
+            "the compiler broke down: {said}"
+        )));
+    }
     #[cfg(unix)]
     {
         use rustix::process::Signal;
@@ -336,6 +344,11 @@ mod tests {
         );
         let why_killed = why(killed(9), "").unwrap();
         assert!(why_killed.contains("memory runs out"), "{why_killed}");
+        let why_panicked = why(exited(101), "panicked at adapt.rs").unwrap();
+        assert_eq!(
+            why_panicked,
+            "the compiler broke down: panicked at adapt.rs"
+        );
         for signal in [6, 11, 24] {
             let why = why(killed(signal), "").unwrap();
             assert!(why.contains("4 GiB of memory or 300 s"), "{why}");

@@ -160,7 +160,8 @@ fn config(kind: Kind, cache: Option<&Cache>) -> Config {
         .epoch_interruption(true)
         // Named one by one: what other crates of the build ask of wasmtime turns some of them on. Shared memories would be out
         // of every limit, and a wait on one would block a thread of the host's for good. The first three by flag: as wasmtime is
-        // built here, it has no methods for them.
+        // built here, it has no methods for them. Several memories are on for what wasmtime itself writes between the parts of a component that
+        // was made of two, as JavaScript's are; a module of anybody else's may have one (see `component`).
         .wasm_features(
             WasmFeatures::THREADS | WasmFeatures::EXCEPTIONS | WasmFeatures::FUNCTION_REFERENCES,
             false,
@@ -169,7 +170,7 @@ fn config(kind: Kind, cache: Option<&Cache>) -> Config {
         .gc_support(false)
         .wasm_stack_switching(false)
         .wasm_memory64(false)
-        .wasm_multi_memory(false)
+        .wasm_multi_memory(true)
         .wasm_relaxed_simd(false)
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .wasm_backtrace_max_frames(None)

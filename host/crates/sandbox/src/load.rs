@@ -11,7 +11,7 @@ use super::spec::StageSpec;
 use super::stage::{Instantiation, Loaded};
 use super::text::quoted;
 use super::types::{Description, Hooks, Wants};
-use super::{component, selftest, snapshot};
+use super::{component, manifest, selftest, snapshot};
 
 /// The target of the line here: operators filter by this name, whatever the module is called.
 const TARGET: &str = "witgate::policy::load";
@@ -32,7 +32,7 @@ pub async fn ask(
     let mut store = quick.store(snapshot::frozen(spec));
     let mut configuring = snapshot::Configuring::start(&pre, &mut store).await?;
     let description = configuring.describe(&mut store).await?;
-    let wants = configuring.configure(&mut store, spec).await;
+    let wants = configuring.configure(&mut store, spec, &description).await;
     Ok((description, wants.map(|wants| wants.hooks)))
 }
 
@@ -57,13 +57,17 @@ pub async fn load(
         });
     }
     component::admit(&inspection, &spec.grants)?;
+    if let Some(manifest) = &inspection.manifest {
+        manifest::fits(&manifest.limits, &spec.limits)?;
+        manifest::allows(manifest.schema.as_ref(), &spec)?;
+    }
 
     let configured = snapshot::configure(sandbox, &spec, bytes).await?;
     if let Instantiation::PerInstance(why) = &configured.instantiation {
         tracing::warn!(
             target: TARGET,
             stage = %spec.id,
-            cost_us = u64::try_from(configured.took.as_micros()).unwrap_or(u64::MAX),
+            cost_us = u64::try_from(configured.making.configure.as_micros()).unwrap_or(u64::MAX),
             "can't be snapshotted, so it is configured anew for every exchange: {why}"
         );
     }
@@ -82,6 +86,8 @@ pub async fn load(
         name: configured.description.name,
         version: configured.description.version,
         digest,
+        manifest: inspection.manifest,
+        making: configured.making,
         snapshot_digest: configured.snapshot_digest,
         idle: sandbox.idle.clone(),
     });

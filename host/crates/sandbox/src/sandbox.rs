@@ -14,7 +14,7 @@ use super::compiler::{Compiler, Job, NotCompiled};
 use super::engine::{self, EngineError, EngineSettings, Kind};
 use super::error::LoadError;
 use super::guest::Guest;
-use super::{grants, imports, store};
+use super::{grants, imports, newer, store};
 use witgate_config::Grant;
 
 /// The target of the lines here: operators filter by this name, whatever the module is called.
@@ -170,9 +170,9 @@ impl Linked {
         for grant in grants {
             grants::link(*grant, &mut linker).map_err(LoadError::Misfit)?;
         }
-        let pre = linker
-            .instantiate_pre(component)
-            .map_err(LoadError::Misfit)?;
+        let pre = linker.instantiate_pre(component).map_err(|error| {
+            newer::missing(&self.engine, component).unwrap_or(LoadError::Misfit(error))
+        })?;
         BindingsPre::new(pre).map_err(LoadError::Misfit)
     }
 

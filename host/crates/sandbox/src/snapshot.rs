@@ -4,7 +4,7 @@
 //! trap later, so it isn't used and each instance is configured instead.
 
 use std::panic::AssertUnwindSafe;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::FutureExt;
 use sha2::{Digest, Sha256};
@@ -19,11 +19,12 @@ use super::exchange_state::ExchangeState;
 use super::failure::{Class, Failure};
 use super::guest::Guest;
 use super::limits::{CONFIGURE_CPU, CONFIGURE_TIME, Cpu, OUTPUT};
+use super::manifest;
 use super::memory_reader::MemoryReader;
 use super::meter::metered;
 use super::sandbox::Sandbox;
 use super::spec::StageSpec;
-use super::stage::Instantiation;
+use super::stage::{Instantiation, Making};
 use super::text::quoted;
 use super::types::{Description, Wants};
 
@@ -36,8 +37,7 @@ pub(super) struct Configured {
     pub(super) wants: Wants,
     pub(super) description: Description,
     pub(super) snapshot_digest: Option<String>,
-    /// How long `configure` took.
-    pub(super) took: Duration,
+    pub(super) making: Making,
 }
 
 /// Configures the component, as a snapshot where that is possible.
@@ -56,14 +56,19 @@ pub(super) async fn configure(
     let mut configuring = Configuring::start(&pre, &mut store).await?;
     let description = configuring.describe(&mut store).await?;
     let began = Instant::now();
-    let wants = configuring.configure(&mut store, spec).await?;
+    let wants = configuring
+        .configure(&mut store, spec, &description)
+        .await?;
     Ok(Configured {
         pre,
         instantiation: Instantiation::PerInstance(why_not),
         wants,
         description,
         snapshot_digest: None,
-        took: began.elapsed(),
+        making: Making {
+            configure: began.elapsed(),
+            ..Making::default()
+        },
     })
 }
 
@@ -92,7 +97,9 @@ async fn snapshot(
     let mut configuring = Configuring::start(&pre, &mut store).await?;
     let description = configuring.describe(&mut store).await?;
     let began = Instant::now();
-    let wants = configuring.configure(&mut store, spec).await?;
+    let wants = configuring
+        .configure(&mut store, spec, &description)
+        .await?;
     let took = began.elapsed();
     if !store.data().table.is_empty() {
         return Ok(Err(
@@ -110,6 +117,7 @@ async fn snapshot(
         store: &mut store,
         instance,
     };
+    let began = Instant::now();
     let taken = AssertUnwindSafe(wizer.snapshot_component(&context, &mut reader))
         .catch_unwind()
         .await;
@@ -118,6 +126,7 @@ async fn snapshot(
         Ok(Err(error)) => return Ok(Err(error.to_string())),
         Err(_) => return Ok(Err("its memory can't be read as a snapshot".into())),
     };
+    let snapshot_took = began.elapsed();
     let serving = sandbox.serving();
     let component = match sandbox.compile(serving, &snapshot) {
         Ok(component) => component,
@@ -129,7 +138,11 @@ async fn snapshot(
         wants,
         description,
         snapshot_digest: Some(component::digest(&snapshot)),
-        took,
+        making: Making {
+            configure: took,
+            snapshot: snapshot_took,
+            snapshot_size: Some(snapshot.len()),
+        },
     }))
 }
 
@@ -196,7 +209,12 @@ impl Configuring {
         &mut self,
         store: &mut Store<Guest>,
         spec: &StageSpec,
+        description: &Description,
     ) -> Result<Wants, LoadError> {
+        let schema = description.config_schema.as_deref();
+        // One that can't be read says nothing: the policy has the last word.
+        let schema = schema.and_then(|text| serde_json::from_str(text).ok());
+        manifest::allows(schema.as_ref(), spec)?;
         let policy = self.bindings.witgate_policy_policy();
         begin(store);
         let call = timed(

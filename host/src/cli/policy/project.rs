@@ -67,6 +67,12 @@ impl Project {
         })
     }
 
+    /// The names of the grants that it needs.
+    pub(super) fn grants(&self) -> Vec<String> {
+        let grants = self.manifest.grants.iter();
+        grants.map(|grant| grant.name.clone()).collect()
+    }
+
     /// The component that building makes.
     pub(super) fn component(&self) -> PathBuf {
         self.folder.join(format!("{}.wasm", self.manifest.name))
@@ -85,13 +91,13 @@ fn language(folder: &Path) -> Result<Language, Wrong> {
         Ok(Language::Rust)
     } else if has("package.json") {
         Ok(Language::JavaScript)
-    } else if has("pyproject.toml") || has("app.py") {
+    } else if has("policy.py") {
         Ok(Language::Python)
-    } else if has("Makefile") || c() {
+    } else if c() {
         Ok(Language::C)
     } else {
         let folder = folder.display();
-        Err(format!("{folder}: it can't be told what this policy is written in: there is no Cargo.toml (Rust), package.json (JavaScript), pyproject.toml or app.py (Python), nor a file of C").into())
+        Err(format!("{folder}: it can't be told what this policy is written in: there is no Cargo.toml (Rust), package.json (JavaScript), policy.py (Python), nor a file of C").into())
     }
 }
 

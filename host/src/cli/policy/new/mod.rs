@@ -20,7 +20,7 @@ type File = (&'static str, &'static str);
 
 /// The arguments of `witgate policy new`.
 #[derive(Debug, Args)]
-pub(super) struct NewArgs {
+pub(in crate::cli) struct NewArgs {
     /// The policy's name; its project becomes a folder of that name. A path: the folder, and its last part is the name
     name: PathBuf,
     /// What to write it in
@@ -34,11 +34,11 @@ enum Lang {
     /// With the SDK, whose sources are written beside it
     #[default]
     Rust,
-    /// With what wit-bindgen makes of the contract
+    /// With what wit-bindgen makes of the contract, compiled by zig or wasi-sdk
     C,
-    /// With componentize-js
+    /// On QuickJS, by componentize-qjs
     Js,
-    /// With componentize-py
+    /// On CPython, by componentize-py
     Python,
 }
 
