@@ -22,6 +22,16 @@ pub fn put(key: &str, value: &str, ttl_seconds: u32) -> Result<(), String> {
     host_side::put(key, value, ttl_seconds)
 }
 
+/// Keeps a value for so many seconds if there is none that hasn't expired, and says whether it did. Of two exchanges that ask at once, one is
+/// told so: it lets something happen once.
+///
+/// # Errors
+///
+/// As [`put`]'s.
+pub fn put_new(key: &str, value: &str, ttl_seconds: u32) -> Result<bool, String> {
+    host_side::put_new(key, value, ttl_seconds)
+}
+
 /// The value of a key, read as JSON.
 ///
 /// # Errors

@@ -202,6 +202,13 @@ pub fn answer_header(name: &str, value: &str) -> Result<(), String> {
     host_side::answer_header(name, value)
 }
 
+/// What so many tokens of request and answer cost at a model, by the name under which a target is asked for it ([`targets`]), in millionths
+/// of the currency that the gateway's configuration prices tokens in. `None` where they have no price; in samples nothing has. What is
+/// cached costs less than is said here, and [`outcome::cost_micros`](crate::outcome::cost_micros) says at the end what it was.
+pub fn cost_of(model: &str, prompt_tokens: u32, completion_tokens: u32) -> Option<u64> {
+    host_side::cost_of(model, prompt_tokens, completion_tokens)
+}
+
 /// Puts a tag on the exchange, for the journal and, before the answer starts, the client's `x-witgate-tags`. In any hook, and
 /// whatever the verdict is. A key that is tagged again stands there twice.
 ///

@@ -28,23 +28,15 @@ impl Policy for Once {
             return Verdict::Proceed;
         };
         let key = format!("{}/{key}", request::principal().unwrap_or_default());
-        match self.is_known(&key) {
-            Ok(false) => Verdict::Proceed,
-            Ok(true) => Denial::new("again", "this was asked before").with_status(409).into(),
+        // Of two at the same moment one is new.
+        match kv::put_new(&key, "", self.seconds) {
+            Ok(true) => Verdict::Proceed,
+            Ok(false) => Denial::new("again", "this was asked before")
+                .with_status(409)
+                .into(),
             // What guards something and can't look lets nothing through.
             Err(why) => Denial::new("unknown", why).with_status(503).into(),
         }
-    }
-}
-
-impl Once {
-    /// Of two at the same moment both may pass: where that matters, `counters::take` lets one.
-    fn is_known(&self, key: &str) -> Result<bool, String> {
-        if kv::get(key)?.is_some() {
-            return Ok(true);
-        }
-        kv::put(key, "", self.seconds)?;
-        Ok(false)
     }
 }
 

@@ -531,6 +531,9 @@ fn what_is_kept_expires_and_windows_pass() {
     state.put("k", "v", 10, 1_000_000).unwrap();
     assert_eq!(state.get("k", 1_009_999).unwrap().as_deref(), Some("v"));
     assert_eq!(state.get("k", 1_010_000).unwrap(), None);
+    assert_eq!(state.put_new("k", "w", 10, 1_009_999), Ok(false));
+    assert_eq!(state.put_new("k", "w", 10, 1_010_000), Ok(true));
+    assert_eq!(state.put_new("k", "x", 10, 1_010_000), Ok(false));
     assert_eq!(state.take("s", 1, 60, 1, 60_000), Ok(Some(1)));
     assert_eq!(state.take("s", 1, 60, 1, 119_999), Ok(None));
     assert_eq!(state.take("s", 1, 60, 1, 120_000), Ok(Some(1)));

@@ -86,4 +86,23 @@ impl wit::Host for Call<'_, State> {
         let put = store.put(self.name(key), value, ttl_seconds).await;
         Ok(put.map_err(|refused| refused.to_string()))
     }
+    async fn put_new(
+        &mut self,
+        key: String,
+        value: String,
+        ttl_seconds: u32,
+    ) -> wasmtime::Result<Result<bool, String>> {
+        if let Err(refused) = self.counted()? {
+            return Ok(Err(refused));
+        }
+        let Some(store) = &self.state.store else {
+            let is_new = !self.state.own.contains_key(&key);
+            if is_new && ttl_seconds > 0 {
+                self.state.own.insert(key, value);
+            }
+            return Ok(Ok(is_new));
+        };
+        let put = store.put_new(self.name(key), value, ttl_seconds).await;
+        Ok(put.map_err(|refused| refused.to_string()))
+    }
 }
