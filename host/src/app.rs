@@ -74,8 +74,8 @@ impl server::Gateway for App {
         }
     }
 
-    fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Unauthorized> {
-        self.0.authenticate(headers)
+    async fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Unauthorized> {
+        self.0.authenticate(headers).await
     }
 
     fn count(&self) {
@@ -125,6 +125,9 @@ impl App {
             Ok(request) => request,
             Err(error) => return error.into_response(),
         };
+        if let Err(error) = admitted.caller.may_ask(request.model()) {
+            return error.into_response();
+        }
         let generation = self.0.current();
         if let Some(pointer) = request.opaque_part()
             && generation.refuses_opaque_parts()

@@ -10,20 +10,24 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// For each folder, the folders and crates that it may name besides itself. `cli` stands on top and may name all of them.
-const ARROWS: [(&str, &str); 7] = [
+const ARROWS: [(&str, &str); 8] = [
     (
         "app",
         "server control exchange generation upstream policy wire config metrics api",
     ),
     (
         "control",
-        "exchange generation upstream policy wire journal state config metrics api",
+        "exchange generation identity upstream policy wire journal state config metrics api",
     ),
     (
         "exchange",
         "generation upstream policy wire config metrics api",
     ),
-    ("generation", "upstream policy journal config metrics api"),
+    (
+        "generation",
+        "identity upstream policy journal config metrics api",
+    ),
+    ("identity", "config metrics api"),
     ("server", "config metrics api"),
     ("upstream", "config metrics api"),
     ("api", ""),

@@ -8,7 +8,8 @@
 //! - [`server`]: listeners, routes, limits, the admin side. It knows of the gateway what its trait says, and nothing of exchanges.
 //! - [`control`]: what changes what runs: building, reloading, swapping, rolling back, draining.
 //! - [`exchange`]: one request and its answer; the only place where wire and policy meet.
-//! - [`generation`]: what runs: the chain, targets and keys of one configuration, immutable.
+//! - [`generation`]: what runs: the chain, targets and clients of one configuration, immutable.
+//! - [`identity`]: who asks, by a client's key or a provider's token.
 //! - [`upstream`]: targets and how they are asked.
 //! - [`api`]: what every client reads: errors, headers, request ids, keys; and what an exchange takes: permits, memory.
 //!
@@ -31,6 +32,7 @@ pub mod exchange;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 pub mod generation;
+pub mod identity;
 #[cfg(test)]
 mod promises;
 pub mod server;

@@ -21,6 +21,7 @@ mod generations;
 #[path = "../guests/mod.rs"]
 mod guests;
 mod hostile;
+mod identity;
 mod idle;
 mod interest;
 mod journal;

@@ -8,6 +8,7 @@ mod anthropic;
 mod budget;
 mod caller;
 mod error;
+pub mod glob;
 pub mod headers;
 mod memory;
 mod models;
@@ -17,7 +18,7 @@ mod turns;
 
 pub use anthropic::speak_anthropic;
 pub use budget::{Budget, Part, Party, Share, Short};
-pub use caller::{Caller, Keys, Unauthorized};
+pub use caller::{BadToken, Caller, Client, Keys, Unauthorized, presented};
 pub use error::ApiError;
 pub use memory::{Charge, Memory};
 pub use models::{Catalog, ModelsAsked};

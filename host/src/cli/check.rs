@@ -11,6 +11,7 @@ use super::{Format, Wrong, setup};
 use crate::config::{Config, StageConfig};
 use crate::control::{BuildError, VerifiedStage};
 use crate::generation::BuildInputs;
+use crate::identity::Door;
 use crate::metrics::Metrics;
 use crate::policy::{Instantiation, Sandbox, StageSpec, hook_names};
 use crate::upstream::Targets;
@@ -70,15 +71,17 @@ pub(super) async fn check(args: CheckArgs) -> Result<ExitCode, Wrong> {
         });
     }
     targets(&config, args.offline, &mut found).await;
+    let tokens = tokens(&config, args.offline, &mut found).await;
     match args.format {
         Format::Json => println!(
             "{}",
             json!({
                 "source": source.to_string(), "ok": found.well,
                 "stages": found.stages, "targets": found.targets, "clients": config.clients.len(),
+                "tokens": tokens,
             })
         ),
-        Format::Text => print(&source.to_string(), &config, &found),
+        Format::Text => print(&source.to_string(), &config, &found, tokens.as_ref()),
     }
     Ok(if found.well {
         ExitCode::SUCCESS
@@ -128,6 +131,26 @@ fn shown(config: &StageConfig, verified: &VerifiedStage) -> Value {
     })
 }
 
+/// Whether the keys can be had that tokens are checked with.
+async fn tokens(config: &Config, offline: bool, found: &mut Findings) -> Option<Value> {
+    let jwt = config.jwt.as_ref()?;
+    if offline {
+        return Some(json!({"issuer": jwt.issuer, "error": null}));
+    }
+    // Without the clients' keys, which may not be here.
+    let tokens_alone = Config {
+        clients: Vec::new(),
+        ..config.clone()
+    };
+    let door = Door::build(&tokens_alone, None).await;
+    let state = match door {
+        Ok(door) => door.tokens()?.state(),
+        Err(error) => json!({"issuer": jwt.issuer, "error": error.to_string()}),
+    };
+    found.well &= state["error"].is_null();
+    Some(state)
+}
+
 async fn targets(config: &Config, offline: bool, found: &mut Findings) {
     let targets = match Targets::build(config, None, &Metrics::new()) {
         Ok(targets) => targets,
@@ -157,7 +180,7 @@ async fn targets(config: &Config, offline: bool, found: &mut Findings) {
     }
 }
 
-fn print(source: &str, config: &Config, found: &Findings) {
+fn print(source: &str, config: &Config, found: &Findings, tokens: Option<&Value>) {
     println!("{source}: {} {}", config.pack.name, config.pack.version);
     println!("\nrequests and answers pass");
     for stage in &found.stages {
@@ -173,9 +196,17 @@ fn print(source: &str, config: &Config, found: &Findings) {
     for target in &found.targets {
         print_target(target);
     }
-    match config.clients.len() {
-        0 => println!("\nclients: anyone who can reach the listener"),
-        some => println!("\nclients: {some}, by key"),
+    if let Some(error) = tokens.and_then(|tokens| tokens["error"].as_str()) {
+        println!("\n✗ clients.jwt: {error}");
+    }
+    match (config.clients.len(), &config.jwt) {
+        (0, None) => println!("\nclients: anyone who can reach the listener"),
+        (some, None) => println!("\nclients: {some}, by key"),
+        (0, Some(jwt)) => println!("\nclients: by tokens of {}", jwt.issuer),
+        (some, Some(jwt)) => println!(
+            "\nclients: {some}, by key; others by tokens of {}",
+            jwt.issuer
+        ),
     }
     println!(
         "\n{}",

@@ -6,6 +6,7 @@ mod ask;
 pub mod audit;
 mod certificate;
 mod check;
+mod clients;
 mod compile;
 mod inspect;
 mod log;
@@ -48,6 +49,9 @@ enum Command {
     Ask(ask::AskArgs),
     /// Make a running gateway go back to the chain that it ran before
     Rollback(rollback::RollbackArgs),
+    /// Make keys for clients
+    #[command(subcommand)]
+    Clients(ClientsCommand),
     /// Run the Cerebras simulator alone
     Simulate(simulate::SimulateArgs),
     /// Work with a policy
@@ -57,6 +61,12 @@ enum Command {
     Audit(audit::AuditArgs),
     #[command(hide = true)]
     Compile(compile::CompileArgs),
+}
+
+#[derive(Debug, Subcommand)]
+enum ClientsCommand {
+    /// Make a key, show it once, and print the client's entry for the configuration
+    New(clients::NewArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -109,6 +119,7 @@ pub fn main() -> ExitCode {
         Command::Simulate(args) => {
             setup::runtime().and_then(|runtime| runtime.block_on(simulate::simulate(args)))
         }
+        Command::Clients(ClientsCommand::New(args)) => clients::new(&args),
         Command::Policy(PolicyCommand::Inspect(args)) => {
             setup::runtime().and_then(|runtime| runtime.block_on(inspect::inspect(args)))
         }

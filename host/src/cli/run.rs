@@ -105,7 +105,7 @@ pub(super) async fn run(args: RunArgs) -> Result<ExitCode, Wrong> {
     let metrics = Arc::new(Metrics::new());
     let certificates = args.tls.read(&metrics)?;
     let needs_clients = !args.open && !traffic.local_addr()?.ip().is_loopback();
-    if needs_clients && config.clients.is_empty() {
+    if needs_clients && !config.knows_clients() {
         // Refused before anything is built, with the sentence of a reload.
         return Err(BuildError::NoClients.into());
     }

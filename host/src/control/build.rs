@@ -7,9 +7,9 @@ use tokio::task::JoinError;
 use super::fingerprint::Fingerprint;
 use super::samples::SampleError;
 use super::verified::VerifiedStage;
-use crate::api::{Caller, Keys};
-use crate::config::{Config, SecretError, StageConfig};
+use crate::config::{Config, StageConfig};
 use crate::generation::{BuildInputs, Generation, ReadError};
+use crate::identity::{Door, IdentityError};
 use crate::journal::Journal;
 use crate::metrics::Metrics;
 use crate::policy::{Chain, GrantBackends, LoadError, Sandbox, Stage, StageSpec};
@@ -75,15 +75,9 @@ pub enum BuildError {
          your key. Name clients in the configuration, or start witgate with --open"
     )]
     NoClients,
-    /// A client's key can't be read.
-    #[error("clients.keys: `{client}`: {cause}")]
-    Client {
-        /// The client's id.
-        client: String,
-        /// Why.
-        #[source]
-        cause: SecretError,
-    },
+    /// It can't be told who asks.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
     /// A stage keeps something there, and it can't be opened.
     #[error("stage `{stage}` keeps counters or values: {cause}")]
     State {
@@ -159,7 +153,7 @@ async fn build_here(
     check_room(services, config)?;
     let earlier = previous.map(|generation| &**generation.targets());
     let targets = Targets::build(config, earlier, &services.metrics)?;
-    let keys = read_keys(config)?;
+    let door = Door::build(config, previous.map(|previous| &**previous.door())).await?;
     let stages = match previous {
         None => build_at_once(services, &inputs).await?,
         Some(previous) => {
@@ -171,7 +165,7 @@ async fn build_here(
         }
     };
     let chain = Chain::new(stages, config.answers.as_deref());
-    Ok(Generation::new(number, inputs, chain, targets, keys))
+    Ok(Generation::new(number, inputs, chain, targets, door))
 }
 
 /// The pool of instances was made at start, for chains up to a size.
@@ -192,27 +186,6 @@ fn check_room(services: &Services, config: &Config) -> Result<(), BuildError> {
         }),
         None => Ok(()),
     }
-}
-
-fn read_keys(config: &Config) -> Result<Keys, BuildError> {
-    let mut secrets = Vec::with_capacity(config.clients.len());
-    for client in &config.clients {
-        let secret = client.secret.read().map_err(|cause| BuildError::Client {
-            client: client.id.clone(),
-            cause,
-        })?;
-        let caller = Caller {
-            team: client.team.as_deref().map(Arc::from),
-            roles: client.roles.clone().into(),
-            ..Caller::named(&client.id)
-        };
-        secrets.push((caller, secret));
-    }
-    Ok(Keys::new(
-        secrets
-            .iter()
-            .map(|(caller, secret)| (caller.clone(), secret.expose())),
-    ))
 }
 
 /// Builds all stages at the same time, each on a thread of its own: nobody is served yet whom that could disturb.

@@ -9,11 +9,11 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::config::{
-    BreakerConfig, ClientConfig, ComponentSource, Config, DataPolicy, ExecRef, HealthCheckConfig,
-    HedgingConfig, IdentityFiles, Isolation, JournalConfig, KeyConfig, Limits, ModelsConfig,
-    OpaqueParts, Pack, PemFile, Position, Price, PricingConfig, ReloadConfig, RequestsConfig,
-    RetriesConfig, Reuse, SecretRef, StageConfig, StateConfig, TargetConfig, Timeouts, TlsConfig,
-    VaultAuth, VaultRef, VaultServer,
+    BreakerConfig, Claims, ClientConfig, ClientKey, ComponentSource, Config, DataPolicy, ExecRef,
+    HealthCheckConfig, HedgingConfig, IdentityFiles, Isolation, JournalConfig, JwksSource,
+    JwtConfig, KeyConfig, Limits, ModelsConfig, OpaqueParts, Pack, PemFile, Position, Price,
+    PricingConfig, ReloadConfig, RequestsConfig, RetriesConfig, Reuse, SecretRef, StageConfig,
+    StateConfig, TargetConfig, Timeouts, TlsConfig, VaultAuth, VaultRef, VaultServer,
 };
 use crate::generation::BuildInputs;
 
@@ -52,6 +52,7 @@ impl Hasher {
             retries,
             hedging,
             clients,
+            jwt,
             journal,
             state,
             reload,
@@ -83,6 +84,7 @@ impl Hasher {
             hasher.time(*floor);
         });
         self.list(clients, Self::client);
+        self.option(jwt.as_ref(), Self::jwt);
         self.journal(journal);
         let StateConfig { store } = state;
         self.option(store.as_deref(), Self::text);
@@ -283,14 +285,69 @@ impl Hasher {
     fn client(&mut self, client: &ClientConfig) {
         let ClientConfig {
             id,
-            secret,
+            key,
             team,
             roles,
+            models,
+            expires,
+            enabled,
         } = client;
         self.text(id);
-        self.secret(secret);
+        match key {
+            ClientKey::Secret(secret) => {
+                self.flag(true);
+                self.secret(secret);
+            }
+            ClientKey::Hash(hash) => {
+                self.flag(false);
+                self.bytes(hash);
+            }
+        }
         self.option(team.as_deref(), Self::text);
         self.list(roles, |hasher, role| hasher.text(role));
+        self.option(models.as_deref(), |hasher, models| {
+            hasher.list(models, |hasher, model| hasher.text(model));
+        });
+        self.option(*expires, Self::number);
+        self.flag(*enabled);
+    }
+
+    fn jwt(&mut self, jwt: &JwtConfig) {
+        let JwtConfig {
+            issuer,
+            audience,
+            algorithms,
+            jwks,
+            ca_file,
+            leeway,
+            refresh,
+            refetch,
+            claims,
+        } = jwt;
+        self.text(issuer);
+        self.list(audience, |hasher, audience| hasher.text(audience));
+        self.list(algorithms, |hasher, algorithm| {
+            hasher.text(&format!("{algorithm:?}"));
+        });
+        match jwks {
+            JwksSource::Url(url) => self.text(url.as_str()),
+            JwksSource::Discovery(url) => self.text(url.as_str()),
+            // What is in it is public, and a change of it is one of the keys.
+            JwksSource::File(path) => self.pem(path),
+        }
+        self.flag(matches!(jwks, JwksSource::Discovery(_)));
+        self.option(ca_file.as_deref(), Self::pem);
+        for time in [leeway, refresh, refetch] {
+            self.time(*time);
+        }
+        let Claims {
+            principal,
+            team,
+            roles,
+        } = claims;
+        self.text(principal);
+        self.option(team.as_deref(), Self::text);
+        self.option(roles.as_deref(), Self::text);
     }
 
     fn journal(&mut self, journal: &JournalConfig) {

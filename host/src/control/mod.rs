@@ -51,7 +51,7 @@ pub struct CliOverrides {
 
 impl CliOverrides {
     fn check(&self, config: &Config) -> Result<(), BuildError> {
-        if self.needs_clients && config.clients.is_empty() {
+        if self.needs_clients && !config.knows_clients() {
             Err(BuildError::NoClients)
         } else {
             Ok(())
@@ -175,12 +175,13 @@ impl Controller {
         tokio::join!(files, renew::run(self.clone(), stop));
     }
 
-    /// Finds the client whose key a request carries: the clients change with the configuration.
+    /// Finds the client whose key or token a request carries: the clients change with the configuration.
     ///
     /// # Errors
-    /// There are clients, and the request carries no key of theirs.
-    pub fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Unauthorized> {
-        self.current.load().keys().authenticate(headers)
+    /// There are clients, and the request carries no key or token of theirs.
+    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Unauthorized> {
+        let door = self.current.load().door().clone();
+        door.authenticate(headers).await
     }
 
     /// A journal that fails refuses new requests where a stage that writes to it says `on_error: deny`.

@@ -11,6 +11,7 @@ use super::Controller;
 use super::draining::Draining;
 use super::renew::asked_for;
 use crate::config::Config;
+use crate::identity::Tokens;
 use crate::journal::Chain;
 use crate::policy::{Instantiation, Stage, hook_names};
 
@@ -57,6 +58,7 @@ impl Controller {
             "targets": current.targets().iter().map(|target| target.state()).collect::<Vec<_>>(),
             "warnings": current.targets().warnings(),
             "secrets": secrets(current.config()),
+            "tokens": current.door().tokens().map(Tokens::state),
             "last_reload": last_reload,
             "last_rollback": last_rollback,
             "last_probation": last_probation,

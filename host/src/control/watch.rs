@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Source;
 use super::build::blocking;
-use crate::config::{ComponentSource, Config, FileStamp, SecretRef};
+use crate::config::{ComponentSource, Config, FileStamp, JwksSource, SecretRef};
 
 /// The log target of what is said here. Filters name it, so it stays whatever this module is called.
 const LOG: &str = "witgate::gateway::watch";
@@ -48,8 +48,16 @@ pub(super) fn files(source: &Source, config: &Config) -> BTreeSet<PathBuf> {
         SecretRef::File(path) => Some(path.clone()),
         SecretRef::Env(_) | SecretRef::Exec(_) | SecretRef::Vault(_) => None,
     });
+    let jwks = config.jwt.iter().flat_map(|jwt| {
+        let keys = match &jwt.jwks {
+            JwksSource::File(path) => Some(path.clone()),
+            JwksSource::Url(_) | JwksSource::Discovery(_) => None,
+        };
+        keys.into_iter().chain(jwt.ca_file.clone())
+    });
     components
         .flatten()
+        .chain(jwks)
         .chain(own)
         .chain(tls)
         .chain(keys)

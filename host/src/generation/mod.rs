@@ -1,6 +1,6 @@
 //! What runs: everything that one configuration made, immutable, and swapped as one whole.
 //!
-//! - [`Generation`]: the chain, the targets and the keys of one configuration. An exchange keeps the one that it began with.
+//! - [`Generation`]: the chain, the targets and the clients of one configuration. An exchange keeps the one that it began with.
 //! - [`ExchangeCounter`] and [`ExchangeGuard`]: who runs on it, and until when.
 //! - [`Probation`]: how often the stages fail that are new in it.
 //! - [`BuildInputs`]: what it was built from, read once.
@@ -18,8 +18,8 @@ use std::time::SystemTime;
 
 use http::HeaderValue;
 
-use crate::api::Keys;
 use crate::config::{Config, Grant, Mode, OnError, OpaqueParts, StageConfig};
+use crate::identity::Door;
 use crate::policy::Chain;
 use crate::policy::types::Hooks;
 use crate::upstream::Targets;
@@ -35,7 +35,7 @@ pub struct Generation {
     inputs: Arc<BuildInputs>,
     chain: Chain,
     targets: Arc<Targets>,
-    keys: Keys,
+    door: Arc<Door>,
     exchanges: Arc<ExchangeCounter>,
     probation: OnceLock<Probation>,
     label: HeaderValue,
@@ -49,7 +49,7 @@ impl Generation {
         inputs: Arc<BuildInputs>,
         chain: Chain,
         targets: Targets,
-        keys: Keys,
+        door: Door,
     ) -> Self {
         let name = format!("{number}-{}", &chain.digest()[..12]);
         Generation {
@@ -58,7 +58,7 @@ impl Generation {
             inputs,
             chain,
             targets: targets.into(),
-            keys,
+            door: door.into(),
             exchanges: ExchangeCounter::new(),
             probation: OnceLock::new(),
             label: HeaderValue::from_str(&name).expect("digits and hex make a header"),
@@ -122,8 +122,8 @@ impl Generation {
     }
 
     /// Who may send requests.
-    pub fn keys(&self) -> &Keys {
-        &self.keys
+    pub fn door(&self) -> &Arc<Door> {
+        &self.door
     }
 
     /// The exchanges that run on it.

@@ -109,8 +109,12 @@ pub trait Gateway: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// When clients are configured, and the request carries no key of theirs.
-    fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Unauthorized>;
+    /// When clients are configured, and the request carries no key of theirs and no token that says who they are. It may wait for the keys
+    /// that tokens are checked with.
+    fn authenticate(
+        &self,
+        headers: &HeaderMap,
+    ) -> impl Future<Output = Result<Caller, Unauthorized>> + Send;
 
     /// Brings the metrics up to date that nobody counts before they are asked for.
     fn count(&self) {}

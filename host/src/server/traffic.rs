@@ -204,7 +204,8 @@ impl<G: Gateway> Traffic<G> {
     /// Lets a request for a completion in, and reads it; or refuses it.
     async fn admit(&self, request: Request<Body>) -> Result<ChatRequest, Response> {
         let began = Instant::now();
-        let (caller, party) = match self.let_in(&request) {
+        let known = self.gateway.authenticate(request.headers()).await;
+        let (caller, party) = match self.let_in(&request, known) {
             Ok(known) => known,
             Err(error) => return Err(refuse(error, request).await),
         };
@@ -250,7 +251,8 @@ impl<G: Gateway> Traffic<G> {
     }
 
     async fn models(&self, catalog: Catalog, id: Option<&str>, request: Request<Body>) -> Response {
-        let (caller, party) = match self.let_in(&request) {
+        let known = self.gateway.authenticate(request.headers()).await;
+        let (caller, party) = match self.let_in(&request, known) {
             Ok(known) => known,
             Err(error) => return refuse(error, request).await,
         };
@@ -278,9 +280,13 @@ impl<G: Gateway> Traffic<G> {
         has
     }
 
-    /// Finds who sent a request. Without keys the address alone protects the listener, so pages are kept out of it.
-    fn let_in(&self, request: &Request<Body>) -> Result<(Caller, Party), Refusal> {
-        let caller = self.gateway.authenticate(request.headers())?;
+    /// Lets in who sent a request. Without keys the address alone protects the listener, so pages are kept out of it.
+    fn let_in(
+        &self,
+        request: &Request<Body>,
+        caller: Result<Caller, Unauthorized>,
+    ) -> Result<(Caller, Party), Refusal> {
+        let caller = caller?;
         if caller.principal.is_none() && self.pages.on_loopback() {
             self.pages.check(request)?;
         }

@@ -41,7 +41,9 @@ mod vault;
 #[cfg(test)]
 mod tests;
 
-pub use clients::ClientConfig;
+pub use clients::{
+    Claims, ClientConfig, ClientKey, JwksSource, JwtAlgorithm, JwtConfig, parse_moment,
+};
 pub use data_policy::DataPolicy;
 pub use error::{ConfigError, Position, Problem};
 pub use exec::ExecRef;
@@ -100,8 +102,10 @@ pub struct Config {
     pub retries: RetriesConfig,
     /// When a request whose answer is late is sent to another one as well. `None`: never.
     pub hedging: Option<HedgingConfig>,
-    /// Who may send requests. An empty list admits anyone who can reach the listener.
+    /// Who may send requests, by key. Without any, and without `jwt`, anyone who can reach the listener may.
     pub clients: Vec<ClientConfig>,
+    /// Who may send requests, by a token of an identity provider.
+    pub jwt: Option<JwtConfig>,
     /// Where journal entries are kept, and for how long.
     pub journal: JournalConfig,
     /// Where what policies keep from one exchange to the next is.
@@ -224,10 +228,18 @@ impl Config {
         }
     }
 
+    /// Whether it says who may send requests.
+    pub fn knows_clients(&self) -> bool {
+        !self.clients.is_empty() || self.jwt.is_some()
+    }
+
     /// Where its secrets are to be found: those of targets, then those of clients.
     pub fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
         let keys = self.targets.iter().flat_map(|target| &target.keys);
-        let clients = self.clients.iter().map(|client| &client.secret);
+        let clients = self.clients.iter().filter_map(|client| match &client.key {
+            ClientKey::Secret(secret) => Some(secret),
+            ClientKey::Hash(_) => None,
+        });
         keys.map(|key| &key.secret).chain(clients)
     }
 
@@ -330,6 +342,7 @@ fn read(
         retries,
         hedging,
     } = targets?;
+    let clients::Clients { keys: clients, jwt } = clients?;
     let mut journal = journal?;
     journal::take_over(&mut journal, &fields, &stages)?;
     Some(Config {
@@ -341,7 +354,8 @@ fn read(
         strategy,
         retries,
         hedging,
-        clients: clients?,
+        clients,
+        jwt,
         journal,
         state: state?,
         reload: reload?,

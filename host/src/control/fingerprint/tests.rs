@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use super::*;
-use crate::config::{Grant, Mode, OnError, Parameters, UnknownMembers};
+use crate::config::{
+    ClientKey, Grant, JwksSource, JwtConfig, Mode, OnError, Parameters, UnknownMembers,
+};
 
 const TEXT: &str = "
 pack: {name: test, version: 1.0.0, enabled: true}
@@ -15,6 +17,7 @@ providers:
   targets: [{id: first, provider: cerebras, base_url: \"https://127.0.0.1:1/v1\", secret_key_ref: {file: ./key}}]
 clients:
   keys: [{id: team, secret_ref: {file: ./client}}]
+  jwt: {issuer: \"https://id.example\", audience: witgate, jwks_url: \"https://id.example/keys\"}
 ";
 
 /// A folder with everything that the configuration names.
@@ -52,6 +55,10 @@ fn fingerprint(config: Config) -> Fingerprint {
 type Change = (&'static str, fn(&mut Config));
 
 const SECOND: Duration = Duration::from_secs(1);
+
+fn jwt(config: &mut Config, change: fn(&mut JwtConfig)) {
+    change(config.jwt.as_mut().unwrap());
+}
 
 fn reuse(config: &mut Config, change: fn(&mut Reuse)) {
     let mut rules = Reuse::default();
@@ -216,8 +223,51 @@ const CHANGES: &[Change] = &[
     ("client.roles", |it| {
         it.clients[0].roles.push("writer".into());
     }),
+    ("client.hash", |it| {
+        it.clients[0].key = ClientKey::Hash([1; 32])
+    }),
+    ("client.models", |it| {
+        it.clients[0].models = Some(Vec::new());
+    }),
+    ("client.expires", |it| it.clients[0].expires = Some(1)),
+    ("client.enabled", |it| it.clients[0].enabled = false),
+    ("jwt, none", |it| it.jwt = None),
+    ("jwt.issuer", |it| jwt(it, |it| it.issuer.push('x'))),
+    ("jwt.audience", |it| {
+        jwt(it, |it| it.audience.push("x".into()));
+    }),
+    ("jwt.algorithms", |it| {
+        jwt(it, |it| {
+            it.algorithms.pop();
+        });
+    }),
+    ("jwt.jwks, a file", |it| {
+        jwt(it, |it| it.jwks = JwksSource::File("./keys.json".into()));
+    }),
+    ("jwt.jwks, discovered", |it| {
+        jwt(it, |it| {
+            if let JwksSource::Url(url) = &it.jwks {
+                it.jwks = JwksSource::Discovery(url.clone());
+            }
+        });
+    }),
+    ("jwt.ca_file", |it| {
+        jwt(it, |it| it.ca_file = Some("./ca.pem".into()));
+    }),
+    ("jwt.leeway", |it| jwt(it, |it| it.leeway += SECOND)),
+    ("jwt.refresh", |it| jwt(it, |it| it.refresh += SECOND)),
+    ("jwt.refetch", |it| jwt(it, |it| it.refetch += SECOND)),
+    ("jwt.claims.principal", |it| {
+        jwt(it, |it| it.claims.principal.push('x'));
+    }),
+    ("jwt.claims.team", |it| {
+        jwt(it, |it| it.claims.team = Some("team".into()));
+    }),
+    ("jwt.claims.roles", |it| {
+        jwt(it, |it| it.claims.roles = Some("roles".into()));
+    }),
     ("client.secret", |it| {
-        it.clients[0].secret = SecretRef::Env("WITGATE_TEST_NO_SUCH_KEY".into());
+        it.clients[0].key = ClientKey::Secret(SecretRef::Env("WITGATE_TEST_NO_SUCH_KEY".into()));
     }),
     ("journal.store", |it| {
         it.journal.store = Some("sqlite:/x".into())

@@ -170,7 +170,7 @@ impl Sample {
                 principal: principal.map(Arc::from),
                 team: team.map(Arc::from),
                 roles: roles.into(),
-                alone: false,
+                ..Caller::anonymous()
             },
             headers,
             said: Said {

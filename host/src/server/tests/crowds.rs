@@ -142,10 +142,10 @@ async fn exchanges_that_never_complete_are_waited_for_no_longer_than_is_of_use()
 
 #[tokio::test]
 async fn one_client_does_not_take_all_exchanges_from_another() {
-    let keys = Keys::new([
-        (Caller::named("team-a"), "key-a"),
-        (Caller::named("team-b"), "key-b"),
-    ]);
+    let keys = Keys::new(["a", "b"].map(|name| {
+        let caller = Caller::named(&format!("team-{name}"));
+        crate::api::Client::with_key(caller, &format!("key-{name}"))
+    }));
     let gateway = Fake {
         keys,
         ..Fake::default()

@@ -142,7 +142,7 @@ impl Gateway for Fake {
         )))
     }
 
-    fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Unauthorized> {
+    async fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Unauthorized> {
         self.keys.authenticate(headers)
     }
 
@@ -243,5 +243,8 @@ async fn until(so: impl Fn() -> bool) {
 }
 
 fn team_a() -> Keys {
-    Keys::new([(Caller::named("team-a"), "key-a")])
+    Keys::new([crate::api::Client::with_key(
+        Caller::named("team-a"),
+        "key-a",
+    )])
 }
