@@ -9,6 +9,7 @@ use regex_automata::dfa::{Automaton, StartKind, dense};
 use regex_automata::nfa::thompson;
 use regex_automata::util::start;
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
+use witgate_policy::patterns::count_step;
 
 use crate::Try;
 
@@ -93,6 +94,7 @@ impl Expressions {
         let bytes = text.as_bytes();
         // A match is told by the byte behind it.
         for (at, byte) in bytes.iter().enumerate().take(LONGEST + 1) {
+            count_step();
             state = self.dfa.next_state(state, *byte);
             if self.dfa.is_special_state(state) {
                 if self.dfa.is_match_state(state) && at > 0 {

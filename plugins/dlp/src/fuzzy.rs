@@ -3,6 +3,8 @@
 //! A row of the usual table goes through the text letter by letter. Of it only what is within the bound of the diagonal counts, so a letter costs
 //! `2 * distance + 1` steps, and a text that has gone too far from the term is given up at once.
 
+use witgate_policy::patterns::count_step;
+
 use crate::Try;
 use crate::letters::{LONGEST_GAP, fold, is_gap, is_word, normal};
 
@@ -44,6 +46,7 @@ impl Fuzzy {
         let mut count = 0;
         let mut chars = text.char_indices();
         loop {
+            count_step();
             let next = chars.next();
             let place = next.map_or(text.len(), |(place, _)| place);
             let ends_here = match next {

@@ -4,6 +4,8 @@
 
 use proptest::prelude::*;
 use witgate_policy::prelude::*;
+use witgate_policy::redact::{Form, Redactor};
+use witgate_policy::serde_json;
 use witgate_policy::serde_json::{Value, from_str, json};
 use witgate_policy::testing::{self, Configured, Request};
 
@@ -188,6 +190,48 @@ fn prose_is_slept_through() {
         json!({"detect_patterns": ["^a"]}),
     ] {
         assert!(configured(settings).policy().interest().is_none());
+    }
+}
+
+/// Twice the text is twice the work, whole and byte by byte, also of texts that keep every engine at work.
+#[test]
+fn work_grows_as_the_text_does() {
+    let settings = json!({
+        "blocked_terms": ["a a a a a a a b", "aaaaaaaaaaaaaaab", "project lynx of the north"],
+        "detect_patterns": ["a[a-z ]*!"],
+        "fuzzy_matching": true,
+        "max_distance": 8
+    });
+    let finder = crate::finder::DlpFinder::new(&serde_json::from_value(settings).unwrap()).unwrap();
+    for unit in [
+        "a ",
+        "aaaaaaa ",
+        "project lynx of the ",
+        "\u{1f600}a-",
+        "The committee met. ",
+    ] {
+        let work = |times: usize, size: usize| {
+            let text = unit.repeat(times);
+            let chars: Vec<char> = text.chars().collect();
+            let pieces: Vec<String> = chars
+                .chunks(size)
+                .map(|piece| piece.iter().collect())
+                .collect();
+            testing::steps(|| {
+                let redactor = Redactor::new(&finder, Form::Text);
+                let answer = testing::redact(redactor, pieces.iter().map(String::as_str));
+                // A delta is held whole, so what is open shows where each is a letter.
+                assert!(
+                    size > 1 || answer.most_held <= 600,
+                    "{unit}: {}",
+                    answer.most_held
+                );
+            })
+        };
+        for size in [1, 4096] {
+            let (once, twice) = (work(200, size), work(400, size));
+            assert!(twice < once * 5 / 2, "{unit} by {size}: {once}, {twice}");
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Terms as they are written: all of them at once, by their letters.
 
+use witgate_policy::patterns::count_step;
+
 use crate::Try;
 use crate::letters::{LONGEST_GAP, fold, is_gap, is_word, normal};
 
@@ -58,6 +60,7 @@ impl Trie {
         let mut found = Try::No;
         let mut chars = text.char_indices().peekable();
         loop {
+            count_step();
             let next = chars.peek().copied();
             if next.is_none() && !end && (node == 0 || !self.is_last(node)) {
                 return Try::More;
