@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const TARGET: &str = "wasm32-wasip2";
-const POLICIES: [&str; 4] = [
+const POLICIES: &[&str] = &[
     "prompt-injection",
     "pii-detector",
     "secrets",
+    "moderation",
     "audit-logger",
 ];
 

@@ -21,11 +21,13 @@ mod generations;
 #[path = "../guests/mod.rs"]
 mod guests;
 mod hostile;
+mod http;
 mod idle;
 mod interest;
 mod journal;
 mod messages;
 mod messy;
+mod moderation;
 mod packed;
 mod recorded;
 mod reload;

@@ -55,6 +55,7 @@ pub(super) async fn inspect(args: InspectArgs) -> Result<ExitCode, Wrong> {
         isolation: Isolation::default(),
         limits: Limits::default(),
         grants: Grant::ALL.to_vec(),
+        http: None,
         settings: args.settings,
         pinned: None,
     };

@@ -12,7 +12,10 @@ use crate::config::{Config, SecretError, StageConfig};
 use crate::generation::{BuildInputs, Generation, ReadError};
 use crate::journal::Journal;
 use crate::metrics::Metrics;
-use crate::policy::{Chain, GrantBackends, LoadError, Sandbox, Stage, StageSpec};
+use crate::policy::{
+    Chain, GrantBackends, HttpBackend, LoadError, Outbound, OutboundError, Sandbox, Stage,
+    StageSpec,
+};
 use crate::state::{StateError, StateStore};
 use crate::upstream::{Targets, UpstreamError};
 
@@ -92,6 +95,15 @@ pub enum BuildError {
         /// Why.
         #[source]
         cause: StateError,
+    },
+    /// A stage can't ask whom it may.
+    #[error("stage `{stage}`: {cause}")]
+    Http {
+        /// The stage's id.
+        stage: String,
+        /// Why.
+        #[source]
+        cause: OutboundError,
     },
     /// The task that builds broke down.
     #[error("building broke down: {0}")]
@@ -232,6 +244,19 @@ async fn build_at_once(
     Ok(stages)
 }
 
+/// What a stage may ask of others, with the secrets that are shown to them.
+fn outbound(services: &Services, config: &StageConfig) -> Result<Option<Outbound>, BuildError> {
+    let metrics = &services.metrics;
+    let made = config
+        .http
+        .as_ref()
+        .map(|http| Outbound::new(http, metrics.stage(&config.id)));
+    made.transpose().map_err(|cause| BuildError::Http {
+        stage: config.id.clone(),
+        cause,
+    })
+}
+
 async fn build_stage(
     services: &Services,
     inputs: &BuildInputs,
@@ -240,7 +265,10 @@ async fn build_stage(
 ) -> Result<Arc<Stage>, BuildError> {
     let spec = StageSpec::from(config);
     let (component, samples) = (inputs.component(config), inputs.samples(config));
-    let unchanged = |stage: &&Arc<Stage>| stage.is_built_from(&spec, component, samples);
+    let http = outbound(services, config)?;
+    let unchanged = |stage: &&Arc<Stage>| {
+        stage.is_built_from(&spec, component, samples) && stage.asks_as(http.as_ref())
+    };
     if let Some(previous) = previous
         && let Some(stage) = previous.chain().stages().iter().find(unchanged)
     {
@@ -258,6 +286,7 @@ async fn build_stage(
         journal: Some(services.journal.clone()),
         counters: Some(services.state.clone()),
         kv: Some(services.state.clone()),
+        http: http.map(HttpBackend::Hosts),
     };
     let metrics = &services.metrics;
     Ok(Stage::attached(

@@ -3,7 +3,7 @@
 //! # A tour
 //!
 //! - [`Policy`] and [`Passage`] are what an author writes, [`export!`] makes a component of it.
-//! - [`request`], [`outcome`] and [`host`] are what the host offers, [`journal`], [`counters`] and [`kv`] what it grants; [`log`] formats for it.
+//! - [`request`], [`outcome`] and [`host`] are what the host offers, [`journal`], [`counters`], [`kv`] and [`http`] what it grants; [`log`] formats for it.
 //! - [`redact`] takes things out of answers, however they are cut; [`patterns`] finds them.
 //! - [`prelude`] has the most used in one `use`.
 //! - `testing` drives a policy natively, under plain `cargo test`, as the host would.
@@ -11,6 +11,7 @@
 pub mod counters;
 pub mod export;
 pub mod host;
+pub mod http;
 pub mod journal;
 pub mod kv;
 pub mod log;

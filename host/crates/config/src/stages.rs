@@ -5,6 +5,7 @@
 use super::error::Position;
 use super::fields::{Field, Fields};
 use super::headers;
+use super::http::{self, HttpConfig};
 use super::isolation::{self, Isolation};
 use super::limits::{self, Limits};
 use super::nearest::suggestion;
@@ -14,12 +15,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The policies that come with the gateway.
-pub const BUNDLED: [&str; 4] = [
+pub const BUNDLED: &[&str] = &[
     "prompt-injection",
     "pii-detector",
     "secrets",
+    "moderation",
     "audit-logger",
 ];
+
+/// What other gateways call policies that are bundled here. A stage that is written so keeps that id.
+const ALIASES: &[(&str, &str)] = &[("external-moderation", "moderation")];
 
 /// One stage: a policy placed in the chain.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +48,8 @@ pub struct StageConfig {
     pub limits: Limits,
     /// The interfaces that it is granted besides those that every policy has.
     pub grants: Vec<Grant>,
+    /// Whom it may ask, where it has the grant `http`.
+    pub http: Option<HttpConfig>,
     /// Its settings from `policy.<id>`: a JSON object.
     pub settings: serde_json::Value,
     /// The place of its chain entry in the text.
@@ -131,11 +138,13 @@ pub enum Grant {
     Counters,
     /// Values that expire.
     Kv,
+    /// Requests to hosts that the configuration names.
+    Http,
 }
 
 impl Grant {
     /// Every grant that exists.
-    pub const ALL: [Grant; 3] = [Grant::Journal, Grant::Counters, Grant::Kv];
+    pub const ALL: [Grant; 4] = [Grant::Journal, Grant::Counters, Grant::Kv, Grant::Http];
 
     /// The grant's name in the configuration, which is the name of its interface in the contract.
     pub fn as_str(self) -> &'static str {
@@ -143,6 +152,7 @@ impl Grant {
             Grant::Journal => "journal",
             Grant::Counters => "counters",
             Grant::Kv => "kv",
+            Grant::Http => "http",
         }
     }
 
@@ -222,8 +232,8 @@ pub(super) fn read(
 
 fn entry(field: &Field<'_>, base: &Path) -> Option<StageConfig> {
     if let Node::Text(name) = field.node {
-        let name = bundled(field, name, true)?;
-        return Some(stage(name.to_owned(), ComponentSource::Bundled(name)));
+        let component = ComponentSource::Bundled(bundled(field, name, true)?);
+        return Some(stage(name.clone(), component));
     }
     if !matches!(field.node, Node::Map(_)) {
         field.problem(format!(
@@ -246,13 +256,13 @@ fn entry(field: &Field<'_>, base: &Path) -> Option<StageConfig> {
     let id = fields.required("id").and_then(Field::id);
     let component = match (fields.get("component"), id) {
         (Some(component), _) => source(component, base),
-        (None, Some(id)) => match BUNDLED.iter().find(|name| **name == id) {
+        (None, Some(id)) => match bundled_as(id) {
             Some(name) => Some(ComponentSource::Bundled(name)),
             None if fields.misspelt("component") => None,
             None => {
                 field.problem(format!(
                     "stage `{id}` has no `component`; give the path of its .wasm file. Only a bundled policy needs none{}",
-                    suggestion(id, &BUNDLED)
+                    suggestion(id, BUNDLED)
                 ));
                 None
             }
@@ -269,7 +279,7 @@ fn entry(field: &Field<'_>, base: &Path) -> Option<StageConfig> {
     });
     let isolation = optional(&fields, "isolation", isolation::read);
     let limits = optional(&fields, "limits", limits::read);
-    let grants = optional(&fields, "grants", grants);
+    let grants = optional(&fields, "grants", |field| grants(field, base));
     let mut stage = stage(id?.to_owned(), component?);
     stage.digest = digest?;
     stage.on_error = on_error?.unwrap_or_default();
@@ -277,8 +287,8 @@ fn entry(field: &Field<'_>, base: &Path) -> Option<StageConfig> {
     stage.mode = mode?.unwrap_or_default();
     stage.isolation = isolation?.unwrap_or_default();
     stage.limits = limits?.unwrap_or_default();
-    if let Some(grants) = grants? {
-        stage.grants = grants;
+    if let Some((grants, http)) = grants? {
+        (stage.grants, stage.http) = (grants, http);
     }
     Some(stage)
 }
@@ -300,6 +310,7 @@ fn stage(id: String, component: ComponentSource) -> StageConfig {
         isolation: Isolation::default(),
         limits: Limits::default(),
         grants,
+        http: None,
         settings: serde_json::Value::Object(serde_json::Map::new()),
         at: Position::default(),
     }
@@ -343,7 +354,7 @@ fn optional<'a, T>(
 }
 
 fn bundled(field: &Field<'_>, name: &str, alone: bool) -> Option<&'static str> {
-    let known = BUNDLED.iter().find(|known| **known == name).copied();
+    let known = bundled_as(name);
     if known.is_none() {
         let advice = if alone {
             ". A policy of your own is a mapping: `{id: NAME, component: ./NAME.wasm}`"
@@ -352,10 +363,17 @@ fn bundled(field: &Field<'_>, name: &str, alone: bool) -> Option<&'static str> {
         };
         field.problem(format!(
             "unknown bundled policy `{name}`{}{advice}",
-            suggestion(name, &BUNDLED)
+            suggestion(name, BUNDLED)
         ));
     }
     known
+}
+
+/// The bundled policy of this name, or of this other name for it.
+fn bundled_as(name: &str) -> Option<&'static str> {
+    let meant = ALIASES.iter().find(|(alias, _)| *alias == name);
+    let name = meant.map_or(name, |(_, name)| name);
+    BUNDLED.iter().find(|known| **known == name).copied()
 }
 
 fn source(field: &Field<'_>, base: &Path) -> Option<ComponentSource> {
@@ -386,12 +404,25 @@ fn digest(field: &Field<'_>) -> Option<String> {
     hex.map(|hex| format!("sha256:{}", hex.to_ascii_lowercase()))
 }
 
-fn grants(field: &Field<'_>) -> Option<Vec<Grant>> {
+/// Reads the names of grants; `http` is a mapping, and says whom it may ask.
+fn grants(field: &Field<'_>, base: &Path) -> Option<(Vec<Grant>, Option<HttpConfig>)> {
     let offered = Grant::ALL.map(|grant| (grant.as_str(), grant));
-    let mut grants = Vec::new();
+    let (mut grants, mut asks) = (Vec::new(), None);
     let mut complete = true;
     for item in field.items()? {
-        match item.one_of(&offered, &["http"]) {
+        let grant = if matches!(item.node, Node::Map(_)) {
+            let config = http::entry(&item, base);
+            let read = config.is_some();
+            asks = asks.or(config);
+            read.then_some(Grant::Http)
+        } else {
+            let grant = item.one_of(&offered, &[]);
+            if grant == Some(Grant::Http) {
+                http::needs_hosts(&item);
+            }
+            grant.filter(|grant| *grant != Grant::Http)
+        };
+        match grant {
             Some(grant) if grants.contains(&grant) => {
                 item.problem(format!("`{grant}` is granted already"));
                 complete = false;
@@ -400,7 +431,7 @@ fn grants(field: &Field<'_>) -> Option<Vec<Grant>> {
             None => complete = false,
         }
     }
-    complete.then_some(grants)
+    complete.then_some((grants, asks))
 }
 
 /// Gives every stage its settings from `policy.<id>`.

@@ -59,7 +59,8 @@ pub enum LoadError {
     },
     /// It needs a grant that the configuration doesn't give.
     #[error(
-        "it needs the grant `{0}`, which the configuration doesn't give; if it may have it, add `grants: [{0}]` to its chain entry"
+        "it needs the grant `{0}`, which the configuration doesn't give; if it may have it, add `grants: [{given}]` to its chain entry",
+        given = asked(.0)
     )]
     NotGranted(String),
     /// It needs something that this release doesn't have.
@@ -123,5 +124,13 @@ pub enum LoadError {
 impl LoadError {
     pub(super) fn stuck(stuck: Stuck) -> LoadError {
         LoadError::Stuck(stuck.to_string())
+    }
+}
+
+/// A grant, as a chain entry gives it.
+fn asked(grant: &str) -> &str {
+    match grant {
+        "http" => "{http: {hosts: [{url: https://HOST, secret_key_ref: {env: NAME}}]}}",
+        grant => grant,
     }
 }

@@ -183,6 +183,7 @@ async fn policy(
         isolation: Isolation::default(),
         limits: Limits::default(),
         grants: Grant::ALL.to_vec(),
+        http: None,
         settings: settings.to_string(),
         pinned: None,
     };

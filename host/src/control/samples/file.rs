@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -12,6 +13,7 @@ use serde_json::{Map, Value, json};
 use super::expect::Expect;
 use super::said::{Call, Said, Texts};
 use super::{Cut, SampleError};
+use crate::policy::{Reply, ScriptedReply};
 use crate::wire::{Dialect, Request};
 
 /// The most that a file of samples may have, in bytes.
@@ -40,6 +42,8 @@ pub struct Sample {
     principal: Option<String>,
     headers: HeaderMap,
     said: Said,
+    /// What comes of requests that the policy makes by the grant `http`.
+    replies: Arc<[ScriptedReply]>,
     expect: Expect,
 }
 
@@ -82,7 +86,54 @@ struct Entry {
     calls: Vec<Call>,
     finish: Option<String>,
     #[serde(default)]
+    http: Vec<HttpReply>,
+    #[serde(default)]
     expect: Option<Expect>,
+}
+
+/// What comes of a request that the policy makes: the first that fits is it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HttpReply {
+    /// What the address ends with.
+    #[serde(default)]
+    url: String,
+    /// What stands in the body that is sent.
+    #[serde(default)]
+    contains: String,
+    #[serde(default = "ok")]
+    status: u16,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    /// A text as it is, anything else as JSON.
+    #[serde(default)]
+    body: Value,
+}
+
+fn ok() -> u16 {
+    200
+}
+
+impl From<HttpReply> for ScriptedReply {
+    fn from(said: HttpReply) -> Self {
+        let headers = said.headers.into_iter();
+        let body = match said.body {
+            Value::Null => String::new(),
+            Value::String(text) => text,
+            json => json.to_string(),
+        };
+        ScriptedReply {
+            url: said.url,
+            contains: said.contains,
+            reply: Reply {
+                status: said.status,
+                headers: headers
+                    .map(|(name, value)| (name.to_ascii_lowercase(), value))
+                    .collect(),
+                body: body.into_bytes(),
+            },
+        }
+    }
 }
 
 impl Samples {
@@ -143,6 +194,7 @@ impl Sample {
             answer,
             calls,
             finish,
+            http,
             expect,
         } = entry;
         let headers = headers_of(&name, headers)?;
@@ -167,6 +219,7 @@ impl Sample {
                 calls,
                 finish,
             },
+            replies: http.into_iter().map(ScriptedReply::from).collect(),
             expect: expect.unwrap_or_default(),
             name,
         })
@@ -199,6 +252,11 @@ impl Sample {
     /// Who asks, and with which headers.
     pub(super) fn asked(&self) -> (Option<&str>, &HeaderMap) {
         (self.principal.as_deref(), &self.headers)
+    }
+
+    /// What comes of requests that the policy makes.
+    pub(super) fn replies(&self) -> &Arc<[ScriptedReply]> {
+        &self.replies
     }
 
     /// What the model says.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use wasmtime::component::Linker;
 
+pub use self::http::{HttpBackend, ScriptedReply};
 use super::outcome::Outcome;
 use super::request::RequestView;
 use witgate_config::Grant;
@@ -97,4 +98,5 @@ grants! {
     Journal => journal,
     Counters => counters,
     Kv => kv,
+    Http => http,
 }
