@@ -103,7 +103,7 @@ pub enum BuildError {
         stage: String,
         /// Why.
         #[source]
-        cause: OutboundError,
+        cause: Box<OutboundError>,
     },
     /// The task that builds broke down.
     #[error("building broke down: {0}")]
@@ -253,7 +253,7 @@ fn outbound(services: &Services, config: &StageConfig) -> Result<Option<Outbound
         .map(|http| Outbound::new(http, metrics.stage(&config.id)));
     made.transpose().map_err(|cause| BuildError::Http {
         stage: config.id.clone(),
-        cause,
+        cause: cause.into(),
     })
 }
 
