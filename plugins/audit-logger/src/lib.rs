@@ -44,12 +44,14 @@ fn yes() -> bool {
 }
 
 impl Policy for AuditLogger {
-    fn prepare(&mut self) -> Result<(), String> {
-        match self.retention_days {
+    type Settings = Self;
+
+    fn new(settings: Self) -> Result<Self, String> {
+        match settings.retention_days {
             Some(days) if !(1..=36_500).contains(&days) => Err(format!(
                 "`retention_days`: {days} is not between 1 and 36500; leave it out to keep entries for ever"
             )),
-            _ => Ok(()),
+            _ => Ok(settings),
         }
     }
 
@@ -64,8 +66,7 @@ impl Policy for AuditLogger {
             return;
         }
         let entry = entry::Entry::of(ended, &stages, self.capture);
-        let line = serde_json::to_string(&entry).map_err(|error| error.to_string());
-        if let Err(error) = line.and_then(|line| journal::append(&line)) {
+        if let Err(error) = journal::write(&entry) {
             // The host counts it, and puts a least entry in its place.
             log::error!("the journal has no entry for {}: {error}", request::id());
         }

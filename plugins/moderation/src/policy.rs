@@ -10,26 +10,23 @@ use crate::service::{Flagged, ask};
 use crate::settings::{Action, Checked, OnFailure, Settings};
 
 /// Asks a moderation service about requests, and about answers sentence by sentence.
-#[derive(Clone, Deserialize)]
-#[serde(try_from = "Settings")]
+#[derive(Clone)]
 pub struct Moderation {
     settings: Rc<Checked>,
     /// The service didn't say what a text is, and what comes after passes as well: nobody waits for it again.
     given_up: bool,
 }
 
-impl TryFrom<Settings> for Moderation {
-    type Error = String;
+impl Policy for Moderation {
+    type Settings = Settings;
 
-    fn try_from(settings: Settings) -> Result<Self, String> {
+    fn new(settings: Settings) -> Result<Self, String> {
         Ok(Moderation {
             settings: Rc::new(settings.checked()?),
             given_up: false,
         })
     }
-}
 
-impl Policy for Moderation {
     fn hooks(&self) -> Hooks {
         let settings = &self.settings;
         let mut hooks = Hooks::empty();

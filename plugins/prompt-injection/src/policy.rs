@@ -10,10 +10,21 @@ use crate::patterns::{Patterns, Setting};
 use crate::scan::{Scanner, Score};
 use crate::signals::Origin;
 
-/// The settings; everything has a default. See the crate's documentation.
-#[derive(Clone, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+/// Denies requests that read like an attempt to take the model over.
+#[derive(Clone)]
 pub struct PromptInjection {
+    action: Action,
+    threshold: f32,
+    roles: Rc<[Speaker]>,
+    max_bytes: usize,
+    unread: Unread,
+    scanner: Rc<Scanner>,
+}
+
+/// The settings; everything has a default. See the crate's documentation.
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
     action: Action,
     sensitivity: Sensitivity,
     /// In place of the sensitivity's.
@@ -22,8 +33,6 @@ pub struct PromptInjection {
     roles: Vec<Speaker>,
     max_bytes: usize,
     unread: Unread,
-    #[serde(skip)]
-    scanner: Option<Rc<Scanner>>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
@@ -105,9 +114,9 @@ impl Speaker {
     }
 }
 
-impl Default for PromptInjection {
+impl Default for Settings {
     fn default() -> Self {
-        PromptInjection {
+        Settings {
             action: Action::Deny,
             sensitivity: Sensitivity::Medium,
             threshold: None,
@@ -115,7 +124,6 @@ impl Default for PromptInjection {
             roles: vec![Speaker::User, Speaker::Tool, Speaker::Request],
             max_bytes: 16 << 20,
             unread: Unread::Deny,
-            scanner: None,
         }
     }
 }
@@ -124,12 +132,6 @@ impl Default for PromptInjection {
 const ENOUGH: f32 = 0.85;
 /// The score from which on it is told of a request that goes on, where scores are reported.
 const TOLD: f32 = 0.1;
-
-impl PromptInjection {
-    fn threshold(&self) -> f32 {
-        self.threshold.unwrap_or(self.sensitivity.threshold())
-    }
-}
 
 /// What a finding says besides its code: the score, whose text it was, and where in it the window that reads most like an attack ends.
 fn detail(found: &Score, speaker: Speaker, length: usize) -> String {
@@ -149,31 +151,40 @@ fn tell(code: &str, count: u32, detail: &str) {
 }
 
 impl Policy for PromptInjection {
-    fn prepare(&mut self) -> Result<(), String> {
-        if let Some(threshold) = self.threshold
-            && !(threshold > 0.0 && threshold <= 1.0)
-        {
+    type Settings = Settings;
+
+    fn new(settings: Settings) -> Result<Self, String> {
+        let threshold = settings.threshold;
+        let threshold = threshold.unwrap_or(settings.sensitivity.threshold());
+        if !(threshold > 0.0 && threshold <= 1.0) {
             return Err(format!(
                 "threshold: {threshold} is out of range; give a number above 0 and at most 1"
             ));
         }
-        if self.roles.is_empty() {
+        if settings.roles.is_empty() {
             return Err("roles: the list is empty, so nothing would be read; name one, or leave the key out".into());
         }
-        if self.max_bytes < 1024 {
+        if settings.max_bytes < 1024 {
             return Err(format!(
                 "max_bytes: {} is too little to read anything; give 1024 or more",
-                self.max_bytes
+                settings.max_bytes
             ));
         }
-        let patterns = Patterns::new(&std::mem::take(&mut self.patterns))?;
+        let patterns = Patterns::new(&settings.patterns)?;
         // One finding is enough to deny, but a report has to count all of them.
-        let enough = match self.action {
+        let enough = match settings.action {
             Action::Deny => ENOUGH,
             Action::Report => f32::INFINITY,
         };
-        self.scanner = Some(Rc::new(Scanner::build(patterns, self.max_bytes, enough)?));
-        Ok(())
+        let scanner = Scanner::build(patterns, settings.max_bytes, enough)?;
+        Ok(PromptInjection {
+            action: settings.action,
+            threshold,
+            roles: settings.roles.into(),
+            max_bytes: settings.max_bytes,
+            unread: settings.unread,
+            scanner: Rc::new(scanner),
+        })
     }
 
     fn hooks(&self) -> Hooks {
@@ -181,10 +192,7 @@ impl Policy for PromptInjection {
     }
 
     fn on_request(&mut self) -> Verdict {
-        let Some(scanner) = &self.scanner else {
-            return Verdict::Proceed;
-        };
-        let threshold = self.threshold();
+        let (scanner, threshold) = (&self.scanner, self.threshold);
         let texts = request::texts();
         let mut found = Score::default();
         // The highest score of all, whether it is acted on or not.

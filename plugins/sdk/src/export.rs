@@ -44,7 +44,7 @@ mod component {
     use crate::{Channel, Description, Edit, Policy, Verdict, Wants};
 
     thread_local! {
-        /// The prepared policy, which the snapshot keeps. `Any`, because a static can't be generic.
+        /// The configured policy, which the snapshot keeps. `Any`, because a static can't be generic.
         static CONFIGURED: RefCell<Option<Box<dyn Any>>> = const { RefCell::new(None) };
     }
 

@@ -12,6 +12,12 @@
 //! }
 //!
 //! impl Policy for Asks {
+//!     type Settings = Self;
+//!
+//!     fn new(settings: Self) -> Result<Self, String> {
+//!         Ok(settings)
+//!     }
+//!
 //!     fn on_request(&mut self) -> Verdict {
 //!         let texts: Vec<String> = request::segments().into_iter().map(|it| it.text).collect();
 //!         let call = http::post_json(&self.url, &json!({"texts": texts}));

@@ -4,15 +4,18 @@ use serde::de::DeserializeOwned;
 
 use crate::{Channel, Edit, Hooks, Verdict};
 
-/// A policy: its settings, and what it does with an exchange.
+/// A policy: what is made of its settings, and what it does with an exchange.
 ///
-/// The host deserialises it once from its settings, calls [`prepare`](Policy::prepare) and takes a snapshot of the
+/// The host reads the [`Settings`](Policy::Settings) once, makes a policy of them with [`new`](Policy::new) and takes a snapshot of the
 /// memory. Every exchange starts from that snapshot with a clone, so a field that a hook changes belongs to one
 /// exchange alone. Put what is big (matchers, tables) into an [`Rc`](std::rc::Rc), so that the clone costs nothing.
-///
-/// Derive `Deserialize` with `#[serde(deny_unknown_fields)]`, so that a misspelt key is an error and not a default.
-/// A policy without settings is `struct Name {}`, with the braces.
-pub trait Policy: Clone + DeserializeOwned + 'static {
+pub trait Policy: Clone + 'static {
+    /// What the operator may set, under `policy.<id>`.
+    ///
+    /// Derive `Deserialize` with `#[serde(deny_unknown_fields)]`, so that a misspelt key is an error and not a default. Where the policy is its
+    /// settings, this is `Self`, and [`new`](Policy::new) gives them back; where there are none, it is [`NoSettings`].
+    type Settings: DeserializeOwned;
+
     /// Checks the settings and builds what the hooks need, once, before the snapshot.
     ///
     /// Random values that are drawn here, the seed of a `HashMap` included, are shared by all exchanges, and clocks stand
@@ -21,11 +24,9 @@ pub trait Policy: Clone + DeserializeOwned + 'static {
     /// # Errors
     ///
     /// The sentence that the operator reads when the settings don't make sense: what is wrong, and what to do.
-    fn prepare(&mut self) -> Result<(), String> {
-        Ok(())
-    }
+    fn new(settings: Self::Settings) -> Result<Self, String>;
 
-    /// The hooks that these settings need; asked once, after [`prepare`](Policy::prepare).
+    /// The hooks that these settings need; asked once, after [`new`](Policy::new).
     ///
     /// All three, unless a policy narrows them. Narrowing pays, because a hook that isn't wanted costs nothing: without
     /// `ON_ANSWER` no delta crosses into the sandbox, and with `ON_REQUEST` alone the sandbox is gone before the answer
@@ -35,7 +36,7 @@ pub trait Policy: Clone + DeserializeOwned + 'static {
     }
 
     /// What the policy looks out for, where nothing else matters to it: a regular expression in the syntax of the crate `regex`, for
-    /// single words. Asked once, after [`prepare`](Policy::prepare). `None`: the policy is shown everything.
+    /// single words. Asked once, after [`new`](Policy::new). `None`: the policy is shown everything.
     ///
     /// This is a promise: **text in which no word matches, before, behind or between what the policy is shown, makes no difference to what it says
     /// and does.** The host keeps it from the sandbox then, and it costs a scan. A word is a run without ASCII white space; one of more than 256
@@ -56,8 +57,11 @@ pub trait Policy: Clone + DeserializeOwned + 'static {
 
     /// A channel of a choice begins. `None` lets the whole channel pass, without a call for each of its deltas.
     ///
-    /// This may be called without [`on_request`](Policy::on_request) before it, where an earlier stage responded. A channel
-    /// may open again later, which is a new passage.
+    /// This may be called without [`on_request`](Policy::on_request) before it, where an earlier stage responded. The channels of a choice
+    /// stand beside each other, each until the choice finishes. Content begins at the finish at the latest, also where there is none, so an
+    /// empty answer has an [`on_end`](Passage::on_end), and nothing before it.
+    ///
+    /// A [`Redactor`](crate::redact::Redactor) is a passage already.
     fn on_answer(&mut self, choice: u32, channel: &Channel) -> Option<Box<dyn Passage<Self>>> {
         let _ = (choice, channel);
         None
@@ -73,6 +77,11 @@ pub trait Policy: Clone + DeserializeOwned + 'static {
         None
     }
 }
+
+/// The settings of a policy that has none: any key is an error.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoSettings {}
 
 /// One channel of one choice, from its first delta to its end.
 ///

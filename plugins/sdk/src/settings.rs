@@ -1,8 +1,8 @@
-//! From the settings' JSON to a prepared policy.
+//! From the settings' JSON to a policy.
 
 use crate::Policy;
 
-/// Deserialises and prepares a policy. An empty text stands for `{}`.
+/// Reads the settings and makes a policy of them. An empty text stands for `{}`.
 ///
 /// The error is a sentence that names the key at fault; the host says which stage it is.
 pub(crate) fn configure<P: Policy>(settings: &str) -> Result<P, String> {
@@ -15,15 +15,14 @@ pub(crate) fn configure<P: Policy>(settings: &str) -> Result<P, String> {
     // operator never sees it.
     let value: serde_json::Value = serde_json::from_str(settings)
         .map_err(|error| format!("the settings are not JSON: {error}"))?;
-    let mut policy: P = serde_path_to_error::deserialize(value).map_err(|error| {
+    let settings: P::Settings = serde_path_to_error::deserialize(value).map_err(|error| {
         let path = error.path().to_string();
         match path.as_str() {
             "." => error.inner().to_string(),
             path => format!("`{path}`: {}", error.inner()),
         }
     })?;
-    policy.prepare()?;
-    Ok(policy)
+    P::new(settings)
 }
 
 #[cfg(test)]
@@ -35,10 +34,13 @@ mod tests {
 
     #[derive(Clone, Debug, Deserialize, PartialEq)]
     #[serde(deny_unknown_fields)]
-    struct Words {
+    struct Settings {
         #[serde(default)]
         words: Vec<Word>,
-        #[serde(skip)]
+    }
+
+    #[derive(Clone, Debug)]
+    struct Words {
         total: usize,
     }
 
@@ -49,23 +51,41 @@ mod tests {
     }
 
     impl Policy for Words {
-        fn prepare(&mut self) -> Result<(), String> {
-            self.total = self.words.iter().map(|word| usize::from(word.weight)).sum();
-            if self.total == 13 {
-                return Err("`words`: thirteen in all brings bad luck".into());
+        type Settings = Settings;
+
+        fn new(settings: Settings) -> Result<Self, String> {
+            let weights = settings.words.iter().map(|word| usize::from(word.weight));
+            match weights.sum() {
+                13 => Err("`words`: thirteen in all brings bad luck".into()),
+                total => Ok(Words { total }),
             }
-            Ok(())
         }
     }
 
     #[test]
     fn no_text_is_no_settings() {
-        assert_eq!(configure::<Words>("").unwrap().words, []);
-        assert_eq!(configure::<Words>(" {} ").unwrap().words, []);
+        assert_eq!(configure::<Words>("").unwrap().total, 0);
+        assert_eq!(configure::<Words>(" {} ").unwrap().total, 0);
     }
 
     #[test]
-    fn it_is_prepared_after_it_was_read() {
+    fn a_policy_without_settings_takes_none() {
+        #[derive(Clone, Debug)]
+        struct Plain;
+        impl Policy for Plain {
+            type Settings = crate::NoSettings;
+
+            fn new(_: crate::NoSettings) -> Result<Self, String> {
+                Ok(Plain)
+            }
+        }
+        configure::<Plain>("").unwrap();
+        let error = configure::<Plain>(r#"{"words": []}"#).unwrap_err();
+        assert_eq!(error, "`words`: unknown field `words`, there are no fields");
+    }
+
+    #[test]
+    fn a_policy_is_made_of_what_was_read() {
         let words: Words = configure(r#"{"words": [{"weight": 2}, {"weight": 3}]}"#).unwrap();
         assert_eq!(words.total, 5);
         assert_eq!(

@@ -132,6 +132,7 @@ fn request(case: &Case) -> Request {
     let request = Request::from_body(case.body())
         .principal("team-a")
         .targets(targets)
+        .price("dear-model", 850_000, 1_200_000)
         .header("authorization", "Bearer sesame")
         .header("x-play", &case.script());
     let headers = case.headers.iter();

@@ -10,10 +10,12 @@ pub struct NoShouting {
 }
 
 impl Policy for NoShouting {
-    fn prepare(&mut self) -> Result<(), String> {
+    type Settings = Self;
+
+    fn new(settings: Self) -> Result<Self, String> {
         // Goes to the host's log, also while configuring.
-        println!("more than {} capital letters are shouting", self.limit);
-        Ok(())
+        println!("more than {} capital letters are shouting", settings.limit);
+        Ok(settings)
     }
 
     fn hooks(&self) -> Hooks {

@@ -20,6 +20,12 @@ pub struct Quota {
 }
 
 impl Policy for Quota {
+    type Settings = Self;
+
+    fn new(settings: Self) -> Result<Self, String> {
+        Ok(settings)
+    }
+
     fn on_request(&mut self) -> Verdict {
         let client = request::principal().unwrap_or_default();
         match counters::take(&client, 1, self.seconds, self.requests) {

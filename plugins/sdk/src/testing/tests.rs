@@ -6,20 +6,35 @@ use super::*;
 use crate::{Channel, Edit, Ending, Finding, Passage, Role, Verdict, journal, report, request};
 
 /// A policy that answers each delta by its first letter, and edits the request as its settings say.
-#[derive(Clone, Debug, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug)]
 struct Puppet {
+    script: Vec<String>,
+    deny: bool,
+    deltas: u32,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Orders {
     #[serde(default)]
     script: Vec<String>,
     #[serde(default)]
     deny: bool,
-    #[serde(skip)]
-    deltas: u32,
 }
 
 struct Strings;
 
 impl Policy for Puppet {
+    type Settings = Orders;
+
+    fn new(Orders { script, deny }: Orders) -> Result<Self, String> {
+        Ok(Puppet {
+            script,
+            deny,
+            deltas: 0,
+        })
+    }
+
     fn on_request(&mut self) -> Verdict {
         for line in &self.script {
             match line.split_once(' ').unwrap_or((line, "")) {
@@ -234,6 +249,12 @@ fn the_end_gives_what_was_left_behind() {
 struct Talker {}
 
 impl Policy for Talker {
+    type Settings = Self;
+
+    fn new(settings: Self) -> Result<Self, String> {
+        Ok(settings)
+    }
+
     fn on_request(&mut self) -> Verdict {
         for n in 0..70 {
             report(format!("code-{n}"), 1);
@@ -280,6 +301,103 @@ fn a_policy_that_looks_at_chunks_is_found_out() {
     policy.every_chunking_of(&Request::user("one").part("two"), "xxrxx");
 }
 
+/// Reports each delta, or tags it.
+#[derive(Clone, serde::Deserialize)]
+struct Gossip {
+    tags: bool,
+}
+
+impl Policy for Gossip {
+    type Settings = Self;
+
+    fn new(settings: Self) -> Result<Self, String> {
+        Ok(settings)
+    }
+
+    fn on_answer(&mut self, _: u32, _: &Channel) -> Option<Box<dyn Passage<Self>>> {
+        struct Telling;
+        impl Passage<Gossip> for Telling {
+            fn on_delta(&mut self, policy: &mut Gossip, _: &str) -> Edit {
+                match policy.tags {
+                    true => drop(request::tag("delta", "came")),
+                    false => report("delta", 1),
+                }
+                Edit::Forward
+            }
+        }
+        Some(Box::new(Telling))
+    }
+}
+
+#[test]
+#[should_panic(expected = "other things are found in the answer than whole")]
+fn a_policy_that_reports_chunks_is_found_out() {
+    let policy = configure::<Gossip>(json!({"tags": false})).unwrap();
+    policy.every_chunking("ab");
+}
+
+#[test]
+#[should_panic(expected = "the exchange has other tags than whole")]
+fn a_policy_that_tags_chunks_is_found_out() {
+    let policy = configure::<Gossip>(json!({"tags": true})).unwrap();
+    policy.every_chunking("ab");
+}
+
+#[test]
+#[should_panic(expected = "gives another text than whole")]
+fn a_policy_is_found_out_on_every_channel() {
+    let policy = configure::<Puppet>(json!({})).unwrap();
+    let request = Request::user("one").part("two");
+    let call = Channel::arguments("f");
+    policy.chunkings().after(&request).on(call).of("[rrr]");
+}
+
+/// Reads and writes values where the contract has JSON.
+#[derive(Clone)]
+struct Typed;
+
+impl Policy for Typed {
+    type Settings = crate::NoSettings;
+
+    fn new(_: crate::NoSettings) -> Result<Self, String> {
+        Ok(Typed)
+    }
+
+    fn on_request(&mut self) -> Verdict {
+        assert_eq!(request::read("/temperature"), Ok(Some(0.5)));
+        assert_eq!(request::read::<u32>("/top_p"), Ok(None));
+        assert_eq!(
+            request::read::<u32>("/model").unwrap_err(),
+            "`/model` of the request: invalid type: string \"m\", expected u32 at line 1 column 3"
+        );
+        request::write("/stop", &["a", "b"]).unwrap();
+        request::remove("/temperature").unwrap();
+        request::write("/n", &2).unwrap_err();
+        crate::kv::write("seen", &(1, "x"), 60).unwrap();
+        assert_eq!(crate::kv::read("seen"), Ok(Some((1, "x".to_owned()))));
+        let error = crate::kv::read::<u32>("seen").unwrap_err();
+        assert!(error.starts_with("what is kept under `seen`: "), "{error}");
+        journal::write(&json!({"seen": 1})).unwrap();
+        journal::write("no object").unwrap_err();
+        Verdict::Proceed
+    }
+}
+
+#[test]
+fn values_stand_for_their_json() {
+    let policy = configure::<Typed>(json!({})).unwrap();
+    let request = Request::user("hi").with("model", json!("m"));
+    let mut exchange = policy.exchange(request.with("temperature", json!(0.5)));
+    assert_eq!(exchange.on_request(), Verdict::Proceed);
+    let body = exchange.request().body();
+    assert_eq!(
+        (&body["stop"], body.get("temperature")),
+        (&json!(["a", "b"]), None)
+    );
+    let record = exchange.complete(Outcome::completed());
+    assert_eq!(record.entries(), [json!({"seen": 1})]);
+}
+
 #[test]
 fn segments_are_every_text_that_the_model_reads() {
     let request = Request::from_body(json!({
@@ -320,13 +438,19 @@ fn a_text_completion_has_prompts_in_the_place_of_messages() {
     assert_eq!(exchange.request().body()["prompt"], "one");
 }
 
-#[derive(Clone, serde::Deserialize)]
+#[derive(Clone)]
 struct Once {
-    #[serde(skip)]
     seen: std::rc::Rc<std::cell::Cell<u32>>,
 }
 
 impl Policy for Once {
+    type Settings = crate::NoSettings;
+
+    fn new(_: crate::NoSettings) -> Result<Self, String> {
+        let seen = std::rc::Rc::default();
+        Ok(Once { seen })
+    }
+
     fn on_request(&mut self) -> Verdict {
         self.seen.set(self.seen.get() + 1);
         assert_eq!(self.seen.get(), 1, "another exchange was here before");
@@ -349,6 +473,12 @@ struct Counter {
 }
 
 impl Policy for Counter {
+    type Settings = Self;
+
+    fn new(settings: Self) -> Result<Self, String> {
+        Ok(settings)
+    }
+
     fn on_request(&mut self) -> Verdict {
         let said = request::segments().remove(0).text;
         let before = crate::kv::get("last").unwrap();
@@ -401,6 +531,9 @@ fn what_is_kept_expires_and_windows_pass() {
     state.put("k", "v", 10, 1_000_000).unwrap();
     assert_eq!(state.get("k", 1_009_999).unwrap().as_deref(), Some("v"));
     assert_eq!(state.get("k", 1_010_000).unwrap(), None);
+    assert_eq!(state.put_new("k", "w", 10, 1_009_999), Ok(false));
+    assert_eq!(state.put_new("k", "w", 10, 1_010_000), Ok(true));
+    assert_eq!(state.put_new("k", "x", 10, 1_010_000), Ok(false));
     assert_eq!(state.take("s", 1, 60, 1, 60_000), Ok(Some(1)));
     assert_eq!(state.take("s", 1, 60, 1, 119_999), Ok(None));
     assert_eq!(state.take("s", 1, 60, 1, 120_000), Ok(Some(1)));

@@ -53,15 +53,19 @@ enum Said {
     Respond(u32, String),
 }
 
-/// A policy that does as it is told.
-#[derive(Clone, Deserialize)]
+/// The settings.
+#[derive(Deserialize)]
 #[serde(crate = "witgate_policy::serde", deny_unknown_fields)]
-pub struct Player {
+pub struct Settings {
     /// Calls to make while it is configured.
     #[serde(default)]
     configure: Vec<Call>,
+}
+
+/// A policy that does as it is told.
+#[derive(Clone, Default)]
+pub struct Player {
     /// What the calls gave, by hook.
-    #[serde(skip)]
     gave: BTreeMap<&'static str, Vec<Value>>,
 }
 
@@ -80,10 +84,12 @@ fn script() -> Script {
 }
 
 impl Policy for Player {
-    fn prepare(&mut self) -> Result<(), String> {
-        let calls = std::mem::take(&mut self.configure);
-        self.play("configure", &calls);
-        Ok(())
+    type Settings = Settings;
+
+    fn new(settings: Settings) -> Result<Self, String> {
+        let mut player = Player::default();
+        player.play("configure", &settings.configure);
+        Ok(player)
     }
 
     fn on_request(&mut self) -> Verdict {
@@ -251,6 +257,10 @@ fn made(call: &Call) -> Value {
         ("deltas", []) => outcome::deltas().into(),
         ("sent-bytes", []) => outcome::sent_bytes().into(),
         ("finish-reasons", []) => outcome::finish_reasons().into(),
+        ("cost-of", [model, prompt, completion]) => {
+            let cost = request::cost_of(&text(model), number(prompt), number(completion));
+            cost.into()
+        }
         ("log", [line]) => {
             host::log(Level::Info, &text(line));
             Value::Null
@@ -292,6 +302,7 @@ fn made(call: &Call) -> Value {
             }))
         }
         ("read", [key]) => gave(kv::get(&text(key))),
+        ("put-new", [key, value, ttl]) => gave(kv::put_new(&text(key), &text(value), number(ttl))),
         ("put", [key, value, ttl]) => result(kv::put(&text(key), &text(value), number(ttl))),
         _ => panic!("no call is {call:?}"),
     }

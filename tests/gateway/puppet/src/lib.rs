@@ -144,6 +144,12 @@ fn delta(said: ScriptedDelta) -> Delta {
 }
 
 impl Policy for Puppet {
+    type Settings = Self;
+
+    fn new(settings: Self) -> Result<Self, String> {
+        Ok(settings)
+    }
+
     fn on_request(&mut self) -> Verdict {
         match self.orders().request {
             None => {}

@@ -30,6 +30,12 @@ fn origin() -> &'static str {
 }
 
 impl Policy for Stamp {
+    type Settings = Self;
+
+    fn new(settings: Self) -> Result<Self, String> {
+        Ok(settings)
+    }
+
     fn hooks(&self) -> Hooks {
         Hooks::ON_REQUEST | Hooks::ON_ANSWER
     }

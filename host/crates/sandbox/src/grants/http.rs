@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use wasmtime::component::{HasData, Linker};
-
 use super::super::bindings::wit::http as wit;
 use super::super::failure::Misused;
-use super::{GrantCaller, GrantHost};
+use super::Call;
 use witgate_outbound::{Call as Asked, NoReply, Outbound, Reply, check};
 
 /// Calls of one stage in one exchange that is a sample's.
@@ -55,27 +53,7 @@ impl State {
     }
 }
 
-/// One call of the interface.
-struct Call<'a> {
-    caller: GrantCaller<'a>,
-    state: &'a mut State,
-}
-
-struct HasCall;
-
-impl HasData for HasCall {
-    type Data<'a> = Call<'a>;
-}
-
-pub(super) fn link<T: GrantHost>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
-    wit::add_to_linker::<T, HasCall>(linker, |guest| {
-        let (caller, states) = guest.grants();
-        let state = &mut states.http;
-        Call { caller, state }
-    })
-}
-
-impl wit::Host for Call<'_> {
+impl wit::Host for Call<'_, State> {
     async fn send(&mut self, call: wit::Call) -> wasmtime::Result<Result<wit::Reply, String>> {
         let Some(request) = self.caller.request else {
             return Err(Misused("asked a host while being configured".into()).into());
