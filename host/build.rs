@@ -17,6 +17,7 @@ const POLICIES: &[&str] = &[
     "tool-firewall",
     "dlp",
     "json-answer",
+    "moderation",
     "pii-vault",
     "topics",
     "rate-limit",

@@ -22,12 +22,14 @@ mod governance;
 #[path = "../guests/mod.rs"]
 mod guests;
 mod hostile;
+mod http;
 mod identity;
 mod idle;
 mod interest;
 mod journal;
 mod messages;
 mod messy;
+mod moderation;
 mod packed;
 mod recorded;
 mod reload;

@@ -2,18 +2,19 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::run::stand_in;
 use super::{Format, Wrong, setup};
-use crate::config::{Config, Manifest, StageConfig};
+use crate::config::{Config, HttpHost, Manifest, StageConfig};
 use crate::control::{BuildError, VerifiedStage};
 use crate::generation::BuildInputs;
 use crate::identity::Door;
-use crate::metrics::Metrics;
-use crate::policy::{Instantiation, Sandbox, StageSpec, hook_names};
+use crate::metrics::{Metrics, StageMetrics};
+use crate::policy::{Instantiation, Outbound, Sandbox, StageSpec, hook_names};
 use crate::upstream::Targets;
 
 /// The arguments of `witgate check`.
@@ -102,6 +103,11 @@ async fn load(
         ..config.clone()
     };
     let inputs = BuildInputs::read(alone).map_err(|error| error.to_string())?;
+    if let Some(http) = &stage.http {
+        // Nobody is asked: this is whether its secrets can be had.
+        let metrics = Arc::new(StageMetrics::unregistered());
+        Outbound::new(http, metrics).map_err(|error| error.to_string())?;
+    }
     let verified = VerifiedStage::load(sandbox, &inputs, stage, StageSpec::from(stage)).await;
     verified.map_err(|error| match error {
         // The stage and its component are printed before the sentence.
@@ -128,6 +134,7 @@ fn shown(config: &StageConfig, verified: &VerifiedStage) -> Value {
         "mode": spec.mode.to_string(),
         "grants": spec.grants.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "manifest": loaded.manifest().map(Manifest::to_json),
+        "asks": spec.http.iter().flat_map(|http| &http.hosts).map(asked).collect::<Vec<_>>(),
         "samples": {"ran": samples.ran, "skipped": samples.skipped},
     })
 }
@@ -150,6 +157,17 @@ async fn tokens(config: &Config, offline: bool, found: &mut Findings) -> Option<
     };
     found.well &= state["error"].is_null();
     Some(state)
+}
+
+/// Whom a stage may ask, and with what.
+fn asked(host: &HttpHost) -> String {
+    let secret = host.secret.as_ref().map(|secret| format!(" with {secret}"));
+    let private = if host.private {
+        ", private addresses too"
+    } else {
+        ""
+    };
+    format!("{}{}{private}", host.url, secret.unwrap_or_default())
 }
 
 async fn targets(config: &Config, offline: bool, found: &mut Findings) {
@@ -265,6 +283,9 @@ fn print_stage(stage: &Value) {
     }
     if !list("grants").is_empty() {
         println!("      grants: {}", list("grants"));
+    }
+    if !list("asks").is_empty() {
+        println!("      asks: {}", list("asks"));
     }
     let samples = |key: &str| stage["samples"][key].as_u64().unwrap_or_default();
     match (samples("ran"), samples("skipped")) {

@@ -12,7 +12,10 @@ use crate::generation::{BuildInputs, Generation, ReadError};
 use crate::identity::{Door, IdentityError};
 use crate::journal::Journal;
 use crate::metrics::Metrics;
-use crate::policy::{Chain, GrantBackends, LoadError, Sandbox, Stage, StageSpec};
+use crate::policy::{
+    Chain, GrantBackends, HttpBackend, LoadError, Outbound, OutboundError, Sandbox, Stage,
+    StageSpec,
+};
 use crate::state::{StateError, StateStore};
 use crate::upstream::{Targets, UpstreamError};
 
@@ -89,6 +92,15 @@ pub enum BuildError {
         /// Why.
         #[source]
         cause: StateError,
+    },
+    /// A stage can't ask whom it may.
+    #[error("stage `{stage}`: {cause}")]
+    Http {
+        /// The stage's id.
+        stage: String,
+        /// Why.
+        #[source]
+        cause: Box<OutboundError>,
     },
     /// The task that builds broke down.
     #[error("building broke down: {0}")]
@@ -215,6 +227,19 @@ async fn build_at_once(
     Ok(stages)
 }
 
+/// What a stage may ask of others, with the secrets that are shown to them.
+fn outbound(services: &Services, config: &StageConfig) -> Result<Option<Outbound>, BuildError> {
+    let metrics = &services.metrics;
+    let made = config
+        .http
+        .as_ref()
+        .map(|http| Outbound::new(http, metrics.stage(&config.id)));
+    made.transpose().map_err(|cause| BuildError::Http {
+        stage: config.id.clone(),
+        cause: cause.into(),
+    })
+}
+
 async fn build_stage(
     services: &Services,
     inputs: &BuildInputs,
@@ -223,7 +248,10 @@ async fn build_stage(
 ) -> Result<Arc<Stage>, BuildError> {
     let spec = StageSpec::from(config);
     let (component, samples) = (inputs.component(config), inputs.samples(config));
-    let unchanged = |stage: &&Arc<Stage>| stage.is_built_from(&spec, component, samples);
+    let http = outbound(services, config)?;
+    let unchanged = |stage: &&Arc<Stage>| {
+        stage.is_built_from(&spec, component, samples) && stage.asks_as(http.as_ref())
+    };
     if let Some(previous) = previous
         && let Some(stage) = previous.chain().stages().iter().find(unchanged)
     {
@@ -241,6 +269,7 @@ async fn build_stage(
         journal: Some(services.journal.clone()),
         counters: Some(services.state.clone()),
         kv: Some(services.state.clone()),
+        http: http.map(HttpBackend::Hosts),
     };
     let metrics = &services.metrics;
     Ok(Stage::attached(

@@ -10,10 +10,11 @@ use sha2::{Digest, Sha256};
 
 use crate::config::{
     BreakerConfig, Claims, ClientConfig, ClientKey, ComponentSource, Config, DataPolicy, ExecRef,
-    HealthCheckConfig, HedgingConfig, IdentityFiles, Isolation, JournalConfig, JwksSource,
-    JwtConfig, KeyConfig, Limits, ModelsConfig, OpaqueParts, Pack, PemFile, Position, Price,
-    PricingConfig, ReloadConfig, RequestsConfig, RetriesConfig, Reuse, SecretRef, StageConfig,
-    StateConfig, TargetConfig, Timeouts, TlsConfig, VaultAuth, VaultRef, VaultServer,
+    HealthCheckConfig, HedgingConfig, HttpConfig, HttpHost, IdentityFiles, Isolation,
+    JournalConfig, JwksSource, JwtConfig, KeyConfig, Limits, ModelsConfig, OpaqueParts, Pack,
+    PemFile, Position, Price, PricingConfig, ReloadConfig, RequestsConfig, RetriesConfig, Reuse,
+    SecretRef, StageConfig, StateConfig, TargetConfig, Timeouts, TlsConfig, VaultAuth, VaultRef,
+    VaultServer,
 };
 use crate::generation::BuildInputs;
 
@@ -153,6 +154,7 @@ impl Hasher {
             isolation,
             limits,
             grants,
+            http,
             settings,
             at,
         } = stage;
@@ -175,10 +177,38 @@ impl Hasher {
         self.isolation(isolation);
         self.limits(limits);
         self.list(grants, |hasher, grant| hasher.text(&grant.to_string()));
+        self.option(http.as_ref(), Self::http);
         self.text(&settings.to_string());
         let Position { line, column } = at;
         self.number(*line as u64);
         self.number(*column as u64);
+    }
+
+    fn http(&mut self, http: &HttpConfig) {
+        let HttpConfig {
+            hosts,
+            timeout,
+            max_request,
+            max_reply,
+            calls,
+            at_once,
+        } = http;
+        self.list(hosts, |hasher, host| {
+            let HttpHost {
+                url,
+                private,
+                secret,
+                secret_header,
+            } = host;
+            hasher.text(url.as_str());
+            hasher.flag(*private);
+            hasher.option(secret.as_ref(), Self::secret);
+            hasher.option(secret_header.as_deref(), Self::text);
+        });
+        self.time(*timeout);
+        for number in [*max_request, *max_reply, (*calls).into(), (*at_once).into()] {
+            self.number(number);
+        }
     }
 
     fn isolation(&mut self, isolation: &Isolation) {

@@ -189,6 +189,7 @@ fn describe(stage: &Stage) -> Value {
         "breaker": spec.breaker.then(|| stage.breaker().map(|breaker| breaker.state().as_str())),
         "mode": spec.mode.to_string(),
         "grants": spec.grants.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "asks": spec.http.iter().flat_map(|http| &http.hosts).map(|host| host.url.to_string()).collect::<Vec<_>>(),
     })
 }
 

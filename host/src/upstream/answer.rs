@@ -12,7 +12,6 @@ use super::failure::{BodyError, Failure, StatusFailure, sentence};
 use super::headers;
 use super::health::Attempt;
 use super::keys::KeyUse;
-use super::own_secret::OwnSecret;
 use super::target::Target;
 use crate::api::headers::DROPPED;
 use crate::api::{ApiError, Charge};
@@ -34,6 +33,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, timeout};
+use witgate_own_secret::OwnSecret;
 
 /// The largest whole answer, in bytes.
 pub const WHOLE_BODY_CAP: usize = 64 << 20;

@@ -3,10 +3,10 @@
 //! Cerebras writes a flat object, OpenAI nests it under `error`, FastAPI writes a list of what is wrong, and proxies in front of them write
 //! HTML or plain text. All of these become the same four texts, none of which is ever null or has the target's own secret in it.
 
-use super::lean_json;
-use super::own_secret::OwnSecret;
 use http::StatusCode;
 use serde_json::{Map, Value};
+use witgate_own_secret::OwnSecret;
+use witgate_own_secret::lean_json;
 
 /// An error as every client reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]

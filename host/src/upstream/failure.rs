@@ -7,7 +7,6 @@ use super::connections::NoAnswer;
 use super::error_body::ErrorBody;
 use super::keys::NoKey;
 use super::limits::{Limits, used_up};
-use super::own_secret::OwnSecret;
 use super::retry::retry_after;
 use crate::api::ApiError;
 use crate::metrics::Failover;
@@ -15,6 +14,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use std::error::Error;
 use std::time::Duration;
+use witgate_own_secret::OwnSecret;
 
 /// Why a target gave no answer. Another target may be asked.
 #[derive(Debug, thiserror::Error)]

@@ -8,7 +8,6 @@ use super::failure::{Failure, failed_status, is_an_answers, refuses_key};
 use super::headers;
 use super::health::Health;
 use super::keys::{Key, KeyPool, Need, name_apart};
-use super::own_secret::OwnSecret;
 use super::retry::RetryPolicy;
 use crate::api::Catalog;
 use crate::config::{
@@ -25,6 +24,7 @@ use std::fmt;
 use std::sync::Arc;
 use tokio::time::timeout_at;
 use url::Url;
+use witgate_own_secret::OwnSecret;
 
 /// One upstream, ready to be sent to.
 pub struct Target {

@@ -101,6 +101,7 @@
 //! | [`journal`] | entries in the tamper-evident journal |
 //! | [`counters`] | sums in windows of time, which all exchanges of the stage share |
 //! | [`kv`] | small values that expire, shared likewise |
+//! | [`http`] | requests to hosts that the operator names, with credentials that the policy never sees |
 //!
 //! Each call may fail, and the policy decides what that means: one that guards something denies.
 //!
@@ -146,7 +147,7 @@
 //! # A tour of the crate
 //!
 //! - [`Policy`] and [`Passage`] are what an author writes, [`export!`] makes a component of it.
-//! - [`request`], [`outcome`] and [`host`] are what the host offers, [`journal`], [`counters`] and [`kv`] what it grants; [`log`] formats for it.
+//! - [`request`], [`outcome`] and [`host`] are what the host offers, [`journal`], [`counters`], [`kv`] and [`http`] what it grants; [`log`] formats for it.
 //! - [`redact`] takes things out of requests and answers, however they are cut; [`patterns`] finds them.
 //! - [`prelude`] has the most used in one `use`.
 //! - `testing` drives a policy natively, as the host would.
@@ -154,6 +155,7 @@
 pub mod counters;
 pub mod export;
 pub mod host;
+pub mod http;
 pub mod journal;
 pub mod kv;
 pub mod log;

@@ -57,6 +57,7 @@ pub(crate) fn spec(settings: &Value) -> StageSpec {
         isolation: Isolation::default(),
         limits: Limits::default(),
         grants: Vec::new(),
+        http: None,
         settings: settings.to_string(),
         pinned: None,
     }

@@ -14,6 +14,7 @@ mod file;
 mod headers;
 mod health_check;
 mod hedging;
+mod http;
 mod isolation;
 mod journal;
 mod kept;
@@ -55,6 +56,7 @@ pub use exec::ExecRef;
 pub use file::{FileStamp, read_file, read_file_within};
 pub use health_check::HealthCheckConfig;
 pub use hedging::HedgingConfig;
+pub use http::{HttpConfig, HttpHost};
 pub use isolation::{Isolation, Reuse};
 pub use journal::JournalConfig;
 pub use kept::{Renewal, SecretState};
@@ -178,13 +180,18 @@ impl Config {
         Config::parse(EMBEDDED, "the built-in default", Path::new("."))
     }
 
-    /// Replaces the address of every target by a simulator's, and removes the keys. Without any target, one is added.
+    /// Replaces the address of every target by a simulator's, and removes the keys, those too that are shown for policies. Without any target, one is added.
     pub fn stand_in(&mut self, base_url: &url::Url) {
         for target in &mut self.targets {
             target.base_url = base_url.clone();
             target.simulated = true;
             target.keys.clear();
             target.tls = TlsConfig::default();
+        }
+        for stage in &mut self.stages {
+            for host in stage.http.iter_mut().flat_map(|http| &mut http.hosts) {
+                (host.secret, host.secret_header) = (None, None);
+            }
         }
         if self.targets.is_empty() {
             self.targets.push(TargetConfig {
@@ -212,14 +219,17 @@ impl Config {
         !self.clients.is_empty() || self.jwt.is_some()
     }
 
-    /// Where its secrets are to be found: those of targets, then those of clients.
+    /// Where its secrets are to be found: those of targets, then those of clients, then those that are shown for policies.
     pub fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
         let keys = self.targets.iter().flat_map(|target| &target.keys);
         let clients = self.clients.iter().filter_map(|client| match &client.key {
             ClientKey::Secret(secret) => Some(secret),
             ClientKey::Hash(_) => None,
         });
-        keys.map(|key| &key.secret).chain(clients)
+        let asked = self.stages.iter().flat_map(|stage| &stage.http);
+        let shown = asked.flat_map(|http| &http.hosts);
+        let shown = shown.filter_map(|host| host.secret.as_ref());
+        keys.map(|key| &key.secret).chain(clients).chain(shown)
     }
 
     /// Sentences about the differences between two configurations that can't take effect while the gateway runs.

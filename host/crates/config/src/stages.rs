@@ -5,6 +5,7 @@
 use super::error::Position;
 use super::fields::{Field, Fields};
 use super::headers;
+use super::http::{self, HttpConfig};
 use super::isolation::{self, Isolation};
 use super::limits::{self, Limits};
 use super::nearest::suggestion;
@@ -21,6 +22,7 @@ pub const BUNDLED: &[&str] = &[
     "tool-firewall",
     "dlp",
     "json-answer",
+    "moderation",
     "pii-vault",
     "topics",
     "rate-limit",
@@ -35,6 +37,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("agent-firewall", "tool-firewall"),
     ("data-routing-policy", "data-routing"),
     ("dlp-filter", "dlp"),
+    ("external-moderation", "moderation"),
 ];
 
 /// One stage: a policy placed in the chain.
@@ -59,6 +62,8 @@ pub struct StageConfig {
     pub limits: Limits,
     /// The interfaces that it is granted besides those that every policy has.
     pub grants: Vec<Grant>,
+    /// Whom it may ask, where it has the grant `http`.
+    pub http: Option<HttpConfig>,
     /// Its settings from `policy.<id>`: a JSON object.
     pub settings: serde_json::Value,
     /// The place of its chain entry in the text.
@@ -147,11 +152,13 @@ pub enum Grant {
     Counters,
     /// Values that expire.
     Kv,
+    /// Requests to hosts that the configuration names.
+    Http,
 }
 
 impl Grant {
     /// Every grant that exists.
-    pub const ALL: [Grant; 3] = [Grant::Journal, Grant::Counters, Grant::Kv];
+    pub const ALL: [Grant; 4] = [Grant::Journal, Grant::Counters, Grant::Kv, Grant::Http];
 
     /// The grant's name in the configuration, which is the name of its interface in the contract.
     pub fn as_str(self) -> &'static str {
@@ -159,6 +166,7 @@ impl Grant {
             Grant::Journal => "journal",
             Grant::Counters => "counters",
             Grant::Kv => "kv",
+            Grant::Http => "http",
         }
     }
 
@@ -285,7 +293,7 @@ fn entry(field: &Field<'_>, base: &Path) -> Option<StageConfig> {
     });
     let isolation = optional(&fields, "isolation", isolation::read);
     let limits = optional(&fields, "limits", limits::read);
-    let grants = optional(&fields, "grants", grants);
+    let grants = optional(&fields, "grants", |field| grants(field, base));
     let mut stage = stage(id?.to_owned(), component?);
     stage.digest = digest?;
     stage.on_error = on_error?.unwrap_or_default();
@@ -293,8 +301,8 @@ fn entry(field: &Field<'_>, base: &Path) -> Option<StageConfig> {
     stage.mode = mode?.unwrap_or_default();
     stage.isolation = isolation?.unwrap_or_default();
     stage.limits = limits?.unwrap_or_default();
-    if let Some(grants) = grants? {
-        stage.grants = grants;
+    if let Some((grants, http)) = grants? {
+        (stage.grants, stage.http) = (grants, http);
     }
     Some(stage)
 }
@@ -318,6 +326,7 @@ fn stage(id: String, component: ComponentSource) -> StageConfig {
         isolation: Isolation::default(),
         limits: Limits::default(),
         grants,
+        http: None,
         settings: serde_json::Value::Object(serde_json::Map::new()),
         at: Position::default(),
     }
@@ -411,12 +420,25 @@ fn digest(field: &Field<'_>) -> Option<String> {
     hex.map(|hex| format!("sha256:{}", hex.to_ascii_lowercase()))
 }
 
-fn grants(field: &Field<'_>) -> Option<Vec<Grant>> {
+/// Reads the names of grants; `http` is a mapping, and says whom it may ask.
+fn grants(field: &Field<'_>, base: &Path) -> Option<(Vec<Grant>, Option<HttpConfig>)> {
     let offered = Grant::ALL.map(|grant| (grant.as_str(), grant));
-    let mut grants = Vec::new();
+    let (mut grants, mut asks) = (Vec::new(), None);
     let mut complete = true;
     for item in field.items()? {
-        match item.one_of(&offered, &["http"]) {
+        let grant = if matches!(item.node, Node::Map(_)) {
+            let config = http::entry(&item, base);
+            let read = config.is_some();
+            asks = asks.or(config);
+            read.then_some(Grant::Http)
+        } else {
+            let grant = item.one_of(&offered, &[]);
+            if grant == Some(Grant::Http) {
+                http::needs_hosts(&item);
+            }
+            grant.filter(|grant| *grant != Grant::Http)
+        };
+        match grant {
             Some(grant) if grants.contains(&grant) => {
                 item.problem(format!("`{grant}` is granted already"));
                 complete = false;
@@ -425,7 +447,7 @@ fn grants(field: &Field<'_>) -> Option<Vec<Grant>> {
             None => complete = false,
         }
     }
-    complete.then_some(grants)
+    complete.then_some((grants, asks))
 }
 
 /// Gives every stage its settings from `policy.<id>`.

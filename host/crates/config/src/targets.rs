@@ -441,6 +441,19 @@ fn usual_key(provider: &str) -> Option<SecretRef> {
 
 /// An address to send requests to. Messages never repeat its text, because it may contain a password.
 pub(super) fn address(field: &Field<'_>) -> Option<Url> {
+    let mut url = plain_address(field)?;
+    let own = KNOWN.iter().any(|known| {
+        Url::parse(known.base_url).is_ok_and(|known| known.host_str() == url.host_str())
+    });
+    // The Cerebras SDKs take the address without `/v1`, and Cerebras serves nothing else there.
+    if own && url.path() == "/" {
+        url.set_path("/v1");
+    }
+    Some(url)
+}
+
+/// An address as it is written, without the slash at its end.
+pub(super) fn plain_address(field: &Field<'_>) -> Option<Url> {
     let text = field.text()?;
     let mut url = match Url::parse(text) {
         Ok(url) => url,
@@ -467,16 +480,7 @@ pub(super) fn address(field: &Field<'_>) -> Option<Url> {
         return None;
     }
     let path = url.path().trim_end_matches('/').to_owned();
-    let own = KNOWN.iter().any(|known| {
-        Url::parse(known.base_url).is_ok_and(|known| known.host_str() == url.host_str())
-    });
-    // The Cerebras SDKs take the address without `/v1`, and Cerebras serves nothing else there.
-    let path = if path.is_empty() && own {
-        "/v1"
-    } else {
-        path.as_str()
-    };
-    url.set_path(path);
+    url.set_path(&path);
     Some(url)
 }
 

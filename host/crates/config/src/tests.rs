@@ -94,6 +94,57 @@ fn a_bundled_policy_has_the_grant_that_it_exists_for() {
 }
 
 #[test]
+fn a_stage_that_asks_names_whom_with_what_and_how_much() {
+    let text = with(
+        "policies: {chain: [external-moderation, {id: asks, component: \"bundled:external-moderation\", grants: [counters, {http: {hosts: [https://a.example/, \
+         {url: \"http://127.0.0.1:81/v1\", private: true, secret_key_ref: {env: KEY}, secret_header: X-Api-Key}], timeout: 5s, max_request: 1KiB, max_reply: 2KiB, calls: 3, at_once: 4}}]}]}\n",
+    );
+    let config = parse(&text).unwrap();
+    let [moderation, asks] = &config.stages[..] else {
+        panic!("two stages")
+    };
+    for stage in [moderation, asks] {
+        assert_eq!(stage.component, ComponentSource::Bundled("moderation"));
+    }
+    assert_eq!(
+        (&*moderation.id, &moderation.http),
+        ("external-moderation", &None)
+    );
+    assert_eq!(asks.grants, [Grant::Counters, Grant::Http]);
+    let http = asks.http.as_ref().unwrap();
+    let hosts = http.hosts.iter().map(|host| {
+        let secret = host
+            .secret
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let header = host.secret_header.clone().unwrap_or_default();
+        format!("{} {} {secret} {header}", host.url, host.private)
+    });
+    assert_eq!(
+        hosts.collect::<Vec<_>>(),
+        [
+            "https://a.example/ false  ",
+            "http://127.0.0.1:81/v1 true the environment variable KEY x-api-key",
+        ]
+    );
+    assert_eq!(
+        (
+            http.timeout.as_secs(),
+            http.max_request,
+            http.max_reply,
+            http.calls,
+            http.at_once
+        ),
+        (5, 1024, 2048, 3, 4)
+    );
+    assert_eq!(config.secrets().count(), 1);
+    let mut simulated = config;
+    simulated.stand_in(&"http://127.0.0.1:9/v1".parse().unwrap());
+    assert_eq!(simulated.secrets().count(), 0);
+}
+
+#[test]
 fn the_default_in_full_loads() {
     // The commented-out lines in the default are examples, and must be right too.
     let mut text = String::new();
@@ -770,7 +821,9 @@ refused! {
     alias_of_nothing: with("providers: {targets: [{id: a, provider: \"cerebras:chat:llama-3.3-70b\"}]}\nmodels: {aliases: {a: llama3.3-70b, b: cerebras/llama-3.3-70b}}\n"),
     mode_unknown: with("policies: {chain: [{id: a, component: a.wasm, mode: shadwo}]}\n"),
     isolation_unknown: with("policies: {chain: [{id: a, component: a.wasm, isolation: exchagne}]}\n"),
-    grant_later: with("policies: {chain: [{id: a, component: a.wasm, grants: [journal, http]}]}\n"),
+    grant_http_without_hosts: with("policies: {chain: [{id: a, component: a.wasm, grants: [journal, http]}]}\n"),
+    grant_http_wrong: with("policies: {chain: [{id: a, component: a.wasm, grants: [{http: {hosts: [{url: 'https://me:pw@a.example'}, {url: 'https://a.example', secret_header: x-key}, \
+                           {url: 'https://b.example', secret_key_ref: key, private: maybe}, {url: 'ftp://c.example'}], timeout: 1h, max_reply: 1GiB, calls: 0}}, {http: {}}, {http: [a]}]}]}\n"),
     grant_unknown_and_twice: with("policies: {chain: [{id: a, component: a.wasm, grants: [journal, jornal, journal]}]}\n"),
     limits_wrong: with("policies:\n  chain:\n    - id: a\n      component: a.wasm\n      limits: {memory: 64MB, request_cpu: 50, delta_cpu: 0ms, call_time: 2h, held_text: 1GiB, held_time: [1s], exchange: 1s}\n"),
     answers_incomplete: with("policies: {chain: [prompt-injection, pii-detector, audit-logger], answers: [pii-detector]}\n"),

@@ -119,6 +119,22 @@ labels! {
 }
 
 labels! {
+    /// What came of a request that a policy made by the grant `http`.
+    HttpOutcome {
+        /// There was a reply, whatever its status.
+        Replied = "replied",
+        /// It may not be asked.
+        Refused = "refused",
+        /// The time was over.
+        Late = "late",
+        /// The reply was too large.
+        TooLarge = "too_large",
+        /// It couldn't be reached, or said something that can't be shown.
+        Failed = "failed",
+    }
+}
+
+labels! {
     /// What was asked of the traffic listener.
     Endpoint {
         /// `POST /v1/chat/completions`.
@@ -158,6 +174,7 @@ mod tests {
         indices_match::<EditKind>();
         indices_match::<Hook>();
         indices_match::<FailureClass>();
+        indices_match::<HttpOutcome>();
         indices_match::<Failover>();
         indices_match::<Endpoint>();
     }

@@ -26,7 +26,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 pub use histogram::Histogram;
-pub use labels::{EditKind, Endpoint, Failover, FailureClass, Hook, VerdictKind};
+pub use labels::{EditKind, Endpoint, Failover, FailureClass, Hook, HttpOutcome, VerdictKind};
 pub use stage::{Decisions, StageMetrics};
 pub use target::TargetMetrics;
 

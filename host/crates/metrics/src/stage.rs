@@ -15,7 +15,7 @@ use prometheus_client::registry::Unit;
 
 use super::encode_count;
 use super::histogram::{HOOK_BOUNDS, Histogram};
-use super::labels::{EditKind, FailureClass, Hook, Label, VerdictKind};
+use super::labels::{EditKind, FailureClass, Hook, HttpOutcome, Label, VerdictKind};
 use super::live::WeakHandles;
 use super::named::Named;
 
@@ -28,6 +28,8 @@ pub struct StageMetrics {
     pub shadow_decisions: Decisions,
     failures: [Counts<FailureClass, 9>; 6],
     durations: [Histogram; 6],
+    /// What it asked by the grant `http`.
+    asked: Counts<HttpOutcome, 5>,
     breakers_open: AtomicU64,
     breaker_trips: AtomicU64,
     broken_promises: AtomicU64,
@@ -48,6 +50,7 @@ impl StageMetrics {
             shadow_decisions: Decisions::default(),
             failures: Default::default(),
             durations: std::array::from_fn(|_| Histogram::new(HOOK_BOUNDS)),
+            asked: Counts::default(),
             breakers_open: AtomicU64::new(0),
             breaker_trips: AtomicU64::new(0),
             broken_promises: AtomicU64::new(0),
@@ -115,6 +118,11 @@ impl StageMetrics {
     /// What it found, by code.
     pub fn findings(&self) -> Vec<(Box<str>, u64)> {
         self.findings.all()
+    }
+
+    /// Counts what came of a request that it made.
+    pub fn asked(&self, outcome: HttpOutcome) {
+        self.asked.add(outcome);
     }
 
     /// Counts how long a call took, awaited imports included.
@@ -261,6 +269,20 @@ impl Collector for StageCollector {
             let mut family = encoder.encode_descriptor("broken_interests", help, None, counter)?;
             for (id, times) in &broken {
                 encode_count(&mut family, &[("stage", id.as_str())], *times)?;
+            }
+        }
+
+        let asked = stages.iter().flat_map(|(id, stage)| {
+            let counts = stage.asked.iter().filter(|(_, count)| *count > 0);
+            counts.map(move |(outcome, count)| (id, outcome, count))
+        });
+        let asked: Vec<_> = asked.collect();
+        if !asked.is_empty() {
+            let help = "Requests that a stage made by the grant `http`, by what came of them.";
+            let mut family = encoder.encode_descriptor("http_calls", help, None, counter)?;
+            for (id, outcome, count) in asked {
+                let labels = [("stage", id.as_str()), ("outcome", outcome)];
+                encode_count(&mut family, &labels, count)?;
             }
         }
 

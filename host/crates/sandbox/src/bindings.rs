@@ -30,6 +30,7 @@ mod generated {
             "witgate:policy/journal.append": async | trappable,
             "witgate:policy/counters": async | trappable,
             "witgate:policy/kv": async | trappable,
+            "witgate:policy/http": async | trappable,
             default: trappable,
         },
         exports: { default: async },

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::spec::StageSpec;
 use super::stage::Stage;
-use witgate_config::{Isolation, Limits, Reuse};
+use witgate_config::{HttpConfig, HttpHost, Isolation, Limits, Reuse};
 
 /// An ordered chain of stages.
 #[derive(Debug)]
@@ -86,6 +86,7 @@ impl FieldHasher {
             isolation,
             limits,
             grants,
+            http,
             settings,
             // The component has the pinned digest, or it would not be here.
             pinned: _,
@@ -104,6 +105,42 @@ impl FieldHasher {
         for grant in grants {
             self.add("grant", grant.as_str());
         }
+        if let Some(http) = http {
+            self.http(http);
+        }
+    }
+
+    fn http(&mut self, http: &HttpConfig) {
+        let HttpConfig {
+            hosts,
+            timeout,
+            max_request,
+            max_reply,
+            calls,
+            at_once,
+        } = http;
+        for HttpHost {
+            url,
+            private,
+            secret,
+            secret_header,
+        } in hosts
+        {
+            self.add("http.url", url.as_str());
+            self.add("http.private", &private.to_string());
+            // Where it is, and nothing of what it is.
+            let secret = secret.as_ref().map(ToString::to_string);
+            self.add("http.secret", &secret.unwrap_or_default());
+            self.add(
+                "http.secret_header",
+                secret_header.as_deref().unwrap_or_default(),
+            );
+        }
+        self.add("http.timeout", &timeout.as_nanos().to_string());
+        self.add("http.max_request", &max_request.to_string());
+        self.add("http.max_reply", &max_reply.to_string());
+        self.add("http.calls", &calls.to_string());
+        self.add("http.at_once", &at_once.to_string());
     }
 
     fn reuse(&mut self, reuse: &Reuse) {
@@ -161,6 +198,7 @@ mod tests {
             isolation: Isolation::Exchange,
             limits: Limits::default(),
             grants: Vec::new(),
+            http: None,
             settings: "{}".into(),
             pinned: None,
         }

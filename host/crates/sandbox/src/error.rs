@@ -65,8 +65,9 @@ pub enum LoadError {
     },
     /// It needs a grant that the configuration doesn't give.
     #[error(
-        "it needs the grant `{grant}`, which the configuration doesn't give{}; if it may have it, add `grants: [{grant}]` to its chain entry",
-        because(.why)
+        "it needs the grant `{grant}`, which the configuration doesn't give{}; if it may have it, add `grants: [{given}]` to its chain entry",
+        because(.why),
+        given = asked(.grant)
     )]
     NotGranted {
         /// The grant.
@@ -195,5 +196,13 @@ fn because(why: &Option<String>) -> String {
 impl LoadError {
     pub(super) fn stuck(stuck: Stuck) -> LoadError {
         LoadError::Stuck(stuck.to_string())
+    }
+}
+
+/// A grant, as a chain entry gives it.
+fn asked(grant: &str) -> &str {
+    match grant {
+        "http" => "{http: {hosts: [{url: https://HOST, secret_key_ref: {env: NAME}}]}}",
+        grant => grant,
     }
 }

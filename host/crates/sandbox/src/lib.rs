@@ -66,7 +66,7 @@ pub use error::LoadError;
 pub use failure::{Class, Failure};
 #[doc(hidden)]
 pub use fixed_request::FixedRequest;
-pub use grants::GrantBackends;
+pub use grants::{GrantBackends, HttpBackend, ScriptedReply};
 pub use hooks::hook_names;
 pub use instance::{Answered, Instance, Passage, Requested};
 pub use interest::{BadInterest, Interest, Word};
@@ -79,3 +79,4 @@ pub use sandbox::Sandbox;
 pub use spec::StageSpec;
 pub use stage::{Instantiation, Loaded, Making, Stage};
 pub use witgate_journal::Accepted;
+pub use witgate_outbound::{Outbound, OutboundError, Reply};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use witgate_config::{Grant, Isolation, Limits, Mode, OnError, StageConfig};
+use witgate_config::{Grant, HttpConfig, Isolation, Limits, Mode, OnError, StageConfig};
 
 /// What the configuration says of a stage, as the sandbox needs it.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +21,8 @@ pub struct StageSpec {
     pub limits: Limits,
     /// What it may import beside the contract's own.
     pub grants: Vec<Grant>,
+    /// Whom it may ask by the grant `http`.
+    pub http: Option<HttpConfig>,
     /// Its own configuration, as JSON.
     pub settings: String,
     /// The digest that the component must have.
@@ -37,6 +39,7 @@ impl From<&StageConfig> for StageSpec {
             isolation: stage.isolation,
             limits: stage.limits.clone(),
             grants: stage.grants.clone(),
+            http: stage.http.clone(),
             settings: stage.settings.to_string(),
             pinned: stage.digest.clone(),
         }

@@ -10,7 +10,7 @@ use super::bindings::BindingsPre;
 use super::breaker::Breaker;
 use super::component::digest;
 use super::failure::Class;
-use super::grants::GrantBackends;
+use super::grants::{GrantBackends, HttpBackend, ScriptedReply};
 use super::guest::Guest;
 use super::interest::Interest;
 use super::least_entry::least_entry;
@@ -21,6 +21,7 @@ use super::spec::StageSpec;
 use super::types::Hooks;
 use witgate_config::{Isolation, Limits, Manifest, Mode, OnError};
 use witgate_metrics::{Decisions, Hook, Metrics, StageMetrics};
+use witgate_outbound::Outbound;
 
 /// How an instance comes to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,10 +140,19 @@ impl Stage {
         Arc::new(Stage::on_trial(loaded))
     }
 
-    /// The same, but whatever it is interested in, it is shown everything: what comes must be the same.
-    pub fn sleepless(loaded: Arc<Loaded>) -> Arc<Stage> {
+    /// The same, with these replies to what it asks by the grant `http`. `sleepless`: it is shown everything, whatever it is interested in.
+    pub fn scripted(
+        loaded: Arc<Loaded>,
+        replies: &Arc<[ScriptedReply]>,
+        sleepless: bool,
+    ) -> Arc<Stage> {
+        let backends = GrantBackends {
+            http: Some(HttpBackend::Script(replies.clone())),
+            ..GrantBackends::default()
+        };
         Arc::new(Stage {
-            sleepless: true,
+            backends,
+            sleepless,
             ..Stage::on_trial(loaded)
         })
     }
@@ -219,6 +229,14 @@ impl Stage {
     /// What it looks out for, where it isn't called for anything else.
     pub fn interest(&self) -> Option<&Arc<Interest>> {
         self.loaded.interest().filter(|_| !self.sleepless)
+    }
+
+    /// Whether it asks the same hosts with the same secrets.
+    pub fn asks_as(&self, http: Option<&Outbound>) -> bool {
+        match &self.backends.http {
+            Some(HttpBackend::Hosts(mine)) => http == Some(mine),
+            _ => http.is_none(),
+        }
     }
 
     /// Its breaker, where it has one.

@@ -106,6 +106,7 @@ pub(super) fn alone(id: &str, settings: &Value, bytes: &[u8]) -> StageSpec {
         isolation: Isolation::default(),
         limits: needed.within(Limits::default()),
         grants: Grant::ALL.to_vec(),
+        http: None,
         settings: settings.to_string(),
         pinned: None,
     }

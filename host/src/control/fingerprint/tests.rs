@@ -11,7 +11,7 @@ const TEXT: &str = "
 pack: {name: test, version: 1.0.0, enabled: true}
 policies:
   chain:
-    - {id: one, component: ./one.wasm}
+    - {id: one, component: ./one.wasm, grants: [{http: {hosts: [{url: \"https://127.0.0.1:1\", secret_key_ref: {file: ./asked}}]}}]}
     - {id: two, component: ./two.wasm}
 providers:
   targets: [{id: first, provider: cerebras, base_url: \"https://127.0.0.1:1/v1\", secret_key_ref: {file: ./key}}]
@@ -31,6 +31,7 @@ impl Files {
         }
         files.write("key", "key-of-the-target");
         files.write("client", "key-of-the-client");
+        files.write("asked", "key-of-who-is-asked");
         files.write("other", "another-key");
         files
     }
@@ -64,6 +65,11 @@ fn reuse(config: &mut Config, change: fn(&mut Reuse)) {
     let mut rules = Reuse::default();
     change(&mut rules);
     config.stages[0].isolation = Isolation::Reused(rules);
+}
+
+fn asks(config: &mut Config, change: impl FnOnce(&mut HttpConfig)) {
+    let http = config.stages[0].http.as_mut();
+    change(http.expect("the text gives it"));
 }
 
 /// Changes one field each. The list follows the fields of the structs.
@@ -137,6 +143,32 @@ const CHANGES: &[Change] = &[
     ("stage.grants", |it| {
         it.stages[0].grants.push(Grant::Journal)
     }),
+    ("stage.http", |it| it.stages[0].http = None),
+    ("stage.http.hosts", |it| asks(it, |it| it.hosts.clear())),
+    ("stage.http.url", |it| {
+        asks(it, |it| it.hosts[0].url.set_path("/v2"))
+    }),
+    ("stage.http.private", |it| {
+        asks(it, |it| it.hosts[0].private = true)
+    }),
+    ("stage.http.secret", |it| {
+        let secret = SecretRef::Env("WITGATE_TEST_NO_SUCH".into());
+        asks(it, |it| it.hosts[0].secret = Some(secret));
+    }),
+    ("stage.http.secret_header", |it| {
+        asks(it, |it| it.hosts[0].secret_header = Some("x-key".into()))
+    }),
+    ("stage.http.timeout", |it| {
+        asks(it, |it| it.timeout += SECOND)
+    }),
+    ("stage.http.max_request", |it| {
+        asks(it, |it| it.max_request += 1)
+    }),
+    ("stage.http.max_reply", |it| {
+        asks(it, |it| it.max_reply += 1)
+    }),
+    ("stage.http.calls", |it| asks(it, |it| it.calls += 1)),
+    ("stage.http.at_once", |it| asks(it, |it| it.at_once += 1)),
     ("stage.settings", |it| {
         it.stages[0].settings = serde_json::json!({"x": 1});
     }),
@@ -324,6 +356,7 @@ fn every_byte_that_the_configuration_refers_to_counts() {
         ("key", "another-key"),
         ("key", ""),
         ("client", "another-key"),
+        ("asked", "another-key"),
         ("ca.pem", "a certificate"),
         ("cert.pem", "a certificate"),
         ("cert.key", "a key"),

@@ -14,6 +14,7 @@ use super::expect::Expect;
 use super::said::{Call, Said, Texts};
 use super::{Cut, SampleError};
 use crate::api::Caller;
+use crate::policy::{Reply, ScriptedReply};
 use crate::wire::{Dialect, Request};
 
 /// The most that a file of samples may have, in bytes.
@@ -42,6 +43,8 @@ pub struct Sample {
     caller: Caller,
     headers: HeaderMap,
     said: Said,
+    /// What comes of requests that the policy makes by the grant `http`.
+    replies: Arc<[ScriptedReply]>,
     expect: Expect,
 }
 
@@ -87,7 +90,54 @@ struct Entry {
     calls: Vec<Call>,
     finish: Option<String>,
     #[serde(default)]
+    http: Vec<HttpReply>,
+    #[serde(default)]
     expect: Option<Expect>,
+}
+
+/// What comes of a request that the policy makes: the first that fits is it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HttpReply {
+    /// What the address ends with.
+    #[serde(default)]
+    url: String,
+    /// What stands in the body that is sent.
+    #[serde(default)]
+    contains: String,
+    #[serde(default = "ok")]
+    status: u16,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    /// A text as it is, anything else as JSON.
+    #[serde(default)]
+    body: Value,
+}
+
+fn ok() -> u16 {
+    200
+}
+
+impl From<HttpReply> for ScriptedReply {
+    fn from(said: HttpReply) -> Self {
+        let headers = said.headers.into_iter();
+        let body = match said.body {
+            Value::Null => String::new(),
+            Value::String(text) => text,
+            json => json.to_string(),
+        };
+        ScriptedReply {
+            url: said.url,
+            contains: said.contains,
+            reply: Reply {
+                status: said.status,
+                headers: headers
+                    .map(|(name, value)| (name.to_ascii_lowercase(), value))
+                    .collect(),
+                body: body.into_bytes(),
+            },
+        }
+    }
 }
 
 impl Samples {
@@ -150,6 +200,7 @@ impl Sample {
             answer,
             calls,
             finish,
+            http,
             expect,
         } = entry;
         let headers = headers_of(&name, headers)?;
@@ -179,6 +230,7 @@ impl Sample {
                 calls,
                 finish,
             },
+            replies: http.into_iter().map(ScriptedReply::from).collect(),
             expect: expect.unwrap_or_default(),
             name,
         })
@@ -211,6 +263,11 @@ impl Sample {
     /// Who asks, and with which headers.
     pub(super) fn asked(&self) -> (&Caller, &HeaderMap) {
         (&self.caller, &self.headers)
+    }
+
+    /// What comes of requests that the policy makes.
+    pub(super) fn replies(&self) -> &Arc<[ScriptedReply]> {
+        &self.replies
     }
 
     /// What the model says.

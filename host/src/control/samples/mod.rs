@@ -229,14 +229,15 @@ impl Sample {
         // What the policy logs in a sample, and what is logged of it, is not of a client's exchange.
         let span = tracing::info_span!("sample", stage = %loaded.spec().id, name = self.name());
         // In shadow, too, they say what the policy does out of it.
-        let stage = Stage::enforcing(loaded.clone());
+        let stage = Stage::scripted(loaded.clone(), self.replies(), false);
         let wakeful = stage.interest().is_none();
         let chain = Chain::new(vec![stage], None);
         let came = self.run_every_cut(&chain).instrument(span.clone()).await?;
         if wakeful {
             return Ok(());
         }
-        let sleepless = Chain::new(vec![Stage::sleepless(loaded.clone())], None);
+        let sleepless = Stage::scripted(loaded.clone(), self.replies(), true);
+        let sleepless = Chain::new(vec![sleepless], None);
         let all = self.run_every_cut(&sleepless).instrument(span).await?;
         all.differs_in_all(&came).map_or(Ok(()), |(all, came)| {
             let sample = self.name().to_owned();

@@ -73,10 +73,12 @@ impl Sample {
             problems: Vec::new(),
             came: None,
         };
-        let of = |stage: fn(Arc<Loaded>) -> Arc<Stage>| {
-            Chain::new(stages.iter().cloned().map(stage).collect(), answers)
+        let of = |sleepless| {
+            let stages = stages.iter().cloned();
+            let stages = stages.map(|stage| Stage::scripted(stage, self.replies(), sleepless));
+            Chain::new(stages.collect(), answers)
         };
-        let chain = of(Stage::enforcing);
+        let chain = of(false);
         let whole = self.tested(&chain, Cut::Whole, None, &mut outcome).await;
         let mut same = whole.is_some();
         for cut in self.every_cut(seed) {
@@ -94,7 +96,7 @@ impl Sample {
                 .iter()
                 .any(|stage| stage.interest().is_some())
         {
-            let sleepless = of(Stage::sleepless);
+            let sleepless = of(true);
             outcome.runs += 1;
             let all = run::run(&sleepless, self, Cut::Whole)
                 .with_subscriber(NoSubscriber::default())

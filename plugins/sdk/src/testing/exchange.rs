@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::answer::Kept;
+use super::http::Replier;
 use super::imports::{Phase, State, check_code, within};
 use super::interest::{Interest, Sleep};
 use super::{Answer, Outcome, Request, StageState};
@@ -80,6 +81,12 @@ impl<P: Policy> Exchange<P> {
             interest: None,
             twin: None,
         }
+    }
+
+    /// Who replies to what it asks.
+    pub(super) fn replying(mut self, replier: &Replier) -> Self {
+        self.state.replier = replier.clone();
+        self
     }
 
     /// The policy is shown what matches this alone.

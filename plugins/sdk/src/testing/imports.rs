@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use super::draft::Draft;
+use super::http::Replier;
 use super::{Outcome, Request, StageState};
 use crate::{Finding, Level};
 
@@ -48,6 +49,9 @@ pub(super) struct State {
     /// Calls of `counters` and of `kv`.
     pub(super) counter_calls: usize,
     pub(super) kv_calls: usize,
+    /// Who replies to what it asks, and how often it asked.
+    pub(super) replier: Replier,
+    pub(super) http_calls: usize,
 }
 
 /// What a policy may say in one exchange: the host cuts what is more, or refuses it.
@@ -303,6 +307,19 @@ pub(crate) mod kv {
             let at = state.request.received_at;
             state.kept.put(key, value, ttl_seconds, at)
         })
+    }
+}
+
+pub(crate) mod http {
+    use super::{Phase::*, with};
+    use crate::http::{Call, Reply};
+
+    pub(crate) fn send(call: &Call) -> Result<Reply, String> {
+        let (replier, number) = with("http::send", &[Request, Answer, Complete], |state| {
+            state.http_calls += 1;
+            (state.replier.clone(), state.http_calls)
+        });
+        replier.send(call, number)
     }
 }
 

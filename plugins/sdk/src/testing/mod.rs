@@ -51,6 +51,7 @@ mod check;
 mod chunking;
 mod draft;
 mod exchange;
+mod http;
 pub(crate) mod imports;
 mod interest;
 mod json;
@@ -67,6 +68,7 @@ pub use outcome::Outcome;
 pub use request::Request;
 pub use stage_state::StageState;
 
+use self::http::Replier;
 use crate::{Hooks, Level, Policy};
 use imports::{Phase, State};
 use interest::Interest;
@@ -97,6 +99,7 @@ pub struct Configured<P> {
     hooks: Hooks,
     interest: Option<Interest>,
     log: Vec<(Level, String)>,
+    replier: Replier,
 }
 
 /// Configures a policy from its settings, as the host does at load.
@@ -118,6 +121,7 @@ pub fn configure<P: Policy>(settings: serde_json::Value) -> Result<Configured<P>
         hooks,
         interest: interest.map(Interest::new),
         log: state.log,
+        replier: Replier::default(),
     })
 }
 
@@ -130,6 +134,18 @@ impl<P: Policy> Configured<P> {
     /// What was logged while configuring.
     pub fn log(&self) -> &[(Level, String)] {
         &self.log
+    }
+
+    /// Says what comes of requests that the policy makes by the grant `http`. Without it nobody replies.
+    #[must_use]
+    pub fn replying(
+        self,
+        replies: impl Fn(&crate::http::Call) -> Result<crate::http::Reply, String> + 'static,
+    ) -> Self {
+        Configured {
+            replier: Replier::new(replies),
+            ..self
+        }
     }
 
     /// The policy as every exchange begins with it.
@@ -151,10 +167,12 @@ impl<P: Policy> Configured<P> {
     /// alone; it panics where another thing comes of that.
     pub fn exchange(&self, request: Request) -> Exchange<P> {
         let exchange = Exchange::new(self.anew(), self.hooks, request.clone());
+        let exchange = exchange.replying(&self.replier);
         match &self.interest {
             None => exchange,
             Some(interest) => {
                 let twin = Exchange::new(self.anew(), self.hooks, request);
+                let twin = twin.replying(&self.replier);
                 exchange.with_twin(twin.asleep(interest.clone()))
             }
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use witgate_policy::prelude::*;
 use witgate_policy::serde_json::{self, Value, json};
-use witgate_policy::{counters, journal, kv, outcome};
+use witgate_policy::{counters, http, journal, kv, outcome};
 
 /// A call: the function's name, then its arguments.
 type Call = Vec<Value>;
@@ -287,6 +287,22 @@ fn made(call: &Call) -> Value {
             number(window),
             whole(most),
         )),
+        ("ask", [method, url, rest @ ..]) => {
+            let mut asked = http::get(text(url));
+            asked.method = text(method);
+            let [headers, body, timeout] = [0, 1, 2].map(|at| rest.get(at));
+            let headers = headers.and_then(Value::as_object).into_iter().flatten();
+            asked.headers = headers
+                .map(|(name, value)| (name.clone(), text(value)))
+                .collect();
+            asked.body = body.map(text).unwrap_or_default().into_bytes();
+            asked.timeout_ms = timeout.map(number).unwrap_or_default();
+            gave(http::send(&asked).map(|reply| {
+                let body = String::from_utf8_lossy(&reply.body);
+                let location = reply.headers.iter().find(|(name, _)| name == "location");
+                json!([reply.status, body, location.map(|(_, value)| value)])
+            }))
+        }
         ("read", [key]) => gave(kv::get(&text(key))),
         ("put-new", [key, value, ttl]) => gave(kv::put_new(&text(key), &text(value), number(ttl))),
         ("put", [key, value, ttl]) => result(kv::put(&text(key), &text(value), number(ttl))),

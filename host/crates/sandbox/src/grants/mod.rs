@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use wasmtime::component::{HasData, Linker};
 
+pub use self::http::{HttpBackend, ScriptedReply};
 use super::bindings::wit;
 use super::outcome::Outcome;
 use super::request::RequestView;
@@ -116,4 +117,5 @@ grants! {
     Journal => journal,
     Counters => counters,
     Kv => kv,
+    Http => http,
 }

@@ -9,13 +9,13 @@ use std::fmt;
 const MOST: usize = 1000;
 
 /// The value that a body is, as far as it is kept. `None` where it is no JSON.
-pub(super) fn value(body: &[u8]) -> Option<Value> {
+pub fn value(body: &[u8]) -> Option<Value> {
     let mut left = MOST;
     read(body, Kept(&mut left))
 }
 
 /// Whether any text of it, a name among them, is one of these. `false` where it is no JSON.
-pub(super) fn has_text(body: &[u8], mut wanted: impl FnMut(&str) -> bool) -> bool {
+pub fn has_text(body: &[u8], mut wanted: impl FnMut(&str) -> bool) -> bool {
     let mut found = false;
     let mut see = |text: &str| found |= wanted(text);
     read(body, Seen(&mut see));

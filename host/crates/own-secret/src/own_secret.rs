@@ -1,8 +1,8 @@
 //! A target's own secret, as it may turn up in what the target says.
 //!
 //! A proxy that shows its requests, or an error page made by hand, repeats the key that was sent. Whatever a target says becomes a
-//! client's error or a line of the log only through here: its errors ([`ErrorBody`](super::ErrorBody)), its failures, the headers that
-//! are passed on. Answers are the model's words and are left alone.
+//! client's error or a line of the log only through here: its errors (`ErrorBody`), its failures, the headers that
+//! are passed on. So does what a policy is told of a service that it asked. Answers are the model's words and are left alone.
 
 use super::lean_json;
 use base64::Engine as _;
@@ -35,13 +35,13 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
 pub struct OwnSecret(Arc<[Finder<'static>]>);
 
 impl OwnSecret {
-    #[cfg(test)]
-    pub(super) fn new(secret: &str) -> OwnSecret {
+    /// This one.
+    pub fn new(secret: &str) -> OwnSecret {
         OwnSecret::of([secret])
     }
 
     /// Any of these.
-    pub(super) fn of<'s>(secrets: impl IntoIterator<Item = &'s str>) -> OwnSecret {
+    pub fn of<'s>(secrets: impl IntoIterator<Item = &'s str>) -> OwnSecret {
         let mut forms: Vec<String> = secrets.into_iter().flat_map(forms).collect();
         // The longest is struck first: one may stand in another.
         forms.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
@@ -81,7 +81,7 @@ impl OwnSecret {
     }
 
     /// The headers without those in which the secret stands.
-    pub(super) fn strike_headers(&self, mut headers: HeaderMap) -> HeaderMap {
+    pub fn strike_headers(&self, mut headers: HeaderMap) -> HeaderMap {
         let names: Vec<_> = headers
             .iter()
             .filter(|(_, value)| self.is_in(value.as_bytes()))
