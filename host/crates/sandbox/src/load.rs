@@ -83,6 +83,7 @@ pub async fn load(
         version: configured.description.version,
         digest,
         snapshot_digest: configured.snapshot_digest,
+        is_slim: configured.is_slim,
         idle: sandbox.idle.clone(),
     });
     selftest::run(&loaded).await?;
