@@ -77,6 +77,21 @@ fn fresh_instance(bencher: divan::Bencher<'_, '_>, id: &str) {
     bencher.bench(|| RUNTIME.block_on(async { drop(start(stage).await) }));
 }
 
+/// The same after other work: under load the caches hold something else each time.
+#[divan::bench(args = ["prompt-injection", "pii-detector", "audit-logger"], sample_count = 500, sample_size = 1)]
+fn fresh_instance_between_other_work(bencher: divan::Bencher<'_, '_>, id: &str) {
+    let stage = stage(id);
+    let mut other = vec![0_u8; 4 << 20];
+    bencher
+        .with_inputs(|| {
+            for line in other.chunks_mut(64) {
+                line[0] = line[0].wrapping_add(1);
+            }
+            divan::black_box(&other);
+        })
+        .bench_local_values(|()| RUNTIME.block_on(async { drop(start(stage).await) }));
+}
+
 #[divan::bench(args = ["prompt-injection", "pii-detector"])]
 fn fresh_instance_and_on_request(bencher: divan::Bencher<'_, '_>, id: &str) {
     let stage = stage(id);

@@ -129,7 +129,7 @@ async fn another_configuration_makes_another() {
 }
 
 #[tokio::test]
-async fn bundled_policies_load_as_snapshots() {
+async fn bundled_policies_load_as_slim_snapshots() {
     let inputs = BuildInputs::read(Config::embedded().unwrap()).unwrap();
     let stages = &inputs.config.stages;
     assert_eq!(stages.len(), 3);
@@ -142,6 +142,8 @@ async fn bundled_policies_load_as_snapshots() {
             Instantiation::Snapshot => {}
             Instantiation::PerInstance(why) => panic!("{}: {why}", stage.id),
         }
+        // What they are compiled with makes components of the shape that is known.
+        assert!(first.stage.loaded().is_slim(), "{}", stage.id);
         let again = load_in(sandbox(), StageSpec::from(stage), component)
             .await
             .unwrap();

@@ -12,7 +12,8 @@ use super::wasi::{Frozen, Printed};
 
 /// The data of a store.
 pub(super) struct Guest {
-    wasi: WasiCtx,
+    /// Made when the guest first asks for anything of it, which few do.
+    wasi: Option<WasiCtx>,
     /// What the host keeps for the guest under a handle: streams, pollables.
     pub(super) table: ResourceTable,
     pub(super) memory: MemoryLimit,
@@ -24,9 +25,7 @@ pub(super) struct Guest {
 impl Guest {
     /// For an exchange: nothing of the outside but the clock, randomness, and a log for what it prints.
     pub(super) fn live(stage: &Arc<str>, memory: u64, exchange: ExchangeState) -> Self {
-        let request = exchange.request.as_ref().map(|request| request.id());
-        let wasi = closed(stage, request).build();
-        Guest::new(wasi, stage, memory, exchange)
+        Guest::new(None, stage, memory, exchange)
     }
 
     /// For configuring: clocks stand still and randomness comes from the seed, so that the same bytes and the same
@@ -46,7 +45,7 @@ impl Guest {
             .wall_clock(Frozen)
             .monotonic_clock(Frozen)
             .build();
-        Guest::new(wasi, stage, memory, exchange)
+        Guest::new(Some(wasi), stage, memory, exchange)
     }
 
     /// Between two exchanges: nothing that the host kept for the one before is left, and what was printed in it is logged. `false`: the
@@ -68,7 +67,7 @@ impl Guest {
         };
     }
 
-    fn new(wasi: WasiCtx, stage: &Arc<str>, memory: u64, exchange: ExchangeState) -> Self {
+    fn new(wasi: Option<WasiCtx>, stage: &Arc<str>, memory: u64, exchange: ExchangeState) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(HOST_HANDLES);
         Guest {
@@ -95,8 +94,10 @@ fn closed(stage: &Arc<str>, request: Option<&str>) -> WasiCtxBuilder {
 
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
+        let request = self.exchange.request.as_ref();
+        let make = || closed(&self.stage, request.map(|request| request.id())).build();
         WasiCtxView {
-            ctx: &mut self.wasi,
+            ctx: self.wasi.get_or_insert_with(make),
             table: &mut self.table,
         }
     }

@@ -10,6 +10,7 @@
 //!   limits, `compiled` keeps what was compiled and checks it before it runs. `compiler` has it compiled in a process of its own: a [`Job`].
 //! - [`Loaded`] and [`Stage`]: what loading makes, and what serving attaches to it. [`Instance`]: the fresh copy of it that serves
 //!   one exchange. [`Breaker`]: keeps exchanges from a stage that fails too often.
+//! - `snapshot` keeps a component as it is when it was configured; `slim` leaves out of that what each exchange would set up for nothing.
 //! - `reuse` keeps instances between exchanges, where the configuration says so.
 //! - [`Interest`]: what a stage looks out for, so that the host needn't call it for anything else.
 //! - [`load()`] and [`ask()`]: a component's bytes and a [`StageSpec`] become a [`Loaded`], or a sentence says why not.
@@ -50,6 +51,7 @@ mod request;
 mod reuse;
 mod sandbox;
 mod selftest;
+mod slim;
 mod snapshot;
 mod spec;
 mod stage;

@@ -89,6 +89,7 @@ pub async fn load(
         manifest: inspection.manifest,
         making: configured.making,
         snapshot_digest: configured.snapshot_digest,
+        is_slim: configured.is_slim,
         idle: sandbox.idle.clone(),
     });
     selftest::run(&loaded).await?;

@@ -23,10 +23,14 @@ use super::manifest;
 use super::memory_reader::MemoryReader;
 use super::meter::metered;
 use super::sandbox::Sandbox;
+use super::slim::slim;
 use super::spec::StageSpec;
 use super::stage::{Instantiation, Making};
 use super::text::quoted;
 use super::types::{Description, Wants};
+
+/// The target of the line here: operators filter by this name, whatever the module is called.
+const TARGET: &str = "witgate::policy::load";
 
 /// The snapshot reads a whole memory as one list, which counts as handed over.
 const SNAPSHOT_FUEL: usize = 1 << 30;
@@ -37,6 +41,7 @@ pub(super) struct Configured {
     pub(super) wants: Wants,
     pub(super) description: Description,
     pub(super) snapshot_digest: Option<String>,
+    pub(super) is_slim: bool,
     pub(super) making: Making,
 }
 
@@ -65,6 +70,7 @@ pub(super) async fn configure(
         wants,
         description,
         snapshot_digest: None,
+        is_slim: false,
         making: Making {
             configure: began.elapsed(),
             ..Making::default()
@@ -126,6 +132,13 @@ async fn snapshot(
         Ok(Err(error)) => return Ok(Err(error.to_string())),
         Err(_) => return Ok(Err("its memory can't be read as a snapshot".into())),
     };
+    let (snapshot, is_slim) = match slim(&snapshot) {
+        Ok(slimmed) => (slimmed, true),
+        Err(why) => {
+            tracing::debug!(target: TARGET, stage = %spec.id, "each instance is as large as the component makes it: {why}");
+            (snapshot, false)
+        }
+    };
     let snapshot_took = began.elapsed();
     let serving = sandbox.serving();
     let component = match sandbox.compile(serving, &snapshot) {
@@ -138,6 +151,7 @@ async fn snapshot(
         wants,
         description,
         snapshot_digest: Some(component::digest(&snapshot)),
+        is_slim,
         making: Making {
             configure: took,
             snapshot: snapshot_took,

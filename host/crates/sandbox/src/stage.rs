@@ -57,6 +57,7 @@ pub struct Loaded {
     pub(super) manifest: Option<Manifest>,
     pub(super) making: Making,
     pub(super) snapshot_digest: Option<String>,
+    pub(super) is_slim: bool,
     /// Room for instances that wait for their next exchange, for all stages.
     pub(super) idle: Arc<Semaphore>,
 }
@@ -100,6 +101,11 @@ impl Loaded {
     /// The digest of the configured snapshot, where there is one: equal for equal bytes and configuration.
     pub fn snapshot_digest(&self) -> Option<&str> {
         self.snapshot_digest.as_deref()
+    }
+
+    /// Whether that snapshot has no more to set up for each exchange than it needs.
+    pub fn is_slim(&self) -> bool {
+        self.is_slim
     }
 
     /// How its instances come to be.
