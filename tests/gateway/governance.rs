@@ -190,6 +190,18 @@ async fn a_request_goes_where_what_is_in_it_may_go() {
     let reply = bench.send(ask("say: salary").to_string(), &headers).await;
     assert_eq!(reply.error(), (403, "data-routing.denied".into()));
 
+    // What a stage before it has told.
+    let config = format!(
+        "policies: {{chain: [{{id: puppet, component: @puppet}}, data-routing]}}\n\
+         policy: {{data-routing: {{classes: [{{name: told, tags: {{kind: [secret]}}, targets: [forgets]}}]}}}}\n{TARGETS}"
+    );
+    let bench = Bench::of(&config).await;
+    for (kind, target) in [("secret", "forgets"), ("public", "silent")] {
+        let tag = json!({"request": {"tag": ["kind", kind]}});
+        let reply = bench.puppet(&ask("say: hi"), tag).await;
+        assert_eq!(reply.header("x-witgate-target"), target);
+    }
+
     let config = format!(
         "policies: {{chain: [data-routing]}}\npolicy: {{data-routing: {{regions: [mars]}}}}\n{TARGETS}"
     );

@@ -170,3 +170,8 @@ pub fn answer_header(name: &str, value: &str) -> Result<(), String> {
 pub fn tag(key: &str, value: &str) -> Result<(), String> {
     host_side::tag(key, value)
 }
+
+/// What the stages before this one had marked the exchange with when [`on_request`](crate::Policy::on_request) began, in order.
+pub fn tags() -> Vec<(String, String)> {
+    host_side::tags()
+}
