@@ -24,6 +24,7 @@ fn config(key: &std::path::Path, settings: &Value) -> String {
         "policies: {{chain: [{{id: player, component: @player, grants: [journal, counters, kv]}}]}}\n\
          requests: {{opaque_parts: pass}}\n\
          policy: {{player: {settings}}}\n\
+         pricing: {{models: {{dear-model: {{input: 0.85, output: 1.20}}}}}}\n\
          clients: {{keys: [{{id: team-a, team: blue, roles: [writer, reader], secret_ref: {{file: {}}}}}]}}\n\
          providers: {{targets: [{}, {}, {}]}}",
         key.display(),

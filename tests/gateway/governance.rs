@@ -341,3 +341,26 @@ async fn the_demonstration_for_two_teams_holds_what_it_says() {
         assert!(!said.contains("a1a1"), "{said}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn money_goes_by_the_gateways_prices() {
+    let bench = Bench::of(
+        "policies: {chain: [budget]}\n\
+         policy: {budget: {budgets: [{money: 0.001, per: day}]}}\n\
+         pricing: {models: {llama3.1-8b: {input: 1, output: 1}}}",
+    )
+    .await;
+    let of = |most: u32| with(ask("say: hi"), json!({"max_completion_tokens": most}));
+    let dear = bench.chat(&of(5000)).await;
+    assert_eq!(dear.error(), (429, "budget.exceeded".into()));
+    // Each of these reserves nearly all, and takes a few millionths.
+    for _ in 0..5 {
+        assert_eq!(bench.chat(&of(900)).await.status, 200);
+        bench.settled().await;
+    }
+    let unpriced = with(of(5), json!({"model": "gpt-oss-120b"}));
+    assert_eq!(
+        bench.chat(&unpriced).await.error(),
+        (403, "budget.no-price".into())
+    );
+}

@@ -106,6 +106,24 @@ async fn samples_that_hold_let_the_policy_in_and_leave_nothing_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_tutorial_ends_with_holds_to_its_samples() {
+    let component = tokio::task::spawn_blocking(policies::codenames).await;
+    let codenames = Shipped::aside(component.unwrap()).await;
+    codenames.ships(include_str!(
+        "../../plugins/examples/cookbook/codenames.samples.yaml"
+    ));
+    codenames.configure("{names: [Project Lynx]}");
+    codenames.runs(2).await;
+    let reply = codenames.bench.chat(&ask("say: our project lynx")).await;
+    let said = reply.header("x-witgate-policies");
+    assert_eq!(said, "shipped=edit, audit-logger=proceed");
+    codenames.configure("{names: [Project Lynx], action: deny}");
+    codenames.runs(3).await;
+    let denied = codenames.bench.chat(&ask("project lynx")).await;
+    assert_eq!(denied.error(), (403, "codename".into()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sample_that_does_not_hold_keeps_the_policy_out_until_it_is_right() {
     let tone = Shipped::tone().await;
     let sample = "- name: A shout is denied\n  request: {messages: [{role: user, content: LOUD}]}\n  expect: {verdict: deny, code: ";

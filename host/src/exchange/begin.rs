@@ -55,6 +55,7 @@ pub async fn begin(
         headers: begin.headers,
         shown: generation.config().headers.clone(),
         targets: Some(generation.targets().clone()),
+        pricing: generation.config().pricing.clone(),
         turns: begin.permit.turns.clone(),
     };
     let bridge = begin.request.bridge().cloned();

@@ -10,6 +10,7 @@ use super::translate::{
     tool_for_policy,
 };
 use crate::api::{Caller, Turns};
+use crate::config::PricingConfig;
 use crate::policy::types::{self, Segment, Target, Text, Tool};
 use crate::policy::{Draft, NotReplaced, RequestView};
 use crate::upstream::Targets;
@@ -27,6 +28,8 @@ pub(super) struct RequestMeta {
     pub(super) shown: Arc<[String]>,
     /// Where it may go. `None` where a script answers.
     pub(super) targets: Option<Arc<Targets>>,
+    /// What tokens cost.
+    pub(super) pricing: PricingConfig,
     /// For what is large.
     pub(super) turns: Turns,
 }
@@ -128,6 +131,11 @@ impl RequestView for RequestState {
                 data_policy: data_policy_for_policy(candidate.target().data_policy()),
             })
             .collect()
+    }
+
+    fn cost_of(&self, model: &str, prompt: u32, completion: u32) -> Option<u64> {
+        let price = self.meta.pricing.models.get(model)?;
+        Some(price.of(prompt.into(), 0, completion.into()))
     }
 
     fn draft(&self) -> Box<dyn Draft> {
@@ -240,6 +248,7 @@ mod tests {
             headers: headers.iter().map(named).collect(),
             shown: shown.iter().map(|&name| name.to_owned()).collect(),
             targets: None,
+            pricing: PricingConfig::default(),
             turns: Turns::default(),
         };
         let body = wire::Request::parse(Dialect::Chat, body.to_vec().into());

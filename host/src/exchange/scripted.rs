@@ -74,6 +74,7 @@ pub async fn play(chain: &Chain, script: Script, most: usize) -> Played {
             .collect(),
         headers: script.headers,
         targets: None,
+        pricing: PricingConfig::default(),
         turns: Turns::default(),
     };
     let request = Arc::new(RequestState::new(meta, script.request));

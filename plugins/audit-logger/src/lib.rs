@@ -66,8 +66,7 @@ impl Policy for AuditLogger {
             return;
         }
         let entry = entry::Entry::of(ended, &stages, self.capture);
-        let line = serde_json::to_string(&entry).map_err(|error| error.to_string());
-        if let Err(error) = line.and_then(|line| journal::append(&line)) {
+        if let Err(error) = journal::write(&entry) {
             // The host counts it, and puts a least entry in its place.
             log::error!("the journal has no entry for {}: {error}", request::id());
         }

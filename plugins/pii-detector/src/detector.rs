@@ -1,7 +1,7 @@
 //! The finder of entities, which also writes the text that replaces a match.
 
 use sha2::{Digest, Sha256};
-use witgate_policy::redact::{Finder, Scan, View};
+use witgate_policy::redact::{Finder, Named, Scan, View};
 
 use crate::entity::Entity;
 use crate::find;
@@ -23,6 +23,16 @@ impl Detector {
             format,
             salt,
         }
+    }
+}
+
+impl Named for Detector {
+    fn name(&self, kind: usize) -> &str {
+        Entity::ALL[kind].name()
+    }
+
+    fn label(&self, kind: usize) -> &str {
+        Entity::ALL[kind].label()
     }
 }
 

@@ -16,6 +16,6 @@ mod tests;
 pub use detector::Detector;
 pub use entity::Entity;
 pub use policy::PiiDetector;
-pub use settings::{Action, Format, Regions, Scope, Set};
+pub use settings::{Format, Regions, Scope, Set};
 
 witgate_policy::export!(PiiDetector);

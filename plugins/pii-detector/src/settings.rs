@@ -1,22 +1,10 @@
 //! What the operator may set, under `policy.pii-detector`.
 
 use serde::{Deserialize, Deserializer};
+use witgate_policy::redact::Action;
 
 use crate::entity::Entity;
 use crate::find::{HOMES, Home};
-
-/// What to do with a match.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Action {
-    /// Replace it.
-    #[default]
-    Redact,
-    /// Deny the request, or end the answer.
-    Deny,
-    /// Report it and change nothing.
-    Report,
-}
 
 /// What a match is replaced by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]

@@ -57,8 +57,11 @@ pub trait Policy: Clone + 'static {
 
     /// A channel of a choice begins. `None` lets the whole channel pass, without a call for each of its deltas.
     ///
-    /// This may be called without [`on_request`](Policy::on_request) before it, where an earlier stage responded. A channel
-    /// may open again later, which is a new passage.
+    /// This may be called without [`on_request`](Policy::on_request) before it, where an earlier stage responded. The channels of a choice
+    /// stand beside each other, each until the choice finishes. Content begins at the finish at the latest, also where there is none, so an
+    /// empty answer has an [`on_end`](Passage::on_end), and nothing before it.
+    ///
+    /// A [`Redactor`](crate::redact::Redactor) is a passage already.
     fn on_answer(&mut self, choice: u32, channel: &Channel) -> Option<Box<dyn Passage<Self>>> {
         let _ = (choice, channel);
         None

@@ -4,6 +4,8 @@
 //! [`on_request`](crate::Policy::on_request) alone. Changes take effect when that returns `Proceed`; until then reads
 //! and indices are those of the start of the call. Elsewhere the host refuses: a fault of the stage.
 
+use serde::{Serialize, de::DeserializeOwned};
+
 use crate::imports::request as host_side;
 use crate::{Role, Segment, Target, Text, Tool};
 
@@ -114,12 +116,53 @@ pub fn tools() -> Vec<Tool> {
     host_side::tools()
 }
 
-/// JSON at a JSON pointer into the chat-shaped body; `""` is all of it.
+/// JSON text at a JSON pointer into the chat-shaped body; `""` is all of it. [`read`] makes a value of it.
 pub fn get(pointer: &str) -> Option<String> {
     host_side::get(pointer)
 }
 
-/// Puts JSON at a JSON pointer; `None` removes what is there.
+/// The value at a JSON pointer into the chat-shaped body. `None` where there is nothing.
+///
+/// ```
+/// use witgate_policy::request;
+///
+/// fn is_hot() -> Result<bool, String> {
+///     Ok(request::read::<f64>("/temperature")?.is_some_and(|it| it > 1.0))
+/// }
+/// ```
+///
+/// # Errors
+///
+/// A sentence where something else stands there. [`serde_json::Value`] takes anything.
+pub fn read<T: DeserializeOwned>(pointer: &str) -> Result<Option<T>, String> {
+    let json = get(pointer);
+    let value = json.map(|json| serde_json::from_str(&json));
+    value
+        .transpose()
+        .map_err(|error| format!("`{pointer}` of the request: {error}"))
+}
+
+/// Puts a value at a JSON pointer; where it is an array's end, `/messages/-`, behind the last.
+///
+/// # Errors
+///
+/// As [`set`]'s.
+pub fn write<T: Serialize + ?Sized>(pointer: &str, value: &T) -> Result<(), String> {
+    let json = serde_json::to_string(value);
+    let json = json.map_err(|error| format!("`{pointer}` of the request: {error}"))?;
+    set(pointer, Some(&json))
+}
+
+/// Removes what is at a JSON pointer.
+///
+/// # Errors
+///
+/// As [`set`]'s.
+pub fn remove(pointer: &str) -> Result<(), String> {
+    set(pointer, None)
+}
+
+/// Puts JSON text at a JSON pointer; `None` removes what is there. [`write`](write()) and [`remove`] take values.
 ///
 /// # Errors
 ///
@@ -157,6 +200,13 @@ where
 /// `ratelimit-policy`), when the value is no line of up to 256 visible ASCII characters, or when there are more than 16.
 pub fn answer_header(name: &str, value: &str) -> Result<(), String> {
     host_side::answer_header(name, value)
+}
+
+/// What so many tokens of request and answer cost at a model, by the name under which a target is asked for it ([`targets`]), in millionths
+/// of the currency that the gateway's configuration prices tokens in. `None` where they have no price; in samples nothing has. What is
+/// cached costs less than is said here, and [`outcome::cost_micros`](crate::outcome::cost_micros) says at the end what it was.
+pub fn cost_of(model: &str, prompt_tokens: u32, completion_tokens: u32) -> Option<u64> {
+    host_side::cost_of(model, prompt_tokens, completion_tokens)
 }
 
 /// Puts a tag on the exchange, for the journal and, before the answer starts, the client's `x-witgate-tags`. In any hook, and

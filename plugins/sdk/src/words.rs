@@ -1,6 +1,6 @@
 //! Short constructors for the values that a policy returns: verdicts, denials, edits, findings.
 
-use crate::{Channel, DataPolicy, Delta, Denial, Edit, Finding, Replacement, Verdict};
+use crate::{Channel, DataPolicy, Delta, Denial, Edit, Finding, Replacement, ToolCall, Verdict};
 
 impl Default for DataPolicy {
     /// Of which nothing is declared.
@@ -26,6 +26,17 @@ impl Verdict {
             channel: Channel::Content,
             text: text.into(),
         }])
+    }
+}
+
+impl Channel {
+    /// The arguments of the first tool call of a choice, for tests and responses.
+    pub fn arguments(tool: impl Into<String>) -> Self {
+        Self::ToolArguments(ToolCall {
+            index: 0,
+            id: "call-1".into(),
+            name: tool.into(),
+        })
     }
 }
 

@@ -134,6 +134,7 @@ fn request(case: &Case) -> Request {
         .team("blue")
         .roles(["writer", "reader"])
         .targets(targets)
+        .price("dear-model", 850_000, 1_200_000)
         .header("authorization", "Bearer sesame")
         .header("x-play", &case.script());
     let headers = case.headers.iter();

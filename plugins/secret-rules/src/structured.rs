@@ -298,7 +298,6 @@ pub(crate) fn user(cursor: &Cursor<'_>, word: &Word) -> Answer<(usize, usize)> {
     }
     at += 1;
     if matches!(cursor.get(at)?, b'"' | b'\'') && cursor.get(at)? != quote {
-        quote = cursor.get(at)?;
         at += 1;
     } else if quote != b' ' && cursor.get(at)? == quote && at - name > 1 {
         // `:` with nothing behind it, or a second pair of quotes.

@@ -3,7 +3,7 @@
 use secret_rules::{GENERIC, MARKS, Scope};
 use sha2::{Digest, Sha256};
 use witgate_policy::patterns::{self, At, Bytes, Cursor, More, Patterns, Word};
-use witgate_policy::redact::{Finder, Scan, View};
+use witgate_policy::redact::{Finder, Named, Scan, View};
 
 use crate::policy::{Format, Generic, Settings};
 
@@ -99,5 +99,15 @@ impl Finder for SecretFinder {
 
     fn keeps(&self, kind: usize) -> bool {
         self.keeps_generic && kind == GENERIC
+    }
+}
+
+impl Named for SecretFinder {
+    fn name(&self, kind: usize) -> &str {
+        secret_rules::name(kind)
+    }
+
+    fn label(&self, _kind: usize) -> &str {
+        "SECRET"
     }
 }

@@ -7,6 +7,6 @@ mod policy;
 mod tests;
 
 pub use finder::SecretFinder;
-pub use policy::{Action, Generic, Secrets};
+pub use policy::{Generic, Secrets};
 
 witgate_policy::export!(Secrets);

@@ -30,6 +30,12 @@ pub fn quota() -> &'static Path {
     BUILT.get_or_init(|| built("../plugins/examples/quota", "quota.wasm"))
 }
 
+/// The policy that the authors' tutorial ends with.
+pub fn codenames() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| built("../plugins/examples/cookbook", "cookbook.wasm"))
+}
+
 /// The configuration's text with `@puppet`, `@player`, `@third-party`, `@quota` and `@hostile` made paths.
 pub fn named(text: &str) -> String {
     let mut text = text.to_owned();

@@ -154,3 +154,65 @@ impl From<wasmtime::Error> for Failure {
         Failure::new(class, error.root_cause().to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test")]
+
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+
+    const PAGE: &str = "../../../docs/authors/why-did-it-fail.md";
+
+    fn page() -> String {
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE)).unwrap()
+    }
+
+    #[test]
+    fn the_authors_page_has_every_class() {
+        let page = page();
+        let headings = page.lines().filter_map(|line| line.strip_prefix("## "));
+        let told: Vec<&str> = headings.take_while(|it| *it != "Before it runs").collect();
+        assert_eq!(told, Class::ALL.map(Class::as_str));
+    }
+
+    /// Each sentence that the page quotes is one of the sources', but for what differs in it.
+    #[test]
+    fn the_authors_page_quotes_the_sentences_that_are_logged() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
+        let mut sources = String::new();
+        for folder in [
+            "host/crates/sandbox/src",
+            "host/crates/wire/src",
+            "host/src/exchange",
+        ] {
+            read(root.join(folder), &mut sources);
+        }
+        let page = page();
+        let quoted: Vec<&str> = page
+            .lines()
+            .filter_map(|it| it.strip_prefix("> "))
+            .collect();
+        assert!(quoted.len() > 20, "{quoted:?}");
+        for sentence in quoted {
+            for part in sentence.split('…') {
+                // A string that is formatted has braces twice.
+                let doubled = part.replace('{', "{{").replace('}', "}}");
+                let is_there = sources.contains(part) || sources.contains(&doubled);
+                assert!(is_there, "no source says {part:?} of {sentence:?}");
+            }
+        }
+    }
+
+    fn read(folder: PathBuf, sources: &mut String) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                read(path, sources);
+            } else if path.extension().is_some_and(|it| it == "rs") {
+                sources.push_str(&std::fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+}

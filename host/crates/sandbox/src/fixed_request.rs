@@ -147,6 +147,10 @@ impl RequestView for FixedRequest {
         Vec::new()
     }
 
+    fn cost_of(&self, _: &str, _: u32, _: u32) -> Option<u64> {
+        None
+    }
+
     fn draft(&self) -> Box<dyn Draft> {
         Box::new(self.clone())
     }

@@ -40,6 +40,8 @@ pub trait RequestView: Any + Send + Sync {
     fn get(&self, pointer: &str) -> Option<String>;
     /// The targets still allowed, in the order of trial.
     fn targets(&self) -> Vec<Target>;
+    /// What so many tokens of request and answer cost at that model, in millionths of the currency.
+    fn cost_of(&self, model: &str, prompt: u32, completion: u32) -> Option<u64>;
     /// Begins to collect changes.
     fn draft(&self) -> Box<dyn Draft>;
 }

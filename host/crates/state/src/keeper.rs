@@ -37,7 +37,9 @@ pub(crate) enum Order {
         name: Name,
         value: String,
         seconds: u32,
-        reply: Reply<()>,
+        /// Not in the place of one that hasn't expired.
+        only_new: bool,
+        reply: Reply<bool>,
     },
 }
 
@@ -45,7 +47,7 @@ pub(crate) enum Order {
 enum Done {
     Take(Reply<Option<i64>>, Result<Option<i64>, Refused>),
     Get(Reply<Option<String>>, Result<Option<String>, Refused>),
-    Put(Reply<()>, Result<(), Refused>),
+    Put(Reply<bool>, Result<bool, Refused>),
 }
 
 impl Done {
@@ -206,9 +208,13 @@ fn carry_out(
             name,
             value,
             seconds,
+            only_new,
             reply,
         } => {
-            let put = put(connection, room, &name, &value, seconds);
+            let put = match only_new {
+                true => put_new(connection, room, &name, &value, seconds),
+                false => put(connection, room, &name, &value, seconds),
+            };
             Done::Put(reply, put.map_err(&mut settle).and_then(|put| put))
         }
     });
@@ -243,20 +249,33 @@ fn take(
     Ok(Ok(Some(to)))
 }
 
+fn put_new(
+    connection: &Connection,
+    room: &mut Room,
+    name: &Name,
+    value: &str,
+    seconds: u32,
+) -> rusqlite::Result<Result<bool, Refused>> {
+    match file::read_value(connection, name, now())? {
+        Some(_) => Ok(Ok(false)),
+        None => put(connection, room, name, value, seconds),
+    }
+}
+
 fn put(
     connection: &Connection,
     room: &mut Room,
     name: &Name,
     value: &str,
     seconds: u32,
-) -> rusqlite::Result<Result<(), Refused>> {
+) -> rusqlite::Result<Result<bool, Refused>> {
     let before = file::value_bytes(connection, name)?;
     let held = room.of(&name.owner);
     let values = held.values.saturating_sub(before.is_some().into());
     let bytes = held.bytes.saturating_sub(before.unwrap_or(0));
     if seconds == 0 {
         (held.values, held.bytes) = (values, bytes);
-        return file::remove_value(connection, name).map(Ok);
+        return file::remove_value(connection, name).map(|()| Ok(true));
     }
     let more = value.len() as u64;
     if values >= VALUES || bytes + more > BYTES {
@@ -264,7 +283,7 @@ fn put(
     }
     (held.values, held.bytes) = (values + 1, bytes + more);
     file::write_value(connection, name, value, now() + i64::from(seconds))?;
-    Ok(Ok(()))
+    Ok(Ok(true))
 }
 
 /// Seconds since 1970.

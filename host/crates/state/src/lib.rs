@@ -164,6 +164,25 @@ impl StateStore {
     ///
     /// [`Refused`]: name, value or time can't be, there is no more room, or the file can't be written. Nothing changed.
     pub async fn put(&self, name: Name, value: String, seconds: u32) -> Result<(), Refused> {
+        self.put_if(name, value, seconds, false).await.map(|_| ())
+    }
+
+    /// Keeps a value for so many seconds if there is none that hasn't expired, and says whether it did.
+    ///
+    /// # Errors
+    ///
+    /// As [`put`](StateStore::put).
+    pub async fn put_new(&self, name: Name, value: String, seconds: u32) -> Result<bool, Refused> {
+        self.put_if(name, value, seconds, true).await
+    }
+
+    async fn put_if(
+        &self,
+        name: Name,
+        value: String,
+        seconds: u32,
+        only_new: bool,
+    ) -> Result<bool, Refused> {
         check_key(&name.key)?;
         if value.len() > VALUE {
             return Err(Refused::Value);
@@ -175,6 +194,7 @@ impl StateStore {
             name,
             value,
             seconds,
+            only_new,
             reply,
         })
         .await

@@ -111,6 +111,38 @@ async fn a_value_is_there_until_it_expires_is_replaced_or_removed() {
 }
 
 #[tokio::test]
+async fn of_many_who_keep_a_new_value_one_does() {
+    let scene = Scene::new();
+    // Two handles of the file, as of two processes.
+    let stores = [scene.store(), scene.store()];
+    let keepers = (0..64).map(|n: usize| {
+        let store = stores[n % 2].clone();
+        tokio::spawn(async move {
+            let kept = store.put_new(name("a", "k"), n.to_string(), 60).await;
+            kept.unwrap().then_some(n)
+        })
+    });
+    let mut kept = Vec::new();
+    for keeper in keepers.collect::<Vec<_>>() {
+        kept.extend(keeper.await.unwrap());
+    }
+    let [one] = &kept[..] else {
+        panic!("one is new: {kept:?}");
+    };
+    let value = stores[0].get(name("a", "k")).await;
+    assert_eq!(value, Ok(Some(one.to_string())));
+    let long = stores[0].put_new(name("a", "k"), "v".into(), LONGEST + 1);
+    assert_eq!(long.await, Err(Refused::Time));
+    // What has expired is none.
+    let connection = rusqlite::Connection::open(scene.path()).unwrap();
+    connection
+        .execute("UPDATE kept SET expires = 1", [])
+        .unwrap();
+    let again = stores[0].put_new(name("a", "k"), "v".into(), 60);
+    assert_eq!(again.await, Ok(true));
+}
+
+#[tokio::test]
 async fn what_was_answered_is_there_for_the_next_one_who_opens_the_file() {
     let scene = Scene::new();
     let first = scene.store();

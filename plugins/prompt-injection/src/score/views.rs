@@ -123,40 +123,47 @@ fn by_word(text: &str, cipher: Cipher, words: &Words) -> String {
     out
 }
 
+/// The runs of at least so many of these bytes, which are ASCII. Between them it looks at one byte in as many.
+fn runs(text: &str, least: usize, of: fn(u8) -> bool) -> impl Iterator<Item = &str> {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        while at < bytes.len() {
+            if !of(bytes[at]) {
+                at += least;
+                continue;
+            }
+            let before = bytes[..at].iter().rev().take(least);
+            let start = at - before.take_while(|b| of(**b)).count();
+            let end = at + bytes[at..].iter().take_while(|b| of(**b)).count();
+            steps::took(end - start);
+            at = end + least;
+            if end - start >= least {
+                return Some(&text[start..end]);
+            }
+        }
+        None
+    })
+}
+
 /// What runs of Morse in `text` say.
 pub(crate) fn morse(text: &str) -> Option<String> {
-    const LEAST: usize = 24;
     let of = |b: u8| matches!(b, b'.' | b'-' | b' ' | b'/' | b'\n' | b'|' | b'_');
-    let bytes = text.as_bytes();
-    let (mut at, mut out) = (0, String::new());
-    while at < bytes.len() {
-        if !of(bytes[at]) {
-            at += LEAST;
+    let mut out = String::new();
+    for run in runs(text, 24, of) {
+        if !run.contains('.') || !run.contains(['-', '_']) {
             continue;
         }
-        let start = at
-            - bytes[..at]
-                .iter()
-                .rev()
-                .take_while(|b| of(**b))
-                .take(LEAST)
-                .count();
-        let end = at + bytes[at..].iter().take_while(|b| of(**b)).count();
-        steps::took(end - start);
-        let run = &text[start..end];
-        if run.len() >= LEAST && run.contains('.') && run.contains(['-', '_']) {
-            let before = out.len();
-            for sign in run.split([' ', '\n', '/', '|']) {
-                if sign.is_empty() && !out.ends_with(' ') {
-                    out.push(' ');
-                }
-                out.extend(letter(sign));
+        let before = out.len();
+        for sign in run.split([' ', '\n', '/', '|']) {
+            if sign.is_empty() && !out.ends_with(' ') {
+                out.push(' ');
             }
-            if out.len() < before + SHORTEST {
-                out.truncate(before);
-            }
+            out.extend(letter(sign));
         }
-        at = end.max(at + 1) + LEAST;
+        if out.len() < before + SHORTEST {
+            out.truncate(before);
+        }
     }
     // One space separates letters, and what separates words left another.
     let out = out.trim();
@@ -177,56 +184,34 @@ fn letter(sign: &str) -> Option<char> {
 
 /// What runs of numbers in `text` spell: letters in binary, octal or decimal.
 pub(crate) fn numbers(text: &str) -> Option<String> {
-    const LEAST: usize = 32;
     let of = |b: u8| b.is_ascii_digit() || matches!(b, b' ' | b',' | b';' | b'\n');
-    let bytes = text.as_bytes();
-    let (mut at, mut out) = (0, String::new());
-    while at < bytes.len() {
-        if !of(bytes[at]) {
-            at += LEAST;
-            continue;
-        }
-        let start = at
-            - bytes[..at]
-                .iter()
-                .rev()
-                .take_while(|b| of(**b))
-                .take(LEAST)
-                .count();
-        let end = at + bytes[at..].iter().take_while(|b| of(**b)).count();
-        steps::took(end - start);
-        if end - start >= LEAST {
-            let run = &text[start..end];
-            let parts = || {
-                run.split([' ', ',', ';', '\n'])
-                    .filter(|part| !part.is_empty())
-            };
-            let binary = run.bytes().all(|b| !matches!(b, b'2'..=b'9'));
-            let spelt: Option<String> = if binary {
-                let bits: Vec<u8> = run.bytes().filter(u8::is_ascii_digit).collect();
-                let width = if parts().all(|part| part.len() == 7) {
-                    7
-                } else {
-                    8
-                };
-                bits.chunks(width)
-                    .map(|bits| {
-                        readable(u32::from_str_radix(std::str::from_utf8(bits).ok()?, 2).ok()?)
-                    })
-                    .collect()
-            } else {
-                let by = |radix| -> Option<String> {
-                    parts()
-                        .map(|part| readable(u32::from_str_radix(part, radix).ok()?))
-                        .collect()
-                };
-                by(10).or_else(|| by(8))
-            };
-            out.extend(spelt.filter(|spelt| spelt.len() >= SHORTEST));
-        }
-        at = end.max(at + 1) + LEAST;
-    }
+    let spelt = runs(text, 32, of).filter_map(spelt);
+    let out: String = spelt.filter(|spelt| spelt.len() >= SHORTEST).collect();
     (!out.is_empty()).then_some(out)
+}
+
+fn spelt(run: &str) -> Option<String> {
+    let parts = || {
+        let parts = run.split([' ', ',', ';', '\n']);
+        parts.filter(|part| !part.is_empty())
+    };
+    if run.bytes().any(|b| matches!(b, b'2'..=b'9')) {
+        let by = |radix| -> Option<String> {
+            let codes = parts().map(|part| u32::from_str_radix(part, radix));
+            codes.map(|code| readable(code.ok()?)).collect()
+        };
+        return by(10).or_else(|| by(8));
+    }
+    let bits: Vec<u8> = run.bytes().filter(u8::is_ascii_digit).collect();
+    let width = match parts().all(|part| part.len() == 7) {
+        true => 7,
+        false => 8,
+    };
+    let letters = bits.chunks(width).map(|bits| {
+        let bits = std::str::from_utf8(bits).ok()?;
+        readable(u32::from_str_radix(bits, 2).ok()?)
+    });
+    letters.collect()
 }
 
 fn readable(code: u32) -> Option<char> {

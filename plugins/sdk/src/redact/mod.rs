@@ -1,7 +1,8 @@
 //! Replaces matches in a text that arrives in pieces.
 //!
 //! A [`Finder`] knows what to look for, a [`Redactor`] applies it to one passage, [`redact_all`] to a whole text, and [`redact_request`] to every
-//! string of a request.
+//! string of a request. A redactor is a [`Passage`](crate::Passage): a policy returns it from `on_answer`. A [`Guard`] is all of that together, with
+//! an [`Action`] that the operator chooses.
 //!
 //! What must stay true: **the text that comes out is a function of the concatenated text alone.** However a text is cut,
 //! streamed or whole, the same text comes out. That works because a finder decides only what holds *whatever may follow*,
@@ -25,7 +26,9 @@
 //! ```
 
 mod doc;
+mod guard;
 mod json;
+mod passage;
 mod raw;
 mod redactor;
 mod request;
@@ -35,6 +38,8 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub use guard::{Action, Guard, Named, Terms, hooks};
+pub use passage::Telling;
 pub use redactor::Redactor;
 pub use request::{Redacted, redact_request};
 pub use words::Words;

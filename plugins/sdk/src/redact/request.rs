@@ -22,10 +22,10 @@ pub struct Redacted {
 ///
 /// In names, ids, keys and the like, which upstreams take with few letters only and which refer to each other, a match becomes its kind's
 /// `label` and a number, `EMAIL_1`: the same for the same value in all of the request.
-pub fn redact_request<F: Finder>(
+pub fn redact_request<'l, F: Finder>(
     finder: &F,
     change: bool,
-    label: &dyn Fn(usize) -> &'static str,
+    label: &dyn Fn(usize) -> &'l str,
 ) -> Redacted {
     let mut done = Redacted::default();
     let names = Names {
@@ -87,13 +87,13 @@ fn is_name(text: &Text) -> bool {
 
 /// Finds the same, and writes it as upstreams take it in names: `EMAIL_1`. A value has one number in all of a request, so that what
 /// refers to a name still does.
-struct Names<'a, F> {
+struct Names<'a, 'l, F> {
     finder: &'a F,
-    label: &'a dyn Fn(usize) -> &'static str,
+    label: &'a dyn Fn(usize) -> &'l str,
     numbers: RefCell<BTreeMap<(usize, String), usize>>,
 }
 
-impl<F: Finder> Finder for Names<'_, F> {
+impl<F: Finder> Finder for Names<'_, '_, F> {
     fn scan(&self, view: &View<'_>, from: usize) -> Scan {
         self.finder.scan(view, from)
     }

@@ -1,8 +1,8 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 use super::*;
-use crate::Edit;
-use crate::testing::{self, Answer};
+use crate::testing::{self, Answer, Request};
+use crate::{Channel, Edit, Hooks, Passage, Policy, Verdict};
 
 /// Every way to cut a text into up to four pieces, and into single characters.
 fn cuts(text: &str) -> Vec<Vec<&str>> {
@@ -210,4 +210,114 @@ fn find_all_lists_matches_in_order() {
         redact_all(std::rc::Rc::new(words), Form::Text, "Blue.").unwrap(),
         "."
     );
+}
+
+/// Finds digits, of which zeros stay.
+#[derive(Debug)]
+struct Digits;
+
+impl Finder for Digits {
+    fn scan(&self, view: &View<'_>, from: usize) -> Scan {
+        match view.text[from..].find(|c: char| c.is_ascii_digit()) {
+            None => Scan::Clear(view.text.len()),
+            Some(at) => Scan::Found(Found {
+                start: from + at,
+                end: from + at + 1,
+                kind: usize::from(view.text.as_bytes()[from + at] - b'0'),
+            }),
+        }
+    }
+
+    fn replace(&self, _kind: usize, _value: &str, out: &mut String) {
+        out.push('#');
+    }
+
+    fn keeps(&self, kind: usize) -> bool {
+        kind == 0
+    }
+}
+
+impl Named for Digits {
+    fn name(&self, kind: usize) -> &str {
+        if kind.is_multiple_of(2) {
+            "even"
+        } else {
+            "odd"
+        }
+    }
+
+    fn label(&self, _kind: usize) -> &str {
+        "DIGIT"
+    }
+}
+
+#[derive(Clone)]
+struct NoDigits(Guard<Digits>);
+
+impl Policy for NoDigits {
+    type Settings = Action;
+
+    fn new(action: Action) -> Result<Self, String> {
+        let terms = Terms {
+            denial: "digit",
+            finding: "digits.",
+            things: "digits",
+        };
+        Ok(NoDigits(Guard::new(Digits, action, terms)))
+    }
+
+    fn on_request(&mut self) -> Verdict {
+        self.0.on_request()
+    }
+
+    fn on_answer(&mut self, _choice: u32, channel: &Channel) -> Option<Box<dyn Passage<Self>>> {
+        let redactor = self.0.redactor(channel);
+        Some(Box::new(
+            redactor.telling(|policy: &mut Self, counts| policy.0.found(counts)),
+        ))
+    }
+}
+
+fn exchange(action: &str) -> testing::Exchange<NoDigits> {
+    let policy = testing::configure::<NoDigits>(action.into()).unwrap();
+    policy.exchange(Request::user("1, 2 and 4").with("user", "a7".into()))
+}
+
+fn found(exchange: &testing::Exchange<NoDigits>) -> Vec<(&str, u32)> {
+    let findings = exchange.findings().iter();
+    findings.map(|it| (it.code.as_str(), it.count)).collect()
+}
+
+#[test]
+fn a_guard_does_as_its_action_says() {
+    let mut redacts = exchange("redact");
+    assert_eq!(redacts.on_request(), Verdict::Proceed);
+    assert_eq!(redacts.texts(), ["#, # and #"]);
+    assert_eq!(redacts.request().body()["user"], "a#");
+    assert_eq!(found(&redacts), [("digits.even", 2), ("digits.odd", 2)]);
+    assert_eq!(redacts.answer(&["a1", "0"]).text, "a#0");
+    assert_eq!(
+        found(&redacts)[2..],
+        [("digits.odd", 1), ("digits.even", 1)]
+    );
+
+    let mut denies = exchange("deny");
+    let denied = Verdict::deny("digit", "the request contains digits: even, odd");
+    assert_eq!(denies.on_request(), denied);
+    assert_eq!(denies.answer(&["0 "]).denial, None, "that stays");
+    let denial = denies.answer(&["1"]).denial.unwrap();
+    assert_eq!(denial.message, "the answer contains digits: even, odd");
+
+    let mut reports = exchange("report");
+    assert_eq!(reports.on_request(), Verdict::Proceed);
+    assert_eq!(reports.texts(), ["1, 2 and 4"]);
+    assert!(reports.answer(&["a1"]).untouched);
+    assert_eq!(found(&reports).len(), 3);
+}
+
+#[test]
+fn looking_nowhere_is_an_error() {
+    assert_eq!(hooks(true, false), Ok(Hooks::ON_REQUEST));
+    assert_eq!(hooks(true, true), Ok(Hooks::ON_REQUEST | Hooks::ON_ANSWER));
+    assert!(hooks(false, false).unwrap_err().contains("both false"));
 }

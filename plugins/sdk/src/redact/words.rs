@@ -1,6 +1,6 @@
 //! A finder for authors who only have a list.
 
-use super::{Finder, Found, Scan, View};
+use super::{Finder, Found, Named, Scan, View};
 
 /// Finds phrases as whole words, in any case, and replaces each of them by the same text.
 ///
@@ -90,6 +90,17 @@ impl Finder for Words {
 
     fn replace(&self, _kind: usize, _value: &str, out: &mut String) {
         out.push_str(&self.text);
+    }
+}
+
+/// All of them are words: which one it was is what must not be told.
+impl Named for Words {
+    fn name(&self, _kind: usize) -> &str {
+        "word"
+    }
+
+    fn label(&self, _kind: usize) -> &str {
+        "WORD"
     }
 }
 

@@ -10,7 +10,7 @@ pub(super) fn checked(name: &str, value: &str) -> Result<String, String> {
     let lower = name.to_ascii_lowercase();
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     let own = |prefix: &&str| lower.len() > prefix.len() && lower.starts_with(*prefix);
-    let known = NAMES.contains(&&*lower) || PREFIXES.iter().any(|prefix| own(&prefix));
+    let known = NAMES.contains(&&*lower) || PREFIXES.iter().any(own);
     if !known || lower.len() > NAME || !lower.bytes().all(plain) {
         return Err(format!(
             "a policy may put no header `{name}` on an answer; its name begins with one of {PREFIXES:?}, or is one of {NAMES:?}"

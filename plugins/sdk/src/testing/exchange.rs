@@ -376,6 +376,11 @@ impl<P: Policy> Exchange<P> {
         &self.state.findings
     }
 
+    /// The tags put so far.
+    pub fn tags(&self) -> &[(String, String)] {
+        &self.state.tags
+    }
+
     /// What was logged so far.
     pub fn log(&self) -> &[(Level, String)] {
         &self.state.log

@@ -291,6 +291,13 @@ pub(crate) mod kv {
         })
     }
 
+    pub(crate) fn put_new(key: &str, value: &str, ttl_seconds: u32) -> Result<bool, String> {
+        of("kv::put_new", |state| {
+            let at = state.request.received_at;
+            state.kept.put_new(key, value, ttl_seconds, at)
+        })
+    }
+
     pub(crate) fn put(key: &str, value: &str, ttl_seconds: u32) -> Result<(), String> {
         of("kv::put", |state| {
             let at = state.request.received_at;
@@ -446,6 +453,14 @@ pub(crate) mod request {
                 target.model.get_or_insert_with(|| request.body.model());
             }
             targets
+        })
+    }
+
+    pub(crate) fn cost_of(model: &str, prompt_tokens: u32, completion_tokens: u32) -> Option<u64> {
+        of("request::cost_of", |request| {
+            let (input, output) = request.prices.get(model)?;
+            let sum = input * u64::from(prompt_tokens) + output * u64::from(completion_tokens);
+            Some((sum + 500_000) / 1_000_000)
         })
     }
 

@@ -117,7 +117,7 @@ impl Interest {
 }
 
 /// How often each was found, however often it was reported.
-fn counted(findings: &[Finding]) -> BTreeMap<(&str, Option<&str>), u64> {
+pub(super) fn counted(findings: &[Finding]) -> BTreeMap<(&str, Option<&str>), u64> {
     let mut counted = BTreeMap::new();
     for finding in findings {
         let key = (finding.code.as_str(), finding.detail.as_deref());

@@ -48,6 +48,7 @@ mod answer;
 mod answer_header;
 mod body;
 mod check;
+mod chunking;
 mod draft;
 mod exchange;
 pub(crate) mod imports;
@@ -60,6 +61,7 @@ mod stage_state;
 mod texts;
 
 pub use answer::{Answer, redact};
+pub use chunking::Chunkings;
 pub use exchange::{Exchange, Record};
 pub use outcome::Outcome;
 pub use request::Request;
@@ -67,6 +69,7 @@ pub use stage_state::StageState;
 
 use crate::{Hooks, Level, Policy};
 use imports::{Phase, State};
+use interest::Interest;
 
 thread_local! {
     /// How many bytes were looked at, each as often as it was.
@@ -85,7 +88,6 @@ pub fn steps(work: impl FnOnce()) -> usize {
     work();
     STEPS.get() - before
 }
-use interest::Interest;
 
 /// A policy that has its settings. Every [`exchange`](Configured::exchange) starts from it, with nothing of another.
 #[derive(Debug)]
@@ -163,76 +165,6 @@ impl<P: Policy> Configured<P> {
         let interest = self.interest.as_ref();
         interest.is_some_and(|interest| !interest.text(text, false))
     }
-
-    /// Answers with this text whole, and then cut in every way that matters: at each place, at each two places (texts of
-    /// up to 200 characters), and evenly into pieces of one to sixteen characters. Each cut is a new exchange, in which the
-    /// policy sees the answer alone, as after an earlier stage's response.
-    ///
-    /// # Panics
-    ///
-    /// When a cut gives another text than the whole, or another denial: the policy looks at chunks, not at text.
-    pub fn every_chunking(&self, text: &str) -> Answer {
-        every_chunking(text, |pieces| {
-            self.exchange(Request::user("hello")).answer(pieces)
-        })
-    }
-
-    /// [`every_chunking`](Configured::every_chunking) of an answer to this request, which the policy sees first.
-    ///
-    /// # Panics
-    ///
-    /// When a cut gives another text than the whole, or another denial, or when the request doesn't proceed.
-    pub fn every_chunking_of(&self, request: &Request, text: &str) -> Answer {
-        every_chunking(text, |pieces| {
-            let mut exchange = self.exchange(request.clone());
-            assert_eq!(
-                exchange.on_request(),
-                crate::Verdict::Proceed,
-                "a request that doesn't proceed has no answer"
-            );
-            exchange.answer(pieces)
-        })
-    }
-}
-
-fn every_chunking(text: &str, answer: impl Fn(&[&str]) -> Answer) -> Answer {
-    let whole = answer(&[text]);
-    let check = |pieces: &[&str]| {
-        let answer = answer(pieces);
-        assert_eq!(
-            answer.denial.as_ref().map(|denial| &denial.code),
-            whole.denial.as_ref().map(|denial| &denial.code),
-            "cut as {pieces:?}, the answer is denied differently than whole"
-        );
-        if whole.denial.is_none() {
-            assert_eq!(
-                answer.text, whole.text,
-                "cut as {pieces:?}, the answer gives another text than whole"
-            );
-        }
-    };
-
-    let cuts: Vec<usize> = text.char_indices().map(|(at, _)| at).skip(1).collect();
-    for (n, &first) in cuts.iter().enumerate() {
-        check(&[&text[..first], &text[first..]]);
-        if cuts.len() < 200 {
-            for &second in &cuts[n + 1..] {
-                check(&[&text[..first], &text[first..second], &text[second..]]);
-            }
-        }
-    }
-    for size in 1..=cuts.len().min(16) {
-        let mut rest = text;
-        let mut pieces = Vec::new();
-        while let Some((at, _)) = rest.char_indices().nth(size) {
-            let (piece, more) = rest.split_at(at);
-            pieces.push(piece);
-            rest = more;
-        }
-        pieces.push(rest);
-        check(&pieces);
-    }
-    whole
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! A request to hand to a policy under test.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::body::Body;
@@ -30,6 +32,8 @@ pub struct Request {
     pub(super) tags: Vec<(String, String)>,
     pub(super) body: Body,
     pub(super) targets: Vec<Target>,
+    /// What a million tokens of request and of answer cost, by model.
+    pub(super) prices: BTreeMap<String, (u64, u64)>,
 }
 
 impl Default for Request {
@@ -77,6 +81,7 @@ impl Request {
                 model: None,
                 data_policy: DataPolicy::default(),
             }],
+            prices: BTreeMap::new(),
         }
     }
 
@@ -168,6 +173,13 @@ impl Request {
     #[must_use]
     pub fn targets(mut self, targets: Vec<Target>) -> Self {
         self.targets = targets;
+        self
+    }
+
+    /// What a million tokens of request and of answer cost at that model, in millionths of the currency. Without it they have no price.
+    #[must_use]
+    pub fn price(mut self, model: &str, prompt: u64, completion: u64) -> Self {
+        self.prices.insert(model.into(), (prompt, completion));
         self
     }
 

@@ -93,6 +93,30 @@ impl StageState {
     }
 
     pub(super) fn put(&self, key: &str, value: &str, ttl: u32, at: u64) -> Result<(), String> {
+        self.put_if(key, value, ttl, at, |_| true).map(drop)
+    }
+
+    /// Whether there was none.
+    pub(super) fn put_new(
+        &self,
+        key: &str,
+        value: &str,
+        ttl: u32,
+        at: u64,
+    ) -> Result<bool, String> {
+        let is_new = |expires: Option<u64>| expires.is_none_or(|it| it <= at / 1000);
+        self.put_if(key, value, ttl, at, is_new)
+    }
+
+    /// Puts it, if that says so of the second in which the one that is there expires.
+    fn put_if(
+        &self,
+        key: &str,
+        value: &str,
+        ttl: u32,
+        at: u64,
+        puts: impl Fn(Option<u64>) -> bool,
+    ) -> Result<bool, String> {
         let mut inner = self.inner(key)?;
         if value.len() > VALUE {
             return Err(format!("a value has at most {VALUE} bytes"));
@@ -102,13 +126,16 @@ impl StageState {
                 "a value is kept for at most {LONGEST} seconds (366 days)"
             ));
         }
+        if !puts(inner.values.get(key).map(|(_, expires)| *expires)) {
+            return Ok(false);
+        }
         if ttl == 0 {
             inner.values.remove(key);
         } else {
             let expires = at / 1000 + u64::from(ttl);
             inner.values.insert(key.into(), (value.into(), expires));
         }
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -301,6 +301,103 @@ fn a_policy_that_looks_at_chunks_is_found_out() {
     policy.every_chunking_of(&Request::user("one").part("two"), "xxrxx");
 }
 
+/// Reports each delta, or tags it.
+#[derive(Clone, serde::Deserialize)]
+struct Gossip {
+    tags: bool,
+}
+
+impl Policy for Gossip {
+    type Settings = Self;
+
+    fn new(settings: Self) -> Result<Self, String> {
+        Ok(settings)
+    }
+
+    fn on_answer(&mut self, _: u32, _: &Channel) -> Option<Box<dyn Passage<Self>>> {
+        struct Telling;
+        impl Passage<Gossip> for Telling {
+            fn on_delta(&mut self, policy: &mut Gossip, _: &str) -> Edit {
+                match policy.tags {
+                    true => drop(request::tag("delta", "came")),
+                    false => report("delta", 1),
+                }
+                Edit::Forward
+            }
+        }
+        Some(Box::new(Telling))
+    }
+}
+
+#[test]
+#[should_panic(expected = "other things are found in the answer than whole")]
+fn a_policy_that_reports_chunks_is_found_out() {
+    let policy = configure::<Gossip>(json!({"tags": false})).unwrap();
+    policy.every_chunking("ab");
+}
+
+#[test]
+#[should_panic(expected = "the exchange has other tags than whole")]
+fn a_policy_that_tags_chunks_is_found_out() {
+    let policy = configure::<Gossip>(json!({"tags": true})).unwrap();
+    policy.every_chunking("ab");
+}
+
+#[test]
+#[should_panic(expected = "gives another text than whole")]
+fn a_policy_is_found_out_on_every_channel() {
+    let policy = configure::<Puppet>(json!({})).unwrap();
+    let request = Request::user("one").part("two");
+    let call = Channel::arguments("f");
+    policy.chunkings().after(&request).on(call).of("[rrr]");
+}
+
+/// Reads and writes values where the contract has JSON.
+#[derive(Clone)]
+struct Typed;
+
+impl Policy for Typed {
+    type Settings = crate::NoSettings;
+
+    fn new(_: crate::NoSettings) -> Result<Self, String> {
+        Ok(Typed)
+    }
+
+    fn on_request(&mut self) -> Verdict {
+        assert_eq!(request::read("/temperature"), Ok(Some(0.5)));
+        assert_eq!(request::read::<u32>("/top_p"), Ok(None));
+        assert_eq!(
+            request::read::<u32>("/model").unwrap_err(),
+            "`/model` of the request: invalid type: string \"m\", expected u32 at line 1 column 3"
+        );
+        request::write("/stop", &["a", "b"]).unwrap();
+        request::remove("/temperature").unwrap();
+        request::write("/n", &2).unwrap_err();
+        crate::kv::write("seen", &(1, "x"), 60).unwrap();
+        assert_eq!(crate::kv::read("seen"), Ok(Some((1, "x".to_owned()))));
+        let error = crate::kv::read::<u32>("seen").unwrap_err();
+        assert!(error.starts_with("what is kept under `seen`: "), "{error}");
+        journal::write(&json!({"seen": 1})).unwrap();
+        journal::write("no object").unwrap_err();
+        Verdict::Proceed
+    }
+}
+
+#[test]
+fn values_stand_for_their_json() {
+    let policy = configure::<Typed>(json!({})).unwrap();
+    let request = Request::user("hi").with("model", json!("m"));
+    let mut exchange = policy.exchange(request.with("temperature", json!(0.5)));
+    assert_eq!(exchange.on_request(), Verdict::Proceed);
+    let body = exchange.request().body();
+    assert_eq!(
+        (&body["stop"], body.get("temperature")),
+        (&json!(["a", "b"]), None)
+    );
+    let record = exchange.complete(Outcome::completed());
+    assert_eq!(record.entries(), [json!({"seen": 1})]);
+}
+
 #[test]
 fn segments_are_every_text_that_the_model_reads() {
     let request = Request::from_body(json!({
@@ -434,6 +531,9 @@ fn what_is_kept_expires_and_windows_pass() {
     state.put("k", "v", 10, 1_000_000).unwrap();
     assert_eq!(state.get("k", 1_009_999).unwrap().as_deref(), Some("v"));
     assert_eq!(state.get("k", 1_010_000).unwrap(), None);
+    assert_eq!(state.put_new("k", "w", 10, 1_009_999), Ok(false));
+    assert_eq!(state.put_new("k", "w", 10, 1_010_000), Ok(true));
+    assert_eq!(state.put_new("k", "x", 10, 1_010_000), Ok(false));
     assert_eq!(state.take("s", 1, 60, 1, 60_000), Ok(Some(1)));
     assert_eq!(state.take("s", 1, 60, 1, 119_999), Ok(None));
     assert_eq!(state.take("s", 1, 60, 1, 120_000), Ok(Some(1)));

@@ -260,6 +260,10 @@ fn made(call: &Call) -> Value {
         ("deltas", []) => outcome::deltas().into(),
         ("sent-bytes", []) => outcome::sent_bytes().into(),
         ("finish-reasons", []) => outcome::finish_reasons().into(),
+        ("cost-of", [model, prompt, completion]) => {
+            let cost = request::cost_of(&text(model), number(prompt), number(completion));
+            cost.into()
+        }
         ("log", [line]) => {
             host::log(Level::Info, &text(line));
             Value::Null
@@ -285,6 +289,7 @@ fn made(call: &Call) -> Value {
             whole(most),
         )),
         ("read", [key]) => gave(kv::get(&text(key))),
+        ("put-new", [key, value, ttl]) => gave(kv::put_new(&text(key), &text(value), number(ttl))),
         ("put", [key, value, ttl]) => result(kv::put(&text(key), &text(value), number(ttl))),
         _ => panic!("no call is {call:?}"),
     }

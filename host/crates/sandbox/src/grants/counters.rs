@@ -2,11 +2,9 @@
 
 use std::collections::HashMap;
 
-use wasmtime::component::{HasData, Linker};
-
 use super::super::bindings::wit::counters as wit;
 use super::super::failure::Misused;
-use super::{GrantCaller, GrantHost};
+use super::Call;
 use witgate_state::{Refused, StateStore, Sum};
 
 /// Calls of one stage in one exchange.
@@ -33,27 +31,7 @@ impl State {
     }
 }
 
-/// One call of the interface.
-struct Call<'a> {
-    caller: GrantCaller<'a>,
-    state: &'a mut State,
-}
-
-struct HasCall;
-
-impl HasData for HasCall {
-    type Data<'a> = Call<'a>;
-}
-
-pub(super) fn link<T: GrantHost>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
-    wit::add_to_linker::<T, HasCall>(linker, |guest| {
-        let (caller, states) = guest.grants();
-        let state = &mut states.counters;
-        Call { caller, state }
-    })
-}
-
-impl Call<'_> {
+impl Call<'_, State> {
     async fn taken(
         &mut self,
         key: String,
@@ -90,7 +68,7 @@ impl Call<'_> {
     }
 }
 
-impl wit::Host for Call<'_> {
+impl wit::Host for Call<'_, State> {
     async fn add(
         &mut self,
         key: String,

@@ -1,11 +1,9 @@
 //! The grant `journal`: appending to the tamper-evident record.
 
-use wasmtime::component::{HasData, Linker};
-
 use super::super::bindings::wit::journal as wit;
 use super::super::failure::Misused;
 use super::super::least_entry::least_entry;
-use super::{GrantCaller, GrantHost};
+use super::{Call, GrantCaller};
 use witgate_journal::{Accepted, Entry, Journal};
 
 /// Entries of one stage in one exchange.
@@ -48,27 +46,7 @@ impl State {
     }
 }
 
-/// One call of the interface.
-struct Call<'a> {
-    caller: GrantCaller<'a>,
-    state: &'a mut State,
-}
-
-struct HasCall;
-
-impl HasData for HasCall {
-    type Data<'a> = Call<'a>;
-}
-
-pub(super) fn link<T: GrantHost>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
-    wit::add_to_linker::<T, HasCall>(linker, |guest| {
-        let (caller, states) = guest.grants();
-        let state = &mut states.journal;
-        Call { caller, state }
-    })
-}
-
-impl wit::Host for Call<'_> {
+impl wit::Host for Call<'_, State> {
     async fn append(&mut self, entry: String) -> wasmtime::Result<Result<(), String>> {
         let GrantCaller {
             stage,

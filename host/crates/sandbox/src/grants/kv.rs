@@ -2,11 +2,9 @@
 
 use std::collections::HashMap;
 
-use wasmtime::component::{HasData, Linker};
-
 use super::super::bindings::wit::kv as wit;
 use super::super::failure::Misused;
-use super::{GrantCaller, GrantHost};
+use super::Call;
 use witgate_state::{Name, StateStore};
 
 /// Calls of one stage in one exchange.
@@ -33,27 +31,7 @@ impl State {
     }
 }
 
-/// One call of the interface.
-struct Call<'a> {
-    caller: GrantCaller<'a>,
-    state: &'a mut State,
-}
-
-struct HasCall;
-
-impl HasData for HasCall {
-    type Data<'a> = Call<'a>;
-}
-
-pub(super) fn link<T: GrantHost>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
-    wit::add_to_linker::<T, HasCall>(linker, |guest| {
-        let (caller, states) = guest.grants();
-        let state = &mut states.kv;
-        Call { caller, state }
-    })
-}
-
-impl Call<'_> {
+impl Call<'_, State> {
     /// Counts a call. `Err`: it may not be made, for ever or any more.
     fn counted(&mut self) -> wasmtime::Result<Result<(), String>> {
         if self.caller.request.is_none() {
@@ -76,7 +54,7 @@ impl Call<'_> {
     }
 }
 
-impl wit::Host for Call<'_> {
+impl wit::Host for Call<'_, State> {
     async fn get(&mut self, key: String) -> wasmtime::Result<Result<Option<String>, String>> {
         if let Err(refused) = self.counted()? {
             return Ok(Err(refused));
@@ -106,6 +84,25 @@ impl wit::Host for Call<'_> {
             return Ok(Ok(()));
         };
         let put = store.put(self.name(key), value, ttl_seconds).await;
+        Ok(put.map_err(|refused| refused.to_string()))
+    }
+    async fn put_new(
+        &mut self,
+        key: String,
+        value: String,
+        ttl_seconds: u32,
+    ) -> wasmtime::Result<Result<bool, String>> {
+        if let Err(refused) = self.counted()? {
+            return Ok(Err(refused));
+        }
+        let Some(store) = &self.state.store else {
+            let is_new = !self.state.own.contains_key(&key);
+            if is_new && ttl_seconds > 0 {
+                self.state.own.insert(key, value);
+            }
+            return Ok(Ok(is_new));
+        };
+        let put = store.put_new(self.name(key), value, ttl_seconds).await;
         Ok(put.map_err(|refused| refused.to_string()))
     }
 }

@@ -1,15 +1,17 @@
 //! What a stage may import beside the contract's own interfaces, where its configuration grants it.
 //!
-//! A grant is one file: how it is linked, what it keeps for one exchange, its limits, and the functions that guests call. The list
-//! at the end of this file is all that is to be said of it elsewhere in the sandbox.
+//! A grant is one file, named as its interface: what it keeps for one exchange, its limits, and the functions that guests call, as an
+//! implementation of the interface by [`Call`]. The list at the end of this file is all that is to be said of it elsewhere in the sandbox.
 //!
 //! What must stay true: a guest that a stage wasn't granted something for is never linked to it, and a granted function sees the
 //! [`GrantCaller`] and its own state, nothing more.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
-use wasmtime::component::Linker;
+use wasmtime::component::{HasData, Linker};
 
+use super::bindings::wit;
 use super::outcome::Outcome;
 use super::request::RequestView;
 use witgate_config::Grant;
@@ -42,6 +44,19 @@ impl<'a> GrantCaller<'a> {
 pub(super) trait GrantHost: Send + 'static {
     /// Who calls, and what the grants keep for the exchange.
     fn grants(&mut self) -> (GrantCaller<'_>, &mut GrantStates);
+}
+
+/// One call of a grant's interface: who calls, and what the grant keeps for the exchange.
+struct Call<'a, S> {
+    caller: GrantCaller<'a>,
+    state: &'a mut S,
+}
+
+/// Tells the linker that such a [`Call`] is made of the store's data.
+struct HasCall<S>(PhantomData<S>);
+
+impl<S: 'static> HasData for HasCall<S> {
+    type Data<'a> = Call<'a, S>;
 }
 
 macro_rules! grants {
@@ -87,7 +102,11 @@ macro_rules! grants {
             linker: &mut Linker<T>,
         ) -> wasmtime::Result<()> {
             match grant {
-                $(Grant::$grant => $file::link(linker),)+
+                $(Grant::$grant => wit::$file::add_to_linker::<T, HasCall<$file::State>>(linker, |guest| {
+                    let (caller, states) = guest.grants();
+                    let state = &mut states.$file;
+                    Call { caller, state }
+                }),)+
             }
         }
     };

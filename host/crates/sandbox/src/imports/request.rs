@@ -113,6 +113,16 @@ impl wit::request::Host for Guest {
         Ok(draft.restrict_targets(&ids))
     }
 
+    fn cost_of(
+        &mut self,
+        model: String,
+        prompt_tokens: u32,
+        completion_tokens: u32,
+    ) -> wasmtime::Result<Option<u64>> {
+        let request = self.exchange.request()?;
+        Ok(request.cost_of(&model, prompt_tokens, completion_tokens))
+    }
+
     fn tag(&mut self, key: String, value: String) -> wasmtime::Result<Result<(), String>> {
         self.exchange.request()?;
         if !is_name(&key) || !is_name(&value) {
