@@ -190,6 +190,18 @@ async fn a_request_goes_where_what_is_in_it_may_go() {
     let reply = bench.send(ask("say: salary").to_string(), &headers).await;
     assert_eq!(reply.error(), (403, "data-routing.denied".into()));
 
+    // What a stage before it has told.
+    let config = format!(
+        "policies: {{chain: [{{id: puppet, component: @puppet}}, data-routing]}}\n\
+         policy: {{data-routing: {{classes: [{{name: told, tags: {{kind: [secret]}}, targets: [forgets]}}]}}}}\n{TARGETS}"
+    );
+    let bench = Bench::of(&config).await;
+    for (kind, target) in [("secret", "forgets"), ("public", "silent")] {
+        let tag = json!({"request": {"tag": ["kind", kind]}});
+        let reply = bench.puppet(&ask("say: hi"), tag).await;
+        assert_eq!(reply.header("x-witgate-target"), target);
+    }
+
     let config = format!(
         "policies: {{chain: [data-routing]}}\npolicy: {{data-routing: {{regions: [mars]}}}}\n{TARGETS}"
     );
@@ -328,4 +340,27 @@ async fn the_demonstration_for_two_teams_holds_what_it_says() {
         assert!(done.status.success(), "{args:?}: {said}\n{wrong}");
         assert!(!said.contains("a1a1"), "{said}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn money_goes_by_the_gateways_prices() {
+    let bench = Bench::of(
+        "policies: {chain: [budget]}\n\
+         policy: {budget: {budgets: [{money: 0.001, per: day}]}}\n\
+         pricing: {models: {llama3.1-8b: {input: 1, output: 1}}}",
+    )
+    .await;
+    let of = |most: u32| with(ask("say: hi"), json!({"max_completion_tokens": most}));
+    let dear = bench.chat(&of(5000)).await;
+    assert_eq!(dear.error(), (429, "budget.exceeded".into()));
+    // Each of these reserves nearly all, and takes a few millionths.
+    for _ in 0..5 {
+        assert_eq!(bench.chat(&of(900)).await.status, 200);
+        bench.settled().await;
+    }
+    let unpriced = with(of(5), json!({"model": "gpt-oss-120b"}));
+    assert_eq!(
+        bench.chat(&unpriced).await.error(),
+        (403, "budget.no-price".into())
+    );
 }

@@ -232,4 +232,15 @@ async fn nothing_passes_without_a_store(upstream: &Upstream, counting: Counting)
         "{}",
         status.text()
     );
+    // Where it can be read and not written, nothing passes either.
+    let file = rusqlite::Connection::open(&store).unwrap();
+    let kept = |trigger: &str| file.execute_batch(trigger).unwrap();
+    kept(
+        "CREATE TRIGGER no_more BEFORE INSERT ON sums BEGIN SELECT RAISE(FAIL, 'no'); END;\
+          CREATE TRIGGER no_other BEFORE UPDATE ON sums BEGIN SELECT RAISE(FAIL, 'no'); END;",
+    );
+    let reply = gateway.chat(&ask("say: hi")).await;
+    assert_eq!((reply.status, &*reply.error().1), (503, counting.unknown));
+    kept("DROP TRIGGER no_more; DROP TRIGGER no_other;");
+    assert_eq!(gateway.chat(&ask("say: hi")).await.status, 200);
 }

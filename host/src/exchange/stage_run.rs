@@ -185,6 +185,9 @@ impl StageRun {
         let judged = match self.called(guard, request).await {
             Ok(instance) => {
                 instance.set_request(request.clone());
+                if !tags.is_empty() {
+                    instance.set_earlier_tags(tags.clone());
+                }
                 let judged = judge(instance, request.weight(), turns).await;
                 judged.map_err(|failure| (Hook::OnRequest, failure))
             }

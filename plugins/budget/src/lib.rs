@@ -68,7 +68,7 @@ impl Policy for Budgets {
         // What no target takes costs nothing, and is told so later.
         let money = budgets.iter().any(|budget| budget.unit == Unit::Money);
         if money && !asked.model.is_empty() {
-            match settings.cost.reserve(self.reserved, &asked.model) {
+            match settings.cost.of(self.reserved, &asked.model) {
                 Some(micros) => self.reserved_micros = micros,
                 None => return unpriced(&asked.model),
             }
@@ -158,28 +158,18 @@ impl Budgets {
 
     /// What it came to, in millionths.
     fn cost_of(&self, took: Tokens) -> i64 {
+        if took == Tokens::default() {
+            return 0;
+        }
+        if let (Cost::Hosts { .. }, Some(micros)) = (&self.settings.cost, outcome::cost_micros()) {
+            return i64::try_from(micros).unwrap_or(i64::MAX / 4);
+        }
+        // The model that answered may have another name than the one that was asked, and only one of them a price.
         let answered = outcome::model();
         let model = answered.as_deref().unwrap_or(&self.model);
-        match &self.settings.cost {
-            // The model that answered may have another name than the one that was asked, and only one of them a price.
-            Cost::Prices(_) => {
-                let cost = self.settings.cost.of(took, model);
-                let cost = cost.or_else(|| self.settings.cost.of(took, &self.model));
-                cost.unwrap_or(self.reserved_micros)
-            }
-            Cost::Hosts { reserve } => match outcome::cost_micros() {
-                Some(micros) => i64::try_from(micros).unwrap_or(i64::MAX / 4),
-                None if took == Tokens::default() => 0,
-                None => {
-                    if self.counted.contains(&Unit::Money) {
-                        log::warn!(
-                            "what an answer of `{model}` cost isn't known; it is counted as `reserve` says"
-                        );
-                    }
-                    *reserve
-                }
-            },
-        }
+        let cost = self.settings.cost.of(took, model);
+        let cost = cost.or_else(|| self.settings.cost.of(took, &self.model));
+        cost.unwrap_or(self.reserved_micros)
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use metering::Tokens;
 use serde::Deserialize;
+use witgate_policy::request;
 
 /// What a million tokens cost.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
@@ -19,8 +20,8 @@ pub(crate) struct Price {
 pub(crate) enum Cost {
     /// From these settings, in millionths for a million tokens: of the request, of the request and cached, of the answer.
     Prices(BTreeMap<String, [i64; 3]>),
-    /// From the gateway's configuration, which tells them when all is over. Before, each request is taken to cost so much.
-    Hosts { reserve: i64 },
+    /// From the gateway's configuration. What has none there is taken to cost so much, if that is said.
+    Hosts { otherwise: Option<i64> },
 }
 
 /// An amount in millionths. The error says why it is none.
@@ -47,18 +48,17 @@ impl Price {
 }
 
 impl Cost {
-    /// What to take before it is known. `None`: the model has no price.
-    pub(crate) fn reserve(&self, tokens: Tokens, model: &str) -> Option<i64> {
-        match self {
-            Cost::Prices(_) => self.of(tokens, model),
-            Cost::Hosts { reserve } => Some(*reserve),
-        }
-    }
-
-    /// What so many tokens of a model cost by these settings.
+    /// What so many tokens of a model cost. `None`: it has no price.
     pub(crate) fn of(&self, tokens: Tokens, model: &str) -> Option<i64> {
-        let Cost::Prices(prices) = self else {
-            return None;
+        let prices = match self {
+            Cost::Prices(prices) => prices,
+            Cost::Hosts { otherwise } => {
+                let count = |tokens: u64| u32::try_from(tokens).unwrap_or(u32::MAX);
+                let (prompt, completion) = (count(tokens.prompt), count(tokens.completion));
+                let cost = request::cost_of(model, prompt, completion);
+                let cost = cost.map(|micros| i64::try_from(micros).unwrap_or(i64::MAX / 4));
+                return cost.or(*otherwise);
+            }
         };
         let [input, cached, output] = prices.get(model)?.map(i128::from);
         let fresh = tokens.prompt.saturating_sub(tokens.cached);

@@ -21,7 +21,7 @@ pub struct Settings {
     budgets: Vec<Said>,
     /// What a million tokens cost, by model.
     prices: Option<BTreeMap<String, Price>>,
-    /// What a request is taken to cost before that is known, where the prices are the gateway's.
+    /// What a request to a model without a price is taken to cost, where the prices are the gateway's.
     reserve: Option<f64>,
     #[serde(default)]
     estimate: Estimate,
@@ -163,7 +163,7 @@ impl Settings {
             }
             (Some(_), Some(_)) => {
                 return Err(
-                    "`reserve`: with `prices` the estimate has a price; leave it out, or leave the prices to the gateway's `pricing`"
+                    "`reserve`: with `prices` each model needs one of its own; leave it out, or leave the prices to the gateway's `pricing`"
                         .into(),
                 );
             }
@@ -177,9 +177,9 @@ impl Settings {
                 }
                 Cost::Prices(checked)
             }
-            (None, reserve) => Cost::Hosts {
-                reserve: micros(reserve.unwrap_or(0.0))
-                    .map_err(|why| format!("`reserve`: {why}"))?,
+            (None, None) => Cost::Hosts { otherwise: None },
+            (None, Some(reserve)) => Cost::Hosts {
+                otherwise: Some(micros(reserve).map_err(|why| format!("`reserve`: {why}"))?),
             },
         };
         Ok(Checked {

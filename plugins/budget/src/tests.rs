@@ -131,32 +131,64 @@ fn money_is_reserved_and_settled_by_the_prices() {
 }
 
 #[test]
-fn the_gateways_own_prices_settle_what_was_reserved() {
-    let settings = json!({"budgets": [{"money": 1, "per": "day", "name": "d"}], "reserve": 0.3});
+fn the_gateways_own_prices_reserve_and_settle() {
+    let settings = json!({"budgets": [{"money": 0.000_5, "per": "day", "name": "d"}]});
     let policy = policy(settings);
     let state = StageState::default();
+    let sum = || state.sum("d@2026-11-28", 86_400, AT);
+    let priced = || of("ann").price("llama3.1-8b", 1_000_000, 2_000_000);
+    let (verdict, first) = ask(&policy, &state, priced());
+    // 3 at 1 and 97 at 2.
+    assert_eq!((verdict, sum()), (Verdict::Proceed, 197));
+    let (_, second) = ask(&policy, &state, priced());
+    assert_eq!(sum(), 394);
+    refused(ask(&policy, &state, priced()).0);
+    // What it was in the end the gateway knows best.
+    let cost = Outcome {
+        cost_micros: Some(15),
+        ..used(10, 9, 20)
+    };
+    first.complete(cost);
+    assert_eq!(sum(), 212);
+    // Of a stream that was left nobody tells, and its pieces are counted.
+    let (_, third) = ask(&policy, &state, priced().with("stream", json!(true)));
+    let left = Outcome {
+        ended: Ending::Disconnected,
+        deltas: 10,
+        ..Outcome::completed()
+    };
+    third.complete(left);
+    assert_eq!(sum(), 212 + 103 - 80);
+    second.complete(Outcome::ended(Ending::Denied));
+    assert_eq!(sum(), 38);
+}
+
+#[test]
+fn what_has_no_price_costs_what_is_said_or_is_denied() {
+    let state = StageState::default();
+    let strict = policy(json!({"budgets": [{"money": 1, "per": "day"}]}));
+    let denial = refused(ask(&strict, &state, of("ann")).0);
+    assert_eq!(denial.code, "budget.no-price");
+    let settings = json!({"budgets": [{"money": 1, "per": "day", "name": "d"}], "reserve": 0.3});
+    let policy = policy(settings);
     let sum = || state.sum("d@2026-11-28", 86_400, AT);
     let (_, first) = ask(&policy, &state, of("ann"));
     let (_, second) = ask(&policy, &state, of("ann"));
     let (_, third) = ask(&policy, &state, of("ann"));
     assert_eq!(sum(), 900_000);
     refused(ask(&policy, &state, of("ann")).0);
-    let cost = Outcome {
-        cost_micros: Some(1_000),
-        ..used(10, 0, 20)
-    };
-    first.complete(cost);
-    assert_eq!(sum(), 601_000);
-    // What has no price is counted as it was reserved; what took nothing is not.
-    second.complete(used(10, 0, 20));
-    assert_eq!(sum(), 601_000);
-    third.complete(Outcome::ended(Ending::Denied));
-    assert_eq!(sum(), 301_000);
+    first.complete(used(10, 0, 20));
+    assert_eq!(sum(), 900_000);
+    // What took nothing costs nothing.
+    second.complete(Outcome::ended(Ending::Denied));
+    third.complete(Outcome::ended(Ending::Responded));
+    assert_eq!(sum(), 300_000);
 }
 
 #[test]
-fn without_a_reserve_what_is_in_flight_is_all_that_is_overspent() {
-    let policy = policy(json!({"budgets": [{"money": 1, "per": "day"}]}));
+fn what_is_free_passes_while_something_is_left() {
+    let settings = json!({"budgets": [{"money": 1, "per": "day"}], "reserve": 0});
+    let policy = policy(settings);
     let state = StageState::default();
     let (_, first) = ask(&policy, &state, of("ann"));
     let (verdict, second) = ask(&policy, &state, of("ann"));
@@ -216,7 +248,7 @@ fn a_spent_budget_may_answer_with_a_text() {
 
 #[test]
 fn what_cannot_be_counted_does_not_pass() {
-    let policy = policy(json!({"budgets": [{"money": 1, "per": "day"}]}));
+    let policy = policy(json!({"budgets": [{"tokens": 1000, "per": "day"}]}));
     let state = StageState::default();
     state.fail("the disk is full");
     let denial = refused(ask(&policy, &state, of("ann")).0);
@@ -272,7 +304,7 @@ fn settings_that_contradict_are_errors() {
         ),
         (
             error(json!({"budgets": [{"money": 1, "per": "day"}], "reserve": 1, "prices": {}})),
-            "with `prices` the estimate has a price",
+            "with `prices` each model needs one of its own",
         ),
         (
             error(json!({

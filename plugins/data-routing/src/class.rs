@@ -14,6 +14,8 @@ pub(crate) struct Class {
     pub(crate) patterns: Vec<Regex>,
     /// A header's name, and the values that tell it; any, where there are none.
     pub(crate) headers: Vec<(String, Vec<String>)>,
+    /// A tag of a stage before, and the values that tell it; any, where there are none.
+    pub(crate) tags: Vec<(String, Vec<String>)>,
     /// Teams whose requests are of this kind.
     pub(crate) teams: Vec<String>,
     pub(crate) needs: Needs,
@@ -34,6 +36,16 @@ impl Class {
         };
         if self.headers.iter().any(told) {
             return true;
+        }
+        if !self.tags.is_empty() {
+            let tags = request::tags();
+            let tagged = |(key, values): &(String, Vec<String>)| {
+                let meant = |value: &String| values.is_empty() || values.contains(value);
+                tags.iter().any(|(name, value)| name == key && meant(value))
+            };
+            if self.tags.iter().any(tagged) {
+                return true;
+            }
         }
         if !self.teams.is_empty() && request::team().is_some_and(|team| self.teams.contains(&team))
         {

@@ -70,6 +70,8 @@ struct SaidClass {
     #[serde(default)]
     headers: BTreeMap<String, Vec<String>>,
     #[serde(default)]
+    tags: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
     teams: Vec<String>,
     #[serde(default)]
     require_zero_data_retention: bool,
@@ -181,11 +183,14 @@ impl SaidClass {
                 self.name
             ));
         }
-        let signs =
-            self.keywords.len() + self.patterns.len() + self.headers.len() + self.teams.len();
+        let signs = self.keywords.len()
+            + self.patterns.len()
+            + self.headers.len()
+            + self.tags.len()
+            + self.teams.len();
         if signs == 0 {
             return Err(format!(
-                "`{at}`: nothing tells it; say `keywords`, `patterns`, `headers` or `teams`"
+                "`{at}`: nothing tells it; say `keywords`, `patterns`, `headers`, `tags` or `teams`"
             ));
         }
         if self
@@ -231,6 +236,7 @@ impl SaidClass {
                 .collect(),
             patterns,
             headers: self.headers.into_iter().collect(),
+            tags: self.tags.into_iter().collect(),
             teams: self.teams,
             needs,
         })

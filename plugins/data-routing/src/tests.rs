@@ -120,6 +120,7 @@ fn what_is_found_in_a_request_asks_for_more() {
         {"name": "case", "patterns": ["[A-Z]{2}-[0-9]{6}"], "require_zero_data_retention": true},
         {"name": "secret", "headers": {"x-data-class": ["secret"]}, "targets": ["best"]},
         {"name": "people", "teams": ["hr"], "require_no_training": true},
+        {"name": "found", "tags": {"pii": [], "kind": ["a", "b"]}, "targets": ["far"]},
     ]}));
     let all = ["silent", "keeps", "trains", "far", "best"];
     let of = |request: Request| left(&policy, request).unwrap();
@@ -132,6 +133,10 @@ fn what_is_found_in_a_request_asks_for_more() {
     assert_eq!(of(header("public, SECRET")), ["best"]);
     assert_eq!(of(header("public")), all);
     assert_eq!(of(ask("hello").team("hr")), ["keeps", "far", "best"]);
+    let tagged = |key: &str, value: &str| ask("hello").tagged(key, value);
+    assert_eq!(of(tagged("pii", "email")), ["far"]);
+    assert_eq!(of(tagged("kind", "b")), ["far"]);
+    assert_eq!(of(tagged("kind", "c")), all);
     // It isn't only in messages that something can be.
     let tool =
         json!([{"type": "function", "function": {"name": "f", "description": "about DE-123456"}}]);

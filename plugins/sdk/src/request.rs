@@ -220,3 +220,8 @@ pub fn cost_of(model: &str, prompt_tokens: u32, completion_tokens: u32) -> Optio
 pub fn tag(key: &str, value: &str) -> Result<(), String> {
     host_side::tag(key, value)
 }
+
+/// What the stages before this one had marked the exchange with when [`on_request`](crate::Policy::on_request) began, in order.
+pub fn tags() -> Vec<(String, String)> {
+    host_side::tags()
+}

@@ -398,7 +398,37 @@ fn is_reference(text: &str) -> bool {
         .is_some_and(|start| text[start..].contains('}'))
 }
 
+/// Sections of other gateways' files that are settings of a policy here, and what to do with them.
+const SECTIONS: &[(&[&str], &str)] = &[
+    (
+        &["global_rate_limit", "user_rate_limit", "token_rate_limit"],
+        "write it under `policy.rate-limit`, and `rate-limit` into `policies.chain`",
+    ),
+    (
+        &["rate_limits", "consumer_groups"],
+        "the policy `rate-limit` has `limits: [{requests: N, per: minute, by: [principal]}]`",
+    ),
+    (
+        &["ip_rate_limit"],
+        "no policy sees addresses; give clients keys (`clients`), and let the policy `rate-limit` limit each",
+    ),
+    (
+        &["agents", "budgets", "virtual_keys"],
+        "give each a key (`clients`), and let the policy `budget` say what it may spend",
+    ),
+    (&["size_limits"], "every body has a bound already"),
+    (
+        &["cache"],
+        "write it under `policy.cache`, and `cache` into `policies.chain`",
+    ),
+];
+
 fn unknown_key(key: &str, valid: &[&str]) -> String {
+    let whole = valid.contains(&"policies");
+    let section = SECTIONS.iter().find(|(keys, _)| keys.contains(&key));
+    if let Some((_, advice)) = section.filter(|_| whole) {
+        return format!("`{key}` is no section here: {advice}");
+    }
     let lower = key.to_lowercase();
     let secret = [
         "key",

@@ -802,6 +802,7 @@ refused! {
     unknown_section: with("polices: {chain: []}\n"),
     unknown_key_of_stage: "pack: {name: a, version: 1.0.0, enabled: true}\npolicies:\n  chain:\n    - prompt-injection\n    - id: tone\n      compnent: a.wasm\n",
     unknown_key_without_a_near_one: with("policies: {chain: [{id: pii-detector, priority: 1}]}\n"),
+    sections_of_other_gateways: with("policies: {chain: []}\nglobal_rate_limit: {max_requests: 5, window_seconds: 60}\nip_rate_limit: {}\nconsumer_groups: []\nagents: []\nsize_limits: {}\n"),
     unknown_bundled: with("policies: {chain: [promt-injection]}\n"),
     unknown_bundled_by_prefix: with("policies: {chain: [{id: a, component: \"bundled:pii\"}]}\n"),
     entry_is_a_number: with("policies: {chain: [1]}\n"),

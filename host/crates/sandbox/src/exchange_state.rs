@@ -38,6 +38,8 @@ pub(super) struct ExchangeState {
     /// What it counted in the call under way.
     pub(super) counts: Vec<(String, u64)>,
     pub(super) tags: Vec<(String, String)>,
+    /// Those of the stages before.
+    pub(super) earlier_tags: Vec<(String, String)>,
     /// Tags that there were when the call under way began.
     tagged: usize,
     /// Headers for the client, each name once; of `on-request`, which is one call.
@@ -75,6 +77,7 @@ impl ExchangeState {
             findings: Vec::new(),
             counts: Vec::new(),
             tags: Vec::new(),
+            earlier_tags: Vec::new(),
             tagged: 0,
             answer_headers: Vec::new(),
             grants: GrantStates::default(),

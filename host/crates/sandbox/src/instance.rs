@@ -105,6 +105,11 @@ impl Instance {
         self.state().request = Some(request);
     }
 
+    /// What the stages before have tagged.
+    pub fn set_earlier_tags(&mut self, tags: Vec<(String, String)>) {
+        self.state().earlier_tags = tags;
+    }
+
     /// What it has found since it was last asked.
     pub fn take_findings(&mut self) -> Vec<Finding> {
         std::mem::take(&mut self.state().findings)

@@ -417,6 +417,9 @@ pub(crate) mod request {
     pub(crate) fn roles() -> Vec<String> {
         of("request::roles", |request| request.roles.clone())
     }
+    pub(crate) fn tags() -> Vec<(String, String)> {
+        of("request::tags", |request| request.tags.clone())
+    }
     pub(crate) fn received_at() -> u64 {
         of("request::received_at", |request| request.received_at)
     }

@@ -29,6 +29,7 @@ pub struct Request {
     pub(super) roles: Vec<String>,
     pub(super) received_at: u64,
     pub(super) headers: Vec<(String, String)>,
+    pub(super) tags: Vec<(String, String)>,
     pub(super) body: Body,
     pub(super) targets: Vec<Target>,
     /// What a million tokens of request and of answer cost, by model.
@@ -72,6 +73,7 @@ impl Request {
             roles: Vec::new(),
             received_at: 1_735_689_600_000,
             headers: Vec::new(),
+            tags: Vec::new(),
             body: Body(body),
             targets: vec![Target {
                 id: "cerebras".into(),
@@ -157,6 +159,13 @@ impl Request {
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// A tag of a stage before this one.
+    #[must_use]
+    pub fn tagged(mut self, key: &str, value: &str) -> Self {
+        self.tags.push((key.into(), value.into()));
         self
     }
 

@@ -184,6 +184,7 @@ fn made(call: &Call) -> Value {
         ("principal", []) => request::principal().into(),
         ("team", []) => request::team().into(),
         ("roles", []) => request::roles().into(),
+        ("tags", []) => request::tags().iter().map(|tag| json!(tag)).collect(),
         ("header", [name]) => request::header(&text(name)).into(),
         ("messages", []) => request::messages().iter().map(word).collect(),
         ("size", []) => request::size().into(),

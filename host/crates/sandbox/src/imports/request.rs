@@ -139,6 +139,11 @@ impl wit::request::Host for Guest {
         Ok(Ok(()))
     }
 
+    fn tags(&mut self) -> wasmtime::Result<Vec<(String, String)>> {
+        self.exchange.request()?;
+        Ok(self.exchange.earlier_tags.clone())
+    }
+
     fn answer_header(
         &mut self,
         name: String,
