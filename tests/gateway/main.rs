@@ -10,6 +10,7 @@ mod breaker;
 mod clients;
 mod compiled;
 mod completions;
+mod content;
 mod contract;
 mod cuts;
 mod denials;

@@ -37,10 +37,17 @@ impl Policy for ToolFirewall {
                     .into(),
             );
         }
+        let changes = matches!(settings.offered, Some(Offered::Deny | Offered::Remove));
+        if settings.action == Action::Report && changes {
+            return Err(
+                "`action: report` changes nothing, and `offered` does; write `offered: keep`, or leave it out"
+                    .into(),
+            );
+        }
         Ok(ToolFirewall {
             rules: Rc::new(Rules::new(&settings)?),
             action: settings.action,
-            offered: settings.offered,
+            offered: settings.offered.unwrap_or_default(),
             history: settings.history,
             roles: None,
             made: BTreeSet::new(),

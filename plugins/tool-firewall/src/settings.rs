@@ -59,7 +59,7 @@ pub struct Settings {
     #[serde(default)]
     pub(crate) action: Action,
     #[serde(default)]
-    pub(crate) offered: Offered,
+    pub(crate) offered: Option<Offered>,
     #[serde(default)]
     pub(crate) history: History,
 

@@ -321,6 +321,10 @@ fn settings_that_make_no_sense_say_so() {
             "leave one of them out",
         ),
         (
+            json!({"max_calls": 1, "action": "report", "offered": "deny"}),
+            "write `offered: keep`",
+        ),
+        (
             json!({"denied_tools": ["a"]}),
             "`denied_tools`: it is called `blocked_tools` here",
         ),

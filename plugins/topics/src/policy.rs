@@ -10,6 +10,9 @@ use crate::settings::{Action, Settings, Speaker};
 /// A request of fewer words needn't be about anything: `yes, please`.
 const FEW_WORDS: usize = 4;
 
+/// A longer word isn't held back: it is no word that anybody wrote, and it may never end.
+const LONGEST_HELD: usize = 256;
+
 /// Says what requests and answers may be about.
 #[derive(Clone)]
 pub struct Topics {
@@ -130,7 +133,9 @@ impl Passage<Topics> for Reading {
             .push(&policy.topics, text, |n| reaches(policy, n, &mut denied));
         match denied {
             Some(denial) => denial.into(),
-            None if policy.denies => Edit::hold_last(self.0.open()),
+            None if policy.denies && self.0.open() <= LONGEST_HELD => {
+                Edit::hold_last(self.0.open())
+            }
             None => Edit::Forward,
         }
     }

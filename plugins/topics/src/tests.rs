@@ -111,6 +111,11 @@ fn an_answer_ends_before_the_word_that_makes_it_one() {
         answer.untouched && answer.most_deltas_held <= 2,
         "{answer:?}"
     );
+    let long = "x".repeat(200);
+    let endless = policy
+        .exchange(Request::user("hi"))
+        .answer(&[&long, &long, &long, " gun"]);
+    assert!(endless.untouched && endless.most_held <= 400, "{endless:?}");
     let mut settings = weapons();
     settings["action"] = json!("report");
     let policy = configured(settings);

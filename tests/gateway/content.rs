@@ -1,0 +1,136 @@
+//! The policies that read content, in whole exchanges of every dialect.
+
+use crate::support::*;
+
+const CHAT: &str = "/v1/chat/completions";
+const RESPONSES: &str = "/v1/responses";
+const MESSAGES: &str = "/anthropic/v1/messages";
+
+/// A request of each dialect, whole and streamed, with this instruction, this message, and a tool for each name.
+fn requests(instruction: &str, text: &str, tools: &[&str]) -> Vec<(&'static str, Value)> {
+    let parameters = json!({"type": "object"});
+    let list =
+        |tool: &dyn Fn(&str) -> Value| -> Value { tools.iter().map(|name| tool(name)).collect() };
+    let user = json!([{"role": "user", "content": text}]);
+    let mut messages = json!([{"role": "system", "content": instruction}]);
+    messages
+        .as_array_mut()
+        .unwrap()
+        .extend(user.as_array().cloned().unwrap());
+    let chat = json!({"model": "llama3.1-8b", "messages": messages,
+        "tools": list(&|name| json!({"type": "function", "function": {"name": name, "parameters": parameters}}))});
+    let responses = json!({"model": "llama3.1-8b", "instructions": instruction, "input": text,
+        "tools": list(&|name| json!({"type": "function", "name": name, "parameters": parameters}))});
+    let message = json!({"model": "llama3.1-8b", "max_tokens": 4096, "system": instruction, "messages": user,
+        "tools": list(&|name| json!({"name": name, "input_schema": parameters}))});
+    let mut all = Vec::new();
+    for (path, mut body) in [(CHAT, chat), (RESPONSES, responses), (MESSAGES, message)] {
+        if tools.is_empty() {
+            body.as_object_mut().unwrap().remove("tools");
+        }
+        all.push((path, body.clone()));
+        all.push((path, with(body, json!({"stream": true}))));
+    }
+    all
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_byte_of_a_denied_call_leaves_in_any_dialect() {
+    let bench = Bench::of(
+        "policies: {chain: [agent-firewall]}\n\
+         policy: {agent-firewall: {offered: keep, blocked_tools: [wipe], rules: [{tools: [pay], schema: {properties: {sum: {maximum: 100}}}}]}}",
+    )
+    .await;
+    for (call, secret, code) in [
+        (r#"wipe {"disk": "/dev/sda"}"#, "/dev/sda", "tool_denied"),
+        (r#"pay {"sum": 98765}"#, "98765", "tool_arguments_denied"),
+    ] {
+        let text = format!("chunk: 3 | call: {call}");
+        for (path, body) in requests("Be brief.", &text, &["wipe", "pay"]) {
+            let reply = bench.post_with(path, &body, &[]).await;
+            assert!(reply.text().contains(code), "{path}: {}", reply.text());
+            assert!(!reply.text().contains(secret), "{path}: {}", reply.text());
+            assert!(!reply.text().contains("call_"), "{path}: {}", reply.text());
+        }
+    }
+    for (path, body) in requests("Be brief.", r#"chunk: 3 | call: pay {"sum": 98}"#, &["pay"]) {
+        let reply = bench.post_with(path, &body, &[]).await;
+        assert!(!reply.text().contains("denied"), "{path}: {}", reply.text());
+        assert!(reply.text().contains("pay"), "{path}: {}", reply.text());
+    }
+    bench.settled().await;
+}
+
+/// Writes a placeholder into an answer: a request that asked the simulator for one would have it in it, and then it stands for nothing.
+const WRITER: &str =
+    "writer: {requests: false, blocked_terms: [PLACEHOLDER], replacement: <EMAIL_1>}";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_model_never_sees_a_value_and_the_client_always_does() {
+    let bench = Bench::of(&format!(
+        "policies: {{chain: [{{id: writer, component: \"bundled:dlp\"}}, pii-vault]}}\npolicy: {{{WRITER}}}"
+    ))
+    .await;
+    let text = "chunk: 2 | say: Dear PLACEHOLDER, well.";
+    for (path, body) in requests("Write to ann@example.org.", text, &[]) {
+        let reply = bench.post_with(path, &body, &[]).await;
+        assert_eq!(reply.status, 200, "{path}: {}", reply.text());
+        let text = reply.text();
+        assert!(
+            text.contains("ann@example.org") && !text.contains("EMAIL_"),
+            "{path}: {text}"
+        );
+    }
+    let seen = json!(bench.upstream().bodies()).to_string();
+    assert!(
+        seen.contains("<EMAIL_1>") && !seen.contains("ann@"),
+        "{seen}"
+    );
+    bench.settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_of_them_stand_in_one_chain() {
+    let bench = Bench::of(&format!(
+        "policies: {{chain: [topics, tool-firewall, {{id: writer, component: \"bundled:dlp\"}}, dlp, pii-vault, json-answer]}}\n\
+         policy:\n  \
+           topics: {{forbidden: {{weapons: {{terms: [gun, rifle], threshold: 2}}}}}}\n  \
+           tool-firewall: {{blocked_tools: [wipe]}}\n  \
+           dlp: {{blocked_terms: [Project Lynx], sensitivity_level: high}}\n  \
+           json-answer: {{schema: {{type: object, required: [to]}}}}\n  \
+           {WRITER}\n"
+    ))
+    .await;
+    let said = |text: &str| requests("Of Project Lynx write to ann@example.org.", text, &[]);
+    for (path, body) in
+        said("chunk: 2 | say: ```json\n{\"to\": \"PLACEHOLDER\", \"a\": \"b\"}\n```")
+    {
+        let reply = bench.post_with(path, &body, &[]).await;
+        assert_eq!(reply.status, 200, "{path}: {}", reply.text());
+        let text = reply.text();
+        assert!(
+            text.contains("ann@example.org") && !text.contains("EMAIL_"),
+            "{path}: {text}"
+        );
+        assert!(!text.contains("```"), "{path}: {text}");
+    }
+    let seen = json!(bench.upstream().bodies()).to_string();
+    assert!(seen.contains("Of [REDACTED] write to <EMAIL_1>."), "{seen}");
+    for (text, code) in [
+        ("say: {\"to\": \"a gun and a", "json_syntax"),
+        ("say: {}", "json_schema"),
+        ("say: Dear Ann", "json_syntax"),
+        ("words: 0", "json_empty"),
+        ("say: a gun and a rifle", "topic_forbidden"),
+    ] {
+        for (path, body) in said(text) {
+            let reply = bench.post_with(path, &body, &[]).await;
+            assert!(
+                reply.text().contains(code),
+                "{path} {text}: {}",
+                reply.text()
+            );
+        }
+    }
+    bench.settled().await;
+}
