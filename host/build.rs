@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const TARGET: &str = "wasm32-wasip2";
-const POLICIES: [&str; 4] = [
+const POLICIES: &[&str] = &[
+    "access",
     "prompt-injection",
     "pii-detector",
     "secrets",

@@ -14,12 +14,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The policies that come with the gateway.
-pub const BUNDLED: [&str; 4] = [
+pub const BUNDLED: &[&str] = &[
+    "access",
     "prompt-injection",
     "pii-detector",
     "secrets",
     "audit-logger",
 ];
+
+/// What other gateways call policies that are bundled here. A stage that is written so keeps that id.
+const ALIASES: &[(&str, &str)] = &[("rbac", "access")];
 
 /// One stage: a policy placed in the chain.
 #[derive(Clone, Debug, PartialEq)]
@@ -221,9 +225,9 @@ pub(super) fn read(
 }
 
 fn entry(field: &Field<'_>, base: &Path) -> Option<StageConfig> {
-    if let Node::Text(name) = field.node {
-        let name = bundled(field, name, true)?;
-        return Some(stage(name.to_owned(), ComponentSource::Bundled(name)));
+    if let Node::Text(id) = field.node {
+        let name = bundled(field, id, true)?;
+        return Some(stage(id.to_owned(), ComponentSource::Bundled(name)));
     }
     if !matches!(field.node, Node::Map(_)) {
         field.problem(format!(
@@ -246,13 +250,13 @@ fn entry(field: &Field<'_>, base: &Path) -> Option<StageConfig> {
     let id = fields.required("id").and_then(Field::id);
     let component = match (fields.get("component"), id) {
         (Some(component), _) => source(component, base),
-        (None, Some(id)) => match BUNDLED.iter().find(|name| **name == id) {
+        (None, Some(id)) => match bundled_as(id) {
             Some(name) => Some(ComponentSource::Bundled(name)),
             None if fields.misspelt("component") => None,
             None => {
                 field.problem(format!(
                     "stage `{id}` has no `component`; give the path of its .wasm file. Only a bundled policy needs none{}",
-                    suggestion(id, &BUNDLED)
+                    suggestion(id, BUNDLED)
                 ));
                 None
             }
@@ -343,7 +347,7 @@ fn optional<'a, T>(
 }
 
 fn bundled(field: &Field<'_>, name: &str, alone: bool) -> Option<&'static str> {
-    let known = BUNDLED.iter().find(|known| **known == name).copied();
+    let known = bundled_as(name);
     if known.is_none() {
         let advice = if alone {
             ". A policy of your own is a mapping: `{id: NAME, component: ./NAME.wasm}`"
@@ -352,10 +356,17 @@ fn bundled(field: &Field<'_>, name: &str, alone: bool) -> Option<&'static str> {
         };
         field.problem(format!(
             "unknown bundled policy `{name}`{}{advice}",
-            suggestion(name, &BUNDLED)
+            suggestion(name, BUNDLED)
         ));
     }
     known
+}
+
+/// The bundled policy of this name, or of this other name for it.
+fn bundled_as(name: &str) -> Option<&'static str> {
+    let meant = ALIASES.iter().find(|(alias, _)| *alias == name);
+    let name = meant.map_or(name, |(_, name)| name);
+    BUNDLED.iter().find(|known| **known == name).copied()
 }
 
 fn source(field: &Field<'_>, base: &Path) -> Option<ComponentSource> {

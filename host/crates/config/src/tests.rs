@@ -39,14 +39,11 @@ fn the_built_in_default_loads() {
         .iter()
         .map(|stage| stage.id.as_str())
         .collect();
-    // All that are bundled but for `secrets`: `pii-detector` looks for keys already.
-    assert_eq!(
-        ids,
-        BUNDLED
-            .into_iter()
-            .filter(|name| *name != "secrets")
-            .collect::<Vec<_>>()
-    );
+    // Not `secrets`, because `pii-detector` looks for keys already, nor `access`, which does nothing without rules.
+    let optional = ["secrets", "access"];
+    let usual = BUNDLED.iter().copied();
+    let usual: Vec<_> = usual.filter(|name| !optional.contains(name)).collect();
+    assert_eq!(ids, usual);
     assert_eq!(config.targets[0].model, None);
     assert_eq!(
         config.targets[0].base_url.as_str(),
@@ -90,6 +87,22 @@ fn the_default_in_full_loads() {
     assert_eq!(config.stages[3].limits, Limits::default());
     assert_eq!(config.clients[0].id, "team-a");
     assert_eq!(config.journal.retention_days, Some(365));
+}
+
+#[test]
+fn a_policy_that_others_call_otherwise_keeps_that_id() {
+    for chain in [
+        "[rbac]",
+        "[{id: rbac}]",
+        "[{id: rbac, component: bundled:access}]",
+    ] {
+        let config = parse(&with(&format!("policies: {{chain: {chain}}}\n"))).unwrap();
+        assert_eq!(config.stages[0].id, "rbac");
+        assert_eq!(
+            config.stages[0].component,
+            ComponentSource::Bundled("access")
+        );
+    }
 }
 
 #[test]

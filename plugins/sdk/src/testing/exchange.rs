@@ -8,7 +8,9 @@ use super::answer::Kept;
 use super::imports::{Phase, State, check_code, within};
 use super::interest::{Interest, Sleep};
 use super::{Answer, Outcome, Request, StageState};
-use crate::{Channel, Denial, Edit, Finding, Hooks, Level, Passage, Policy, Segment, Verdict};
+use crate::{
+    Channel, Denial, Edit, Finding, Hooks, Level, Passage, Policy, Segment, Target, Verdict,
+};
 
 /// Choices that an answer may have.
 const CHOICES: u32 = 128;
@@ -148,6 +150,11 @@ impl<P: Policy> Exchange<P> {
     /// The request, as the policy made it.
     pub fn request(&self) -> &Request {
         &self.state.request
+    }
+
+    /// The targets that the request may go to, as the policy left them.
+    pub fn targets(&self) -> &[Target] {
+        &self.state.request.targets
     }
 
     /// The request's segments, as the policy made them.
