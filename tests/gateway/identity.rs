@@ -132,7 +132,7 @@ async fn a_token_lets_in_whom_it_names_and_a_bad_one_says_which_check_failed() {
             "token_claim_missing",
             json!({"claims": {"exp": "tomorrow"}}),
         ),
-        ("token_wrong_claim", json!({"claims": {"sub": ["ann"]}})),
+        ("token_malformed", json!({"claims": {"sub": ["ann"]}})),
         ("token_wrong_claim", json!({"claims": {"org": {"team": 1}}})),
         (
             "token_wrong_claim",
