@@ -11,6 +11,7 @@ use std::process::Command;
 
 const TARGET: &str = "wasm32-wasip2";
 const POLICIES: &[&str] = &[
+    "access",
     "prompt-injection",
     "pii-detector",
     "secrets",

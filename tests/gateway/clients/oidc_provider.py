@@ -4,6 +4,7 @@ It writes its address to standard output, and ends when its standard input does.
 """
 
 import base64
+import hmac
 import json
 import os
 import sys
@@ -12,9 +13,13 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from joserfc import jws
-from joserfc.jwk import ECKey, OctKey, RSAKey
+from joserfc.jwk import ECKey, RSAKey
 
-ALL = ["RS256", "RS384", "PS256", "ES256", "HS256"]
+ALL = ["RS256", "RS384", "ES256"]
+
+
+def encoded(part):
+    return base64.urlsafe_b64encode(part).rstrip(b"=").decode()
 
 
 class Provider:
@@ -55,13 +60,15 @@ class Provider:
         header |= asked.get("header", {})
         header = {name: value for name, value in header.items() if value is not None}
         payload = json.dumps(claims).encode()
-        if by == "nobody":
-            parts = [json.dumps(header).encode(), payload, b""]
-            return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
-        if by == "public":
-            # The confusion of old: what everyone knows, taken for a shared secret.
-            key = OctKey.import_key(self.rsa.as_pem(private=False))
-            header["kid"] = self.rsa.kid
+        if by in ("nobody", "public"):
+            if by == "public":
+                header["kid"] = self.rsa.kid
+            parts = [json.dumps(header).encode(), payload]
+            signed = ".".join(encoded(part) for part in parts)
+            # The confusion of old: what everyone knows, taken for a shared secret. No library makes such a token any more.
+            secret = self.rsa.as_pem(private=False)
+            signature = hmac.new(secret, signed.encode(), "sha256").digest() if by == "public" else b""
+            return f"{signed}.{encoded(signature)}"
         registry = jws.JWSRegistry(algorithms=ALL, strict_check_header=False)
         return jws.serialize_compact(header, payload, key, algorithms=ALL, registry=registry)
 

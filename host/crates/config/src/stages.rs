@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 /// The policies that come with the gateway.
 pub const BUNDLED: &[&str] = &[
+    "access",
     "prompt-injection",
     "pii-detector",
     "secrets",
@@ -38,6 +39,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("data-routing-policy", "data-routing"),
     ("dlp-filter", "dlp"),
     ("external-moderation", "moderation"),
+    ("rbac", "access"),
 ];
 
 /// One stage: a policy placed in the chain.

@@ -182,6 +182,22 @@ fn the_default_in_full_loads() {
 }
 
 #[test]
+fn a_policy_that_others_call_otherwise_keeps_that_id() {
+    for chain in [
+        "[rbac]",
+        "[{id: rbac}]",
+        "[{id: rbac, component: bundled:access}]",
+    ] {
+        let config = parse(&with(&format!("policies: {{chain: {chain}}}\n"))).unwrap();
+        assert_eq!(config.stages[0].id, "rbac");
+        assert_eq!(
+            config.stages[0].component,
+            ComponentSource::Bundled("access")
+        );
+    }
+}
+
+#[test]
 fn the_examples_load_unchanged() {
     for (name, text, targets, stages) in [
         ("batch", include_str!("testdata/batch.yaml"), 1, 1),

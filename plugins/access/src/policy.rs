@@ -1,0 +1,79 @@
+//! What is done with a request.
+
+use std::rc::Rc;
+
+use witgate_policy::prelude::*;
+
+use crate::rules::{About, Asked, Rules};
+use crate::settings::Settings;
+
+/// The policy.
+#[derive(Clone, Debug)]
+pub struct Access {
+    rules: Rc<Rules>,
+}
+
+impl Policy for Access {
+    type Settings = Settings;
+
+    fn new(settings: Settings) -> Result<Self, String> {
+        let rules = Rc::new(settings.rules()?);
+        Ok(Access { rules })
+    }
+
+    fn hooks(&self) -> Hooks {
+        Hooks::ON_REQUEST
+    }
+
+    fn on_request(&mut self) -> Verdict {
+        let asked = Asked {
+            principal: request::principal(),
+            team: request::team(),
+            roles: request::roles(),
+            model: request::model(),
+            endpoint: request::endpoint(),
+            at: request::received_at(),
+        };
+        let rules = self.rules.of(&asked);
+        if let Some(rule) = rules.denies(About::Request) {
+            return denied(rule, "you may not use this model in this way now");
+        }
+        for tool in request::tools() {
+            if let Some(rule) = rules.denies(About::Tool(&tool.name)) {
+                let what = format!("you may not use the tool `{}` here", shown(&tool.name));
+                return denied(rule, &what);
+            }
+        }
+        let targets = request::targets();
+        let mut first = None;
+        let mut left = Vec::with_capacity(targets.len());
+        for target in &targets {
+            match rules.denies(About::Target(&target.id)) {
+                None => left.push(&*target.id),
+                Some(rule) => first = first.or(Some(rule)),
+            }
+        }
+        match first {
+            None => Verdict::Proceed,
+            Some(_) if !left.is_empty() && request::restrict_targets(&left).is_ok() => {
+                Verdict::Proceed
+            }
+            Some(rule) => denied(rule, "you may use none of the targets that have this model"),
+        }
+    }
+
+    fn schema() -> Option<String> {
+        Some(include_str!("../settings.schema.json").to_owned())
+    }
+}
+
+/// Denied, by the rule of that name.
+fn denied(rule: &str, what: &str) -> Verdict {
+    let message = format!("Denied by the rule `{rule}` of this gateway's operator: {what}.");
+    Verdict::deny(format!("access.{rule}"), message)
+}
+
+/// A name of the client's own, at a length that suits a sentence.
+fn shown(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(64).collect()
+}
