@@ -30,6 +30,7 @@ fn build() -> Result<(), Box<dyn Error>> {
     let root = host.parent().ok_or("the host crate has no parent folder")?;
     for watched in [
         "plugins/sdk",
+        "plugins/examples/empty",
         "plugins/secret-rules",
         "wit",
         "Cargo.toml",
@@ -68,6 +69,11 @@ fn build() -> Result<(), Box<dyn Error>> {
         ));
     }
     table.push_str("];\n");
+    let copy = out.join("empty.wasm");
+    fs::copy(built.join("empty.wasm"), &copy)?;
+    table.push_str(&format!(
+        "static EMPTY: &[u8] = include_bytes!({copy:?});\n"
+    ));
     fs::write(out.join("bundled.rs"), table)?;
     fs::write(out.join("templates.rs"), templates(&host, root)?)?;
     Ok(())
@@ -154,7 +160,7 @@ fn compile(root: &Path, target: &Path) -> Result<(), Box<dyn Error>> {
         ])
         .arg("--target-dir")
         .arg(target);
-    for policy in POLICIES {
+    for policy in POLICIES.iter().chain(&["empty"]) {
         cargo.args(["--package", policy]);
     }
     // What the outer build sets for the host must not reach the guests.

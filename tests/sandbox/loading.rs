@@ -117,7 +117,7 @@ async fn journal_without_the_grant() {
     };
     let error = refusal(&forged.component()).await;
     assert!(
-        matches!(&error, LoadError::NotGranted(grant) if grant == "journal"),
+        matches!(&error, LoadError::NotGranted { grant, .. } if grant == "journal"),
         "{error}"
     );
     assert!(error.to_string().contains("`grants: [journal]`"), "{error}");

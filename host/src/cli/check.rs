@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::run::stand_in;
 use super::{Format, Wrong, setup};
-use crate::config::{Config, StageConfig};
+use crate::config::{Config, Manifest, StageConfig};
 use crate::control::{BuildError, VerifiedStage};
 use crate::generation::BuildInputs;
 use crate::metrics::Metrics;
@@ -124,6 +124,7 @@ fn shown(config: &StageConfig, verified: &VerifiedStage) -> Value {
         "on_error": spec.on_error.to_string(),
         "mode": spec.mode.to_string(),
         "grants": spec.grants.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "manifest": loaded.manifest().map(Manifest::to_json),
         "samples": {"ran": samples.ran, "skipped": samples.skipped},
     })
 }
@@ -208,6 +209,14 @@ fn print_stage(stage: &Value) {
         text("version"),
         text("component")
     );
+    let manifest = |key: &str| stage["manifest"][key].as_str().unwrap_or_default();
+    let said = [manifest("description"), manifest("license")];
+    let said: Vec<_> = said.into_iter().filter(|text| !text.is_empty()).collect();
+    if !said.is_empty() {
+        // Of an author's text nothing is an order to a terminal.
+        let said = said.join("; ").replace(char::is_control, " ");
+        println!("      by its author: {said}");
+    }
     println!(
         "      hooks: {}; if it fails: {}; instances: {}",
         list("hooks"),

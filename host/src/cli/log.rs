@@ -65,13 +65,18 @@ pub(super) enum LogError {
 }
 
 /// Sets logging up for the process, to standard error. `filter` is what `--log` said; without it `RUST_LOG` counts,
-/// and without that `info`.
+/// and without that `usual`, which is `info` unless a command has its own.
 ///
 /// # Errors
 ///
 /// When the filter can't be read, or logging was set up before.
-pub(super) fn init(filter: Option<&str>, format: LogFormat) -> Result<(), LogError> {
-    let filter = choose(filter, std::env::var("RUST_LOG").ok().as_deref())?;
+pub(super) fn init(
+    filter: Option<&str>,
+    usual: Option<&str>,
+    format: LogFormat,
+) -> Result<(), LogError> {
+    let usual = usual.unwrap_or(DEFAULT_FILTER);
+    let filter = choose(filter, std::env::var("RUST_LOG").ok().as_deref(), usual)?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
@@ -84,12 +89,16 @@ pub(super) fn init(filter: Option<&str>, format: LogFormat) -> Result<(), LogErr
     done.map_err(|_| LogError::Twice)
 }
 
-fn choose(option: Option<&str>, variable: Option<&str>) -> Result<EnvFilter, LogError> {
+fn choose(
+    option: Option<&str>,
+    variable: Option<&str>,
+    usual: &str,
+) -> Result<EnvFilter, LogError> {
     let variable = variable.filter(|value| !value.trim().is_empty());
     let (filter, origin) = match (option, variable) {
         (Some(filter), _) => (filter, "--log"),
         (None, Some(filter)) => (filter, "RUST_LOG"),
-        (None, None) => (DEFAULT_FILTER, "--log"),
+        (None, None) => (usual, "--log"),
     };
     EnvFilter::try_new(filter).map_err(|why| LogError::Filter {
         filter: filter.to_owned(),
@@ -106,7 +115,7 @@ mod tests {
 
     #[test]
     fn the_option_goes_before_the_variable_before_the_default() {
-        let chosen = |option, variable| choose(option, variable).unwrap().to_string();
+        let chosen = |option, variable| choose(option, variable, "info").unwrap().to_string();
         assert_eq!(chosen(Some("warn"), Some("debug")), "warn");
         assert_eq!(chosen(None, Some("debug")), "debug");
         assert_eq!(chosen(None, Some(" ")), "info");
@@ -115,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_bad_filter_names_itself_and_where_it_stood() {
-        let error = choose(None, Some("a=b=c")).unwrap_err().to_string();
+        let error = choose(None, Some("a=b=c"), "info").unwrap_err().to_string();
         assert!(
             error.contains("`a=b=c`") && error.contains("RUST_LOG"),
             "{error}"

@@ -77,7 +77,11 @@ pub fn main() -> ExitCode {
     if let Command::Compile(args) = &cli.command {
         return compile::run(args);
     }
-    if let Err(error) = log::init(cli.log.as_deref(), cli.log_format) {
+    let usual = match &cli.command {
+        Command::Policy(command) => command.log(),
+        _ => None,
+    };
+    if let Err(error) = log::init(cli.log.as_deref(), usual, cli.log_format) {
         eprintln!("witgate: {error}");
         return ExitCode::from(2);
     }
@@ -100,7 +104,7 @@ pub fn main() -> ExitCode {
         Command::Simulate(args) => {
             setup::runtime().and_then(|runtime| runtime.block_on(simulate::simulate(args)))
         }
-        Command::Policy(command) => policy::run(command),
+        Command::Policy(command) => policy::command(command),
     };
     match done {
         Ok(code) => code,

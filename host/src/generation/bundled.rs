@@ -18,6 +18,11 @@ pub fn component(name: &str) -> Option<&'static [u8]> {
     Some(bundled(name)?.component)
 }
 
+/// The policy that does nothing, to measure others against. No configuration can name it.
+pub fn empty() -> &'static [u8] {
+    EMPTY
+}
+
 /// The samples that the bundled policy of that name ships, if any.
 pub fn samples(name: &str) -> Option<&'static [u8]> {
     bundled(name)?.samples

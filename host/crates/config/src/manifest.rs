@@ -13,7 +13,7 @@ use super::tree::Node;
 use serde_json::{Map, Value, json};
 
 /// What a policy says of itself.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Manifest {
     /// The policy's name: an id.
     pub name: String,
@@ -43,7 +43,7 @@ pub struct NeededGrant {
 }
 
 /// The author's file.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyFile {
     /// What goes into the component. Its schema isn't read yet.
     pub manifest: Manifest,

@@ -105,6 +105,18 @@ impl StageMetrics {
         self.counts.add(name, count);
     }
 
+    /// How many calls of that hook there were, and how long they took together.
+    pub fn calls(&self, hook: Hook) -> (u64, Duration) {
+        let durations = &self.durations[hook.index()];
+        let seconds = Duration::try_from_secs_f64(durations.sum());
+        (durations.count(), seconds.unwrap_or_default())
+    }
+
+    /// What it found, by code.
+    pub fn findings(&self) -> Vec<(Box<str>, u64)> {
+        self.findings.all()
+    }
+
     /// Counts how long a call took, awaited imports included.
     #[inline]
     pub fn observe(&self, hook: Hook, took: Duration) {

@@ -6,7 +6,9 @@ use wasmparser::{Parser, Payload, TypeRef, Validator, WasmFeatures};
 use super::bindings::CONTRACT;
 use super::error::LoadError;
 use super::limits::MAX_SIZE;
-use witgate_config::Grant;
+use super::manifest::{Producer, Said};
+use super::text::quoted;
+use witgate_config::{Grant, Manifest};
 
 /// What the names of the contract's interfaces begin with.
 pub(super) const PACKAGE: &str = "witgate:policy/";
@@ -24,6 +26,10 @@ pub struct Inspection {
     pub imports: Vec<String>,
     /// The grants that it needs, by name; not all of them may be on offer.
     pub grants: Vec<String>,
+    /// What its author says of it.
+    pub manifest: Option<Manifest>,
+    /// What made it, as far as that is told.
+    pub producers: Vec<Producer>,
 }
 
 /// `sha256:` and 64 hex digits.
@@ -52,8 +58,12 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadError> {
     let (mut imports, mut exports) = (Vec::new(), Vec::new());
     // Nested modules and components come as payloads of their own; only the outermost level is the component's face.
     let mut depth = 0;
+
     // Of the module that is read.
     let mut memories = 0;
+
+    let mut said = Said::default();
+
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(LoadError::Broken)? {
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => {
@@ -68,6 +78,9 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadError> {
             }
             Payload::MemorySection(section) => memories += section.count(),
             Payload::End(_) => depth -= 1,
+            Payload::CustomSection(section) => {
+                said.section((section.name(), section.data()), depth == 0)?;
+            }
             Payload::ComponentImportSection(section) if depth == 0 => {
                 for import in section {
                     imports.push(import.map_err(LoadError::Broken)?.name.name.to_owned());
@@ -103,6 +116,8 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadError> {
         contract,
         imports,
         grants,
+        manifest: said.manifest,
+        producers: said.producers,
     })
 }
 
@@ -119,7 +134,12 @@ pub(super) fn admit(inspection: &Inspection, granted: &[Grant]) -> Result<(), Lo
             return Err(LoadError::NotOffered(needed.clone()));
         };
         if !granted.contains(grant) {
-            return Err(LoadError::NotGranted(needed.clone()));
+            let manifest = inspection.manifest.as_ref();
+            let why = manifest.and_then(|manifest| manifest.why(needed));
+            return Err(LoadError::NotGranted {
+                grant: needed.clone(),
+                why: why.map(quoted),
+            });
         }
     }
     let foreign = |name: &&String| !name.starts_with(PACKAGE) && !wasi(name);

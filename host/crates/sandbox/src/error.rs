@@ -5,6 +5,7 @@ use super::compiled::Stuck;
 use super::failure::Failure;
 use super::interest::BadInterest;
 use super::limits::MAX_SIZE;
+use witgate_config::ConfigError;
 
 /// Why a component did not become a stage.
 #[derive(Debug, thiserror::Error)]
@@ -64,9 +65,31 @@ pub enum LoadError {
     },
     /// It needs a grant that the configuration doesn't give.
     #[error(
-        "it needs the grant `{0}`, which the configuration doesn't give; if it may have it, add `grants: [{0}]` to its chain entry"
+        "it needs the grant `{grant}`, which the configuration doesn't give{}; if it may have it, add `grants: [{grant}]` to its chain entry",
+        because(.why)
     )]
-    NotGranted(String),
+    NotGranted {
+        /// The grant.
+        grant: String,
+        /// What the policy does with it, in its author's words.
+        why: Option<String>,
+    },
+    /// Its author says that it needs more room than it is given.
+    #[error(
+        "it needs more than it may use: {missing}, by its author's word; write `limits: {{{write}}}` into its chain entry"
+    )]
+    TooSmall {
+        /// Each limit, with what it is and what it must be.
+        missing: String,
+        /// What to write.
+        write: String,
+    },
+    /// What it says of itself can't be read.
+    #[error("{0}; build it again with `witgate policy build`")]
+    Manifest(#[source] ConfigError),
+    /// It says two things of itself.
+    #[error("it has two manifests; build it again with `witgate policy build`")]
+    TwoManifests,
     /// It needs something that this release doesn't have.
     #[error("it needs the grant `{0}`, which this release doesn't offer")]
     NotOffered(String),
@@ -134,6 +157,14 @@ pub enum LoadError {
         #[source]
         failure: Failure,
     },
+}
+
+/// An author's reason, within a sentence.
+fn because(why: &Option<String>) -> String {
+    let why = why
+        .as_ref()
+        .map(|why| format!(" (its author says why: {why})"));
+    why.unwrap_or_default()
 }
 
 impl LoadError {

@@ -11,7 +11,7 @@ use super::spec::StageSpec;
 use super::stage::{Instantiation, Loaded};
 use super::text::quoted;
 use super::types::{Description, Hooks, Wants};
-use super::{component, selftest, snapshot};
+use super::{component, manifest, selftest, snapshot};
 
 /// The target of the line here: operators filter by this name, whatever the module is called.
 const TARGET: &str = "witgate::policy::load";
@@ -57,13 +57,16 @@ pub async fn load(
         });
     }
     component::admit(&inspection, &spec.grants)?;
+    if let Some(manifest) = &inspection.manifest {
+        manifest::fits(&manifest.limits, &spec.limits)?;
+    }
 
     let configured = snapshot::configure(sandbox, &spec, bytes).await?;
     if let Instantiation::PerInstance(why) = &configured.instantiation {
         tracing::warn!(
             target: TARGET,
             stage = %spec.id,
-            cost_us = u64::try_from(configured.took.as_micros()).unwrap_or(u64::MAX),
+            cost_us = u64::try_from(configured.making.configure.as_micros()).unwrap_or(u64::MAX),
             "can't be snapshotted, so it is configured anew for every exchange: {why}"
         );
     }
@@ -82,6 +85,8 @@ pub async fn load(
         name: configured.description.name,
         version: configured.description.version,
         digest,
+        manifest: inspection.manifest,
+        making: configured.making,
         snapshot_digest: configured.snapshot_digest,
         idle: sandbox.idle.clone(),
     });

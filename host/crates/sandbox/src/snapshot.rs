@@ -4,7 +4,7 @@
 //! trap later, so it isn't used and each instance is configured instead.
 
 use std::panic::AssertUnwindSafe;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::FutureExt;
 use sha2::{Digest, Sha256};
@@ -23,7 +23,7 @@ use super::memory_reader::MemoryReader;
 use super::meter::metered;
 use super::sandbox::Sandbox;
 use super::spec::StageSpec;
-use super::stage::Instantiation;
+use super::stage::{Instantiation, Making};
 use super::text::quoted;
 use super::types::{Description, Wants};
 
@@ -36,8 +36,7 @@ pub(super) struct Configured {
     pub(super) wants: Wants,
     pub(super) description: Description,
     pub(super) snapshot_digest: Option<String>,
-    /// How long `configure` took.
-    pub(super) took: Duration,
+    pub(super) making: Making,
 }
 
 /// Configures the component, as a snapshot where that is possible.
@@ -63,7 +62,10 @@ pub(super) async fn configure(
         wants,
         description,
         snapshot_digest: None,
-        took: began.elapsed(),
+        making: Making {
+            configure: began.elapsed(),
+            ..Making::default()
+        },
     })
 }
 
@@ -110,6 +112,7 @@ async fn snapshot(
         store: &mut store,
         instance,
     };
+    let began = Instant::now();
     let taken = AssertUnwindSafe(wizer.snapshot_component(&context, &mut reader))
         .catch_unwind()
         .await;
@@ -118,6 +121,7 @@ async fn snapshot(
         Ok(Err(error)) => return Ok(Err(error.to_string())),
         Err(_) => return Ok(Err("its memory can't be read as a snapshot".into())),
     };
+    let snapshot_took = began.elapsed();
     let serving = sandbox.serving();
     let component = match sandbox.compile(serving, &snapshot) {
         Ok(component) => component,
@@ -129,7 +133,11 @@ async fn snapshot(
         wants,
         description,
         snapshot_digest: Some(component::digest(&snapshot)),
-        took,
+        making: Making {
+            configure: took,
+            snapshot: snapshot_took,
+            snapshot_size: Some(snapshot.len()),
+        },
     }))
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
@@ -18,7 +19,7 @@ use super::request::RequestView;
 use super::reuse::IdleInstances;
 use super::spec::StageSpec;
 use super::types::Hooks;
-use witgate_config::{Isolation, Limits, Mode, OnError};
+use witgate_config::{Isolation, Limits, Manifest, Mode, OnError};
 use witgate_metrics::{Decisions, Hook, Metrics, StageMetrics};
 
 /// How an instance comes to be.
@@ -28,6 +29,17 @@ pub enum Instantiation {
     Snapshot,
     /// Configured anew each time: the component can't be snapshotted, for this reason.
     PerInstance(String),
+}
+
+/// What it took to make a stage of a component.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Making {
+    /// How long `configure` ran.
+    pub configure: Duration,
+    /// How long the snapshot took, from the configured memory to bytes; nothing where there is none.
+    pub snapshot: Duration,
+    /// Bytes of the snapshot.
+    pub snapshot_size: Option<usize>,
 }
 
 /// What loading makes of a component and a stage's configuration: configured once, ready to be copied. It never changes and is
@@ -41,6 +53,8 @@ pub struct Loaded {
     pub(super) name: String,
     pub(super) version: String,
     pub(super) digest: String,
+    pub(super) manifest: Option<Manifest>,
+    pub(super) making: Making,
     pub(super) snapshot_digest: Option<String>,
     /// Room for instances that wait for their next exchange, for all stages.
     pub(super) idle: Arc<Semaphore>,
@@ -70,6 +84,16 @@ impl Loaded {
     /// The digest of the component.
     pub fn digest(&self) -> &str {
         &self.digest
+    }
+
+    /// What its author says of it.
+    pub fn manifest(&self) -> Option<&Manifest> {
+        self.manifest.as_ref()
+    }
+
+    /// What it took to make it.
+    pub fn making(&self) -> &Making {
+        &self.making
     }
 
     /// The digest of the configured snapshot, where there is one: equal for equal bytes and configuration.

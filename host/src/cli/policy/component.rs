@@ -9,7 +9,7 @@ use crate::cli::Wrong;
 use crate::cli::policy::project::Project;
 use crate::config::{BUNDLED, Grant, Isolation, Limits, Mode, OnError, read_file_within};
 use crate::generation::bundled;
-use crate::policy::{MAX_SIZE, StageSpec};
+use crate::policy::{MAX_SIZE, StageSpec, inspect};
 
 /// A component as the command line names it.
 #[derive(Clone)]
@@ -93,15 +93,18 @@ impl Component {
     }
 }
 
-/// A stage of a policy that is looked at alone: every grant, the usual limits.
-pub(super) fn alone(id: &str, settings: &Value) -> StageSpec {
+/// A stage of a policy that is looked at alone: every grant, and the usual limits, or what its author says that it needs.
+pub(super) fn alone(id: &str, settings: &Value, bytes: &[u8]) -> StageSpec {
+    // What can't be inspected doesn't load either, and says why there.
+    let manifest = inspect(bytes).ok().and_then(|it| it.manifest);
+    let needed = manifest.map(|it| it.limits).unwrap_or_default();
     StageSpec {
         id: id.into(),
         on_error: OnError::Deny,
         breaker: false,
         mode: Mode::Enforce,
         isolation: Isolation::default(),
-        limits: Limits::default(),
+        limits: needed.within(Limits::default()),
         grants: Grant::ALL.to_vec(),
         settings: settings.to_string(),
         pinned: None,

@@ -3,20 +3,31 @@
 use witgate_policy::prelude::*;
 use witgate_policy::redact::{Form, Redactor, Words};
 
-/// The settings, and all that an exchange starts with.
-#[derive(Clone, Deserialize)]
+/// What the operator may set: `settings.schema.json` says the same to their editor.
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Guard {
+pub struct Settings {
     words: Vec<String>,
-    #[serde(default = "longest")]
+    longest: Option<usize>,
+}
+
+/// What every exchange starts with.
+#[derive(Clone)]
+pub struct Guard {
+    words: Words,
     longest: usize,
 }
 
-fn longest() -> usize {
-    2000
-}
-
 impl Policy for Guard {
+    type Settings = Settings;
+
+    fn new(settings: Settings) -> Result<Self, String> {
+        Ok(Guard {
+            words: Words::new(settings.words, "***"),
+            longest: settings.longest.unwrap_or(2000),
+        })
+    }
+
     fn hooks(&self) -> Hooks {
         Hooks::ON_REQUEST | Hooks::ON_ANSWER
     }
@@ -31,35 +42,12 @@ impl Policy for Guard {
     }
 
     fn on_answer(&mut self, _choice: u32, channel: &Channel) -> Option<Box<dyn Passage<Self>>> {
-        let words = Words::new(&self.words, "***");
-        let redactor = Redactor::new(words, Form::of(channel));
-        Some(Box::new(Masked(redactor)))
-    }
-}
-
-/// One channel of an answer. It holds back no more than may yet become a word.
-struct Masked(Redactor<Words>);
-
-impl Passage<Guard> for Masked {
-    fn on_delta(&mut self, _policy: &mut Guard, text: &str) -> Edit {
-        let edit = self.0.push(text);
-        self.tell();
-        edit
-    }
-
-    fn on_end(&mut self, _policy: &mut Guard, _finish: &str) -> Edit {
-        let edit = self.0.finish();
-        self.tell();
-        edit
-    }
-}
-
-impl Masked {
-    fn tell(&mut self) {
-        let found = self.0.take_counts().into_iter().sum();
-        if found > 0 {
-            report("word", found);
-        }
+        // Holds back no more than may yet become a word, so the same text comes out wherever the answer is cut.
+        let redactor = Redactor::new(self.words.clone(), Form::of(channel));
+        Some(Box::new(redactor.telling(|_: &mut Self, counts| {
+            report("word", counts.iter().sum());
+            None
+        })))
     }
 }
 
@@ -71,7 +59,8 @@ mod tests {
     use witgate_policy::{serde_json::json, testing};
 
     fn guard() -> testing::Configured<Guard> {
-        testing::configure(json!({"words": ["blue moon"], "longest": 10})).expect("the settings are right")
+        let settings = json!({"words": ["blue moon"], "longest": 10});
+        testing::configure(settings).expect("the settings are right")
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! `witgate policy build`: from a project's sources to a component that runs here.
 //!
 //! The language's own tools do it, as an author would by hand: [`rust`], [`c`], [`javascript`], [`python`]. What isn't installed is named, with
-//! how to get it; nothing is fetched but what the project's own files name to cargo. A component takes the place of the one before only
-//! once it was loaded as a gateway loads it, so a gateway that watches the file sees no broken one.
+//! how to get it; nothing is fetched but what the project's own files name to cargo. What the project says of the policy goes into the
+//! component. A component takes the place of the one before only once it was loaded as a gateway loads it, so a gateway that watches the file
+//! sees no broken one.
 
 mod c;
 mod contract;
@@ -19,10 +20,11 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::component::alone;
-use super::project::{Language, Project};
+use super::inspect::readable;
+use super::project::{FILE, Language, Project};
 use crate::cli::{Wrong, setup};
-use crate::config::Config;
-use crate::policy::{self, Instantiation, Loaded, hook_names, inspect};
+use crate::config::{Config, Manifest};
+use crate::policy::{self, Instantiation, Loaded, Sandbox, hook_names, inspect, with_manifest};
 
 /// The arguments of `witgate policy build`.
 #[derive(Debug, Args)]
@@ -34,14 +36,19 @@ pub(in crate::cli) struct BuildArgs {
 
 pub(super) async fn build(args: BuildArgs) -> Result<ExitCode, Wrong> {
     let project = Project::read(&args.folder)?;
-    let component = compile(&project)?;
-    let file = project.component();
-    let loaded = check(&project, &component)
-        .await
-        .map_err(|error| format!("{}: built, and not written: {error}", file.display()))?;
-    put(&file, &component).map_err(|error| format!("{}: {error}", file.display()))?;
-    tell(&file, &component, &loaded)?;
+    let (component, loaded) = make(&project).await?;
+    tell(&project.component(), &component, &loaded)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Builds the project's component, and puts it in the place of the one before.
+pub(super) async fn make(project: &Project) -> Result<(Vec<u8>, Arc<Loaded>), Wrong> {
+    let component = compile(project)?;
+    let file = project.component();
+    let wrong = |error: Wrong| format!("{}: built, and not written: {error}", file.display());
+    let (component, loaded) = finished(project, &component).await.map_err(wrong)?;
+    put(&file, &component).map_err(|error| format!("{}: {error}", file.display()))?;
+    Ok((component, loaded))
 }
 
 /// Makes the component, by the tools of the language.
@@ -54,11 +61,41 @@ fn compile(project: &Project) -> Result<Vec<u8>, Wrong> {
     }
 }
 
-/// Loads it as a gateway does, with the project's settings and every grant.
-async fn check(project: &Project, component: &[u8]) -> Result<Arc<Loaded>, Wrong> {
+/// Loads it as a gateway does, with the project's settings and every grant, and writes its manifest into it.
+async fn finished(project: &Project, component: &[u8]) -> Result<(Vec<u8>, Arc<Loaded>), Wrong> {
     let sandbox = setup::sandbox(&Config::embedded()?, 1)?;
-    let spec = alone("built", &project.settings);
-    Ok(policy::load(&sandbox, spec, component).await?)
+    let described = describe(&sandbox, project, component).await?;
+    let named = &project.manifest.name;
+    if described.0 != *named {
+        return Err(format!(
+            "the policy calls itself `{}`, and {FILE} calls it `{named}`; one of the two is wrong",
+            described.0
+        )
+        .into());
+    }
+    let needed = inspect(component)?.grants;
+    if let Some(untold) = needed.iter().find(|it| project.manifest.why(it).is_none()) {
+        return Err(format!("it needs the grant `{untold}`, and {FILE} doesn't say why; add `grants: {{{untold}: \"what it is for\"}}`, for whoever is to give it").into());
+    }
+    let manifest = Manifest {
+        version: Some(described.1).filter(|version| !version.is_empty()),
+        ..project.manifest.clone()
+    };
+    let component = with_manifest(component, &manifest)?;
+    let spec = alone("built", &project.settings, &component);
+    let loaded = policy::load(&sandbox, spec, &component).await?;
+    Ok((component, loaded))
+}
+
+/// The name and the version that the policy gives itself.
+async fn describe(
+    sandbox: &Sandbox,
+    project: &Project,
+    component: &[u8],
+) -> Result<(String, String), Wrong> {
+    let spec = alone("built", &project.settings, component);
+    let (description, _) = policy::ask(sandbox, &spec, component).await?;
+    Ok((description.name, description.version))
 }
 
 /// In one step: a gateway may be reading the one before.
@@ -71,7 +108,7 @@ fn put(file: &Path, component: &[u8]) -> std::io::Result<()> {
 fn tell(file: &Path, component: &[u8], loaded: &Loaded) -> Result<(), Wrong> {
     let inspection = inspect(component)?;
     let (name, version) = loaded.policy();
-    println!("policy    {name} {version}");
+    println!("policy    {} {}", readable(name), readable(version));
     println!("file      {}", file.display());
     println!("contract  witgate:policy {}", inspection.contract);
     println!("hooks     {}", hook_names(loaded.hooks()).join(", "));

@@ -20,7 +20,7 @@ type File = (&'static str, &'static str);
 
 /// The arguments of `witgate policy new`.
 #[derive(Debug, Args)]
-pub(super) struct NewArgs {
+pub(in crate::cli) struct NewArgs {
     /// The policy's name; its project becomes a folder of that name. A path: the folder, and its last part is the name
     name: PathBuf,
     /// What to write it in

@@ -23,7 +23,7 @@ use crate::policy::{self, StageSpec};
 
 /// The arguments of `witgate policy test`.
 #[derive(Debug, Args)]
-pub(super) struct TestArgs {
+pub(in crate::cli) struct TestArgs {
     /// The component: a file, the folder of a project, or `bundled:NAME` [default: the project in this folder]
     #[arg(conflicts_with = "policy_config")]
     component: Option<PathBuf>,
@@ -157,7 +157,7 @@ async fn policy(
     let bytes = component.bytes()?;
     let samples = Samples::parse(samples).map_err(|error| format!("{named}: {error}"))?;
     let sandbox = setup::sandbox(&Config::embedded()?, 1)?;
-    let spec = alone("tested", settings);
+    let spec = alone("tested", settings, &bytes);
     let loaded = policy::load(&sandbox, spec, &bytes).await;
     let stages = [loaded.map_err(|error| format!("{component}: {error}"))?];
     let mut report = Report::new(component.to_string(), named, seed);

@@ -1,0 +1,224 @@
+//! What a component says of itself beside its code: its author's manifest, and which tools made it. Both are custom sections, so nothing runs
+//! to read them, and both are whatever a stranger wrote there.
+
+use wasmparser::{BinaryReader, ProducersSectionReader};
+
+use super::error::LoadError;
+use super::limits::MAX_SIZE;
+use witgate_config::{LeastLimits, Limits, Manifest};
+
+/// The name of the custom section in which the manifest is, as JSON.
+pub const SECTION: &str = "witgate:manifest";
+
+/// How errors call it.
+const ORIGIN: &str = "its manifest";
+
+/// Producers that are told, and bytes of each of their texts.
+const PRODUCERS: usize = 32;
+const PRODUCER_TEXT: usize = 100;
+
+/// A language or a tool that made a component.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Producer {
+    /// `language`, `processed-by` or `sdk`.
+    pub field: String,
+    /// Its name.
+    pub name: String,
+    /// Its version; may be empty.
+    pub version: String,
+}
+
+/// The component with that manifest at its end. Call it once: a component with two manifests is refused.
+///
+/// # Errors
+/// A sentence: the manifest or the whole would be too large.
+pub fn with_manifest(component: &[u8], manifest: &Manifest) -> Result<Vec<u8>, String> {
+    let json = manifest.to_json().to_string();
+    if json.len() > Manifest::MOST {
+        return Err(format!(
+            "the manifest has {} bytes, and may have {}; shorten its schema",
+            json.len(),
+            Manifest::MOST
+        ));
+    }
+    let mut section = Vec::with_capacity(json.len() + SECTION.len() + 8);
+    unsigned(SECTION.len(), &mut section);
+    section.extend_from_slice(SECTION.as_bytes());
+    section.extend_from_slice(json.as_bytes());
+    let mut bytes = component.to_vec();
+    // The id of a custom section.
+    bytes.push(0);
+    unsigned(section.len(), &mut bytes);
+    bytes.extend_from_slice(&section);
+    match bytes.len() {
+        size if size > MAX_SIZE => Err(format!(
+            "with its manifest it has {size} bytes, and a component may have {MAX_SIZE}"
+        )),
+        _ => Ok(bytes),
+    }
+}
+
+/// A number as WebAssembly writes it: seven bits a byte, the lowest first.
+fn unsigned(mut number: usize, into: &mut Vec<u8>) {
+    while number >= 0x80 {
+        into.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    into.push(number as u8);
+}
+
+/// What is gathered while a component's sections are read.
+#[derive(Default)]
+pub(super) struct Said {
+    pub(super) manifest: Option<Manifest>,
+    pub(super) producers: Vec<Producer>,
+}
+
+impl Said {
+    /// Takes a custom section; of modules within the component, too, `outermost` telling which.
+    pub(super) fn section(
+        &mut self,
+        (name, data): (&str, &[u8]),
+        outermost: bool,
+    ) -> Result<(), LoadError> {
+        if name == SECTION && outermost {
+            if self.manifest.is_some() {
+                return Err(LoadError::TwoManifests);
+            }
+            let manifest = Manifest::from_json(data, ORIGIN).map_err(LoadError::Manifest)?;
+            self.manifest = Some(manifest);
+        }
+        if name == "producers" {
+            self.produced(data);
+        }
+        Ok(())
+    }
+
+    /// A section that can't be read tells nothing: no policy runs better for it.
+    fn produced(&mut self, data: &[u8]) {
+        let Ok(fields) = ProducersSectionReader::new(BinaryReader::new(data, 0)) else {
+            return;
+        };
+        for field in fields.into_iter().map_while(Result::ok) {
+            for value in field.values.into_iter().map_while(Result::ok) {
+                let producer = Producer {
+                    field: short(field.name),
+                    name: short(value.name),
+                    version: short(value.version),
+                };
+                if self.producers.len() < PRODUCERS && !self.producers.contains(&producer) {
+                    self.producers.push(producer);
+                }
+            }
+        }
+    }
+}
+
+/// For a terminal, on which nothing of it is an order.
+fn short(text: &str) -> String {
+    let text = text.replace(char::is_control, "\u{fffd}");
+    text[..text.floor_char_boundary(PRODUCER_TEXT)].to_owned()
+}
+
+/// The policy works within these limits, by its author's word.
+pub(super) fn fits(needed: &LeastLimits, given: &Limits) -> Result<(), LoadError> {
+    let missing = needed.missing(given);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let each = missing
+        .iter()
+        .map(|(name, needed, given)| format!("limits.{name} is {given} and must be {needed}"));
+    let write = missing
+        .iter()
+        .map(|(name, needed, _)| format!("{name}: {needed}"));
+    Err(LoadError::TooSmall {
+        missing: each.collect::<Vec<_>>().join(", "),
+        write: write.collect::<Vec<_>>().join(", "),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test")]
+
+    use super::*;
+    use crate::component::inspect;
+
+    /// The least component: nothing is in it, so it is no policy.
+    const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
+
+    fn read(sections: &[(&str, &[u8])]) -> Result<Said, LoadError> {
+        let mut said = Said::default();
+        for section in sections {
+            said.section(*section, true)?;
+        }
+        Ok(said)
+    }
+
+    #[test]
+    fn a_manifest_is_a_section_that_leaves_the_component_what_it_was() {
+        let manifest = Manifest {
+            name: "a".to_owned(),
+            description: Some("é".repeat(200)),
+            ..Manifest::default()
+        };
+        let bytes = with_manifest(EMPTY, &manifest).unwrap();
+        assert!(bytes.starts_with(EMPTY));
+        // It parses whole, up to what an empty component lacks.
+        assert!(matches!(inspect(&bytes), Err(LoadError::NotAPolicy)));
+        let json = manifest.to_json().to_string();
+        assert!(bytes.ends_with(json.as_bytes()));
+        let twice = with_manifest(&bytes, &manifest).unwrap();
+        assert!(matches!(inspect(&twice), Err(LoadError::TwoManifests)));
+    }
+
+    #[test]
+    fn a_hostile_manifest_is_a_sentence() {
+        let deep = [b'['; 200_000];
+        let wrong: [(&[u8], &str); 6] = [
+            (b"", "isn't JSON"),
+            (b"\xff\xfe", "isn't JSON"),
+            (&deep, "isn't JSON"),
+            (b"{\"name\":\"../../etc\"}", "can't be an id"),
+            (
+                b"{\"name\":\"a\",\"limits\":{\"memory\":\"9GiB\"}}",
+                "limits.memory",
+            ),
+            (&[b' '; Manifest::MOST + 1], "may have"),
+        ];
+        for (bytes, why) in wrong {
+            let error = read(&[(SECTION, bytes)]).err().unwrap().to_string();
+            assert!(error.contains(why) && error.contains("manifest"), "{error}");
+        }
+    }
+
+    #[test]
+    fn producers_are_told_once_and_without_orders_to_a_terminal() {
+        // language: Rust "1\u{1b}", twice.
+        let section =
+            b"\x02\x08language\x01\x04Rust\x02\x31\x1b\x08language\x01\x04Rust\x02\x31\x1b";
+        let said = read(&[("producers", section), ("producers", b"\xff\xff")]).unwrap();
+        let [producer] = &said.producers[..] else {
+            panic!("{:?}", said.producers);
+        };
+        assert_eq!((&*producer.name, &*producer.version), ("Rust", "1\u{fffd}"));
+    }
+
+    #[test]
+    fn what_is_too_small_is_told_with_what_to_write() {
+        let needed = LeastLimits {
+            memory: Some(128 << 20),
+            held_text: Some(1),
+            ..LeastLimits::default()
+        };
+        let error = fits(&needed, &Limits::default()).unwrap_err().to_string();
+        assert!(
+            error.contains("limits.memory is 64MiB and must be 128MiB")
+                && error.contains("limits: {memory: 128MiB}"),
+            "{error}"
+        );
+        let enough = needed.within(Limits::default());
+        assert!(fits(&needed, &enough).is_ok());
+    }
+}

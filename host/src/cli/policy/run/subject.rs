@@ -1,0 +1,144 @@
+//! The policy that is run: its files, its build, and the configuration of a gateway with it alone.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+
+use crate::cli::Wrong;
+use crate::cli::policy::build;
+use crate::cli::policy::component::Component;
+use crate::cli::policy::project::{FILE, Project};
+use crate::policy::inspect;
+
+/// Sources that are watched. A project has fewer.
+const MOST_FILES: usize = 500;
+
+/// Folders in which there are no sources.
+const NO_SOURCES: [&str; 5] = ["target", "node_modules", "sdk", "build", "__pycache__"];
+
+/// The policy that is run.
+pub(super) struct Subject {
+    component: Component,
+    settings: Option<Value>,
+    configuration: PathBuf,
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.component.fmt(f)
+    }
+}
+
+impl Subject {
+    /// Its configuration is kept in that file.
+    pub(super) fn new(
+        component: Component,
+        settings: Option<Value>,
+        configuration: PathBuf,
+    ) -> Self {
+        Subject {
+            component,
+            settings,
+            configuration,
+        }
+    }
+
+    pub(super) fn configuration(&self) -> &Path {
+        &self.configuration
+    }
+
+    /// What is watched, in words.
+    pub(super) fn watched(&self) -> Option<String> {
+        match self.component.project() {
+            Some(project) => Some(format!("the project in {}", project.folder.display())),
+            None => self.component.file().map(|file| file.display().to_string()),
+        }
+    }
+
+    /// Builds the component, where it is a project's.
+    pub(super) async fn prepare(&self) -> Result<(), Wrong> {
+        match self.component.project() {
+            Some(project) => {
+                build::make(&Project::read(&project.folder)?).await?;
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Writes the configuration anew, in one step: it is named by the gateway.
+    pub(super) fn configure(&self) -> Result<(), Wrong> {
+        let bytes = self.component.bytes()?;
+        let inspection = inspect(&bytes).map_err(|error| format!("{self}: {error}"))?;
+        // The project as it is now, with other settings perhaps.
+        let settings = match (&self.settings, self.component.project()) {
+            (Some(settings), _) => settings.clone(),
+            (None, Some(project)) => Project::read(&project.folder)?.settings,
+            (None, None) => json!({}),
+        };
+        let manifest = inspection.manifest.unwrap_or_default();
+        let limits: Map<String, Value> = manifest
+            .limits
+            .named()
+            .map(|(name, least)| (name.to_owned(), json!(least)))
+            .collect();
+        let component = match self.component.file() {
+            Some(file) => std::path::absolute(file)?.display().to_string(),
+            None => self.component.to_string(),
+        };
+        let entry = json!({
+            "id": "policy", "component": component, "grants": inspection.grants, "limits": limits,
+        });
+        // JSON is YAML.
+        let text = json!({
+            "pack": {"name": "policy-run", "version": "0.0.0", "enabled": true},
+            "policies": {"chain": [entry]},
+            "policy": {"policy": settings},
+            "providers": {"targets": [{"id": "model", "provider": "cerebras"}]},
+        });
+        let aside = self.configuration.with_extension("new");
+        std::fs::write(&aside, text.to_string())?;
+        Ok(std::fs::rename(&aside, &self.configuration)?)
+    }
+
+    /// The files whose change matters: of a project the sources, else the component and its samples.
+    pub(super) fn files(&self) -> BTreeSet<PathBuf> {
+        let mut files = BTreeSet::new();
+        match self.component.project() {
+            Some(project) => {
+                // Where it is written anew it isn't there for a moment.
+                files.insert(project.folder.join(FILE));
+                sources(&project.folder, &mut files);
+            }
+            None => {
+                let samples = self.component.samples();
+                files.extend(self.component.file().map(Path::to_owned));
+                files.extend(samples);
+            }
+        }
+        let absolute = |file: PathBuf| std::path::absolute(&file).unwrap_or(file);
+        files.into_iter().map(absolute).collect()
+    }
+}
+
+/// What a project is built from.
+fn sources(folder: &Path, into: &mut BTreeSet<PathBuf>) {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries {
+        let (path, name) = (entry.path(), entry.file_name());
+        let name = name.to_string_lossy();
+        if name.starts_with('.') || into.len() >= MOST_FILES {
+            continue;
+        }
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() && !NO_SOURCES.contains(&&*name) => sources(&path, into),
+            // What building writes is no source.
+            Ok(kind) if kind.is_file() && !name.contains(".wasm") && name != "Cargo.lock" => {
+                into.insert(path);
+            }
+            _ => {}
+        }
+    }
+}
