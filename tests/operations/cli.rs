@@ -1,6 +1,7 @@
 //! The command line: what it says of what is wrong, and with which exit code.
 
 mod check;
+mod policy;
 mod policy_test;
 
 use std::io::{BufRead, BufReader};

@@ -8,7 +8,7 @@ use super::fingerprint::Fingerprint;
 use super::samples::SampleError;
 use super::verified::VerifiedStage;
 use crate::api::Keys;
-use crate::config::{Config, SecretError, StageConfig};
+use crate::config::{Config, ConfigError, SecretError, StageConfig};
 use crate::generation::{BuildInputs, Generation, ReadError};
 use crate::journal::Journal;
 use crate::metrics::Metrics;
@@ -33,6 +33,9 @@ pub enum BuildError {
         #[source]
         cause: Box<LoadError>,
     },
+    /// A stage's settings aren't what its policy's schema says.
+    #[error(transparent)]
+    Settings(ConfigError),
     /// Its samples can't be used, or one of them doesn't hold.
     #[error("stage `{stage}`: {file}: {cause}")]
     Samples {

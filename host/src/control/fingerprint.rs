@@ -60,6 +60,7 @@ impl Hasher {
             pricing,
             // Nothing that serves is made of it.
             testing: _,
+            places: _,
         } = config;
         self.pack(pack);
         self.list(stages, Self::stage);

@@ -6,7 +6,7 @@ use super::BuildError;
 use super::samples::{Counts, SampleError, Samples};
 use crate::config::{ComponentSource, StageConfig};
 use crate::generation::BuildInputs;
-use crate::policy::{self, Loaded, Sandbox, StageSpec};
+use crate::policy::{self, LoadError, Loaded, Sandbox, StageSpec};
 
 /// What a stage that may serve is made of. It is not attached yet, so nothing of what it was tested with is kept or counted.
 pub struct VerifiedStage {
@@ -28,13 +28,19 @@ impl VerifiedStage {
         spec: StageSpec,
     ) -> Result<Self, BuildError> {
         let loaded = policy::load(sandbox, spec, inputs.component(config)).await;
-        let loaded = loaded.map_err(|cause| BuildError::Load {
-            stage: config.id.clone(),
-            source_name: match &config.component {
-                ComponentSource::Bundled(name) => format!("bundled {name}"),
-                ComponentSource::File(path) => path.display().to_string(),
+        let loaded = loaded.map_err(|cause| match cause {
+            LoadError::Settings { mismatches, .. } => {
+                let places = &inputs.config.places;
+                BuildError::Settings(places.wrong_settings(config, &mismatches))
+            }
+            cause => BuildError::Load {
+                stage: config.id.clone(),
+                source_name: match &config.component {
+                    ComponentSource::Bundled(name) => format!("bundled {name}"),
+                    ComponentSource::File(path) => path.display().to_string(),
+                },
+                cause: Box::new(cause),
             },
-            cause: Box::new(cause),
         })?;
         let samples = match inputs.samples(config) {
             None => Counts::default(),

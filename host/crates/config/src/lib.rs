@@ -23,6 +23,7 @@ mod models;
 mod nearest;
 mod pack;
 mod pem;
+mod places;
 mod pricing;
 mod reload;
 mod requests;
@@ -58,6 +59,7 @@ pub use manifest::{Manifest, NeededGrant, PolicyFile};
 pub use models::ModelsConfig;
 pub use pack::Pack;
 pub use pem::{PemError, PemFile};
+pub use places::Places;
 pub use pricing::{Price, PricingConfig};
 pub use reload::ReloadConfig;
 pub use requests::{OpaqueParts, RequestsConfig};
@@ -120,6 +122,8 @@ pub struct Config {
     pub pricing: PricingConfig,
     /// Exchanges to test the chain with, as they stand in the file. Nothing that serves reads them.
     pub testing: Option<serde_json::Value>,
+    /// Where its parts stand.
+    pub places: Places,
 }
 
 impl Config {
@@ -153,9 +157,11 @@ impl Config {
     /// # Errors
     /// When the text has problems; the error lists all of them.
     pub fn parse(text: &str, origin: &str, base: &Path) -> Result<Config, ConfigError> {
-        checked(text, origin, |document, position| {
+        let config = checked(text, origin, |document, position| {
             read(document, base, position)
-        })
+        })?;
+        let places = Places::new(origin, text);
+        Ok(Config { places, ..config })
     }
 
     /// The built-in default: every bundled policy in front of Cerebras.
@@ -364,6 +370,7 @@ fn read(
         models: models?,
         pricing: pricing?,
         testing,
+        places: Places::default(),
     })
 }
 

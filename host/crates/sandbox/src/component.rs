@@ -58,12 +58,9 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadError> {
     let (mut imports, mut exports) = (Vec::new(), Vec::new());
     // Nested modules and components come as payloads of their own; only the outermost level is the component's face.
     let mut depth = 0;
-
+    let mut said = Said::default();
     // Of the module that is read.
     let mut memories = 0;
-
-    let mut said = Said::default();
-
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(LoadError::Broken)? {
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => {

@@ -5,7 +5,7 @@ use super::compiled::Stuck;
 use super::failure::Failure;
 use super::interest::BadInterest;
 use super::limits::MAX_SIZE;
-use witgate_config::ConfigError;
+use witgate_config::{ConfigError, Mismatch, Part};
 
 /// Why a component did not become a stage.
 #[derive(Debug, thiserror::Error)]
@@ -129,6 +129,14 @@ pub enum LoadError {
         #[source]
         failure: Failure,
     },
+    /// Its settings aren't what its schema says.
+    #[error("{}", settings(.id, .mismatches))]
+    Settings {
+        /// The stage.
+        id: String,
+        /// All that is wrong with them.
+        mismatches: Vec<Mismatch>,
+    },
     /// The policy says no to its configuration.
     #[error("it refuses its configuration (policy.{id}): {why}")]
     Refused {
@@ -157,6 +165,23 @@ pub enum LoadError {
         #[source]
         failure: Failure,
     },
+}
+
+fn settings(id: &str, mismatches: &[Mismatch]) -> String {
+    let sentence = |it: &Mismatch| {
+        // An unknown key is named by the sentence.
+        let path = &it.path[..it.path.len() - usize::from(it.on_key)];
+        let mut place = format!("policy.{id}");
+        for part in path {
+            place += &match part {
+                Part::Key(key) => format!(".{key}"),
+                Part::Index(index) => format!("[{index}]"),
+            };
+        }
+        format!("{place}: {}", it.message)
+    };
+    let sentences: Vec<String> = mismatches.iter().map(sentence).collect();
+    format!("its settings don't fit: {}", sentences.join("; "))
 }
 
 /// An author's reason, within a sentence.

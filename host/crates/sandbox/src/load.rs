@@ -32,7 +32,7 @@ pub async fn ask(
     let mut store = quick.store(snapshot::frozen(spec));
     let mut configuring = snapshot::Configuring::start(&pre, &mut store).await?;
     let description = configuring.describe(&mut store).await?;
-    let wants = configuring.configure(&mut store, spec).await;
+    let wants = configuring.configure(&mut store, spec, &description).await;
     Ok((description, wants.map(|wants| wants.hooks)))
 }
 
@@ -59,6 +59,7 @@ pub async fn load(
     component::admit(&inspection, &spec.grants)?;
     if let Some(manifest) = &inspection.manifest {
         manifest::fits(&manifest.limits, &spec.limits)?;
+        manifest::allows(manifest.schema.as_ref(), &spec)?;
     }
 
     let configured = snapshot::configure(sandbox, &spec, bytes).await?;

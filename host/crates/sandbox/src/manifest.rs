@@ -5,7 +5,9 @@ use wasmparser::{BinaryReader, ProducersSectionReader};
 
 use super::error::LoadError;
 use super::limits::MAX_SIZE;
-use witgate_config::{LeastLimits, Limits, Manifest};
+use super::spec::StageSpec;
+use serde_json::Value;
+use witgate_config::{LeastLimits, Limits, Manifest, mismatches};
 
 /// The name of the custom section in which the manifest is, as JSON.
 pub const SECTION: &str = "witgate:manifest";
@@ -135,6 +137,22 @@ pub(super) fn fits(needed: &LeastLimits, given: &Limits) -> Result<(), LoadError
     Err(LoadError::TooSmall {
         missing: each.collect::<Vec<_>>().join(", "),
         write: write.collect::<Vec<_>>().join(", "),
+    })
+}
+
+/// The settings are what their schema says, as far as one is known.
+pub(super) fn allows(schema: Option<&Value>, spec: &StageSpec) -> Result<(), LoadError> {
+    let Some(schema) = schema else {
+        return Ok(());
+    };
+    let settings: Value = serde_json::from_str(&spec.settings).unwrap_or_default();
+    let mismatches = mismatches(schema, &settings);
+    if mismatches.is_empty() {
+        return Ok(());
+    }
+    Err(LoadError::Settings {
+        id: spec.id.to_string(),
+        mismatches,
     })
 }
 

@@ -19,6 +19,7 @@ use super::exchange_state::ExchangeState;
 use super::failure::{Class, Failure};
 use super::guest::Guest;
 use super::limits::{CONFIGURE_CPU, CONFIGURE_TIME, Cpu, OUTPUT};
+use super::manifest;
 use super::memory_reader::MemoryReader;
 use super::meter::metered;
 use super::sandbox::Sandbox;
@@ -55,7 +56,9 @@ pub(super) async fn configure(
     let mut configuring = Configuring::start(&pre, &mut store).await?;
     let description = configuring.describe(&mut store).await?;
     let began = Instant::now();
-    let wants = configuring.configure(&mut store, spec).await?;
+    let wants = configuring
+        .configure(&mut store, spec, &description)
+        .await?;
     Ok(Configured {
         pre,
         instantiation: Instantiation::PerInstance(why_not),
@@ -94,7 +97,9 @@ async fn snapshot(
     let mut configuring = Configuring::start(&pre, &mut store).await?;
     let description = configuring.describe(&mut store).await?;
     let began = Instant::now();
-    let wants = configuring.configure(&mut store, spec).await?;
+    let wants = configuring
+        .configure(&mut store, spec, &description)
+        .await?;
     let took = began.elapsed();
     if !store.data().table.is_empty() {
         return Ok(Err(
@@ -204,7 +209,12 @@ impl Configuring {
         &mut self,
         store: &mut Store<Guest>,
         spec: &StageSpec,
+        description: &Description,
     ) -> Result<Wants, LoadError> {
+        let schema = description.config_schema.as_deref();
+        // One that can't be read says nothing: the policy has the last word.
+        let schema = schema.and_then(|text| serde_json::from_str(text).ok());
+        manifest::allows(schema.as_ref(), spec)?;
         let policy = self.bindings.witgate_policy_policy();
         begin(store);
         let call = timed(

@@ -81,17 +81,24 @@ impl Project {
 
 /// Tells a project's language by its files.
 fn language(folder: &Path) -> Result<Language, Wrong> {
-    let known = [
-        ("Cargo.toml", Language::Rust),
-        ("package.json", Language::JavaScript),
-        ("policy.py", Language::Python),
-        ("policy.c", Language::C),
-    ];
-    let found = known.iter().find(|(file, _)| folder.join(file).is_file());
-    found.map(|(_, language)| *language).ok_or_else(|| {
+    let has = |name: &str| folder.join(name).is_file();
+    let c = || {
+        let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut names = files.map(|file| file.path());
+        names.any(|name| name.extension().is_some_and(|it| it == "c"))
+    };
+    if has("Cargo.toml") {
+        Ok(Language::Rust)
+    } else if has("package.json") {
+        Ok(Language::JavaScript)
+    } else if has("policy.py") {
+        Ok(Language::Python)
+    } else if c() {
+        Ok(Language::C)
+    } else {
         let folder = folder.display();
-        format!("{folder}: it can't be told what this policy is written in: there is no Cargo.toml (Rust), package.json (JavaScript), policy.py (Python) or policy.c (C)").into()
-    })
+        Err(format!("{folder}: it can't be told what this policy is written in: there is no Cargo.toml (Rust), package.json (JavaScript), policy.py (Python), nor a file of C").into())
+    }
 }
 
 fn read_schema(file: &Path) -> Result<Value, Wrong> {
