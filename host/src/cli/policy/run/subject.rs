@@ -59,11 +59,8 @@ impl Subject {
 
     /// Builds the component, where it is a project's.
     pub(super) async fn prepare(&self) -> Result<(), Wrong> {
-        match self.component.project() {
-            Some(project) => {
-                build::make(&Project::read(&project.folder)?).await?;
-            }
-            None => {}
+        if let Some(project) = self.component.project() {
+            build::make(&Project::read(&project.folder)?).await?;
         }
         Ok(())
     }
