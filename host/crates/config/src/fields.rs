@@ -113,6 +113,8 @@ impl<'a> Field<'a> {
 
     /// The mapping's entries, all of which must be among `valid`.
     pub(super) fn fields(&self, valid: &'static [&'static str]) -> Option<Fields<'a>> {
+        #[cfg(test)]
+        record(self, valid.iter().copied(), false);
         let entries = self.entries()?;
         for (key, field) in &entries {
             if !valid.contains(key) && !self.report.is_full() {
@@ -275,6 +277,8 @@ impl<'a> Field<'a> {
 
     /// One of the named values. The names in `later` are known, but not offered yet.
     pub(super) fn one_of<T: Copy>(&self, valid: &[(&str, T)], later: &[&str]) -> Option<T> {
+        #[cfg(test)]
+        record(self, valid.iter().map(|(name, _)| *name), true);
         let text = self.text()?;
         if let Some((_, value)) = valid.iter().find(|(name, _)| *name == text) {
             return Some(*value);
@@ -417,4 +421,27 @@ fn unknown_key(key: &str, valid: &[&str]) -> String {
         ),
         _ => format!("unknown key `{key}`{}", suggestion(key, valid)),
     }
+}
+
+/// What was asked for at a place: the keys of a mapping, or the words of a choice (`true`).
+#[cfg(test)]
+pub(super) type Asked = (NodePath, Vec<String>, bool);
+
+#[cfg(test)]
+thread_local! {
+    static ASKED: RefCell<Vec<Asked>> = const { RefCell::new(Vec::new()) };
+}
+
+#[cfg(test)]
+fn record<'n>(field: &Field<'_>, names: impl Iterator<Item = &'n str>, words: bool) {
+    let names = names.map(str::to_owned).collect();
+    ASKED.with_borrow_mut(|asked| asked.push((field.place(), names, words)));
+}
+
+/// Does the work, and tells what it asked for.
+#[cfg(test)]
+pub(super) fn recorded<T>(work: impl FnOnce() -> T) -> (T, Vec<Asked>) {
+    ASKED.take();
+    let done = work();
+    (done, ASKED.take())
 }

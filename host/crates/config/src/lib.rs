@@ -42,6 +42,8 @@ mod usable;
 mod vault;
 
 #[cfg(test)]
+mod published;
+#[cfg(test)]
 mod tests;
 
 pub use clients::ClientConfig;

@@ -203,10 +203,9 @@ impl<'s> Check<'s> {
                 self.value(schema, item, path, depth + 1, found);
                 path.pop();
             }
-            let twice = rules.get("uniqueItems") == Some(&Value::Bool(true))
-                && items[..index]
-                    .iter()
-                    .any(|other| self.affords(1) && same(other, item));
+            let unique = rules.get("uniqueItems") == Some(&Value::Bool(true));
+            let twice =
+                unique && self.affords(index) && items[..index].iter().any(|it| same(it, item));
             if twice {
                 path.push(Part::Index(index));
                 wrong(path, "this stands here twice; keep one of the two", found);
