@@ -21,7 +21,7 @@ fn config(key: &std::path::Path, settings: &Value) -> String {
         )
     };
     format!(
-        "policies: {{chain: [{{id: player, component: @player, grants: [journal, counters, kv, {{http: {{hosts: [https://service.invalid]}}}}]}}]}}\n\
+        "policies: {{headers: [x-puppet, x-other, x-shade, x-play, x-misdeed, x-team, user-agent], chain: [{{id: player, component: @player, grants: [journal, counters, kv, {{http: {{hosts: [https://service.invalid]}}}}]}}]}}\n\
          requests: {{opaque_parts: pass}}\n\
          policy: {{player: {settings}}}\n\
          pricing: {{models: {{dear-model: {{input: 0.85, output: 1.20}}}}}}\n\

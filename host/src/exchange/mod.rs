@@ -239,6 +239,8 @@ impl<U: Upstream> Exchange<U> {
             let sent = self.client.bytes;
             let outcome = self.record.outcome(ended, sent, total, accounts, tags);
             self.stages.complete(outcome, &self.permit.turns).await;
+        } else {
+            self.stages.collect();
         }
     }
 

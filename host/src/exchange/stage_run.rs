@@ -457,7 +457,7 @@ impl StageRun {
     }
 
     /// Takes what the instance has found and tagged so far.
-    fn collect(&mut self, tags: &mut Tags) {
+    pub(super) fn collect(&mut self, tags: &mut Tags) {
         let Some(instance) = &mut self.instance else {
             return;
         };

@@ -123,6 +123,13 @@ impl Stages {
         self.runs.iter().any(|run| run.wants(Hooks::ON_COMPLETE))
     }
 
+    /// Counts what stages have found in the answer, where no stage is told of the end.
+    pub(super) fn collect(&mut self) {
+        for run in &mut self.runs {
+            run.collect(&mut self.tags);
+        }
+    }
+
     /// The class of a stage's failure.
     pub(super) fn failed_as(&self, stage: StageId) -> Class {
         self.runs[stage.0].failed_as()

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use super::{Running, Workspace};
 use crate::scene::{NONE, component};
 use crate::support::process::{Done, run, witgate};
-use crate::support::{Value, json, kept, soon};
+use crate::support::{DEADLINE, Value, json, kept, soon};
 
 /// A new project in Rust as its author gets it: `new`, and `build`. Nobody changes it.
 fn project() -> &'static Path {
@@ -356,7 +356,8 @@ impl Author {
         let read = tokio::task::spawn_blocking(move || {
             let mut said = String::new();
             for line in lines.by_ref().map(Result::unwrap) {
-                said += &line;
+                // How it is laid out is for people.
+                said.extend(line.split_whitespace().flat_map(|word| [word, " "]));
                 said.push('\n');
                 if line.contains(wanted) {
                     return (said, lines);
@@ -364,7 +365,10 @@ impl Author {
             }
             panic!("it ended without {wanted:?}: {said}");
         });
-        let (said, lines) = soon(wanted, read).await.unwrap();
+        // Longer than for other things: a policy may be compiled meanwhile.
+        let read = tokio::time::timeout(10 * DEADLINE, read).await;
+        let read = read.unwrap_or_else(|_| panic!("waited in vain until {wanted}"));
+        let (said, lines) = read.unwrap();
         self.lines = Some(lines);
         said
     }
@@ -381,18 +385,18 @@ async fn a_policy_is_talked_to_and_what_became_of_it_is_shown() {
     );
     author.reads("is watched").await;
     author.say("say: once in a Blue Moon.");
-    let said = author.reads("  hooks").await;
+    let said = author.reads("hooks ").await;
     for part in [
-        "the model said              once in a Blue Moon.",
-        "the client reads            once in a ***.",
-        "findings                    word ×1",
+        "the model said once in a Blue Moon.",
+        "the client reads once in a ***.",
+        "findings word ×1",
         "on-request",
         "on-delta",
     ] {
         assert!(said.contains(part), "{said}");
     }
     author.say("say: this is longer than forty characters may be");
-    let said = author.reads("  hooks").await;
+    let said = author.reads("hooks ").await;
     assert!(
         said.contains("403 too-long: a message may have 40 characters"),
         "{said}"
@@ -402,9 +406,9 @@ async fn a_policy_is_talked_to_and_what_became_of_it_is_shown() {
     author.say(r#"{"stream": false, "messages": [{"role": "user", "content": "say: whole"}]}"#);
     assert!(
         author
-            .reads("  hooks")
+            .reads("hooks ")
             .await
-            .contains("the client reads            whole")
+            .contains("the client reads whole")
     );
     author.say("{broken");
     author.reads("this isn't a request in JSON").await;
@@ -430,27 +434,27 @@ async fn a_saved_change_is_built_and_runs() {
     author.say("say: blue moon");
     assert!(
         author
-            .reads("  hooks")
+            .reads("hooks ")
             .await
-            .contains("the client reads            ***")
+            .contains("the client reads ***")
     );
     std::fs::write(&source, text.replace("\"***\"", "broken(")).unwrap();
     author.reads("what ran before goes on").await;
     author.say("say: blue moon");
     assert!(
         author
-            .reads("  hooks")
+            .reads("hooks ")
             .await
-            .contains("the client reads            ***")
+            .contains("the client reads ***")
     );
     std::fs::write(&source, text.replace("\"***\"", "\"[MOON]\"")).unwrap();
     author.reads("the change runs").await;
     author.say("say: blue moon");
     assert!(
         author
-            .reads("  hooks")
+            .reads("hooks ")
             .await
-            .contains("the client reads            [MOON]")
+            .contains("the client reads [MOON]")
     );
 }
 

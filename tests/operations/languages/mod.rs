@@ -51,7 +51,7 @@ fn author(folder: &Path, args: &[&str]) -> Came {
     ended(command)
 }
 
-/// The command without anything on the path but what the test adds.
+/// A command of the program in that folder, with caches of the tests' own, and nothing of the builder's in its environment.
 fn with_tools(folder: &Path, args: &[&str]) -> Command {
     let mut command = witgate(&kept().join("languages/state"));
     command.current_dir(folder).args(args).stdin(Stdio::null());

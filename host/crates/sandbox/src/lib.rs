@@ -74,7 +74,7 @@ pub use instance::{Answered, Instance, Passage, Requested};
 pub use interest::{BadInterest, Interest, Word};
 pub use limits::MAX_SIZE;
 pub use load::{ask, load};
-pub use manifest::{Producer, SECTION as MANIFEST_SECTION, with_manifest};
+pub use manifest::{Producer, SECTION as MANIFEST_SECTION, with_manifest, with_producers};
 pub use outcome::Outcome;
 pub use request::{Draft, NotReplaced, RequestView};
 pub use sandbox::Sandbox;

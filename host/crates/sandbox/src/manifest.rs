@@ -43,21 +43,44 @@ pub fn with_manifest(component: &[u8], manifest: &Manifest) -> Result<Vec<u8>, S
             Manifest::MOST
         ));
     }
-    let mut section = Vec::with_capacity(json.len() + SECTION.len() + 8);
-    unsigned(SECTION.len(), &mut section);
-    section.extend_from_slice(SECTION.as_bytes());
-    section.extend_from_slice(json.as_bytes());
     let mut bytes = component.to_vec();
-    // The id of a custom section.
-    bytes.push(0);
-    unsigned(section.len(), &mut bytes);
-    bytes.extend_from_slice(&section);
+    custom(SECTION, json.as_bytes(), &mut bytes);
     match bytes.len() {
         size if size > MAX_SIZE => Err(format!(
             "with its manifest it has {size} bytes, and a component may have {MAX_SIZE}"
         )),
         _ => Ok(bytes),
     }
+}
+
+/// The component with these producers at its end, in a section as tools write it. Those of before stay.
+pub fn with_producers(component: &[u8], producers: &[Producer]) -> Vec<u8> {
+    let mut section = Vec::new();
+    unsigned(producers.len(), &mut section);
+    for producer in producers {
+        text(&producer.field, &mut section);
+        unsigned(1, &mut section);
+        text(&producer.name, &mut section);
+        text(&producer.version, &mut section);
+    }
+    let mut bytes = component.to_vec();
+    custom("producers", &section, &mut bytes);
+    bytes
+}
+
+/// Writes a custom section, whose id is 0.
+fn custom(name: &str, data: &[u8], into: &mut Vec<u8>) {
+    let mut section = Vec::with_capacity(name.len() + data.len() + 8);
+    text(name, &mut section);
+    section.extend_from_slice(data);
+    into.push(0);
+    unsigned(section.len(), into);
+    into.extend_from_slice(&section);
+}
+
+fn text(text: &str, into: &mut Vec<u8>) {
+    unsigned(text.len(), into);
+    into.extend_from_slice(text.as_bytes());
 }
 
 /// A number as WebAssembly writes it: seven bits a byte, the lowest first.
@@ -213,9 +236,13 @@ mod tests {
 
     #[test]
     fn producers_are_told_once_and_without_orders_to_a_terminal() {
-        // language: Rust "1\u{1b}", twice.
-        let section =
-            b"\x02\x08language\x01\x04Rust\x02\x31\x1b\x08language\x01\x04Rust\x02\x31\x1b";
+        let producer = Producer {
+            field: "language".to_owned(),
+            name: "Rust".to_owned(),
+            version: "1\u{1b}".to_owned(),
+        };
+        let bytes = with_producers(EMPTY, &[producer.clone(), producer]);
+        let section = &bytes[EMPTY.len() + 2 + "producers".len() + 1..];
         let said = read(&[("producers", section), ("producers", b"\xff\xff")]).unwrap();
         let [producer] = &said.producers[..] else {
             panic!("{:?}", said.producers);

@@ -17,7 +17,7 @@ pub(super) struct Component {
     /// A file, or `bundled:NAME`.
     path: PathBuf,
     /// The project that it is built from, where a project was named.
-    project: Option<Project>,
+    project: Option<Box<Project>>,
 }
 
 impl fmt::Display for Component {
@@ -39,7 +39,7 @@ impl Component {
         let project = Project::read(path)?;
         Ok(Component {
             path: project.component(),
-            project: Some(project),
+            project: Some(Box::new(project)),
         })
     }
 
@@ -53,7 +53,7 @@ impl Component {
 
     /// The project that it is built from.
     pub(super) fn project(&self) -> Option<&Project> {
-        self.project.as_ref()
+        self.project.as_deref()
     }
 
     /// The name of a bundled policy.

@@ -38,6 +38,17 @@ pub(super) enum Language {
     Python,
 }
 
+impl Language {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Language::Rust => "Rust",
+            Language::C => "C",
+            Language::JavaScript => "JavaScript",
+            Language::Python => "Python",
+        }
+    }
+}
+
 impl Project {
     /// Reads the project in that folder.
     pub(super) fn read(folder: &Path) -> Result<Project, Wrong> {

@@ -24,7 +24,10 @@ use super::inspect::readable;
 use super::project::{FILE, Language, Project};
 use crate::cli::{Wrong, setup};
 use crate::config::{Config, Manifest};
-use crate::policy::{self, Instantiation, Loaded, Sandbox, hook_names, inspect, with_manifest};
+use crate::policy::{
+    self, Instantiation, Loaded, Producer, Sandbox, hook_names, inspect, with_manifest,
+    with_producers,
+};
 
 /// The arguments of `witgate policy build`.
 #[derive(Debug, Args)]
@@ -81,7 +84,17 @@ async fn finished(project: &Project, component: &[u8]) -> Result<(Vec<u8>, Arc<L
         version: Some(described.1).filter(|version| !version.is_empty()),
         ..project.manifest.clone()
     };
-    let component = with_manifest(component, &manifest)?;
+    // Compilers write it, and stripping takes it out again.
+    let made_by = [
+        ("language", project.language.as_str(), ""),
+        ("processed-by", "witgate", env!("CARGO_PKG_VERSION")),
+    ];
+    let made_by = made_by.map(|(field, name, version)| Producer {
+        field: field.to_owned(),
+        name: name.to_owned(),
+        version: version.to_owned(),
+    });
+    let component = with_manifest(&with_producers(component, &made_by), &manifest)?;
     let spec = alone("built", &project.settings, &component);
     let loaded = policy::load(&sandbox, spec, &component).await?;
     Ok((component, loaded))

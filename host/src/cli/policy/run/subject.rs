@@ -59,11 +59,8 @@ impl Subject {
 
     /// Builds the component, where it is a project's.
     pub(super) async fn prepare(&self) -> Result<(), Wrong> {
-        match self.component.project() {
-            Some(project) => {
-                build::make(&Project::read(&project.folder)?).await?;
-            }
-            None => {}
+        if let Some(project) = self.component.project() {
+            build::make(&Project::read(&project.folder)?).await?;
         }
         Ok(())
     }
@@ -84,10 +81,11 @@ impl Subject {
             .named()
             .map(|(name, least)| (name.to_owned(), json!(least)))
             .collect();
-        let component = match self.component.file() {
-            Some(file) => std::path::absolute(file)?.display().to_string(),
-            None => self.component.to_string(),
-        };
+        // A copy, beside which there are no samples: whoever changes a policy sees it act before they change its samples.
+        let component = self.configuration.with_file_name("policy.wasm");
+        let aside = component.with_extension("new");
+        std::fs::write(&aside, &bytes)?;
+        std::fs::rename(&aside, &component)?;
         let entry = json!({
             "id": "policy", "component": component, "grants": inspection.grants, "limits": limits,
         });
@@ -103,7 +101,7 @@ impl Subject {
         Ok(std::fs::rename(&aside, &self.configuration)?)
     }
 
-    /// The files whose change matters: of a project the sources, else the component and its samples.
+    /// The files whose change matters: of a project the sources, else the component.
     pub(super) fn files(&self) -> BTreeSet<PathBuf> {
         let mut files = BTreeSet::new();
         match self.component.project() {
@@ -113,9 +111,7 @@ impl Subject {
                 sources(&project.folder, &mut files);
             }
             None => {
-                let samples = self.component.samples();
                 files.extend(self.component.file().map(Path::to_owned));
-                files.extend(samples);
             }
         }
         let absolute = |file: PathBuf| std::path::absolute(&file).unwrap_or(file);

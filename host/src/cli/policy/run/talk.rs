@@ -246,8 +246,8 @@ fn line_of(shown: &mut String, what: &str, text: &str) {
     let is_order = |c: char| c.is_control() && c != '\n';
     let text = text
         .replace(is_order, "\u{fffd}")
-        .replace('\n', &format!("\n{:30}", ""));
-    let _ = writeln!(shown, "  {what:<28}{text}");
+        .replace('\n', &format!("\n{:32}", ""));
+    let _ = writeln!(shown, "  {what:<29} {text}");
 }
 
 /// What a stage has counted.
