@@ -343,6 +343,26 @@ async fn the_demonstration_for_two_teams_holds_what_it_says() {
     }
 }
 
+/// Whoever stands between adds a line of its own, and a list is a list in one line or two.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_header_of_two_lines_is_read_whole() {
+    let bench = Bench::of(
+        "policies: {headers: [x-data-class], chain: [data-routing]}\n\
+         policy: {data-routing: {classes: [{name: secret, headers: {x-data-class: [confidential]}, regions: [eu]}]}}",
+    )
+    .await;
+    let body = ask("say: hi");
+    let send = async |headers: &[(&str, &str)]| {
+        bench
+            .post_with("/v1/chat/completions", &body, headers)
+            .await
+    };
+    let public = ("x-data-class", "public");
+    assert_eq!(send(&[public]).await.status, 200);
+    let both = send(&[public, ("x-data-class", "confidential")]).await;
+    assert_eq!(both.error(), (403, "data-routing.denied".into()));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn money_goes_by_the_gateways_prices() {
     let bench = Bench::of(

@@ -424,6 +424,29 @@ async fn a_key_is_for_its_models_and_its_time_and_until_it_is_revoked() {
     }
 }
 
+/// What ran before comes back, and not who was let in before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rollback_gives_no_key_back() {
+    let config = |stages: &str, more: &str| {
+        format!(
+            "policies: {{chain: [{stages}]}}\nclients: {{keys: [{{id: team-a, hash: \"sha256:{}\"{more}}}]}}",
+            hash("sesame")
+        )
+    };
+    let bench = Bench::of(&config("", "")).await;
+    let key = [("x-api-key", "sesame")];
+    let body = ask("say: hi").to_string();
+    assert_eq!(bench.send(body.clone(), &key).await.status, 200);
+    bench.configure(&config("audit-logger", ", enabled: false"));
+    bench
+        .reloaded("it is taken back", |last| last["generation"] == 2)
+        .await;
+    assert_eq!(bench.tell_admin("/rollback").await.status, 200);
+    assert_eq!(bench.status().await["stages"], json!([]));
+    let refused = bench.send(body, &key).await;
+    assert_eq!(refused.error(), (401, "disabled_api_key".into()));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_that_is_made_lets_in_and_stands_nowhere() {
     let folder = std::sync::Arc::new(tempfile::tempdir().unwrap());

@@ -99,7 +99,7 @@ async fn a_broken_configuration_leaves_the_chain_and_a_good_one_recovers() {
         ("policies: {chian: []}", "did you mean `chain`"),
         (
             "policies: {chain: [pii-detector]}\npolicy: {pii-detector: {action: shrug}}",
-            "shrug",
+            "policy.pii-detector.action: expected one of",
         ),
         (
             "policies: {chain: [{id: a, component: ./nowhere.wasm}]}",

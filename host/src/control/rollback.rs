@@ -86,6 +86,8 @@ impl Controller {
         else {
             return Err(ReloadError::NothingBefore);
         };
+        // Who was let in then and isn't now stays outside: a key is taken back for good.
+        let inputs = Arc::new(inputs.with_clients_of(self.current().config()));
         let (left, now) = self.swap(state, inputs, fingerprint).await?;
         *self.previous.lock() = None;
         tracing::warn!(target: LOG, from = left.name(), to = now.name(), "rolled back: {why}");

@@ -77,8 +77,10 @@ impl RequestView for RequestState {
         if !shown.iter().any(|it| it.eq_ignore_ascii_case(name)) {
             return None;
         }
-        let value = self.meta.headers.get(name)?;
-        Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+        // Several lines of one name are one list, to whoever reads it.
+        let lines = self.meta.headers.get_all(name).iter();
+        let lines = lines.map(|line| String::from_utf8_lossy(line.as_bytes()).into_owned());
+        lines.reduce(|all, line| all + ", " + &line)
     }
 
     fn messages(&self) -> Vec<types::Role> {

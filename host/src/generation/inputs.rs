@@ -93,6 +93,19 @@ impl BuildInputs {
         })
     }
 
+    /// The same chain, but those may send requests who may by that configuration.
+    pub fn with_clients_of(&self, config: &Config) -> Self {
+        BuildInputs {
+            config: Config {
+                clients: config.clients.clone(),
+                jwt: config.jwt.clone(),
+                ..self.config.clone()
+            },
+            components: self.components.clone(),
+            samples: self.samples.clone(),
+        }
+    }
+
     /// The component of that stage.
     pub fn component(&self, stage: &StageConfig) -> &[u8] {
         match &stage.component {

@@ -111,11 +111,15 @@ impl Jwks {
             None => None,
         };
         let bytes = ca.as_ref().map(|file| file.expose().to_vec());
+        let mut held = Arc::default();
         if let Some(previous) = previous
             && previous.client.is_some()
             && previous.is_of(config, bytes.as_deref())
         {
-            return Ok(previous.clone());
+            if (previous.refresh, previous.refetch) == (config.refresh, config.refetch) {
+                return Ok(previous.clone());
+            }
+            held = previous.held();
         }
         let client = match &config.jwks {
             JwksSource::File(_) => None,
@@ -130,7 +134,7 @@ impl Jwks {
             refetch: config.refetch,
             ca: bytes,
             client,
-            held: ArcSwap::default(),
+            held: ArcSwap::new(held),
             asked: Mutex::default(),
         });
         if let JwksSource::File(path) = &config.jwks {
@@ -148,11 +152,7 @@ impl Jwks {
     }
 
     fn is_of(&self, config: &JwtConfig, ca: Option<&[u8]>) -> bool {
-        self.source == config.jwks
-            && self.issuer == config.issuer
-            && self.refresh == config.refresh
-            && self.refetch == config.refetch
-            && self.ca.as_deref() == ca
+        self.source == config.jwks && self.issuer == config.issuer && self.ca.as_deref() == ca
     }
 
     /// What is known now.
@@ -181,6 +181,8 @@ impl Jwks {
         }
         *asked = Some(Instant::now());
         let keys = fetch(client, &self.source, &self.issuer).await;
+        // From now on it counts: whoever waited meanwhile doesn't ask once more, however long it took.
+        *asked = Some(Instant::now());
         self.keep(keys);
     }
 

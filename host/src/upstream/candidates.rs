@@ -112,26 +112,29 @@ impl Candidates {
             .expect("there is no Candidates without a candidate")
     }
 
-    /// Keeps only these targets, in this order. Ids that no candidate has are ignored.
+    /// Keeps only these targets, in this order. Ids that no candidate has are ignored. Where the order is the one they had, routing goes on
+    /// among those that take the model itself; another order is that of whoever restricts.
     ///
     /// # Errors
     /// When no candidate would be left. Nothing is changed then.
     pub fn restrict(&mut self, ids: &[impl AsRef<str>]) -> Result<(), NoneLeft> {
-        let mut left: SmallVec<[Candidate; 4]> = SmallVec::new();
+        let mut left: SmallVec<[usize; 4]> = SmallVec::new();
         for id in ids {
-            let known = |candidate: &&Candidate| candidate.target.id() == id.as_ref();
-            if let Some(candidate) = self.all.iter().find(known)
-                && !left.iter().any(|there| there.target.id() == id.as_ref())
+            let known = |candidate: &Candidate| candidate.target.id() == id.as_ref();
+            if let Some(at) = self.all.iter().position(known)
+                && !left.contains(&at)
             {
-                left.push(candidate.clone());
+                left.push(at);
             }
         }
         if left.is_empty() {
             return Err(NoneLeft);
         }
-        self.all = left;
-        // The order is now that of whoever restricts.
-        self.taking = 0;
+        self.taking = match left.is_sorted() {
+            true => left.iter().filter(|at| **at < self.taking).count(),
+            false => 0,
+        };
+        self.all = left.iter().map(|at| self.all[*at].clone()).collect();
         Ok(())
     }
 }

@@ -40,6 +40,7 @@ pub fn mismatches(schema: &Value, value: &Value) -> Vec<Mismatch> {
     let mut check = Check {
         root: schema,
         steps: STEPS,
+        gave_up: false,
     };
     let mut found = Vec::new();
     check.value(schema, value, &mut Vec::new(), 0, &mut found);
@@ -50,6 +51,8 @@ pub fn mismatches(schema: &Value, value: &Value) -> Vec<Mismatch> {
 struct Check<'s> {
     root: &'s Value,
     steps: usize,
+    /// There was more to look at than is looked at: what isn't known to fit isn't said to.
+    gave_up: bool,
 }
 
 impl<'s> Check<'s> {
@@ -61,7 +64,10 @@ impl<'s> Check<'s> {
         depth: usize,
         found: &mut Vec<Mismatch>,
     ) {
-        if depth > DEEPEST || self.steps == 0 || found.len() >= MOST {
+        if depth > DEEPEST || self.steps == 0 {
+            self.gave_up = true;
+        }
+        if self.gave_up || found.len() >= MOST {
             return;
         }
         self.steps -= 1;
@@ -147,6 +153,7 @@ impl<'s> Check<'s> {
             };
             let fitting = schemas.iter().filter(|it| self.fits(it, value, depth));
             match fitting.count() {
+                _ if self.gave_up => return,
                 0 => wrong(
                     path,
                     format!(
@@ -165,6 +172,7 @@ impl<'s> Check<'s> {
         }
         if let Some(schema) = rules.get("not")
             && self.fits(schema, value, depth)
+            && !self.gave_up
         {
             wrong(path, "it is just what it must not be", found);
         }
@@ -410,6 +418,23 @@ mod tests {
             .iter()
             .map(|it| it.path.iter().map(part).collect::<String>() + ": " + &it.message)
             .collect()
+    }
+
+    /// What is too deep to be looked at isn't said to fit, nor not to.
+    #[test]
+    fn nothing_is_wrong_where_looking_ended() {
+        let rule = json!({"oneOf": [
+            {"type": "string"},
+            {"type": "object", "properties": {"all": {"type": "array", "items": {"$ref": "#"}}}},
+        ]});
+        let mut value = json!("word");
+        for _ in 0..100 {
+            value = json!({"all": [value]});
+        }
+        assert_eq!(said(&rule, &value), [""; 0]);
+        let not = json!({"not": rule.clone(), "oneOf": rule["oneOf"].clone()});
+        assert_eq!(said(&not, &value), [""; 0]);
+        assert_eq!(said(&rule, &json!({"all": [1]})).len(), 1);
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! A call, sent: to a host that is named, with its credentials, within a time and a size.
 
-use std::collections::HashSet;
 use std::error::Error as _;
 use std::fmt;
 use std::sync::Arc;
@@ -34,7 +33,9 @@ pub struct Outbound(Arc<Inner>);
 struct Inner {
     config: HttpConfig,
     hosts: Vec<Asked>,
-    client: Client,
+    /// For hosts that may be at any address, and for the others: a name may be one of each.
+    to_private: Client,
+    to_public: Client,
     slots: Semaphore,
     metrics: Arc<StageMetrics>,
 }
@@ -70,6 +71,20 @@ pub enum OutboundError {
     Client(#[source] reqwest::Error),
 }
 
+/// Makes the connections, to any addresses or to public ones alone.
+fn client(private: bool) -> reqwest::Result<Client> {
+    Client::builder()
+        .user_agent(concat!("witgate/", env!("CARGO_PKG_VERSION")))
+        .pool_idle_timeout(IDLE)
+        // A redirect would carry the credentials, and the text, to where nobody allowed them to go.
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        // A proxy would look the name up itself.
+        .no_proxy()
+        .dns_resolver(Arc::new(Resolver { private }))
+        .build()
+}
+
 impl Outbound {
     /// Reads the secrets: not for a runtime worker.
     ///
@@ -78,28 +93,13 @@ impl Outbound {
     pub fn new(config: &HttpConfig, metrics: Arc<StageMetrics>) -> Result<Self, OutboundError> {
         let hosts = config.hosts.iter().map(Asked::new);
         let hosts = hosts.collect::<Result<Vec<_>, _>>()?;
-        let names = config.hosts.iter().filter(|host| host.private);
-        let private: HashSet<String> = names
-            .filter_map(|host| host.url.host_str().map(str::to_owned))
-            .collect();
-        let client = Client::builder()
-            .user_agent(concat!("witgate/", env!("CARGO_PKG_VERSION")))
-            .pool_idle_timeout(IDLE)
-            // A redirect would carry the credentials, and the text, to where nobody allowed them to go.
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            // A proxy would look the name up itself.
-            .no_proxy()
-            .dns_resolver(Arc::new(Resolver {
-                private: Arc::new(private),
-            }))
-            .build()
-            .map_err(OutboundError::Client)?;
+        let client = |private| client(private).map_err(OutboundError::Client);
         Ok(Outbound(Arc::new(Inner {
             slots: Semaphore::new(config.at_once as usize),
             config: config.clone(),
             hosts,
-            client,
+            to_private: client(true)?,
+            to_public: client(false)?,
             metrics,
         })))
     }
@@ -162,7 +162,8 @@ impl Outbound {
         body: Vec<u8>,
     ) -> Result<Reply, NoReply> {
         let Inner {
-            client,
+            to_private,
+            to_public,
             slots,
             config,
             ..
@@ -177,6 +178,11 @@ impl Outbound {
             headers.insert(name, value);
         }
         let is_head = method == Method::HEAD;
+        let client = if asked.host.private {
+            to_private
+        } else {
+            to_public
+        };
         let mut request = client.request(method, url).headers(headers);
         if !body.is_empty() {
             request = request.body(body);

@@ -99,10 +99,12 @@ pub(super) fn is_at(url: &Url, host: &HttpHost) -> bool {
         && url.port_or_known_default() == named.port_or_known_default();
     let below = named.path().trim_end_matches('/');
     let rest = url.path().strip_prefix(below);
-    // What a server takes for a step is a step: `..%2f` would lead out of the path, and `%2e%2e` is `..` to the URL itself.
+    // What some server takes for a step is a step: `..%2f` would lead out of the path, so would `%252e%252e` where it is decoded twice, and
+    // `..;` where what follows a semicolon is left out. `%2e%2e` is `..` to the URL itself.
     let plain = || {
         let path = url.path().to_ascii_lowercase();
-        below.is_empty() || !(path.contains("%2f") || path.contains("%5c"))
+        let steps = ["%2f", "%5c", "%25", "%3b", ";"];
+        below.is_empty() || !steps.iter().any(|step| path.contains(step))
     };
     same && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) && plain()
 }
@@ -147,6 +149,18 @@ mod tests {
                 "https://a.example/v1/..%2Fv2",
                 false,
             ),
+            ("https://a.example/v1", "https://a.example/v1/..;/v2", false),
+            (
+                "https://a.example/v1",
+                "https://a.example/v1/..%3B/v2",
+                false,
+            ),
+            (
+                "https://a.example/v1",
+                "https://a.example/v1/%252e%252e/v2",
+                false,
+            ),
+            ("https://a.example", "https://a.example/a;b=%25", true),
             (
                 "https://a.example/v1",
                 "https://a.example/v1\\..\\v2",

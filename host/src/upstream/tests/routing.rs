@@ -99,6 +99,23 @@ async fn an_order_that_a_policy_gave_stays() {
     }
 }
 
+/// A policy that only leaves some out says nothing of the order.
+#[tokio::test(start_paused = true)]
+async fn routing_goes_on_among_those_that_are_left() {
+    let targets = three("round-robin");
+    let mut firsts = Vec::new();
+    for _ in 0..4 {
+        let mut candidates = targets.candidates("m").unwrap();
+        candidates.restrict(&["a", "c", "last"]).unwrap();
+        targets.arrange(&mut candidates);
+        let ids: Vec<&str> = candidates.iter().map(|it| it.target().id()).collect();
+        assert_eq!(ids[2], "last", "a fallback stays one");
+        firsts.push(ids[0].to_owned());
+    }
+    firsts.sort_unstable();
+    assert_eq!(firsts, ["a", "a", "c", "c"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn by_weight_each_has_its_share() {
     let firsts = firsts(&three("weighted"), 2000, |_| 1, |_| false).await;

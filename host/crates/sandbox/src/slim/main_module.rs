@@ -11,7 +11,7 @@ use wasmparser::Parser;
 
 use super::constant::{Constant, constant};
 use super::memory_module::{MEMORY, TABLE, table};
-use super::shape::Main;
+use super::shape::{Main, Shape};
 use super::{NotSlim, OrElse};
 
 /// The names by which it imports: its functions by number, and the other module's.
@@ -25,10 +25,13 @@ pub(super) struct Imports {
 }
 
 impl Imports {
-    pub(super) fn of(main: &Main<'_>) -> Self {
+    pub(super) fn of(shape: &Shape<'_>) -> Self {
+        let main = &shape.main;
         let (mut left, mut constants) = (Vec::new(), Vec::new());
         for (index, import) in (0..).zip(&main.imports) {
-            match constant(import, &main.imports) {
+            let answer = constant(import, &main.imports);
+            // The name alone says nothing: a component may hand over any function by it.
+            match answer.filter(|_| shape.is_as_named(import)) {
                 Some(answer) => constants.push((index, answer)),
                 None => left.push(index),
             }

@@ -163,6 +163,12 @@ impl<'a> Shape<'a> {
                 }
                 Payload::ComponentInstanceSection(made) => sections.push(Section::Instances(made)),
                 Payload::ComponentExportSection(exports) => {
+                    for export in exports.clone() {
+                        // An export has a number of its own.
+                        if export?.kind == wasmparser::ComponentExternalKind::Func {
+                            funcs.push(None);
+                        }
+                    }
                     sections.push(Section::Exports(exports));
                 }
                 // What is said of it for people.
@@ -269,6 +275,20 @@ impl<'a> Shape<'a> {
                 }
             }
             _ => Err(NotSlim::Shape("a function of a module that isn't known")),
+        }
+    }
+
+    /// Whether what the main module imports by that name is what goes by that name outside of the component.
+    pub(super) fn is_as_named(&self, import: &Import<'_>) -> bool {
+        match self.origin(import.given) {
+            Ok(Origin::Made(CanonicalFunction::Lower { func_index, .. })) => {
+                let func = self.funcs.get(*func_index as usize).copied().flatten();
+                func.is_some_and(|(_, name)| name == import.name)
+            }
+            Ok(Origin::Made(CanonicalFunction::ResourceDrop { .. })) => {
+                import.name.starts_with("[resource-drop]")
+            }
+            _ => false,
         }
     }
 

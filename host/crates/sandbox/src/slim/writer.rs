@@ -23,7 +23,7 @@ const FUNCTIONS_INSTANCE: u32 = 1;
 const MAIN_INSTANCE: u32 = 2;
 
 pub(super) fn write(shape: &Shape<'_>) -> Result<Vec<u8>, NotSlim> {
-    let imports = Imports::of(&shape.main);
+    let imports = Imports::of(shape);
     let needed = shape.needed_early()?;
     let mut written = Component::new();
     let memory = memory_module::write(&shape.main, &needed)?;
