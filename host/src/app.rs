@@ -10,7 +10,10 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::api::headers::ESTIMATED;
-use crate::api::{ApiError, Caller, Charge, ModelsAsked, Permit, RequestId, Unauthorized};
+use crate::api::{
+    ApiError, Caller, Charge, ModelsAsked, NotAdmitted, Permit, RequestId, Unauthorized,
+};
+use crate::config::AdminRole;
 use crate::control::{BuildError, Controller, ReloadError, Reloaded, Trigger};
 use crate::exchange;
 use crate::server::{self, ChatRequest, Packing};
@@ -76,6 +79,14 @@ impl server::Gateway for App {
 
     async fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Unauthorized> {
         self.0.authenticate(headers).await
+    }
+
+    fn admit(
+        &self,
+        headers: &HeaderMap,
+        takes: AdminRole,
+    ) -> Result<Option<Arc<str>>, NotAdmitted> {
+        self.0.current().door().admins().admit(headers, takes)
     }
 
     fn count(&self) {

@@ -480,6 +480,8 @@ async fn a_key_that_is_made_lets_in_and_stands_nowhere() {
     for bad in [
         "clients new --id Not.An.Id!",
         "clients new --id a --expires soon",
+        "clients new --id a --admin owner",
+        "clients new --id a --admin viewer --team blue",
     ] {
         let refused = process::run(folder.path(), bad.split(' ')).await;
         assert!(

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 #![expect(unreachable_pub, reason = "nothing is reached from outside a test")]
 
+mod admin;
 mod alerts;
 mod ask;
 mod benchmark;

@@ -4,6 +4,7 @@
 //! What must stay true: this is the ground, and imports nothing of the gateway's. So the exchange speaks to clients without knowing
 //! the server, and the server without knowing the exchange.
 
+mod admin;
 mod anthropic;
 mod budget;
 mod caller;
@@ -16,6 +17,7 @@ mod permits;
 mod request_id;
 mod turns;
 
+pub use admin::NotAdmitted;
 pub use anthropic::speak_anthropic;
 pub use budget::{Budget, Part, Party, Share, Short};
 pub use caller::{BadToken, Caller, Client, Keys, Unauthorized, presented};

@@ -39,6 +39,11 @@ pub(super) struct Certificates {
 }
 
 impl CertificateArgs {
+    /// Whether the admin side lets in those alone who show a certificate.
+    pub(super) fn asks_for_certificates(&self) -> bool {
+        self.admin_client_ca.is_some()
+    }
+
     /// The certificates, where there are to be any.
     pub(super) fn read(&self, metrics: &Metrics) -> Result<Certificates, Wrong> {
         let read = |cert: &Option<PathBuf>, key: &Option<PathBuf>, clients: &Option<PathBuf>| {

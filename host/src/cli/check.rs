@@ -145,9 +145,10 @@ async fn tokens(config: &Config, offline: bool, found: &mut Findings) -> Option<
     if offline {
         return Some(json!({"issuer": jwt.issuer, "error": null}));
     }
-    // Without the clients' keys, which may not be here.
+    // Without the keys of clients and of the admin side, which may not be here.
     let tokens_alone = Config {
         clients: Vec::new(),
+        admin: Vec::new(),
         ..config.clone()
     };
     let door = Door::build(&tokens_alone, None).await;

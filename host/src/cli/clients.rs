@@ -1,4 +1,4 @@
-//! `witgate clients new`: a key for a client.
+//! `witgate clients new`: a key for a client, or a token for the admin listener.
 //!
 //! The entry for the configuration goes to standard output, and the key to standard error, so that `>> policy-config.yaml` doesn't take
 //! the key along.
@@ -22,7 +22,7 @@ const RANDOM: usize = 32;
 /// The arguments of `witgate clients new`.
 #[derive(Debug, Args)]
 pub(super) struct NewArgs {
-    /// The client's id: the principal of its requests
+    /// The client's id: the principal of its requests; or a token's, by which the log names whoever shows it
     #[arg(long, value_name = "ID")]
     id: String,
     /// The team that it belongs to
@@ -37,6 +37,9 @@ pub(super) struct NewArgs {
     /// From when on the key isn't taken: a day, which begins at midnight UTC, or a time such as 2027-01-31T12:00:00Z [default: never]
     #[arg(long, value_name = "TIME", value_parser = moment)]
     expires: Option<String>,
+    /// Make a token for the admin listener instead, for one who reads (`viewer`) or also changes what runs (`operator`)
+    #[arg(long, value_name = "ROLE", value_parser = ["viewer", "operator"], conflicts_with_all = ["team", "roles", "models"])]
+    admin: Option<String>,
 }
 
 fn moment(text: &str) -> Result<String, String> {
@@ -53,20 +56,24 @@ pub(super) fn new(args: &NewArgs) -> Result<ExitCode, Wrong> {
     let key = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random));
     let entry = entry(args, &key);
     // What the configuration doesn't take is told now, not when the gateway reads it.
+    let (section, list) = match args.admin {
+        Some(_) => ("admin", "tokens"),
+        None => ("clients", "keys"),
+    };
     let whole = format!(
-        "pack: {{name: new, version: 1.0.0, enabled: true}}\npolicies: {{chain: []}}\nclients:\n  keys:\n{entry}"
+        "pack: {{name: new, version: 1.0.0, enabled: true}}\npolicies: {{chain: []}}\n{section}:\n  {list}:\n{entry}"
     );
-    Config::parse(&whole, "the new client", std::path::Path::new("."))?;
+    Config::parse(&whole, "the new entry", std::path::Path::new("."))?;
     print!("{entry}");
     eprintln!(
-        "\nThe key of `{}`, which is shown this once and kept nowhere:\n\n  {key}\n\nThe entry above goes below `clients.keys` in the configuration; \
-         it has the key's hash alone.",
+        "\nThe key of `{}`, which is shown this once and kept nowhere:\n\n  {key}\n\nThe entry above goes below `{section}.{list}` in the \
+         configuration; it has the key's hash alone.",
         args.id
     );
     Ok(ExitCode::SUCCESS)
 }
 
-/// The client's entry, as it stands below `clients.keys`.
+/// The entry, as it stands below `clients.keys` or `admin.tokens`.
 fn entry(args: &NewArgs, key: &str) -> String {
     // A text of JSON is one of YAML, whatever is in it.
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
@@ -77,6 +84,9 @@ fn entry(args: &NewArgs, key: &str) -> String {
         "    - id: {}\n      hash: sha256:{digest}\n",
         quoted(&args.id)
     );
+    if let Some(role) = &args.admin {
+        entry.push_str(&format!("      role: {role}\n"));
+    }
     if let Some(team) = &args.team {
         entry.push_str(&format!("      team: {}\n", quoted(team)));
     }

@@ -9,11 +9,14 @@ use reqwest::{Certificate, ClientBuilder, Identity};
 use serde_json::Value;
 
 use super::{Format, Wrong};
-use crate::config::PemFile;
+use crate::config::{PemFile, Secret, SecretRef};
 use crate::server::ADMIN_ADDRESS;
 
 /// How long a gateway may take: the chain may have to be compiled anew.
 const TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Where a token is looked for unless told otherwise.
+const TOKEN: &str = "WITGATE_ADMIN_TOKEN";
 
 /// The arguments of `witgate rollback`.
 #[derive(Debug, Args)]
@@ -30,6 +33,9 @@ pub(super) struct RollbackArgs {
     /// Its key: PEM, not encrypted
     #[arg(long, value_name = "FILE", requires = "cert")]
     key: Option<PathBuf>,
+    /// The file with an operator's token, where the gateway wants one [default: the environment variable WITGATE_ADMIN_TOKEN, if it is set]
+    #[arg(long, value_name = "FILE")]
+    admin_token_file: Option<PathBuf>,
     /// How the result is printed
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -42,6 +48,10 @@ pub(super) async fn rollback(args: RollbackArgs) -> Result<ExitCode, Wrong> {
     };
     let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT);
     let client = recognised(client, &args)?.build()?;
+    let mut request = client.post(&url);
+    if let Some(token) = token(&args)? {
+        request = request.bearer_auth(token.expose());
+    }
     let unreachable = |error: reqwest::Error| {
         let why = crate::upstream::sentence(&error.without_url());
         format!(
@@ -49,7 +59,7 @@ pub(super) async fn rollback(args: RollbackArgs) -> Result<ExitCode, Wrong> {
             args.admin
         )
     };
-    let answer = client.post(&url).send().await.map_err(unreachable)?;
+    let answer = request.send().await.map_err(unreachable)?;
     let status = answer.status();
     let body = answer.bytes().await.map_err(unreachable)?;
     let stranger = |_| {
@@ -72,6 +82,18 @@ pub(super) async fn rollback(args: RollbackArgs) -> Result<ExitCode, Wrong> {
         ),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The token, which is in no list of processes and in no shell's history.
+fn token(args: &RollbackArgs) -> Result<Option<Secret>, Wrong> {
+    let reference = match &args.admin_token_file {
+        Some(file) => SecretRef::File(file.clone()),
+        None if std::env::var_os(TOKEN).is_some_and(|token| !token.is_empty()) => {
+            SecretRef::Env(TOKEN.to_owned())
+        }
+        None => return Ok(None),
+    };
+    Ok(Some(reference.read()?))
 }
 
 /// With what the gateway is recognised by, and what it recognises us by.

@@ -19,7 +19,7 @@ use super::{Wrong, room, service, setup};
 use crate::api::Share;
 use crate::app::App;
 use crate::config::Config;
-use crate::control::{BuildError, CliOverrides, Controller, Services, Trigger};
+use crate::control::{CliOverrides, Controller, Services, Trigger};
 use crate::journal::{self, Entry, Journal, JournalError, Store};
 use crate::metrics::Metrics;
 use crate::server::{
@@ -104,20 +104,22 @@ pub(super) async fn run(args: RunArgs) -> Result<ExitCode, Wrong> {
     };
     let metrics = Arc::new(Metrics::new());
     let certificates = args.tls.read(&metrics)?;
-    let needs_clients = !args.open && !traffic.local_addr()?.ip().is_loopback();
-    if needs_clients && !config.knows_clients() {
-        // Refused before anything is built, with the sentence of a reload.
-        return Err(BuildError::NoClients.into());
-    }
+    let elsewhere = |listener: &TcpListener| {
+        let at = listener.local_addr()?.ip().to_canonical();
+        Ok::<_, std::io::Error>(!at.is_loopback())
+    };
+    let mut overrides = CliOverrides {
+        needs_clients: !args.open && elsewhere(&traffic)?,
+        needs_admin_tokens: !args.tls.asks_for_certificates() && elsewhere(&admin)?,
+        ..CliOverrides::default()
+    };
+    // Refused before anything is built, with the sentence of a reload.
+    overrides.check(&config)?;
 
     let stop = CancellationToken::new();
     tokio::spawn(stop_on_signal(stop.clone()));
     // Until a handler is set, a hangup ends the process; and building the first chain takes a while.
     let hangup = signal(SignalKind::hangup())?;
-    let mut overrides = CliOverrides {
-        needs_clients,
-        ..CliOverrides::default()
-    };
     if args.simulate {
         overrides.upstream = Some(stand_in(args.tokens_per_second).await?);
     }

@@ -81,6 +81,13 @@ pub enum BuildError {
          your key. Name clients in the configuration, or start witgate with --open"
     )]
     NoClients,
+    /// The admin listener can be reached from other machines, and anyone there could reload and roll back.
+    #[error(
+        "the configuration has no admin.tokens, and the admin listener can be reached from other machines: whoever reaches it could \
+         reload, roll back, and read the state. Name tokens in the configuration, ask for certificates by --admin-client-ca, or \
+         listen on loopback by --admin"
+    )]
+    NoAdminTokens,
     /// It can't be told who asks.
     #[error(transparent)]
     Identity(#[from] IdentityError),

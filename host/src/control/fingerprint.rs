@@ -9,12 +9,12 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::config::{
-    BreakerConfig, Claims, ClientConfig, ClientKey, ComponentSource, Config, DataPolicy, ExecRef,
-    HealthCheckConfig, HedgingConfig, HttpConfig, HttpHost, IdentityFiles, Isolation,
-    JournalConfig, JwksSource, JwtConfig, KeyConfig, Limits, ModelsConfig, OpaqueParts, Pack,
-    PemFile, Position, Price, PricingConfig, ReloadConfig, RequestsConfig, RetriesConfig, Reuse,
-    SecretRef, StageConfig, StateConfig, TargetConfig, Timeouts, TlsConfig, VaultAuth, VaultRef,
-    VaultServer,
+    AdminToken, BreakerConfig, Claims, ClientConfig, ClientKey, ComponentSource, Config,
+    DataPolicy, ExecRef, HealthCheckConfig, HedgingConfig, HttpConfig, HttpHost, IdentityFiles,
+    Isolation, JournalConfig, JwksSource, JwtConfig, KeyConfig, Limits, ModelsConfig, OpaqueParts,
+    Pack, PemFile, Position, Price, PricingConfig, ReloadConfig, RequestsConfig, RetriesConfig,
+    Reuse, SecretRef, StageConfig, StateConfig, TargetConfig, Timeouts, TlsConfig, VaultAuth,
+    VaultRef, VaultServer,
 };
 use crate::generation::BuildInputs;
 
@@ -54,6 +54,7 @@ impl Hasher {
             hedging,
             clients,
             jwt,
+            admin,
             journal,
             state,
             reload,
@@ -87,6 +88,7 @@ impl Hasher {
         });
         self.list(clients, Self::client);
         self.option(jwt.as_ref(), Self::jwt);
+        self.list(admin, Self::admin);
         self.journal(journal);
         let StateConfig { store } = state;
         self.option(store.as_deref(), Self::text);
@@ -324,6 +326,30 @@ impl Hasher {
             enabled,
         } = client;
         self.text(id);
+        self.key(key);
+        self.option(team.as_deref(), Self::text);
+        self.list(roles, |hasher, role| hasher.text(role));
+        self.option(models.as_deref(), |hasher, models| {
+            hasher.list(models, |hasher, model| hasher.text(model));
+        });
+        self.option(*expires, Self::number);
+        self.flag(*enabled);
+    }
+
+    fn admin(&mut self, token: &AdminToken) {
+        let AdminToken {
+            id,
+            key,
+            role,
+            expires,
+        } = token;
+        self.text(id);
+        self.key(key);
+        self.text(&role.to_string());
+        self.option(*expires, Self::number);
+    }
+
+    fn key(&mut self, key: &ClientKey) {
         match key {
             ClientKey::Secret(secret) => {
                 self.flag(true);
@@ -334,13 +360,6 @@ impl Hasher {
                 self.bytes(hash);
             }
         }
-        self.option(team.as_deref(), Self::text);
-        self.list(roles, |hasher, role| hasher.text(role));
-        self.option(models.as_deref(), |hasher, models| {
-            hasher.list(models, |hasher, model| hasher.text(model));
-        });
-        self.option(*expires, Self::number);
-        self.flag(*enabled);
     }
 
     fn jwt(&mut self, jwt: &JwtConfig) {

@@ -47,12 +47,21 @@ pub struct CliOverrides {
     /// The listener can be reached from other machines, and nobody said that it may be open: a configuration without clients is
     /// refused, at start and on every reload.
     pub needs_clients: bool,
+    /// The admin listener can be reached from other machines, and asks for no certificate: a configuration without tokens for it is
+    /// refused, at start and on every reload.
+    pub needs_admin_tokens: bool,
 }
 
 impl CliOverrides {
-    fn check(&self, config: &Config) -> Result<(), BuildError> {
+    /// Checks that a configuration lets nobody in whom the command line leaves out.
+    ///
+    /// # Errors
+    /// It does.
+    pub fn check(&self, config: &Config) -> Result<(), BuildError> {
         if self.needs_clients && !config.knows_clients() {
             Err(BuildError::NoClients)
+        } else if self.needs_admin_tokens && config.admin.is_empty() {
+            Err(BuildError::NoAdminTokens)
         } else {
             Ok(())
         }

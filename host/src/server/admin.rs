@@ -1,7 +1,7 @@
 //! The admin listener: health, readiness, metrics, status; reload, rollback and check.
 //!
-//! It has no keys: the loopback address protects it, from other machines and, by [`Pages`], from other sites' pages. Elsewhere a certificate
-//! may that clients have to show.
+//! Without tokens in the configuration the loopback address protects it, from other machines and, by [`Pages`], from other sites' pages, or a
+//! certificate that clients have to show. With tokens everything but health and readiness, which probes ask for, takes one.
 
 use std::sync::Arc;
 
@@ -21,12 +21,16 @@ use super::connections::Connections;
 use super::pages::{Pages, one_host};
 use super::{Certificate, Gateway, ServerSettings, listen};
 use crate::api::ApiError;
+use crate::config::AdminRole;
 use crate::metrics::{self, Metrics};
 
 /// Reloads and rollbacks that may be under way or wait. Beside them there is always room to ask for health.
 const CHANGES: usize = 8;
 /// Checks of the targets that may be under way. Each asks all of them.
 const CHECKS: usize = 2;
+
+/// The log target of what is said here. Filters name it, so it stays whatever this module is called.
+const LOG: &str = "witgate::admin";
 
 /// The admin routes. A caller may merge in more before giving the router to [`serve_admin`].
 pub fn admin_router<G: Gateway>(gateway: Arc<G>, metrics: Arc<Metrics>) -> Router {
@@ -42,7 +46,8 @@ pub fn admin_router<G: Gateway>(gateway: Arc<G>, metrics: Arc<Metrics>) -> Route
         let text = render(&*gateway, &metrics);
         std::future::ready(text)
     };
-    Router::new()
+    // Who isn't let in takes none of the places.
+    let operators = Router::new()
         .route("/reload", post(reload::<G>))
         .route("/rollback", post(roll_back::<G>))
         .route_layer(middleware::from_fn(changes))
@@ -50,12 +55,46 @@ pub fn admin_router<G: Gateway>(gateway: Arc<G>, metrics: Arc<Metrics>) -> Route
             "/check",
             post(check::<G>).route_layer(middleware::from_fn(checks)),
         )
-        .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(ready::<G>))
+        .route_layer(middleware::from_fn(takes(
+            gateway.clone(),
+            AdminRole::Operator,
+        )));
+    let viewers = Router::new()
         .route("/status", get(status::<G>))
         .route("/metrics", get(render))
+        .route_layer(middleware::from_fn(takes(
+            gateway.clone(),
+            AdminRole::Viewer,
+        )));
+    Router::new()
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(ready::<G>))
+        .merge(viewers)
+        .merge(operators)
         .with_state(gateway)
         .fallback(unknown)
+}
+
+/// Lets those alone through who show a token for that role, where there are tokens.
+fn takes<G: Gateway>(
+    gateway: Arc<G>,
+    role: AdminRole,
+) -> impl Clone + Fn(Request, Next) -> std::pin::Pin<Box<dyn Future<Output = Response> + Send>> {
+    move |request: Request, next: Next| {
+        let admitted = gateway.admit(request.headers(), role);
+        Box::pin(async move {
+            match admitted {
+                Ok(who) => {
+                    if let (Some(who), AdminRole::Operator) = (who, role) {
+                        let what = request.uri().path();
+                        tracing::info!(target: LOG, token = &*who, "an operator asks for {what}");
+                    }
+                    next.run(request).await
+                }
+                Err(why) => why.into_response(),
+            }
+        })
+    }
 }
 
 /// Lets only so many through at once, and tells others this.

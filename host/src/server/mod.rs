@@ -37,8 +37,10 @@ use http::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
 
 use crate::api::{
-    ApiError, Caller, ModelsAsked, Party, Permit, ROOM_WAIT, Share, Turns, Unauthorized,
+    ApiError, Caller, ModelsAsked, NotAdmitted, Party, Permit, ROOM_WAIT, Share, Turns,
+    Unauthorized,
 };
+use crate::config::AdminRole;
 
 pub use admin::{admin_router, serve_admin};
 pub use bind::{ADMIN_ADDRESS, BindError, TRAFFIC_ADDRESS, bind};
@@ -115,6 +117,15 @@ pub trait Gateway: Send + Sync + 'static {
         &self,
         headers: &HeaderMap,
     ) -> impl Future<Output = Result<Caller, Unauthorized>> + Send;
+
+    /// Lets somebody in at the admin listener, for what takes that role, and says who it is. `None`: anyone is let in there. Asked with every
+    /// request anew, because the tokens change with the configuration.
+    ///
+    /// # Errors
+    ///
+    /// When there are tokens, and the request carries none of them, or one that isn't enough.
+    fn admit(&self, headers: &HeaderMap, takes: AdminRole)
+    -> Result<Option<Arc<str>>, NotAdmitted>;
 
     /// Brings the metrics up to date that nobody counts before they are asked for.
     fn count(&self) {}

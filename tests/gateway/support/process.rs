@@ -160,7 +160,10 @@ impl Process {
         folder: Arc<TempDir>,
         args: &[&str],
     ) -> Self {
-        command.args(["--log-format", "json", "run", "--admin", "127.0.0.1:0"]);
+        command.args(["--log-format", "json", "run"]);
+        if !args.contains(&"--admin") {
+            command.args(["--admin", "127.0.0.1:0"]);
+        }
         command.args(args).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));

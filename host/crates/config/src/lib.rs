@@ -5,6 +5,7 @@
 //! [`SecretRef::read`] reads it when it is needed. What must stay true: a `Config` that exists is complete, and every id
 //! that it refers to exists in it.
 
+mod admin;
 mod clients;
 mod data_policy;
 mod error;
@@ -47,6 +48,7 @@ mod published;
 #[cfg(test)]
 mod tests;
 
+pub use admin::{AdminRole, AdminToken};
 pub use clients::{
     Claims, ClientConfig, ClientKey, JwksSource, JwtAlgorithm, JwtConfig, parse_moment,
 };
@@ -116,6 +118,8 @@ pub struct Config {
     pub clients: Vec<ClientConfig>,
     /// Who may send requests, by a token of an identity provider.
     pub jwt: Option<JwtConfig>,
+    /// Who may use the admin listener. Without any, whoever reaches it.
+    pub admin: Vec<AdminToken>,
     /// Where journal entries are kept, and for how long.
     pub journal: JournalConfig,
     /// Where what policies keep from one exchange to the next is.
@@ -219,10 +223,12 @@ impl Config {
         !self.clients.is_empty() || self.jwt.is_some()
     }
 
-    /// Where its secrets are to be found: those of targets, then those of clients, then those that are shown for policies.
+    /// Where its secrets are to be found: those of targets, then those of clients and of the admin listener, then those that are shown for policies.
     pub fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
         let keys = self.targets.iter().flat_map(|target| &target.keys);
-        let clients = self.clients.iter().filter_map(|client| match &client.key {
+        let clients = self.clients.iter().map(|client| &client.key);
+        let admin = self.admin.iter().map(|token| &token.key);
+        let clients = clients.chain(admin).filter_map(|key| match key {
             ClientKey::Secret(secret) => Some(secret),
             ClientKey::Hash(_) => None,
         });
@@ -344,6 +350,7 @@ fn read(
         "policy",
         "providers",
         "clients",
+        "admin",
         "journal",
         "state",
         "reload",
@@ -357,6 +364,7 @@ fn read(
     let chain = stages::read(&fields, base, position);
     let targets = targets::read(&fields, base);
     let clients = clients::read(&fields, base);
+    let admin = admin::read(&fields, base);
     let journal = journal::read(&fields, base);
     let state = state::read(&fields, base);
     let reload = reload::read(&fields);
@@ -389,6 +397,7 @@ fn read(
         hedging,
         clients,
         jwt,
+        admin: admin?,
         journal,
         state: state?,
         reload: reload?,

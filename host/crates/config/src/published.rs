@@ -23,7 +23,15 @@ policies:
       mode: shadow
       isolation: {reused: {exchanges: 5, age: 5s, memory_growth: 1MiB}}
       limits: {memory: 64MiB, held_time: 1s}
-      grants: [kv]
+      grants:
+        - kv
+        - http:
+            hosts: [{url: "https://api.example.com", private: true, secret_key_ref: {env: API}, secret_header: x-key}]
+            timeout: 2s
+            max_request: 1MiB
+            max_reply: 1MiB
+            calls: 4
+            at_once: 4
     - {id: low, component: ./low.wasm, isolation: reused}
   answers: [low, tone, secrets]
   headers: [x-team]
@@ -55,7 +63,20 @@ providers:
   routing: {strategy: adaptive}
   retries: {attempts: 2, within: 5s, budget: 20}
   hedging: {percentile: 95, floor: 100ms}
-clients: {keys: [{id: team, secret_ref: {env: TEAM}}]}
+clients:
+  keys:
+    - {id: ann, secret_ref: {env: ANN}, team: blue, roles: [writer], models: ["llama*"], expires: 2027-01-01, enabled: true}
+  jwt:
+    issuer: https://id.example.com
+    audience: witgate
+    algorithms: [RS256]
+    jwks_url: https://id.example.com/keys
+    ca_file: ./ca.pem
+    leeway: 30s
+    refresh: 10m
+    refetch: 10s
+    claims: {principal: sub, team: team, roles: roles}
+admin: {tokens: [{id: ops, secret_ref: {env: OPS}, role: operator, expires: 2027-01-01}]}
 journal: {store: "sqlite:/tmp/journal.db"}
 state: {store: "sqlite:/tmp/state.db"}
 reload: {drain: 10m}

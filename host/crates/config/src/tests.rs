@@ -880,6 +880,8 @@ refused! {
     clients_empty: with("clients: {keys: []}\n"),
     clients_wrong: with("clients:\n  keys:\n    - {id: a, secret_ref: {env: A}}\n    - {id: a, secret_ref: {env: B}}\n    - {id: c, secret_ref: {env: A}}\n    - {id: d, secret: hunter2}\n    - {id: e, secret_ref: hunter2}\n"),
     clients_more_wrong: with("clients:\n  keys:\n    - {id: a, hash: hunter2}\n    - {id: b, hash: \"sha256:00\", secret_ref: {env: B}}\n    - {id: c, secret_ref: {env: C}, team: \" c\", roles: [r, r, 1], models: llama, expires: tomorrow, enabled: maybe}\n    - {id: d}\n"),
+    admin_empty: with("admin: {tokens: []}\n"),
+    admin_wrong: with("admin:\n  tokens:\n    - {id: a, secret_ref: {env: A}, role: viewer}\n    - {id: a, secret_ref: {env: B}, role: admin}\n    - {id: c, secret_ref: {env: A}, role: viewer, expires: soon}\n    - {id: d, hash: hunter2, role: viewer}\n    - {id: e, hash: \"sha256:00\", secret_ref: {env: E}, role: viewer}\n    - {id: f, token: hunter2}\n  listen: \"0.0.0.0:1\"\n"),
     jwt_wrong: with("clients: {jwt: {issuer: me, audience: [], algorithms: [none], claims: {user: sub}}}\n"),
     jwt_mixed: with("clients: {jwt: {issuer: \"https://id.example\", audience: a, algorithms: [RS256, HS256], jwks_url: \"http://id.example/keys\", leeway: 1h, refresh: 1}}\n"),
     jwt_both: with("clients: {jwt: {issuer: \"https://id.example\", audience: a, algorithms: [RS255], jwks_url: \"https://a:hunter2@id.example/keys\", jwks_file: keys.json, key: x}}\n"),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::*;
 use crate::config::{
-    ClientKey, Grant, JwksSource, JwtConfig, Mode, OnError, Parameters, UnknownMembers,
+    AdminRole, ClientKey, Grant, JwksSource, JwtConfig, Mode, OnError, Parameters, UnknownMembers,
 };
 
 const TEXT: &str = "
@@ -18,6 +18,7 @@ providers:
 clients:
   keys: [{id: team, secret_ref: {file: ./client}}]
   jwt: {issuer: \"https://id.example\", audience: witgate, jwks_url: \"https://id.example/keys\"}
+admin: {tokens: [{id: ops, secret_ref: {file: ./ops}, role: viewer}]}
 ";
 
 /// A folder with everything that the configuration names.
@@ -32,6 +33,7 @@ impl Files {
         files.write("key", "key-of-the-target");
         files.write("client", "key-of-the-client");
         files.write("asked", "key-of-who-is-asked");
+        files.write("ops", "token-of-the-operators");
         files.write("other", "another-key");
         files
     }
@@ -263,6 +265,13 @@ const CHANGES: &[Change] = &[
     }),
     ("client.expires", |it| it.clients[0].expires = Some(1)),
     ("client.enabled", |it| it.clients[0].enabled = false),
+    ("admin, none", |it| it.admin.clear()),
+    ("admin.id", |it| it.admin[0].id.push('x')),
+    ("admin.hash", |it| {
+        it.admin[0].key = ClientKey::Hash([1; 32])
+    }),
+    ("admin.role", |it| it.admin[0].role = AdminRole::Operator),
+    ("admin.expires", |it| it.admin[0].expires = Some(1)),
     ("jwt, none", |it| it.jwt = None),
     ("jwt.issuer", |it| jwt(it, |it| it.issuer.push('x'))),
     ("jwt.audience", |it| {

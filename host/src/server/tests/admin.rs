@@ -161,3 +161,81 @@ async fn pages_of_other_ports_and_two_hosts_are_refused() {
     let answer = client.answer(false).await;
     assert_eq!((answer.status, &*answer.code()), (400, "bad_host"));
 }
+
+/// Who shows the token of a viewer, and who an operator's.
+fn admins() -> Keys {
+    Keys::new([("eyes", "token-v"), ("op", "token-o")].map(|(id, token)| {
+        let caller = Caller::named(id);
+        crate::api::Client::with_key(caller, token)
+    }))
+}
+
+#[tokio::test]
+async fn where_there_are_tokens_a_viewer_reads_an_operator_changes_and_probes_need_none() {
+    let gateway = Fake {
+        admins: admins(),
+        ..Fake::default()
+    };
+    let reloads = Arc::clone(&gateway.reloads);
+    let (mut client, _) = listening(gateway).await;
+    let shown = [
+        "",
+        "\nauthorization: Bearer token-x",
+        "\nauthorization: Bearer token-v",
+        "\nauthorization: Bearer token-o",
+    ];
+    for (route, expected) in [
+        ("GET /healthz", [200, 200, 200, 200]),
+        ("GET /readyz", [200, 200, 200, 200]),
+        ("GET /status", [401, 401, 200, 200]),
+        ("HEAD /status", [401, 401, 200, 200]),
+        ("GET /metrics", [401, 401, 200, 200]),
+        ("POST /check", [401, 401, 403, 200]),
+        ("POST /reload", [401, 401, 403, 200]),
+        ("POST /rollback", [401, 401, 403, 409]),
+        ("GET /nothing", [404, 404, 404, 404]),
+    ] {
+        for (shown, expected) in shown.iter().zip(expected) {
+            let answer = client.ask(&format!("{route}{shown}"), "").await;
+            assert_eq!(answer.status, expected, "{route}{shown}");
+            let wanted = answer.headers.get("www-authenticate");
+            assert_eq!(wanted.is_some(), expected == 401, "{route}{shown}");
+        }
+    }
+    assert_eq!(reloads.load(Ordering::SeqCst), 1);
+    for (shown, code) in
+        shown
+            .iter()
+            .zip(["missing_admin_token", "wrong_admin_token", "operators_only"])
+    {
+        let answer = client.ask(&format!("POST /reload{shown}"), "").await;
+        assert_eq!(answer.code(), code);
+        assert!(!answer.body.contains("token-"), "{}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn who_shows_no_token_takes_no_place_of_an_operators() {
+    let go = Arc::new(Semaphore::new(0));
+    let gateway = Fake {
+        admins: admins(),
+        go: Some(Arc::clone(&go)),
+        ..Fake::default()
+    };
+    let reloads = Arc::clone(&gateway.reloads);
+    let (mut other, at) = listening(gateway).await;
+    let mut clients = Vec::new();
+    for _ in 0..8 {
+        let mut client = Client::connect(at).await;
+        let shown = "POST /reload\nauthorization: Bearer token-o";
+        client.send(shown, "").await;
+        clients.push(client);
+    }
+    until(|| reloads.load(Ordering::SeqCst) == 8).await;
+    // Told who it isn't, and not how it stands with the places.
+    assert_eq!(other.ask("POST /reload", "").await.status, 401);
+    go.add_permits(8);
+    for client in &mut clients {
+        assert_eq!(client.answer(false).await.status, 200);
+    }
+}

@@ -31,6 +31,8 @@ use client::{Answer, Client};
 #[derive(Default)]
 struct Fake {
     keys: Keys,
+    /// Who may use the admin listener; `op` may change something.
+    admins: Keys,
     not_ready: Option<String>,
     /// The signal that `stream`, `slow` and `late` wait for.
     go: Option<Arc<Semaphore>>,
@@ -144,6 +146,18 @@ impl Gateway for Fake {
 
     async fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Unauthorized> {
         self.keys.authenticate(headers)
+    }
+
+    fn admit(
+        &self,
+        headers: &HeaderMap,
+        takes: AdminRole,
+    ) -> Result<Option<Arc<str>>, NotAdmitted> {
+        let who = self.admins.authenticate(headers)?.principal;
+        match (&who, takes) {
+            (Some(id), AdminRole::Operator) if **id != *"op" => Err(NotAdmitted::Viewer),
+            _ => Ok(who),
+        }
     }
 
     fn status(&self) -> serde_json::Value {

@@ -126,7 +126,8 @@ fn client(item: &Field<'_>, before: &[ClientConfig], base: &Path) -> Option<Clie
         }
         Some(text.to_owned())
     });
-    let key = key(&fields, before, base);
+    let known = before.iter().map(|client| (&*client.id, &client.key));
+    let key = key(&fields, "client", known, base);
     // Each is read before the first that is wrong counts, so that all problems are told at once.
     let team = optional(&fields, "team", name);
     let roles = optional(&fields, "roles", |field| names(field, MOST_ROLES, "role"));
@@ -158,10 +159,18 @@ pub(super) fn optional<T>(
     }
 }
 
-fn key(fields: &Fields<'_>, before: &[ClientConfig], base: &Path) -> Option<ClientKey> {
+/// `secret_ref` or `hash`. `what`: a client or a token, which has the key; `known`: those before it.
+pub(super) fn key<'a>(
+    fields: &Fields<'_>,
+    what: &str,
+    mut known: impl Iterator<Item = (&'a str, &'a ClientKey)>,
+    base: &Path,
+) -> Option<ClientKey> {
     let field = match (fields.get("secret_ref"), fields.get("hash")) {
         (Some(_), Some(hash)) => {
-            hash.problem_at_key("give `secret_ref` or `hash`, not both: a client has one key");
+            hash.problem_at_key(format!(
+                "give `secret_ref` or `hash`, not both: a {what} has one key"
+            ));
             return None;
         }
         (None, Some(hash)) => hash,
@@ -171,10 +180,9 @@ fn key(fields: &Fields<'_>, before: &[ClientConfig], base: &Path) -> Option<Clie
         Some(hash) => ClientKey::Hash(digest(hash)?),
         None => ClientKey::Secret(secret::reference(field, "secret_ref", base)?),
     };
-    if let Some(other) = before.iter().find(|client| client.key == key) {
+    if let Some((other, _)) = known.find(|(_, known)| **known == key) {
         field.problem(format!(
-            "client `{}` has the same key; with one key the two can't be told apart",
-            other.id
+            "{what} `{other}` has the same key; with one key the two can't be told apart"
         ));
         return None;
     }
@@ -215,7 +223,7 @@ pub fn parse_moment(text: &str) -> Option<u64> {
     u64::try_from(moment.unix_timestamp()).ok()
 }
 
-fn moment(field: &Field<'_>) -> Option<u64> {
+pub(super) fn moment(field: &Field<'_>) -> Option<u64> {
     let moment = parse_moment(field.text()?);
     if moment.is_none() {
         field.problem(
