@@ -93,12 +93,13 @@ impl BuildInputs {
         })
     }
 
-    /// The same chain, but those may send requests who may by that configuration.
+    /// The same chain, but those may send requests, and ask the admin side, who may by that configuration.
     pub fn with_clients_of(&self, config: &Config) -> Self {
         BuildInputs {
             config: Config {
                 clients: config.clients.clone(),
                 jwt: config.jwt.clone(),
+                admin: config.admin.clone(),
                 ..self.config.clone()
             },
             components: self.components.clone(),
