@@ -67,11 +67,12 @@ impl server::Gateway for App {
     async fn models(
         &self,
         asked: ModelsAsked<'_>,
-        _caller: &Caller,
+        caller: &Caller,
         permit: &mut Permit,
     ) -> Response {
         let generation = self.0.current();
-        match generation.targets().models(asked, &mut permit.charge).await {
+        let targets = generation.targets();
+        match targets.models(asked, caller, &mut permit.charge).await {
             Ok(answer) => answer.map(Body::from),
             Err(error) => error.into_response(),
         }

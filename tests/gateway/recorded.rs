@@ -108,3 +108,54 @@ async fn no_request_is_too_large_or_too_odd_to_be_recorded() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_asked_is_in_the_least_entry_the_log_and_the_metrics() {
+    let upstream = Upstream::simulated().await;
+    let folder = std::sync::Arc::new(tempfile::tempdir().unwrap());
+    std::fs::write(folder.path().join("key"), "sesame").unwrap();
+    let config = "policies: {chain: [{id: puppet, component: @puppet, grants: [journal], on_error: skip}], headers: [x-puppet]}\n\
+                  clients: {keys: [{id: ann, secret_ref: {file: ./key}, team: blue, roles: [writer, reader]}]}";
+    let gateway = Process::again(folder, config, &[upstream.address]).await;
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let url = format!("http://{}/v1/chat/completions", gateway.traffic);
+    let request = http
+        .post(url)
+        .header("x-api-key", "sesame")
+        .header("x-puppet", r#"{"complete": "trap"}"#)
+        .header("content-type", "application/json")
+        .body(ask("say: hi").to_string());
+    let reply = Reply::read(request.send().await.unwrap()).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let id = reply.header("x-request-id").to_owned();
+    // Who isn't known has no team to be counted under.
+    assert_eq!(gateway.chat(&ask("say: hi")).await.status, 401);
+    let least = until("it is written", async || {
+        let journal = bench::entries(&gateway.journal()).into_iter();
+        journal.into_iter().find(|entry| entry["id"] == id.as_str())
+    })
+    .await;
+    assert_eq!(
+        (&least["code"], &least["principal"], &least["team"]),
+        (&json!("unrecorded"), &json!("ann"), &json!("blue"))
+    );
+    assert_eq!(least["roles"], json!(["writer", "reader"]));
+    let log = gateway.log();
+    let line = log
+        .lines()
+        .find(|line| line.contains("on-complete failed"))
+        .unwrap();
+    for part in [&*id, "\"ann\"", "\"blue\"", "\"writer,reader\""] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+    let metrics = gateway.ask_admin("/metrics").await.unwrap();
+    let counted = metrics.text();
+    let counted: Vec<&str> = counted
+        .lines()
+        .filter(|line| line.starts_with("witgate_team_requests_total"))
+        .collect();
+    assert_eq!(
+        counted,
+        [r#"witgate_team_requests_total{team="blue",status="2xx"} 1"#]
+    );
+}

@@ -34,6 +34,24 @@ pub(super) struct RequestMeta {
     pub(super) turns: Turns,
 }
 
+impl RequestMeta {
+    /// Who asks, for a line of the log.
+    pub(super) fn principal(&self) -> Option<&str> {
+        self.caller.principal.as_deref()
+    }
+
+    /// Its team.
+    pub(super) fn team(&self) -> Option<&str> {
+        self.caller.team.as_deref()
+    }
+
+    /// Its roles, with commas between.
+    pub(super) fn roles(&self) -> Option<String> {
+        let roles = &self.caller.roles;
+        (!roles.is_empty()).then(|| roles.join(","))
+    }
+}
+
 /// The request as the stages so far have made it.
 #[derive(Clone)]
 pub(super) struct RequestState {
@@ -57,11 +75,11 @@ impl RequestView for RequestState {
     }
 
     fn principal(&self) -> Option<&str> {
-        self.meta.caller.principal.as_deref()
+        self.meta.principal()
     }
 
     fn team(&self) -> Option<&str> {
-        self.meta.caller.team.as_deref()
+        self.meta.team()
     }
 
     fn roles(&self) -> &[String] {

@@ -345,7 +345,9 @@ impl StageRun {
             self.count_failure(hook, &failure);
             tracing::error!(
                 target: LOG_COMPLETE,
-                stage = %self.stage.id(), request = %request.meta.id, class = %failure.class,
+                stage = %self.stage.id(), request = %request.meta.id,
+                principal = request.meta.principal(), team = request.meta.team(), roles = request.meta.roles(),
+                class = %failure.class,
                 "on-complete failed and is not tried again: {}", failure.message
             );
             self.stage
@@ -370,6 +372,7 @@ impl StageRun {
                 tracing::error!(
                     target: LOG_COMPLETE,
                     stage = %self.stage.id(), request = %request.meta.id,
+                    principal = request.meta.principal(), team = request.meta.team(), roles = request.meta.roles(),
                     "a journal entry was not kept: {error}"
                 );
             }
@@ -482,6 +485,7 @@ impl StageRun {
         tracing::warn!(
             target: LOG,
             stage = %self.stage.id(), request = %self.request.id,
+            principal = self.request.principal(), team = self.request.team(), roles = self.request.roles(),
             "a policy acted on a {what} in which its interest matches no word; enforced, it would not have seen it: tell its author"
         );
     }
@@ -516,7 +520,9 @@ impl StageRun {
         };
         tracing::warn!(
             target: LOG,
-            stage = %stage.id(), request = %self.request.id, hook = hook.as_str(), %class, then,
+            stage = %stage.id(), request = %self.request.id,
+            principal = self.request.principal(), team = self.request.team(), roles = self.request.roles(),
+            hook = hook.as_str(), %class, then,
             "a policy failed: {}", failure.message
         );
         self.instance = None;

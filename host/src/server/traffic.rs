@@ -129,7 +129,8 @@ impl<G: Gateway> Traffic<G> {
 
         // After a panic nothing of the request is used again. The gateway's own state bears the loss of a request at any await
         // anyway, because clients go away.
-        let served = AssertUnwindSafe(self.serve(route, request)).catch_unwind();
+        let mut team = None;
+        let served = AssertUnwindSafe(self.serve(route, request, &mut team)).catch_unwind();
         let mut response = served.await.unwrap_or_else(|_| {
             tracing::error!(request = %id, "a handler panicked; this is a defect of the gateway's");
             self.metrics.panics.inc();
@@ -145,10 +146,19 @@ impl<G: Gateway> Traffic<G> {
         response.headers_mut().insert(REQUEST_ID, id.header());
         response.headers_mut().extend(told.unwrap_or_default());
         self.metrics.request(endpoint, response.status());
+        if let Some(team) = &team {
+            self.metrics.team_request(team, response.status());
+        }
         response
     }
 
-    async fn serve(&self, route: Route<'_>, request: Request<Body>) -> Response {
+    /// `team`: whose request it is, as soon as that is known.
+    async fn serve(
+        &self,
+        route: Route<'_>,
+        request: Request<Body>,
+        team: &mut Option<Arc<str>>,
+    ) -> Response {
         if let Err(error) = one_host(&request) {
             return refuse(error, request).await;
         }
@@ -156,31 +166,33 @@ impl<G: Gateway> Traffic<G> {
             return answer;
         }
         match route {
-            Route::Chat => match self.admit(request).await {
+            Route::Chat => match self.admit(request, team).await {
                 Ok(request) => self.gateway.chat(request).await,
                 Err(response) => response,
             },
-            Route::Completions => match self.admit(request).await {
+            Route::Completions => match self.admit(request, team).await {
                 Ok(request) => self.gateway.complete(request).await,
                 Err(response) => response,
             },
-            Route::Action => match self.admit(request).await {
+            Route::Action => match self.admit(request, team).await {
                 Ok(request) => self.gateway.act(request).await,
                 Err(response) => response,
             },
-            Route::Messages => match self.admit(request).await {
+            Route::Messages => match self.admit(request, team).await {
                 Ok(request) => self.gateway.message(request).await,
                 Err(response) => response,
             },
-            Route::CountTokens => match self.admit(request).await {
+            Route::CountTokens => match self.admit(request, team).await {
                 Ok(request) => self.gateway.count_tokens(request).await,
                 Err(response) => response,
             },
-            Route::Responses => match self.admit(request).await {
+            Route::Responses => match self.admit(request, team).await {
                 Ok(request) => self.gateway.respond(request).await,
                 Err(response) => response,
             },
-            Route::Models(catalog, model) => self.models(catalog, model.as_deref(), request).await,
+            Route::Models(catalog, model) => {
+                self.models(catalog, model.as_deref(), request, team).await
+            }
             Route::Warming => warm(),
             refused => {
                 let (method, path) = (request.method(), request.uri().path());
@@ -202,13 +214,18 @@ impl<G: Gateway> Traffic<G> {
     }
 
     /// Lets a request for a completion in, and reads it; or refuses it.
-    async fn admit(&self, request: Request<Body>) -> Result<ChatRequest, Response> {
+    async fn admit(
+        &self,
+        request: Request<Body>,
+        team: &mut Option<Arc<str>>,
+    ) -> Result<ChatRequest, Response> {
         let began = Instant::now();
         let known = self.gateway.authenticate(request.headers()).await;
         let (caller, party) = match self.let_in(&request, known) {
             Ok(known) => known,
             Err(error) => return Err(refuse(error, request).await),
         };
+        team.clone_from(&caller.team);
         let takes = Packing::of(request.headers(), &caller).and_then(|packing| {
             self.gateway.takes_requests()?;
             self.has_permit(&party)?;
@@ -250,12 +267,19 @@ impl<G: Gateway> Traffic<G> {
         })
     }
 
-    async fn models(&self, catalog: Catalog, id: Option<&str>, request: Request<Body>) -> Response {
+    async fn models(
+        &self,
+        catalog: Catalog,
+        id: Option<&str>,
+        request: Request<Body>,
+        team: &mut Option<Arc<str>>,
+    ) -> Response {
         let known = self.gateway.authenticate(request.headers()).await;
         let (caller, party) = match self.let_in(&request, known) {
             Ok(known) => known,
             Err(error) => return refuse(error, request).await,
         };
+        team.clone_from(&caller.team);
         // A list of models waits for an upstream as an exchange does, so it takes a permit as an exchange does.
         let mut permit = match self.permits.acquire(&party) {
             Ok(permit) => permit,

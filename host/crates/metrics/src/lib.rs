@@ -2,7 +2,7 @@
 //!
 //! The rule: code on a request's path holds its handles already. Counting is then an atomic addition at a fixed place,
 //! without label look-up, lock or allocation. Labels are closed sets, or the ids of the stages and targets that are
-//! configured at the moment.
+//! configured at the moment. What others name, policies' own counts and clients' teams, is looked up, and bounded.
 
 mod histogram;
 mod labels;
@@ -11,6 +11,7 @@ mod named;
 mod requests;
 mod stage;
 mod target;
+mod teams;
 #[cfg(test)]
 mod tests;
 
@@ -41,6 +42,7 @@ const TARGET: &str = "witgate::metrics";
 pub struct Metrics {
     registry: Registry,
     requests: requests::Requests,
+    teams: teams::Teams,
     stages: Arc<live::WeakHandles<StageMetrics>>,
     targets: Arc<live::WeakHandles<TargetMetrics>>,
 
@@ -114,9 +116,11 @@ impl Metrics {
         let mut all = Registered(Registry::with_prefix("witgate"));
 
         let requests = requests::Requests::new();
+        let teams = teams::Teams::default();
         let stages = Arc::<live::WeakHandles<StageMetrics>>::default();
         let targets = Arc::<live::WeakHandles<TargetMetrics>>::default();
         all.0.register_collector(Box::new(requests.clone()));
+        all.0.register_collector(Box::new(teams.clone()));
         let collector = stage::StageCollector(Arc::clone(&stages));
         all.0.register_collector(Box::new(collector));
         let collector = target::TargetCollector(Arc::clone(&targets));
@@ -135,6 +139,7 @@ impl Metrics {
         );
         Self {
             requests,
+            teams,
             stages,
             targets,
             connections: all.gauge("connections", "Client connections that are open"),
@@ -213,6 +218,11 @@ impl Metrics {
     #[inline]
     pub fn request(&self, endpoint: Endpoint, status: StatusCode) {
         self.requests.add(endpoint, status);
+    }
+
+    /// Counts a request of a client whose team is known, once its status is.
+    pub fn team_request(&self, team: &str, status: StatusCode) {
+        self.teams.add(team, status);
     }
 
     /// All metrics in the OpenMetrics text format, [`CONTENT_TYPE`].

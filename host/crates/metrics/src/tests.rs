@@ -166,11 +166,40 @@ fn requests_are_counted_by_endpoint_and_status() {
     assert_eq!((count("other", 404), count("other", 999)), (1.0, 1.0));
 }
 
+#[test]
+fn teams_past_the_sixty_fourth_are_counted_together() {
+    let metrics = Metrics::new();
+    for team in 0..100 {
+        metrics.team_request(&format!("team-{team}"), StatusCode::OK);
+        metrics.team_request(&format!("team-{team}"), StatusCode::TOO_MANY_REQUESTS);
+    }
+    metrics.team_request("team-3", StatusCode::from_u16(999).unwrap());
+    let samples = parse(&metrics.render());
+    let teams = samples.keys();
+    let teams = teams.filter(|name| name.starts_with("witgate_team_requests_total"));
+    assert_eq!(teams.count(), 2 * 65 + 1);
+    let count = |team: &str, status: &str| {
+        samples[&format!(r#"witgate_team_requests_total{{team="{team}",status="{status}"}}"#)]
+    };
+    assert_eq!((count("other", "2xx"), count("other", "4xx")), (36.0, 36.0));
+    assert_eq!((count("team-3", "2xx"), count("team-3", "5xx")), (1.0, 1.0));
+}
+
+#[test]
+fn a_team_is_a_text_like_any_other() {
+    let metrics = Metrics::new();
+    metrics.team_request("a \"b\"\\\nc", StatusCode::OK);
+    let text = metrics.render();
+    let line = r#"witgate_team_requests_total{team="a \"b\"\\\nc",status="2xx"} 1"#;
+    assert!(text.lines().any(|it| it == line), "{text}");
+}
+
 /// Every name that the metrics can have, with the labels of what is shown.
 fn exported() -> (HashSet<String>, HashSet<String>) {
     let metrics = Metrics::new();
     let (stage, target) = (metrics.stage("tone"), metrics.target("cerebras-llama"));
     metrics.request(Endpoint::Chat, StatusCode::OK);
+    metrics.team_request("blue", StatusCode::OK);
     stage.failure(Hook::OnDelta, FailureClass::Deadline);
     stage.breaker_opened();
     stage.decisions.verdict(VerdictKind::Deny);

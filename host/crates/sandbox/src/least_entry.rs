@@ -16,6 +16,8 @@ use witgate_journal::Entry;
 const HOST: &str = "@host";
 /// What names in it may have, in bytes.
 const NAME: usize = 512;
+/// How many roles are in it.
+const ROLES: usize = 16;
 
 /// That `stage` owed an entry about an exchange. `outcome` where it has ended; `failed`: what failed, and the class of that.
 pub(super) fn least_entry(
@@ -35,6 +37,10 @@ pub(super) fn least_entry(
         |key: &str, value: Option<Value>| value.map(|value| body.insert(key.into(), value));
     put("id", Some(id.clone().into()));
     put("principal", request.principal().map(|id| name(id).into()));
+    put("team", request.team().map(|team| name(team).into()));
+    let roles = request.roles().iter().take(ROLES);
+    let roles: Vec<Value> = roles.map(|role| name(role).into()).collect();
+    put("roles", (!roles.is_empty()).then(|| roles.into()));
     put("ended", outcome.map(|outcome| word(outcome.ended).into()));
     put("policy", Some(stage.into()));
     put("code", Some("unrecorded".into()));

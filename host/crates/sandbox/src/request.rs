@@ -46,6 +46,14 @@ pub trait RequestView: Any + Send + Sync {
     fn draft(&self) -> Box<dyn Draft>;
 }
 
+impl dyn RequestView {
+    /// Its roles as the log has them: with commas between, and nothing where there are none.
+    pub fn roles_for_log(&self) -> Option<String> {
+        let roles = self.roles();
+        (!roles.is_empty()).then(|| roles.join(","))
+    }
+}
+
 /// Why a text wasn't replaced, in a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotReplaced {

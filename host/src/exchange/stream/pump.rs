@@ -58,9 +58,11 @@ impl<U: Upstream> Exchange<U> {
                     continue;
                 }
                 Next::Broke(error) => {
+                    let meta = &self.stages.request().meta;
                     tracing::warn!(
                         target: "witgate::exchange::run",
-                        request = %self.stages.request().meta.id, "an answer broke off: {error}"
+                        request = %meta.id, principal = meta.principal(), team = meta.team(), roles = meta.roles(),
+                        "an answer broke off: {error}"
                     );
                     return self.cut(error.into(), Ending::UpstreamFailed).await;
                 }

@@ -2,7 +2,7 @@
 //!
 //! What must stay true: each target is asked once, all of them at the same time, and none for longer than its share; and a client is
 //! shown what it can ask for. So of a target that is pinned to a model that one is listed, and an alias beside the model that it stands
-//! for. A target that fails is left out, and only where all fail the first one's reason is told. A single target without all that is
+//! for, and nothing that its key isn't for. A target that fails is left out, and only where all fail the first one's reason is told. A single target without all that is
 //! passed on byte for byte.
 
 mod anthropic;
@@ -19,7 +19,7 @@ use super::candidates::{NoSuchModel, Wanted};
 use super::error_body::ErrorBody;
 use super::failure::{Failure, in_one_line};
 use super::{Answer, Target, Targets};
-use crate::api::{ApiError, Catalog, Charge, ModelsAsked};
+use crate::api::{ApiError, Caller, Catalog, Charge, ModelsAsked};
 use anthropic::Page;
 use entries::{Entry, List};
 
@@ -41,9 +41,13 @@ impl Targets {
     pub async fn models(
         &self,
         asked: ModelsAsked<'_>,
+        caller: &Caller,
         charge: &mut Charge,
     ) -> Result<Response<Bytes>, ApiError> {
         let ModelsAsked { catalog, id, query } = asked;
+        if let Some(id) = id {
+            caller.may_ask(id)?;
+        }
         match (id, catalog) {
             (Some(id), Catalog::Anthropic) => {
                 let answer = self.model(catalog, id, None, charge).await?;
@@ -53,15 +57,19 @@ impl Targets {
             (Some(id), _) => self.model(catalog, id, query, charge).await,
             (None, Catalog::Anthropic) => {
                 let page = Page::read(query)?;
-                let (list, _charged) = self.merged(catalog, None, charge).await?;
+                let (list, _charged) = self.merged(catalog, None, caller, charge).await?;
                 Ok(json(page.of(&list.entries)?))
             }
             (None, _) => match self.iter().as_slice() {
-                [only] if only.model().is_none() && self.aliases.is_empty() => {
+                [only]
+                    if only.model().is_none()
+                        && self.aliases.is_empty()
+                        && caller.models.is_none() =>
+                {
                     passed_on(only.models(catalog, query).await?, charge).await
                 }
                 _ => {
-                    let (list, _charged) = self.merged(catalog, query, charge).await?;
+                    let (list, _charged) = self.merged(catalog, query, caller, charge).await?;
                     let list = list.to_json();
                     charge.grow(list.len())?;
                     Ok(json(charge.ride_with(list)))
@@ -70,11 +78,12 @@ impl Targets {
         }
     }
 
-    /// The list of all targets' models, and what it costs as long as it is there.
+    /// The list of all targets' models that the caller may ask for, and what it costs as long as it is there.
     async fn merged(
         &self,
         catalog: Catalog,
         query: Option<&str>,
+        caller: &Caller,
         charge: &mut Charge,
     ) -> Result<(List, Vec<Charge>), ApiError> {
         let time = match self.targets.len() {
@@ -109,7 +118,11 @@ impl Targets {
             }
         }
         match (merged, first_error) {
-            (Some(list), _) => Ok((list, charges)),
+            (Some(mut list), _) => {
+                let mine = |entry: &Entry| caller.may_ask(&entry.id).is_ok();
+                list.entries.retain(mine);
+                Ok((list, charges))
+            }
             (None, error) => Err(error.expect("there is no Targets without a target")),
         }
     }

@@ -18,7 +18,7 @@ mod tls;
 
 use super::*;
 use crate::api::headers::DROPPED;
-use crate::api::{ApiError, Catalog, Charge, ModelsAsked};
+use crate::api::{ApiError, Caller, Catalog, Charge, ModelsAsked};
 use crate::config::Parameters;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
@@ -87,7 +87,9 @@ async fn shown(
     query: Option<&str>,
 ) -> Result<String, ApiError> {
     let asked = ModelsAsked { catalog, id, query };
-    let answer = targets.models(asked, &mut Charge::unbound()).await?;
+    let answer = targets
+        .models(asked, &Caller::anonymous(), &mut Charge::unbound())
+        .await?;
     Ok(String::from_utf8(answer.into_body().into()).unwrap())
 }
 

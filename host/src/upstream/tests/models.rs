@@ -48,7 +48,10 @@ async fn a_single_target_is_passed_on_byte_for_byte() {
         query: Some("format=openrouter"),
     };
     let targets = one(&server.base);
-    let answer = targets.models(asked, &mut Charge::unbound()).await.unwrap();
+    let answer = targets
+        .models(asked, &Caller::anonymous(), &mut Charge::unbound())
+        .await
+        .unwrap();
     assert_eq!(answer.body(), body);
     assert_eq!(answer.headers()["inference-id"], "i");
     assert_eq!(
@@ -222,7 +225,9 @@ async fn lists_take_of_the_memory_what_they_cost_and_give_it_back() {
             id: None,
             query: None,
         };
-        let told = targets.models(asked, &mut charge).await;
+        let told = targets
+            .models(asked, &Caller::anonymous(), &mut charge)
+            .await;
         assert_eq!(told.err().map(|error| error.status.as_u16()), expected);
         drop(charge);
         assert_eq!(used.get(), 0);
@@ -356,4 +361,34 @@ async fn a_name_that_is_a_path_is_asked_of_nobody() {
         (404, "model_not_found")
     );
     assert!(server.requests.try_recv().is_err(), "it was asked");
+}
+
+#[tokio::test]
+async fn a_client_is_shown_the_models_that_its_key_is_for_and_no_others() {
+    let caller = Caller {
+        models: Some(["llama*".to_owned(), "quick".to_owned()].into()),
+        ..Caller::named("ann")
+    };
+    let ask = async |targets: &Targets, catalog, id| {
+        let query = None;
+        let asked = ModelsAsked { catalog, id, query };
+        let told = targets.models(asked, &caller, &mut Charge::unbound()).await;
+        told.map(|answer| String::from_utf8(answer.into_body().into()).unwrap())
+    };
+    // Also where there is one target, whose list goes on as it is to others.
+    let all = list(&["llama-a", "gpt", "llama-b"]);
+    let server = Server::start(&[&all, &all, &all]).await;
+    let targets = one(&server.base);
+    let told = ask(&targets, Catalog::Plain, None).await.unwrap();
+    assert_eq!(ids(&told), ["llama-a", "llama-b"]);
+    let told = ask(&targets, Catalog::Anthropic, None).await.unwrap();
+    assert!(told.contains("llama-b") && !told.contains("gpt"), "{told}");
+    let told = listed(&targets, None).await.unwrap();
+    assert_eq!(ids(&told), ["llama-a", "gpt", "llama-b"]);
+    // Nobody is asked for one that it isn't for.
+    let error = ask(&targets, Catalog::Plain, Some("gpt"))
+        .await
+        .unwrap_err();
+    let (status, code) = (error.status.as_u16(), &*error.code);
+    assert_eq!((status, code), (403, "model_not_allowed"));
 }

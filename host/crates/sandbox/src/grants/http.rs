@@ -86,7 +86,12 @@ impl wit::Host for Call<'_, State> {
             && self.state.calls <= most.saturating_add(1)
         {
             let stage = &**self.caller.stage;
-            tracing::warn!(target: TARGET, stage, request = request.id(), "a policy's request got no reply: {why}");
+            tracing::warn!(
+                target: TARGET,
+                stage, request = request.id(),
+                principal = request.principal(), team = request.team(), roles = request.roles_for_log(),
+                "a policy's request got no reply: {why}"
+            );
         }
         Ok(came.map(shown).map_err(|why| why.to_string()))
     }

@@ -87,7 +87,12 @@ impl wit::Host for Call<'_, State> {
                 Ok(())
             }
             Err(error) => {
-                tracing::error!(target: TARGET, %stage, request = request.id(), "a journal entry was not kept: {error}");
+                tracing::error!(
+                    target: TARGET,
+                    %stage, request = request.id(),
+                    principal = request.principal(), team = request.team(), roles = request.roles_for_log(),
+                    "a journal entry was not kept: {error}"
+                );
                 owe(error.class());
                 // The error names the host's paths; the guest needs to know no more than this.
                 Err("the journal could not take the entry".to_owned())

@@ -17,13 +17,16 @@ const TARGET: &str = "witgate::policy::ctx";
 impl wit::host::Host for Guest {
     fn log(&mut self, level: Level, mut message: String) -> wasmtime::Result<()> {
         let stage = &*self.stage;
-        // None while it is configured: the field is then left out.
-        let request = self.exchange.request.as_ref().map(|request| request.id());
+        // None while it is configured: the fields are then left out, and where nobody is known those that say who.
+        let about = self.exchange.request.as_deref();
+        let request = about.map(|request| request.id());
+        let principal = about.and_then(|request| request.principal());
+        let team = about.and_then(|request| request.team());
         let lines = &mut self.exchange.lines;
         *lines += 1;
         if *lines > LOG_LINES {
             if *lines == LOG_LINES + 1 {
-                tracing::warn!(target: TARGET, %stage, request, "logs more than {LOG_LINES} lines in one exchange; the rest is dropped");
+                tracing::warn!(target: TARGET, %stage, request, principal, team, "logs more than {LOG_LINES} lines in one exchange; the rest is dropped");
             }
             return Ok(());
         }
@@ -34,12 +37,23 @@ impl wit::host::Host for Guest {
         if level == Level::Error && self.exchange.phase == HookPhase::Configure {
             self.exchange.last_error = Some(quoted(&message));
         }
+        // The roles are put together where the line is wanted, and not before.
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    target: "policy",
+                    stage, request, principal, team,
+                    roles = about.and_then(|request| request.roles_for_log()),
+                    "{message}"
+                )
+            };
+        }
         match level {
-            Level::Trace => tracing::trace!(target: "policy", stage, request, "{message}"),
-            Level::Debug => tracing::debug!(target: "policy", stage, request, "{message}"),
-            Level::Info => tracing::info!(target: "policy", stage, request, "{message}"),
-            Level::Warn => tracing::warn!(target: "policy", stage, request, "{message}"),
-            Level::Error => tracing::error!(target: "policy", stage, request, "{message}"),
+            Level::Trace => line!(trace),
+            Level::Debug => line!(debug),
+            Level::Info => line!(info),
+            Level::Warn => line!(warn),
+            Level::Error => line!(error),
         }
         Ok(())
     }
