@@ -13,6 +13,7 @@ mod rust;
 mod tools;
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -46,8 +47,13 @@ pub(super) async fn build(args: BuildArgs) -> Result<ExitCode, Wrong> {
 
 /// Builds the project's component, and puts it in the place of the one before.
 pub(super) async fn make(project: &Project) -> Result<(Vec<u8>, Arc<Loaded>), Wrong> {
-    let component = compile(project)?;
     let file = project.component();
+    // A compiler takes its time, and a gateway may be running beside it.
+    let compiling = {
+        let project = project.clone();
+        move || compile(&project).map_err(|wrong| wrong.to_string())
+    };
+    let component = tokio::task::spawn_blocking(compiling).await??;
     let wrong = |error: Wrong| format!("{}: built, and not written: {error}", file.display());
     let (component, loaded) = finished(project, &component).await.map_err(wrong)?;
     put(&file, &component).map_err(|error| format!("{}: {error}", file.display()))?;
@@ -111,11 +117,21 @@ async fn describe(
     Ok((description.name, description.version))
 }
 
-/// In one step: a gateway may be reading the one before.
+/// In one step: a gateway may be reading the one before, and another build be writing its own.
 fn put(file: &Path, component: &[u8]) -> std::io::Result<()> {
-    let aside = file.with_extension("wasm.new");
-    fs::write(&aside, component)?;
-    fs::rename(&aside, file)
+    let mut aside = tempfile::Builder::new();
+    aside.prefix(".").suffix(".wasm");
+    #[cfg(unix)]
+    {
+        // As any file is made, and not for this user alone.
+        use std::os::unix::fs::PermissionsExt as _;
+        aside.permissions(fs::Permissions::from_mode(0o666));
+    }
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let mut aside = aside.tempfile_in(folder)?;
+    aside.write_all(component)?;
+    aside.persist(file)?;
+    Ok(())
 }
 
 fn tell(file: &Path, component: &[u8], loaded: &Loaded) -> Result<(), Wrong> {
