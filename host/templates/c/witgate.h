@@ -56,6 +56,14 @@ typedef struct {
 } witgate_policy_kv_result_option_string_string_t;
 
 typedef struct {
+  bool is_err;
+  union {
+    bool ok;
+    witgate_string_t err;
+  } val;
+} witgate_policy_kv_result_bool_string_t;
+
+typedef struct {
   witgate_string_t f0;
   witgate_string_t f1;
 } witgate_tuple2_string_string_t;
@@ -72,18 +80,26 @@ typedef struct {
 
 // A request.
 typedef struct witgate_policy_http_call_t {
+  // `GET`, `HEAD`, `POST`, `PUT`, `PATCH` or `DELETE`.
   witgate_string_t   method;
+  // All of the address. Scheme, name and port are those of a host that the grant names, and the path is at or below its path.
   witgate_string_t   url;
+  // At most 16, of these alone: `accept`, `accept-language`, `content-language`, `content-type`, `idempotency-key`, `if-none-match`,
+  // `traceparent`, `x-correlation-id`, `x-request-id`.
   witgate_list_tuple2_string_string_t   headers;
+  // May be empty.
   witgate_list_u8_t   body;
-  // How long to wait for all of the reply.
+  // How long to wait for all of the reply, at most as long as the grant lets; 0: as long as that.
   uint32_t   timeout_ms;
 } witgate_policy_http_call_t;
 
 // What came back.
 typedef struct witgate_policy_http_reply_t {
+  // Of any kind: 404, say.
   uint16_t   status;
+  // Names in small letters, without cookies.
   witgate_list_tuple2_string_string_t   headers;
+  // All of it.
   witgate_list_u8_t   body;
 } witgate_policy_http_reply_t;
 
@@ -407,6 +423,11 @@ typedef witgate_policy_types_tool_t witgate_policy_request_tool_t;
 typedef witgate_policy_types_target_t witgate_policy_request_target_t;
 
 typedef struct {
+  witgate_string_t *ptr;
+  size_t len;
+} witgate_list_string_t;
+
+typedef struct {
   witgate_policy_request_role_t *ptr;
   size_t len;
 } witgate_policy_request_list_role_t;
@@ -432,9 +453,9 @@ typedef struct {
 } witgate_policy_request_list_target_t;
 
 typedef struct {
-  witgate_string_t *ptr;
-  size_t len;
-} witgate_list_string_t;
+  bool is_some;
+  uint64_t val;
+} witgate_option_u64_t;
 
 typedef witgate_policy_types_ending_t witgate_policy_outcome_ending_t;
 
@@ -446,11 +467,6 @@ typedef struct {
   bool is_some;
   witgate_policy_outcome_usage_t val;
 } witgate_policy_outcome_option_usage_t;
-
-typedef struct {
-  bool is_some;
-  uint64_t val;
-} witgate_option_u64_t;
 
 typedef struct {
   witgate_policy_outcome_account_t *ptr;
@@ -518,9 +534,11 @@ extern bool witgate_policy_counters_take(witgate_string_t *key, int64_t amount, 
 extern bool witgate_policy_kv_get(witgate_string_t *key, witgate_option_string_t *ret, witgate_string_t *err);
 // Keeps a value for so long, in the place of the one before; 0 removes it.
 extern bool witgate_policy_kv_put(witgate_string_t *key, witgate_string_t *value, uint32_t ttl_seconds, witgate_string_t *err);
+// Keeps a value for so long if there is none that hasn't expired, and says whether it did. Of two that ask at once, one is told so.
+extern bool witgate_policy_kv_put_new(witgate_string_t *key, witgate_string_t *value, uint32_t ttl_seconds, bool *ret, witgate_string_t *err);
 
 // Imported Functions from `witgate:policy/http@0.1.0`
-// Sends it and waits for the reply.
+// Sends it and waits for the reply. The error says why there is none that it may see; a policy that guards something denies then.
 extern bool witgate_policy_http_send(witgate_policy_http_call_t *call, witgate_policy_http_reply_t *ret, witgate_string_t *err);
 
 // Imported Functions from `witgate:policy/request@0.1.0`
@@ -531,8 +549,12 @@ extern void witgate_policy_request_id(witgate_string_t *ret);
 extern void witgate_policy_request_endpoint(witgate_string_t *ret);
 // The model asked for.
 extern void witgate_policy_request_model(witgate_string_t *ret);
-// The client's id, where the configuration names clients.
+// The client's id, where the configuration names clients: of a key, or by a claim of a token.
 extern bool witgate_policy_request_principal(witgate_string_t *ret);
+// The team that the client belongs to, where the configuration or its token names one.
+extern bool witgate_policy_request_team(witgate_string_t *ret);
+// The client's roles, in the configuration's words or its token's; none where nobody gave it any.
+extern void witgate_policy_request_roles(witgate_list_string_t *ret);
 // When it came, in milliseconds since 1970.
 extern uint64_t witgate_policy_request_received_at(void);
 // One of the client's headers, if the configuration shows it to policies (`policies.headers`); the name in any case. A credential
@@ -569,9 +591,21 @@ extern bool witgate_policy_request_set(witgate_string_t *pointer, witgate_string
 extern void witgate_policy_request_targets(witgate_policy_request_list_target_t *ret);
 // Allows these alone, in this order. If none of them is left, that is an error and nothing changes.
 extern bool witgate_policy_request_restrict_targets(witgate_list_string_t *ids, witgate_string_t *err);
+// What so many tokens of request and answer cost at a model, by the name under which a target is asked for it, in millionths of the
+// currency that the configuration prices tokens in; none where they have no price. What is cached costs less than is said here.
+extern bool witgate_policy_request_cost_of(witgate_string_t *model, uint32_t prompt_tokens, uint32_t completion_tokens, uint64_t *ret);
 // Marks the exchange. Goes to the journal and, if said before the answer starts, to the client in `x-witgate-tags`. Key and
 // value match `[a-z0-9][a-z0-9._-]{0,63}`; the error says that there are too many.
 extern bool witgate_policy_request_tag(witgate_string_t *key, witgate_string_t *value, witgate_string_t *err);
+// What the stages before this one had marked the exchange with when `on-request` began, in order; none where that isn't called.
+extern void witgate_policy_request_tags(witgate_list_tuple2_string_string_t *ret);
+// Puts a header on what the client gets, whatever that is: an answer, a stage's response, a denial, an error. In `on-request` alone. It
+// stands in the place of the upstream's of that name; of two with one name the later counts.
+// 
+// The name, in any case, begins with `x-ratelimit-`, `anthropic-ratelimit-` or `x-policy-`, or is `ratelimit` or `ratelimit-policy`, and
+// has at most 64 bytes of letters, digits and `-`; the value has 1 to 256 visible ASCII characters, with spaces between them. The error says that it
+// is none of these, or that there are more than 16 of one stage.
+extern bool witgate_policy_request_answer_header(witgate_string_t *name, witgate_string_t *value, witgate_string_t *err);
 
 // Imported Functions from `witgate:policy/outcome@0.1.0`
 // How it ended.
@@ -634,6 +668,8 @@ void witgate_policy_counters_result_option_s64_string_free(witgate_policy_counte
 void witgate_option_string_free(witgate_option_string_t *ptr);
 
 void witgate_policy_kv_result_option_string_string_free(witgate_policy_kv_result_option_string_string_t *ptr);
+
+void witgate_policy_kv_result_bool_string_free(witgate_policy_kv_result_bool_string_t *ptr);
 
 void witgate_tuple2_string_string_free(witgate_tuple2_string_string_t *ptr);
 
@@ -701,6 +737,8 @@ void witgate_policy_request_tool_free(witgate_policy_request_tool_t *ptr);
 
 void witgate_policy_request_target_free(witgate_policy_request_target_t *ptr);
 
+void witgate_list_string_free(witgate_list_string_t *ptr);
+
 void witgate_policy_request_list_role_free(witgate_policy_request_list_role_t *ptr);
 
 void witgate_policy_request_list_segment_free(witgate_policy_request_list_segment_t *ptr);
@@ -711,13 +749,11 @@ void witgate_policy_request_list_tool_free(witgate_policy_request_list_tool_t *p
 
 void witgate_policy_request_list_target_free(witgate_policy_request_list_target_t *ptr);
 
-void witgate_list_string_free(witgate_list_string_t *ptr);
+void witgate_option_u64_free(witgate_option_u64_t *ptr);
 
 void witgate_policy_outcome_account_free(witgate_policy_outcome_account_t *ptr);
 
 void witgate_policy_outcome_option_usage_free(witgate_policy_outcome_option_usage_t *ptr);
-
-void witgate_option_u64_free(witgate_option_u64_t *ptr);
 
 void witgate_policy_outcome_list_account_free(witgate_policy_outcome_list_account_t *ptr);
 

@@ -24,6 +24,9 @@ extern void __wasm_import_witgate_policy_kv_get(uint8_t *, size_t, uint8_t *);
 __attribute__((__import_module__("witgate:policy/kv@0.1.0"), __import_name__("put")))
 extern void __wasm_import_witgate_policy_kv_put(uint8_t *, size_t, uint8_t *, size_t, int32_t, uint8_t *);
 
+__attribute__((__import_module__("witgate:policy/kv@0.1.0"), __import_name__("put-new")))
+extern void __wasm_import_witgate_policy_kv_put_new(uint8_t *, size_t, uint8_t *, size_t, int32_t, uint8_t *);
+
 // Imported Functions from `witgate:policy/http@0.1.0`
 
 __attribute__((__import_module__("witgate:policy/http@0.1.0"), __import_name__("send")))
@@ -42,6 +45,12 @@ extern void __wasm_import_witgate_policy_request_model(uint8_t *);
 
 __attribute__((__import_module__("witgate:policy/request@0.1.0"), __import_name__("principal")))
 extern void __wasm_import_witgate_policy_request_principal(uint8_t *);
+
+__attribute__((__import_module__("witgate:policy/request@0.1.0"), __import_name__("team")))
+extern void __wasm_import_witgate_policy_request_team(uint8_t *);
+
+__attribute__((__import_module__("witgate:policy/request@0.1.0"), __import_name__("roles")))
+extern void __wasm_import_witgate_policy_request_roles(uint8_t *);
 
 __attribute__((__import_module__("witgate:policy/request@0.1.0"), __import_name__("received-at")))
 extern int64_t __wasm_import_witgate_policy_request_received_at(void);
@@ -85,8 +94,17 @@ extern void __wasm_import_witgate_policy_request_targets(uint8_t *);
 __attribute__((__import_module__("witgate:policy/request@0.1.0"), __import_name__("restrict-targets")))
 extern void __wasm_import_witgate_policy_request_restrict_targets(uint8_t *, size_t, uint8_t *);
 
+__attribute__((__import_module__("witgate:policy/request@0.1.0"), __import_name__("cost-of")))
+extern void __wasm_import_witgate_policy_request_cost_of(uint8_t *, size_t, int32_t, int32_t, uint8_t *);
+
 __attribute__((__import_module__("witgate:policy/request@0.1.0"), __import_name__("tag")))
 extern void __wasm_import_witgate_policy_request_tag(uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("witgate:policy/request@0.1.0"), __import_name__("tags")))
+extern void __wasm_import_witgate_policy_request_tags(uint8_t *);
+
+__attribute__((__import_module__("witgate:policy/request@0.1.0"), __import_name__("answer-header")))
+extern void __wasm_import_witgate_policy_request_answer_header(uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
 
 // Imported Functions from `witgate:policy/outcome@0.1.0`
 
@@ -374,6 +392,13 @@ void witgate_policy_kv_result_option_string_string_free(witgate_policy_kv_result
   }
 }
 
+void witgate_policy_kv_result_bool_string_free(witgate_policy_kv_result_bool_string_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    witgate_string_free(&ptr->val.err);
+  }
+}
+
 void witgate_tuple2_string_string_free(witgate_tuple2_string_string_t *ptr) {
   witgate_string_free(&ptr->f0);
   witgate_string_free(&ptr->f1);
@@ -601,6 +626,17 @@ void witgate_policy_request_target_free(witgate_policy_request_target_t *ptr) {
   witgate_policy_types_target_free(ptr);
 }
 
+void witgate_list_string_free(witgate_list_string_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    witgate_string_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      witgate_string_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
 void witgate_policy_request_list_role_free(witgate_policy_request_list_role_t *ptr) {
   size_t list_len = ptr->len;
   if (list_len > 0) {
@@ -655,14 +691,8 @@ void witgate_policy_request_list_target_free(witgate_policy_request_list_target_
   }
 }
 
-void witgate_list_string_free(witgate_list_string_t *ptr) {
-  size_t list_len = ptr->len;
-  if (list_len > 0) {
-    witgate_string_t *list_ptr = ptr->ptr;
-    for (size_t i = 0; i < list_len; i++) {
-      witgate_string_free(&list_ptr[i]);
-    }
-    free(list_ptr);
+void witgate_option_u64_free(witgate_option_u64_t *ptr) {
+  if (ptr->is_some) {
   }
 }
 
@@ -671,11 +701,6 @@ void witgate_policy_outcome_account_free(witgate_policy_outcome_account_t *ptr) 
 }
 
 void witgate_policy_outcome_option_usage_free(witgate_policy_outcome_option_usage_t *ptr) {
-  if (ptr->is_some) {
-  }
-}
-
-void witgate_option_u64_free(witgate_option_u64_t *ptr) {
   if (ptr->is_some) {
   }
 }
@@ -964,6 +989,33 @@ bool witgate_policy_kv_put(witgate_string_t *key, witgate_string_t *value, uint3
   }
 }
 
+bool witgate_policy_kv_put_new(witgate_string_t *key, witgate_string_t *value, uint32_t ttl_seconds, bool *ret, witgate_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_witgate_policy_kv_put_new((uint8_t *) (*key).ptr, (*key).len, (uint8_t *) (*value).ptr, (*value).len, (int32_t) (ttl_seconds), ptr);
+  witgate_policy_kv_result_bool_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (witgate_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
 bool witgate_policy_http_send(witgate_policy_http_call_t *call, witgate_policy_http_reply_t *ret, witgate_string_t *err) {
   __attribute__((__aligned__(sizeof(void*))))
   uint8_t ret_area[(6*sizeof(void*))];
@@ -1038,6 +1090,35 @@ bool witgate_policy_request_principal(witgate_string_t *ret) {
   }
   *ret = option.val;
   return option.is_some;
+}
+
+bool witgate_policy_request_team(witgate_string_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_witgate_policy_request_team(ptr);
+  witgate_option_string_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (witgate_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
+}
+
+void witgate_policy_request_roles(witgate_list_string_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(2*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_witgate_policy_request_roles(ptr);
+  *ret = (witgate_list_string_t) { (witgate_string_t*)(*((uint8_t **) (ptr + 0))), (*((size_t*) (ptr + sizeof(void*)))) };
 }
 
 uint64_t witgate_policy_request_received_at(void) {
@@ -1253,11 +1334,65 @@ bool witgate_policy_request_restrict_targets(witgate_list_string_t *ids, witgate
   }
 }
 
+bool witgate_policy_request_cost_of(witgate_string_t *model, uint32_t prompt_tokens, uint32_t completion_tokens, uint64_t *ret) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[16];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_witgate_policy_request_cost_of((uint8_t *) (*model).ptr, (*model).len, (int32_t) (prompt_tokens), (int32_t) (completion_tokens), ptr);
+  witgate_option_u64_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (uint64_t) (*((int64_t*) (ptr + 8)));
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
+}
+
 bool witgate_policy_request_tag(witgate_string_t *key, witgate_string_t *value, witgate_string_t *err) {
   __attribute__((__aligned__(sizeof(void*))))
   uint8_t ret_area[(3*sizeof(void*))];
   uint8_t *ptr = (uint8_t *) &ret_area;
   __wasm_import_witgate_policy_request_tag((uint8_t *) (*key).ptr, (*key).len, (uint8_t *) (*value).ptr, (*value).len, ptr);
+  witgate_policy_journal_result_void_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (witgate_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+void witgate_policy_request_tags(witgate_list_tuple2_string_string_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(2*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_witgate_policy_request_tags(ptr);
+  *ret = (witgate_list_tuple2_string_string_t) { (witgate_tuple2_string_string_t*)(*((uint8_t **) (ptr + 0))), (*((size_t*) (ptr + sizeof(void*)))) };
+}
+
+bool witgate_policy_request_answer_header(witgate_string_t *name, witgate_string_t *value, witgate_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_witgate_policy_request_answer_header((uint8_t *) (*name).ptr, (*name).len, (uint8_t *) (*value).ptr, (*value).len, ptr);
   witgate_policy_journal_result_void_string_t result;
   switch ((int32_t) *((uint8_t*) (ptr + 0))) {
     case 0: {
