@@ -51,8 +51,11 @@ static bool escaped(reader_t *it, char **to) {
 
 static bool text(reader_t *it, witgate_string_t *value) {
   if (!take(it, '"')) return false;
+  const char *end = it->at;
+  while (end < it->end && *end != '"') end += *end == '\\' ? 2 : 1;
+  if (end >= it->end) return false;
   // No escape is longer than it is written.
-  char *start = malloc(it->end - it->at + 1), *to = start;
+  char *start = malloc(end - it->at + 1), *to = start;
   while (it->at < it->end && *it->at != '"') {
     if (*it->at != '\\') {
       *to++ = *it->at++;
@@ -119,6 +122,7 @@ bool settings_read(const witgate_string_t *json, setting_t *settings, size_t cou
       key.ptr[key.len] = 0;
       return setting_wrong((char *)key.ptr, "there is no such setting", error);
     }
+    free(key.ptr);
     if (null(&it)) continue;
     known->given = true;
     switch (known->kind) {

@@ -4,7 +4,6 @@
 //! - `rules`: the rules that are made of it, and which of them decides.
 //! - `hours`: days and times of day in a time zone.
 
-mod glob;
 mod hours;
 mod policy;
 mod rules;

@@ -5,9 +5,9 @@
 
 use serde::Deserialize;
 
-use crate::glob::matches;
 use crate::hours::Hours;
 use crate::settings::{DEFAULT, REQUIRE_AUTH};
+use witgate_policy::glob::matches;
 
 /// What a rule says.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! One answer as it comes: what is before the value, the value, and what is behind it.
 
-use json_schema::Schema;
+use json_schema::{Schema, Unread};
 
 use crate::fence::{Closing, Opening, opening};
 use crate::reader::{Reader, Wrong};
@@ -21,6 +21,8 @@ pub(crate) enum Fault {
     Depth,
     /// It is too long to be held to a schema.
     Length,
+    /// Some object has a key twice.
+    Repeated,
     /// It doesn't match, by this keyword of the schema.
     Schema(String),
 }
@@ -39,7 +41,7 @@ pub(crate) enum Part {
 /// An answer, of which the beginning has come.
 #[derive(Debug)]
 pub(crate) struct JsonText {
-    /// All that has come, until the value begins.
+    /// All that has come, while it may become a fence.
     opening: String,
     stage: Stage,
     reader: Reader,
@@ -149,6 +151,9 @@ impl JsonText {
             Stage::Fenced(_, marks, closing) => closing.may_end(*marks),
             _ => true,
         };
+        if matches!(self.stage, Stage::Plain) && !self.reader.has_begun() {
+            return Err(Fault::Empty);
+        }
         if !self.reader.is_whole() || !fits {
             return Err(match finish {
                 "length" => Fault::Truncated,
@@ -157,12 +162,13 @@ impl JsonText {
             });
         }
         let Some(schema) = schema else { return Ok(()) };
-        match serde_json::from_str(&self.value) {
+        match json_schema::read(&self.value) {
             Ok(value) => {
                 let checked = schema.check(&value);
                 checked.map_err(|violation| Fault::Schema(violation.pointer))
             }
-            Err(_) => Err(Fault::Syntax(self.came)),
+            Err(Unread::Repeated) => Err(Fault::Repeated),
+            Err(Unread::Syntax) => Err(Fault::Syntax(self.came)),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A fence of code that may stand around an answer: three backticks or tildes and more, and perhaps a word behind the first.
 
-/// How long a fence's first line may be, and the white space before it, in bytes.
+/// How long a fence's first line may be, with the white space before it, in bytes. A longer beginning is none of a fence: less than this is
+/// kept, and read again with each piece that comes.
 const LONGEST: usize = 256;
 
 /// What an answer begins with.
@@ -17,8 +18,13 @@ pub(crate) enum Opening {
 /// How an answer begins, by all of it that has come.
 pub(crate) fn opening(text: &str) -> Opening {
     let bytes = text.as_bytes();
+    let bytes = &bytes[..bytes.len().min(LONGEST)];
+    let undecided = match bytes.len() {
+        LONGEST => Opening::None,
+        _ => Opening::Undecided,
+    };
     let Some(start) = bytes.iter().position(|byte| !byte.is_ascii_whitespace()) else {
-        return Opening::Undecided;
+        return undecided;
     };
     let mark = bytes[start];
     if !matches!(mark, b'`' | b'~') {
@@ -34,7 +40,7 @@ pub(crate) fn opening(text: &str) -> Opening {
         Some(length) if !line[..length].contains(&b'`') => {
             Opening::Fence(mark, marks, start + marks + length + 1)
         }
-        None if line.len() < LONGEST && !line.contains(&b'`') => Opening::Undecided,
+        None if !line.contains(&b'`') => undecided,
         _ => Opening::None,
     }
 }
@@ -92,5 +98,31 @@ mod tests {
             assert_eq!(opening(text), expected, "{text:?}");
         }
         assert_eq!(opening(&format!("```{}", "x".repeat(300))), Opening::None);
+    }
+
+    /// So no more is kept, whatever it is, and the same is said at every cut.
+    #[test]
+    fn so_many_bytes_decide_whatever_they_are() {
+        let white = |n: usize| " ".repeat(n);
+        for text in [
+            white(9999),
+            "~".repeat(9999),
+            format!("```{}", "x".repeat(9999)),
+        ] {
+            for length in 0..2 * LONGEST {
+                let expected = match length < LONGEST {
+                    true => Opening::Undecided,
+                    false => Opening::None,
+                };
+                assert_eq!(opening(&text[..length]), expected, "{length}");
+            }
+        }
+        for before in LONGEST - 8..LONGEST + 2 {
+            let text = format!("{}```\n{{}}", white(before));
+            let whole = opening(&text);
+            let first = (0..=text.len()).map(|end| opening(&text[..end]));
+            let first = first.into_iter().find(|it| *it != Opening::Undecided);
+            assert_eq!(first, Some(whole), "{before}");
+        }
     }
 }

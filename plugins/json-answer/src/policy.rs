@@ -157,6 +157,10 @@ impl Fault {
                 "json_schema",
                 format!("the answer has more than {LONGEST} bytes, too many to be held to the schema"),
             ),
+            Fault::Repeated => (
+                "json_schema",
+                "an object in the answer has a key twice, and can't be held to the schema".into(),
+            ),
             Fault::Schema(pointer) => (
                 "json_schema",
                 format!("the answer doesn't match the schema: {pointer}"),

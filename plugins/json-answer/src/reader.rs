@@ -85,6 +85,11 @@ impl Reader {
         }
     }
 
+    /// Whether something else than white space has come.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.state != State::Value || !self.frames.is_empty()
+    }
+
     /// Whether the value is whole, if nothing of it follows.
     pub(crate) fn is_whole(&self) -> bool {
         match self.state {

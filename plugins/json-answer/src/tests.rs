@@ -81,6 +81,32 @@ fn it_is_denied_at_the_byte_that_cant_be() {
 }
 
 #[test]
+fn white_space_and_marks_are_not_kept_without_a_bound() {
+    let white = " ".repeat(10_000);
+    let tildes = "~".repeat(10_000);
+    for (text, finish, expected) in [
+        (white.clone(), "stop", "json_empty"),
+        (white.clone(), "length", "json_empty"),
+        (tildes, "stop", "json_syntax"),
+        (format!("{white}{{}}"), "stop", ""),
+        (format!("{white}```\n{{}}\n```"), "stop", "json_syntax"),
+    ] {
+        let pieces: Vec<&str> = text.split_inclusive(|_| true).collect();
+        let (answer, _) = answer(&json!({}), &pieces, finish);
+        assert_eq!(code(&answer), expected);
+        assert!(answer.most_held <= 256, "{}", answer.most_held);
+        assert!(!expected.is_empty() || answer.untouched);
+    }
+}
+
+#[test]
+fn a_key_that_stands_twice_is_held_to_no_schema() {
+    let twice = r#"{"name": "a", "price": -1, "pric\u0065": 1}"#;
+    assert_eq!(code(&answer(&priced(), &[twice], "stop").0), "json_schema");
+    assert_eq!(code(&answer(&json!({}), &[twice], "stop").0), "");
+}
+
+#[test]
 fn with_hold_nothing_goes_out_before_all_matches() {
     let mut settings = priced();
     settings["hold"] = json!(true);

@@ -4,16 +4,20 @@
 //! what is valid and isn't taken is an error that names it: a schema never means less than it says. Annotations say nothing and are passed over;
 //! `format` is one of them, as in the draft.
 //!
+//! [`read`] reads what is to be checked: JSON in which no key hides another's value.
+//!
 //! Schemas refer to places in themselves alone (`#`, `#/$defs/price`). Checking is bounded: [`MOST_STEPS`] visits, after which a value counts as one that
 //! doesn't match. Expressions are `regex-lite`'s, whose time is linear in the text.
 
 mod check;
 mod compile;
+mod read;
 
 #[cfg(test)]
 mod tests;
 
 pub use check::{MOST_STEPS, Violation};
+pub use read::{Unread, read};
 
 use std::collections::BTreeMap;
 

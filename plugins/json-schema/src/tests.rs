@@ -263,3 +263,26 @@ fn a_type_that_cant_be_is_told_by_its_first_character() {
     assert!(!schema.may_be(item, Kind::Null));
     assert_eq!(schema.property(root, "d"), Err(NoSuchProperty));
 }
+
+#[test]
+fn a_key_that_stands_twice_is_an_error_at_every_depth() {
+    for text in [
+        r#"{"cmd": "rm -rf /", "cmd": "ls"}"#,
+        r#"{"\u0063md": "rm -rf /", "cmd": "ls"}"#,
+        r#"[1, {"a": {"b": 1, "c": 2, "\u0062": 3}}]"#,
+        r#"{"": 1, "": 1}"#,
+    ] {
+        assert_eq!(crate::read(text), Err(crate::Unread::Repeated), "{text}");
+    }
+    for text in ["", "{", "{} {}", "[1,]", "nul", &"[".repeat(500)] {
+        assert_eq!(crate::read(text), Err(crate::Unread::Syntax), "{text}");
+    }
+    for text in [
+        r#" {"a": {"a": [null, true, -1, 18446744073709551615, 1.5e3, "\u00e9\n"]}, "A": {"a": {}}} "#,
+        "-0.0",
+        r#""x""#,
+    ] {
+        let plain: serde_json::Value = serde_json::from_str(text).unwrap();
+        assert_eq!(crate::read(text), Ok(plain), "{text}");
+    }
+}

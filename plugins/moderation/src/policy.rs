@@ -38,8 +38,22 @@ impl Policy for Moderation {
 
     fn on_request(&mut self) -> Verdict {
         let segments = request::segments().into_iter();
-        let mine = segments.filter(|it| self.settings.roles.contains(&it.role));
-        let texts: Vec<String> = mine.map(|it| it.text).filter(|it| !is_blank(it)).collect();
+        let mut mine: Vec<Segment> = segments
+            .filter(|it| self.settings.roles.contains(&it.role))
+            .collect();
+        // A model reads the parts of a message as one text.
+        mine.dedup_by(|part, text| {
+            let same = part.message == text.message && part.channel == text.channel;
+            if same {
+                text.text.push_str(&part.text);
+            }
+            same
+        });
+        let texts: Vec<String> = mine
+            .into_iter()
+            .map(|it| it.text)
+            .filter(|it| !is_blank(it))
+            .collect();
         match self.judged(&texts, "the request") {
             None => Verdict::Proceed,
             Some(denial) => denial.into(),

@@ -97,7 +97,12 @@ fn openai(settings: &Checked, result: &Value) -> Result<Flagged, String> {
     let words = result["categories"].as_object();
     let words = words.ok_or("a result has no `categories`")?;
     let scores = result["category_scores"].as_object().unwrap_or(&none);
-    categories(settings, words, scores)
+    match categories(settings, words, scores)? {
+        (found, None) => Ok(found),
+        (_, Some(name)) => Err(format!(
+            "the reply doesn't say whether `{name}` is flagged, as true or false"
+        )),
+    }
 }
 
 fn webhook(settings: &Checked, said: &Value) -> Result<Flagged, String> {
@@ -113,11 +118,12 @@ fn webhook(settings: &Checked, said: &Value) -> Result<Flagged, String> {
     };
     let scores = said.pointer(scores).and_then(Value::as_object);
     let scores = scores.ok_or("the reply has no scores where they should be")?;
-    let mut found = categories(settings, &none, scores)?;
-    let own = settings.said.threshold.is_none() && settings.said.thresholds.is_empty();
-    if own && flagged.is_none() {
+    let (mut found, undecided) = categories(settings, &none, scores)?;
+    let decided = undecided.is_none() && !scores.is_empty();
+    if !decided && flagged.is_none() {
         return Err(
-            "the reply doesn't say whether the text is flagged, and there is no threshold".into(),
+            "the reply doesn't say whether the text is flagged, and not each category has a threshold"
+                .into(),
         );
     }
     if found.is_empty() && settings.said.categories.is_empty() && flagged == Some(true) {
@@ -126,12 +132,13 @@ fn webhook(settings: &Checked, said: &Value) -> Result<Flagged, String> {
     Ok(found)
 }
 
-/// The categories that count and are flagged: by their scores where there is a threshold, else by the service's own word.
+/// The categories that count and are flagged: by their scores where there is a threshold, else by the service's own word. And one of those
+/// of which neither says anything.
 fn categories(
     settings: &Checked,
     words: &Map<String, Value>,
     scores: &Map<String, Value>,
-) -> Result<Flagged, String> {
+) -> Result<(Flagged, Option<String>), String> {
     let said = &settings.said;
     let named = said.categories.iter().chain(said.thresholds.keys());
     // One that the service doesn't know would never be flagged, and nobody would know.
@@ -142,6 +149,7 @@ fn categories(
         return Err(format!("the reply says nothing of the category `{name}`"));
     }
     let mut found = Flagged::new();
+    let mut undecided = None;
     for name in words
         .keys()
         .chain(scores.keys())
@@ -153,11 +161,14 @@ fn categories(
                 let score = score.ok_or_else(|| format!("the reply has no score for `{name}`"))?;
                 score >= threshold
             }
-            None => words.get(name) == Some(&Value::Bool(true)),
+            None => words.get(name).and_then(Value::as_bool).unwrap_or_else(|| {
+                undecided = Some(name.clone());
+                false
+            }),
         };
         if flagged {
             found.insert(name.clone(), score);
         }
     }
-    Ok(found)
+    Ok((found, undecided))
 }

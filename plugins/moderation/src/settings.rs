@@ -171,6 +171,18 @@ impl Settings {
         if shape == Shape::Webhook && by_category && self.scores.is_none() {
             return Err("scores: categories and thresholds need it: a JSON pointer to where the reply has a score for each category".into());
         }
+        // Its scores alone don't say from when on; a service's one word is of all its categories.
+        let undecided = self
+            .categories
+            .iter()
+            .find(|name| self.threshold(name).is_none());
+        if shape == Shape::Webhook
+            && let Some(name) = undecided
+        {
+            return Err(format!(
+                "categories: `{name}` has no threshold, and would never be flagged; write `threshold`, or `thresholds: {{{name}: 0.5}}`"
+            ));
+        }
         for pointer in [&self.flagged, &self.scores].into_iter().flatten() {
             if !pointer.is_empty() && !pointer.starts_with('/') {
                 return Err(format!(

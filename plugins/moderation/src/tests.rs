@@ -355,6 +355,95 @@ fn a_webhook_is_told_by_the_template_and_read_by_pointers() {
     }
 }
 
+/// What no threshold decides the service's own word does, and where there is none, nothing passes.
+#[test]
+fn what_no_threshold_decides_the_service_does() {
+    let asked = |more: Value, reply: Value| {
+        let mut settings =
+            json!({"provider": "webhook", "endpoint": "https://a.example/", "scores": "/scores"});
+        for (key, value) in more.as_object().unwrap() {
+            settings[key] = value.clone();
+        }
+        let policy = testing::configure::<Moderation>(settings).unwrap();
+        let policy = policy.replying(move |_| Ok(http::reply(200, reply.to_string())));
+        code(verdict(&policy, "hi"))
+    };
+    let hate = |score: f64| json!({"hate": score});
+    for (more, reply, expected) in [
+        (
+            json!({}),
+            json!({"scores": hate(0.9), "flagged": true}),
+            Some("moderation"),
+        ),
+        (
+            json!({}),
+            json!({"scores": hate(0.9), "flagged": false}),
+            None,
+        ),
+        (
+            json!({}),
+            json!({"scores": hate(0.9)}),
+            Some("moderation-unavailable"),
+        ),
+        (
+            json!({"threshold": 0.5}),
+            json!({"scores": hate(0.9)}),
+            Some("moderation"),
+        ),
+        (
+            json!({"threshold": 0.5}),
+            json!({"scores": hate(0.1)}),
+            None,
+        ),
+        (
+            json!({"threshold": 0.5}),
+            json!({"scores": {}}),
+            Some("moderation-unavailable"),
+        ),
+        (
+            json!({"thresholds": {"rude": 0.5}}),
+            json!({"scores": {"rude": 0.1, "hate": 0.9}}),
+            Some("moderation-unavailable"),
+        ),
+        (
+            json!({"categories": ["hate"], "thresholds": {"hate": 0.5}}),
+            json!({"scores": hate(0.9)}),
+            Some("moderation"),
+        ),
+    ] {
+        assert_eq!(
+            asked(more.clone(), reply.clone()).as_deref(),
+            expected,
+            "{more} {reply}"
+        );
+    }
+    let result = json!({"categories": {"hate": "yes"}, "category_scores": {"hate": 0.9}});
+    let policy = testing::configure::<Moderation>(json!({})).unwrap();
+    let reply = json!({"results": [result]}).to_string();
+    let policy = policy.replying(move |_| Ok(http::reply(200, reply.clone())));
+    assert_eq!(
+        code(verdict(&policy, "hi")).unwrap(),
+        "moderation-unavailable"
+    );
+}
+
+#[test]
+fn the_parts_of_a_message_are_asked_about_as_one() {
+    let part = |text: &str| json!({"type": "text", "text": text});
+    let policy = configured(json!({}));
+    let denied = |messages: Value| {
+        let request = Request::from_body(json!({"model": "m", "messages": messages}));
+        code(policy.exchange(request).on_request()).is_some()
+    };
+    assert!(denied(
+        json!([{"role": "user", "content": [part("so much ha"), part("te")]}])
+    ));
+    assert!(!denied(json!([
+        {"role": "user", "content": [part("so much ha")]},
+        {"role": "user", "content": [part("te")]}
+    ])));
+}
+
 #[test]
 fn settings_that_can_not_be_meant_are_told() {
     for (settings, words) in [
@@ -382,6 +471,14 @@ fn settings_that_can_not_be_meant_are_told() {
         (
             json!({"provider": "webhook", "endpoint": "https://a", "flagged": "flagged"}),
             "JSON pointer",
+        ),
+        (
+            json!({"provider": "webhook", "endpoint": "https://a", "scores": "/scores", "categories": ["hate"]}),
+            "`hate` has no threshold",
+        ),
+        (
+            json!({"provider": "webhook", "endpoint": "https://a", "scores": "/scores", "categories": ["hate", "rude"], "thresholds": {"hate": 0.5}}),
+            "`rude` has no threshold",
         ),
         (json!({"threshold": 50}), "from 0 to 1"),
         (

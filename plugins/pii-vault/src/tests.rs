@@ -78,6 +78,48 @@ fn what_stands_in_the_request_already_is_nobodys_placeholder() {
 }
 
 #[test]
+fn a_value_has_one_number_in_names_and_in_texts() {
+    let (ann, bob) = ("ann@x.org", "bob@x.org");
+    let to = json!({"type": "object", "properties": {"to": {"enum": [ann, bob]}, "via": {"enum": ["EMAIL_1"]}}});
+    let tools = json!([{"type": "function", "function": {"name": "send", "parameters": to}}]);
+    let request = Request::user(&format!("Write to {bob}")).with("tools", tools);
+    let call = Channel::ToolArguments(ToolCall {
+        index: 0,
+        id: "c".into(),
+        name: "send".into(),
+    });
+    for (lenient, nth, value) in [
+        (true, 0, ann),
+        (true, 1, bob),
+        (false, 0, ""),
+        (false, 1, ""),
+    ] {
+        let policy = configured(json!({"lenient": lenient}));
+        let mut exchange = policy.exchange(request.clone());
+        assert_eq!(exchange.on_request(), Verdict::Proceed);
+        let body = exchange.request().body();
+        assert!(!body.to_string().contains("x.org"), "{body}");
+        let names = body["tools"][0]["function"]["parameters"]["properties"]["to"]["enum"].clone();
+        assert_eq!(
+            exchange.texts()[0],
+            format!("Write to <{}>", names[1].as_str().unwrap())
+        );
+        // What stood there before is nobody's.
+        assert!(
+            names[0] != "EMAIL_1" && names[1] != "EMAIL_1" && names[0] != names[1],
+            "{names}"
+        );
+        let picked = json!({"to": names[nth]}).to_string();
+        let expected = match lenient {
+            true => json!({"to": value}).to_string(),
+            false => picked.clone(),
+        };
+        let answer = exchange.answer_on(0, call.clone(), &["", &picked], "tool_calls");
+        assert_eq!(answer.text, expected);
+    }
+}
+
+#[test]
 fn every_chunking_gives_the_values_back() {
     let policy = configured(json!({}));
     for (text, expected) in [

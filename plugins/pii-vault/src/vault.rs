@@ -76,6 +76,12 @@ impl Finder for Keeper {
         let placeholder = self.vault.borrow_mut().placeholder(kind, value);
         placeholder::write(placeholder, out);
     }
+
+    /// A name has the number of the value's placeholder: a model that writes it without brackets means the same value.
+    fn number(&self, kind: usize, value: &str) -> Option<usize> {
+        let (_, number) = self.vault.borrow_mut().placeholder(kind, value);
+        usize::try_from(number).ok()
+    }
 }
 
 /// Finds placeholders that were given out, and puts their values in their place. The kind of a match is the value's number.

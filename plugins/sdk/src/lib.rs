@@ -154,6 +154,7 @@
 
 pub mod counters;
 pub mod export;
+pub mod glob;
 pub mod host;
 pub mod http;
 pub mod journal;

@@ -167,13 +167,14 @@ impl Passage<ToolFirewall> for Call {
         }
     }
 
-    /// Also where the gateway wants the last word because too much is held. Such arguments are no whole JSON, and so denied.
-    fn on_end(&mut self, policy: &mut ToolFirewall, _finish: &str) -> Edit {
+    /// Also, with no finish, where the gateway wants the last word because too much is held: what follows would pass unread.
+    fn on_end(&mut self, policy: &mut ToolFirewall, finish: &str) -> Edit {
         let checked = match &self.refusal {
             Some(refusal) => Err(refusal.clone()),
             None if self.arguments.len() > LONGEST && policy.action == Action::Report => {
                 Err(Refusal::NoJson)
             }
+            None if finish.is_empty() && policy.action == Action::Deny => Err(Refusal::NoJson),
             None => policy.rules.check_arguments(&self.name, &self.arguments),
         };
         match (checked, policy.action) {
@@ -215,7 +216,9 @@ fn denial(name: &str, refusal: &Refusal, place: &str) -> Denial {
         ),
         Refusal::NoJson => Denial::new(
             "tool_arguments_denied",
-            format!("{place} a call of {name} whose arguments are no JSON, or too long"),
+            format!(
+                "{place} a call of {name} whose arguments are no JSON, have a key twice, or are too long"
+            ),
         ),
         Refusal::Schema(pointer) => Denial::new(
             "tool_arguments_denied",

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use json_schema::Schema;
+use json_schema::{Schema, Unread};
 use regex_lite::{Regex, RegexBuilder};
 use serde_json::Value;
 
@@ -44,7 +44,7 @@ pub(crate) struct Rule {
 pub(crate) enum Refusal {
     /// The tool may not be called by this caller.
     Tool,
-    /// Its arguments are no JSON.
+    /// Its arguments are no JSON, or some key stands twice in them.
     NoJson,
     /// They don't match the schema, at this place of it.
     Schema(String),
@@ -148,7 +148,7 @@ impl Rules {
             "" => "{}",
             arguments => arguments,
         };
-        let value: Value = serde_json::from_str(arguments).map_err(|_| Refusal::NoJson)?;
+        let value: Value = json_schema::read(arguments).map_err(|_| Refusal::NoJson)?;
         for (_, rule) in std::iter::once(first).chain(rules) {
             if let Some(schema) = &rule.schema {
                 let checked = schema.check(&value);
@@ -170,8 +170,13 @@ impl Rules {
                 continue;
             }
             let forbidden = |text: &str| found(&rule.forbid_results, text);
-            let value = serde_json::from_str(result).unwrap_or(Value::Null);
-            if forbidden(result) || any_text(&value, &forbidden) {
+            let hides = match json_schema::read(result) {
+                Ok(value) => any_text(&value, &forbidden),
+                // Nobody knows which of the values counts.
+                Err(Unread::Repeated) => true,
+                Err(Unread::Syntax) => false,
+            };
+            if hides || forbidden(result) {
                 return Err(Refusal::Result);
             }
         }

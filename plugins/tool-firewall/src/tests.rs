@@ -112,6 +112,44 @@ fn a_pattern_is_looked_for_behind_escapes_and_in_keys() {
 }
 
 #[test]
+fn a_key_that_stands_twice_hides_nothing() {
+    let settings = |action: &str| json!({"action": action, "rules": [{"tools": ["*"], "forbid": [r"rm\s+-rf"]}]});
+    for arguments in [
+        r#"{"cmd": "rm -rf /", "cmd": "ls"}"#,
+        r#"{"\u0063md": "rm -rf /", "cmd": "ls"}"#,
+        r#"{"all": [{"cmd": "ls", "cmd": "ls"}]}"#,
+    ] {
+        let (answer, _) = call(settings("deny"), "shell", &[arguments]);
+        assert_eq!(
+            denied(&answer),
+            Some("tool_arguments_denied"),
+            "{arguments}"
+        );
+        let (answer, findings) = call(settings("report"), "shell", &[arguments]);
+        assert!(answer.untouched);
+        assert_eq!(findings[0].code, "tools.arguments");
+    }
+}
+
+#[test]
+fn a_held_call_of_which_more_may_come_is_denied() {
+    let settings =
+        |action: &str| json!({"action": action, "rules": [{"tools": ["*"], "forbid": ["rm"]}]});
+    for (action, pieces) in [
+        ("deny", ["", "  \n "]),
+        ("deny", ["", "{}"]),
+        ("report", ["", "  "]),
+    ] {
+        let policy = configured(settings(action));
+        let mut exchange = policy.exchange(Request::user("hi"));
+        // So the gateway asks for the last word, where too much is held.
+        let answer = exchange.answer_on(0, channel("shell", 0), &pieces, "");
+        let expected = (action == "deny").then_some("tool_arguments_denied");
+        assert_eq!(denied(&answer), expected, "{pieces:?}");
+    }
+}
+
+#[test]
 fn calls_are_counted_in_each_answer() {
     let policy = configured(json!({"max_calls": 2, "rules": [{"tools": ["pay"], "max_calls": 1}]}));
     let mut exchange = policy.exchange(Request::user("hi"));
@@ -245,6 +283,14 @@ fn earlier_calls_and_results_are_held_to_the_same_where_that_is_wanted() {
         (
             earlier("fetch", "{}", r#"{"a": "BEGIN A\u0020KEY"}"#),
             Some("tool_result_denied"),
+        ),
+        (
+            earlier("fetch", "{}", r#"{"a": "BEGIN A\u0020KEY", "a": ""}"#),
+            Some("tool_result_denied"),
+        ),
+        (
+            earlier("fetch", r#"{"url": "file:", "url": ""}"#, ""),
+            Some("tool_arguments_denied"),
         ),
         (earlier("list", "{}", "BEGIN A KEY"), None),
     ] {

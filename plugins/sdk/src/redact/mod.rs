@@ -63,6 +63,12 @@ pub trait Finder {
     fn keeps(&self, _kind: usize) -> bool {
         false
     }
+
+    /// The number of `value` in names, `EMAIL_1`, where the finder counts values itself: the same for the same, and no other's of its kind.
+    /// `None`: [`redact_request`] counts them.
+    fn number(&self, _kind: usize, _value: &str) -> Option<usize> {
+        None
+    }
 }
 
 impl<F: Finder + ?Sized> Finder for &F {
@@ -75,6 +81,9 @@ impl<F: Finder + ?Sized> Finder for &F {
     fn keeps(&self, kind: usize) -> bool {
         (**self).keeps(kind)
     }
+    fn number(&self, kind: usize, value: &str) -> Option<usize> {
+        (**self).number(kind, value)
+    }
 }
 
 impl<F: Finder + ?Sized> Finder for std::rc::Rc<F> {
@@ -86,6 +95,9 @@ impl<F: Finder + ?Sized> Finder for std::rc::Rc<F> {
     }
     fn keeps(&self, kind: usize) -> bool {
         (**self).keeps(kind)
+    }
+    fn number(&self, kind: usize, value: &str) -> Option<usize> {
+        (**self).number(kind, value)
     }
 }
 

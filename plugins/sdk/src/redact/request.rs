@@ -21,7 +21,8 @@ pub struct Redacted {
 /// Values that are cut over content parts of one message are found.
 ///
 /// In names, ids, keys and the like, which upstreams take with few letters only and which refer to each other, a match becomes its kind's
-/// `label` and a number, `EMAIL_1`: the same for the same value in all of the request.
+/// `label` and a number, `EMAIL_1`: the same for the same value in all of the request. It is the finder's own [number](Finder::number), where
+/// it has one.
 pub fn redact_request<'l, F: Finder>(
     finder: &F,
     change: bool,
@@ -103,9 +104,11 @@ impl<F: Finder> Finder for Names<'_, '_, F> {
     }
 
     fn replace(&self, kind: usize, value: &str, out: &mut String) {
-        let mut numbers = self.numbers.borrow_mut();
-        let next = numbers.len() + 1;
-        let number = *numbers.entry((kind, value.to_owned())).or_insert(next);
+        let number = self.finder.number(kind, value).unwrap_or_else(|| {
+            let mut numbers = self.numbers.borrow_mut();
+            let next = numbers.len() + 1;
+            *numbers.entry((kind, value.to_owned())).or_insert(next)
+        });
         out.push_str(&format!("{}_{number}", (self.label)(kind)));
     }
 }

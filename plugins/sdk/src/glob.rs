@@ -1,7 +1,17 @@
 //! Patterns of names: `*` stands for any characters, `?` for one.
+//!
+//! ```
+//! use witgate_policy::glob;
+//!
+//! assert!(glob::matches("read_*", "read_all"));
+//! assert!(glob::matches("caf?", "café"));
+//! assert!(!glob::matches("read_?", "read_all"));
+//! ```
 
-/// Whether all of the text is as the pattern says.
-pub(crate) fn matches(pattern: &str, text: &str) -> bool {
+/// Whether all of the text is as the pattern says. It goes back to the last star alone, so that it takes no more than the product of both
+/// lengths.
+#[must_use]
+pub fn matches(pattern: &str, text: &str) -> bool {
     let (mut pattern, mut text) = (pattern.chars(), text.chars());
     // Where to go on when what follows the last star doesn't fit: the star takes one character more.
     let mut again = None;
