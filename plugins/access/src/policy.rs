@@ -1,5 +1,6 @@
 //! What is done with a request.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use witgate_policy::prelude::*;
@@ -30,25 +31,43 @@ impl Policy for Access {
             principal: request::principal(),
             team: request::team(),
             roles: request::roles(),
-            model: request::model(),
+            written: request::model(),
             endpoint: request::endpoint(),
             at: request::received_at(),
         };
         let rules = self.rules.of(&asked);
-        if let Some(rule) = rules.denies(About::Request) {
+        let targets = request::targets();
+        let model_of = |target: &Target| target.model.clone();
+        let first = targets.first().and_then(model_of);
+        let model = first.unwrap_or_else(request::model);
+        if let Some(rule) = rules.denies(About::Request, &model) {
             return denied(rule, "you may not use this model in this way now");
         }
-        for tool in request::tools() {
-            if let Some(rule) = rules.denies(About::Tool(&tool.name)) {
-                let what = format!("you may not use the tool `{}` here", shown(&tool.name));
-                return denied(rule, &what);
-            }
+        let tools = request::tools();
+        let tool_denied = |model: &str| {
+            let each = tools.iter().map(|tool| &*tool.name);
+            each.filter_map(|name| Some((rules.denies(About::Tool(name), model)?, name)))
+                .next()
+        };
+        if let Some((rule, name)) = tool_denied(&model) {
+            let what = format!("you may not use the tool `{}` here", shown(name));
+            return denied(rule, &what);
         }
-        let targets = request::targets();
+        // A fallback may be asked for another model, which has rules of its own.
+        let mut by_model = BTreeMap::from([(&*model, None)]);
         let mut first = None;
         let mut left = Vec::with_capacity(targets.len());
         for target in &targets {
-            match rules.denies(About::Target(&target.id)) {
+            let model = target.model.as_deref().unwrap_or(&model);
+            let tools = || {
+                *by_model
+                    .entry(model)
+                    .or_insert_with(|| tool_denied(model).map(|(rule, _)| rule))
+            };
+            match rules
+                .denies(About::Target(&target.id), model)
+                .or_else(tools)
+            {
                 None => left.push(&*target.id),
                 Some(rule) => first = first.or(Some(rule)),
             }

@@ -2,6 +2,9 @@
 //!
 //! There are three questions about a request: whether it may be at all, and, for each of its tools and for each target, whether that may be
 //! used with it. Each is decided by the first rule that speaks of it, else by the default.
+//!
+//! What must stay true: how a client writes a model opens nothing. A rule that allows is about the model that a target is asked for; one that
+//! denies is about that and about what the client wrote.
 
 use serde::Deserialize;
 
@@ -53,7 +56,8 @@ pub(crate) struct Asked {
     pub(crate) principal: Option<String>,
     pub(crate) team: Option<String>,
     pub(crate) roles: Vec<String>,
-    pub(crate) model: String,
+    /// The model, as the client wrote it: with a provider before it, or an alias.
+    pub(crate) written: String,
     pub(crate) endpoint: String,
     pub(crate) at: u64,
 }
@@ -71,13 +75,14 @@ pub(crate) enum About<'a> {
 
 impl Rules {
     /// The rules that may speak of this request, found once for all questions about it.
-    pub(crate) fn of<'a>(&'a self, asked: &Asked) -> Applying<'a> {
+    pub(crate) fn of<'a>(&'a self, asked: &'a Asked) -> Applying<'a> {
         Applying {
             rules: self
                 .rules
                 .iter()
                 .filter(|rule| rule.is_for(asked))
                 .collect(),
+            written: &asked.written,
             default: self.default,
             stranger: self.require_auth && asked.principal.is_none(),
         }
@@ -87,17 +92,21 @@ impl Rules {
 /// Those that may speak of one request.
 pub(crate) struct Applying<'a> {
     rules: Vec<&'a Rule>,
+    written: &'a str,
     default: Effect,
     stranger: bool,
 }
 
 impl<'a> Applying<'a> {
-    /// The name of what denies it; `None` where it may be.
-    pub(crate) fn denies(&self, about: About<'_>) -> Option<&'a str> {
+    /// The name of what denies it, where that model is asked; `None` where it may be.
+    pub(crate) fn denies(&self, about: About<'_>, model: &str) -> Option<&'a str> {
         if self.stranger {
             return Some(REQUIRE_AUTH);
         }
-        let deciding = self.rules.iter().find(|rule| rule.speaks_of(about));
+        let deciding = self
+            .rules
+            .iter()
+            .find(|rule| rule.is_about(model, self.written) && rule.speaks_of(about));
         let (effect, name) = match deciding {
             Some(rule) => (rule.effect, &*rule.name),
             None => (self.default, DEFAULT),
@@ -122,9 +131,16 @@ impl Rule {
             && roles
                 .as_ref()
                 .is_none_or(|patterns| asked.roles.iter().any(|role| any(patterns, role)))
-            && one(&self.models, Some(&asked.model))
             && one(&self.endpoints, Some(&asked.endpoint))
             && self.hours.as_ref().is_none_or(|hours| hours.have(asked.at))
+    }
+
+    /// Whether it is about a model. What the client wrote counts for a rule that denies alone.
+    fn is_about(&self, model: &str, written: &str) -> bool {
+        let denies = self.effect == Effect::Deny;
+        let fits =
+            |patterns: &Vec<String>| any(patterns, model) || (denies && any(patterns, written));
+        self.models.as_ref().is_none_or(fits)
     }
 
     /// Whether it decides that question. A rule that denies tools or targets denies these alone, and one that allows some allows the request

@@ -106,6 +106,70 @@ fn models_and_endpoints_are_what_was_asked_for() {
     );
 }
 
+/// Targets that are asked for these models.
+fn asked_for(targets: &[(&str, &str)]) -> Vec<Target> {
+    let target = |(id, model): &(&str, &str)| Target {
+        id: (*id).into(),
+        provider: "cerebras".into(),
+        model: Some((*model).into()),
+        data_policy: DataPolicy::default(),
+    };
+    targets.iter().map(target).collect()
+}
+
+#[test]
+fn how_a_client_writes_a_model_opens_nothing() {
+    let deny = json!({"default": "allow", "rules": [
+        {"name": "large", "effect": "deny", "teams": ["blue"], "models": ["gpt-oss-120b"]},
+        {"name": "names", "effect": "deny", "models": ["nickname"]},
+    ]});
+    let allow = json!({"default": "deny", "rules": [
+        {"name": "small", "effect": "allow", "models": ["small*", "cerebras/gpt-oss-120b"]},
+    ]});
+    let blue = |written: &str, model: &str| {
+        let targets = asked_for(&[("a", model)]);
+        hi().team("blue").model(written).targets(targets)
+    };
+    for written in ["gpt-oss-120b", "cerebras/gpt-oss-120b", "small-alias"] {
+        let request = || blue(written, "gpt-oss-120b");
+        assert_eq!(asks(&deny, request()), "large", "{written}");
+        assert_eq!(asks(&deny, request().team("red")), "", "{written}");
+        assert_eq!(asks(&allow, request()), "default", "{written}");
+    }
+    assert_eq!(asks(&allow, blue("cerebras/small-8b", "small-8b")), "");
+    assert_eq!(asks(&allow, blue("nickname", "small-8b")), "");
+    assert_eq!(asks(&deny, blue("nickname", "small-8b")), "names");
+    // Where no target says a model, it is the client's.
+    let silent = hi().team("blue").model("gpt-oss-120b");
+    assert_eq!(
+        asks(&deny, silent.clone().targets(targets(&["a"]))),
+        "large"
+    );
+    assert_eq!(asks(&deny, silent.targets(Vec::new())), "large");
+}
+
+#[test]
+fn a_fallback_to_a_model_that_is_not_allowed_is_left_out() {
+    let left = |rules: Value, default: &str| {
+        let settings = json!({"default": default, "rules": rules});
+        let policy = testing::configure::<Access>(settings).unwrap();
+        let targets = asked_for(&[("a", "small"), ("b", "large"), ("c", "small")]);
+        let request = with_tools(&["search"]).model("small").targets(targets);
+        let mut exchange = policy.exchange(request);
+        assert_eq!(exchange.on_request(), Verdict::Proceed);
+        let left = exchange.targets().iter();
+        left.map(|it| it.id.clone()).collect::<Vec<_>>()
+    };
+    let denied = json!([{"name": "x", "effect": "deny", "models": ["large"]}]);
+    assert_eq!(left(denied, "allow"), ["a", "c"]);
+    let allowed = json!([{"name": "x", "effect": "allow", "models": ["small"]}]);
+    assert_eq!(left(allowed, "deny"), ["a", "c"]);
+    let tool = json!([{"name": "x", "effect": "deny", "models": ["large"], "tools": ["search"]}]);
+    assert_eq!(left(tool, "allow"), ["a", "c"]);
+    let other = json!([{"name": "x", "effect": "deny", "models": ["large"], "tools": ["mail"]}]);
+    assert_eq!(left(other, "allow"), ["a", "b", "c"]);
+}
+
 #[test]
 fn each_tool_must_be_allowed_and_the_rule_that_denies_is_named() {
     let settings = json!({"default": "deny", "rules": [

@@ -57,7 +57,8 @@ impl Policy for Budgets {
 
     fn on_request(&mut self) -> Verdict {
         let settings = self.settings.clone();
-        let asked = Asked::read();
+        let mut asked = Asked::read();
+        asked.listed |= settings.cost.names(&asked.model);
         let concern = |budget: &&Budget| budget.who.concerns(&asked);
         let budgets: Vec<&Budget> = settings.budgets.iter().filter(concern).collect();
         if budgets.is_empty() {

@@ -48,6 +48,11 @@ impl Price {
 }
 
 impl Cost {
+    /// Whether the model has a price in these settings.
+    pub(crate) fn names(&self, model: &str) -> bool {
+        matches!(self, Cost::Prices(prices) if prices.contains_key(model))
+    }
+
     /// What so many tokens of a model cost. `None`: it has no price.
     pub(crate) fn of(&self, tokens: Tokens, model: &str) -> Option<i64> {
         let prices = match self {

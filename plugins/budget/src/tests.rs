@@ -131,6 +131,33 @@ fn money_is_reserved_and_settled_by_the_prices() {
 }
 
 #[test]
+fn a_model_with_a_price_in_the_settings_has_a_sum_of_its_own() {
+    let policy = policy(json!({
+        "budgets": [
+            {"money": 1, "per": "day", "name": "d", "by": ["model"]},
+            {"tokens": 1000, "per": "day", "name": "t", "by": ["model"]},
+        ],
+        "prices": {"a": {"input": 1, "output": 1}, "b": {"input": 1, "output": 1}},
+    }));
+    let state = StageState::default();
+    let sum = |name: &str| state.sum(&format!("{name}@2026-11-28"), 86_400, AT);
+    for model in ["a", "b", "b"] {
+        let (verdict, _) = ask(&policy, &state, of("ann").model(model));
+        assert_eq!(verdict, Verdict::Proceed);
+    }
+    assert_eq!((sum("d/m=a"), sum("d/m=b")), (100, 200));
+    assert_eq!((sum("t/m=a"), sum("t/m=b")), (100, 200));
+    // Without a price they share one.
+    let policy = self::policy(
+        json!({"budgets": [{"tokens": 1000, "per": "day", "name": "s", "by": ["model"]}]}),
+    );
+    for model in ["x1", "x2"] {
+        ask(&policy, &state, of("ann").model(model));
+    }
+    assert_eq!((sum("s/m"), sum("s/m=x1")), (200, 0));
+}
+
+#[test]
 fn the_gateways_own_prices_reserve_and_settle() {
     let settings = json!({"budgets": [{"money": 0.000_5, "per": "day", "name": "d"}]});
     let policy = policy(settings);

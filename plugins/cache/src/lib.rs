@@ -3,10 +3,11 @@
 //! What must stay true: only an answer that was complete, and that nobody denied or failed over, is kept; nobody gets one that was made for
 //! somebody outside of the scope; and of a request there is nothing in the store but a hash.
 //!
-//! - `key` is what makes requests equal.
+//! - `key` is what makes requests equal, `canonical` the JSON of it.
 //! - `kept` is an answer as it is kept.
 //! - `settings` is what the operator says, and what is wrong with it.
 
+mod canonical;
 mod kept;
 mod key;
 mod settings;

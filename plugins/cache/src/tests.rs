@@ -90,6 +90,53 @@ fn what_makes_no_difference_to_an_answer_makes_none_to_the_key() {
 }
 
 #[test]
+fn objects_are_equal_in_any_order_at_any_depth_and_nothing_else_is() {
+    let (policy, state) = (shared(), StageState::default());
+    let asked = |member: &str, text: &str| {
+        let body = format!(
+            r#"{{"model":"m","temperature":0,"messages":[{{"role":"user","content":"hi"}}],"x":{member}}}"#
+        );
+        let body = witgate_policy::serde_json::from_str(&body).unwrap();
+        answered(&policy, &state, Request::from_body(body), text)
+    };
+    let all = [
+        r#"{"b":[1,{"d":2,"c":null}],"a":"t\n"}"#,
+        r#"{"b":[{"d":2,"c":null},1],"a":"t\n"}"#,
+        r#"{"b":[1,{"d":2}],"a":"t\n"}"#,
+        r#"{"b":[1,{"d":2.5,"c":null}],"a":"t\n"}"#,
+        r#"{"b":[1,{"d":-2,"c":null}],"a":"t\n"}"#,
+        r#"{"b":[1,{"d":"2","c":null}],"a":"t\n"}"#,
+        r#"{"b":[1,{"d":true,"c":"null"}],"a":"t\n"}"#,
+        r#"{"b":[1,{}],"a":"t\n"}"#,
+        r#"{"b":[[1],{}],"a":"t\\n"}"#,
+        r#"{"a\":1,\"b":2}"#,
+        r#"{"a":1,"b":2}"#,
+    ];
+    for (index, member) in all.iter().enumerate() {
+        let mine = index.to_string();
+        assert_eq!(asked(member, &mine), mine, "{member}");
+    }
+    assert_eq!(
+        asked(r#"{ "a":"t\n", "b":[1, {"c":null,"d":2}] }"#, "other"),
+        "0"
+    );
+}
+
+#[test]
+fn a_body_that_is_too_long_is_not_cached_and_costs_no_answer() {
+    let (policy, state) = (shared(), StageState::default());
+    // Little text, and much JSON.
+    let long = |items: usize| Request::user("hi").with("x", json!(vec![json!({"a": 0}); items]));
+    for _ in 0..2 {
+        let (verdict, exchange) = ask(&policy, &state, long(140_000));
+        assert_eq!(verdict, Verdict::Proceed);
+        assert_eq!(tags(exchange), [("cache".into(), "bypass".into())]);
+    }
+    assert_eq!(answered(&policy, &state, long(100_000), "kept"), "kept");
+    assert_eq!(answered(&policy, &state, long(100_000), "other"), "kept");
+}
+
+#[test]
 fn nobody_gets_an_answer_of_another_scope() {
     let state = StageState::default();
     let of = |principal: &str, team: &str| Request::user("hi").principal(principal).team(team);

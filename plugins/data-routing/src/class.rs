@@ -26,7 +26,7 @@ impl Class {
         !(self.keywords.is_empty() && self.patterns.is_empty())
     }
 
-    pub(crate) fn is_of(&self, texts: &[&str]) -> bool {
+    pub(crate) fn is_of(&self, texts: &[String]) -> bool {
         let told = |(name, values): &(String, Vec<String>)| {
             request::header(name).is_some_and(|header| {
                 let mut told = header.split(',').map(str::trim);

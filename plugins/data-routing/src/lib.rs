@@ -14,9 +14,11 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use witgate_policy::prelude::*;
+use witgate_policy::redact;
 
 use class::Class;
 use needs::Needs;
@@ -100,8 +102,7 @@ impl Checked {
             return Vec::new();
         }
         let reads = self.classes.iter().any(Class::reads_texts);
-        let texts = if reads { request::texts() } else { Vec::new() };
-        let texts: Vec<&str> = texts.iter().map(|text| &*text.text).collect();
+        let texts = if reads { readings() } else { Vec::new() };
         let is_one = |class: &&Class| class.is_of(&texts);
         self.classes.iter().filter(is_one).collect()
     }
@@ -152,6 +153,21 @@ impl Checked {
             }
         }
     }
+}
+
+/// Every string of the request in each way in which a model may read it: as it stands, joined to the parts of the message beside it, and as the JSON
+/// that may be in it.
+fn readings() -> Vec<String> {
+    let texts = request::texts();
+    let mut all = redact::joined_parts(&texts);
+    all.extend(texts.into_iter().map(|text| text.text));
+    let decoded = all.iter().filter_map(|text| match redact::unescaped(text) {
+        Cow::Owned(decoded) => Some(decoded),
+        Cow::Borrowed(_) => None,
+    });
+    let decoded: Vec<String> = decoded.collect();
+    all.extend(decoded);
+    all
 }
 
 witgate_policy::export!(DataRouting);

@@ -153,6 +153,40 @@ fn what_is_found_in_a_request_asks_for_more() {
 }
 
 #[test]
+fn what_is_found_is_what_a_model_reads() {
+    let policy = policy(json!({"classes": [
+        {"name": "salary", "keywords": ["salary", "gehälter", "base pay"], "patterns": ["DE-[0-9]{6}"], "regions": ["eu"]},
+    ]}));
+    let all = ["silent", "keeps", "trains", "far", "best"];
+    let eu = ["keeps", "trains", "best"];
+    let of = |request: Request| left(&policy, request).unwrap();
+    // JSON that stands in a text, and JSON in a string of that.
+    for text in [
+        r#"{"row":"Name\nSalary: 5000"}"#,
+        r#"{"row":"{\"a\":\"Name\\nSalary: 5000\"}"}"#,
+        r"Geh\u00e4lter",
+        r"DE\u002d123456",
+        // As it stands it counts, too.
+        r"C:\salary",
+    ] {
+        assert_eq!(of(ask(text)), eu, "{text}");
+        let result = ask("hi").message(Role::Tool, text);
+        assert_eq!(of(result), eu, "{text}");
+    }
+    let call = json!([{"id": "c", "type": "function", "function": {"name": "f", "arguments": r#"{"row":"Name\nSalary: 5000"}"#}}]);
+    let messages = json!([{"role": "assistant", "tool_calls": call}]);
+    assert_eq!(of(ask("hi").with("messages", messages)), eu);
+    // The parts of a message are read as one.
+    assert_eq!(of(ask("my sal").part("ary")), eu);
+    assert_eq!(of(ask("my base ").part("p").part("ay?")), eu);
+    assert_eq!(of(ask(r"Geh\u00").part("e4lter")), eu);
+    assert_eq!(of(ask("salary").part("es")), eu);
+    // Those of two aren't.
+    assert_eq!(of(ask("my sal").message(Role::User, "ary")), all);
+    assert_eq!(of(ask(r#"{"row":"Name\nCelery: 5000"}"#)), all);
+}
+
+#[test]
 fn where_no_target_is_left_it_says_whose_matter_that_is() {
     // What this request has in it.
     let strict = json!({"classes": [{"name": "x", "keywords": ["x"], "regions": ["mars"]}]});

@@ -5,6 +5,7 @@ fn asked(principal: &str) -> Asked {
         principal: Some(principal.into()),
         team: None,
         model: "m".into(),
+        listed: true,
     }
 }
 
@@ -19,6 +20,7 @@ fn a_key_fits_whatever_names_are_in_it() {
         principal: Some(long.clone()),
         team: Some(long.clone()),
         model: long,
+        listed: true,
     };
     let key = who.key(&"n".repeat(40), &asked);
     assert!(key.len() <= 256, "{}", key.len());
@@ -45,4 +47,20 @@ fn a_list_of_names_leaves_out_all_others() {
     };
     assert!(who.concerns(&asked("ann")));
     assert!(!who.concerns(&asked("bob")) && !who.concerns(&Asked::default()));
+}
+
+#[test]
+fn models_that_nobody_listed_share_a_sum() {
+    let by_model = |models: &[&str]| Who {
+        by: vec![By::Model],
+        models: models.iter().map(|name| (*name).into()).collect(),
+        ..Who::default()
+    };
+    let made_up = Asked {
+        listed: false,
+        ..asked("ann")
+    };
+    assert_eq!(by_model(&[]).key("a", &asked("ann")), "a/m=m");
+    assert_eq!(by_model(&[]).key("a", &made_up), "a/m");
+    assert_eq!(by_model(&["m"]).key("a", &made_up), "a/m=m");
 }

@@ -27,6 +27,9 @@ pub struct Asked {
     pub team: Option<String>,
     /// The model that will be asked first, whatever the client calls it; empty where no target takes the request.
     pub model: String,
+    /// The operator is known to have named that model: it has a sum of its own. Where a target takes any model, clients make names up, and
+    /// each would be a sum in the store.
+    pub listed: bool,
 }
 
 impl Asked {
@@ -34,14 +37,23 @@ impl Asked {
     #[must_use]
     pub fn read() -> Asked {
         let first = request::targets().into_iter().next();
-        // What no target takes is refused later; its name mustn't make a sum of its own, for clients make names up.
+        // What no target takes is refused later.
         let model = first.map(|target| target.model.unwrap_or_else(request::model));
+        let model = model.unwrap_or_default();
         Asked {
             principal: request::principal(),
             team: request::team(),
-            model: model.unwrap_or_default(),
+            listed: !is_clients_word(&model) || request::cost_of(&model, 0, 0).is_some(),
+            model,
         }
     }
+}
+
+/// Whether it is nothing but what the client wrote, with or without a provider before it. What an alias or a target put in its place isn't.
+fn is_clients_word(model: &str) -> bool {
+    let written = request::model();
+    let before = written.strip_suffix(model);
+    before.is_some_and(|before| before.is_empty() || before.ends_with('/'))
 }
 
 /// For whom a limit is, and for each of what it counts apart.
@@ -69,7 +81,12 @@ impl Who {
             && named(&self.models, Some(&asked.model))
     }
 
-    /// The key of this exchange's sum. Those who have no principal, or no team, share one.
+    /// Whether the model, which it is about, has a sum of its own.
+    fn lists(&self, asked: &Asked) -> bool {
+        asked.listed || !self.models.is_empty()
+    }
+
+    /// The key of this exchange's sum. Those who have no principal, or no team, share one, and so do models that nobody listed.
     #[must_use]
     pub fn key(&self, name: &str, asked: &Asked) -> String {
         let mut key = name.to_owned();
@@ -77,7 +94,7 @@ impl Who {
             let (letter, value) = match by {
                 By::Principal => ('p', asked.principal.as_deref()),
                 By::Team => ('t', asked.team.as_deref()),
-                By::Model => ('m', Some(&*asked.model)),
+                By::Model => ('m', self.lists(asked).then_some(&*asked.model)),
             };
             key.push('/');
             key.push(letter);
@@ -99,7 +116,8 @@ impl Who {
                 (By::Principal, None, _) => "clients without a name",
                 (By::Team, _, Some(_)) => "this team",
                 (By::Team, _, None) => "clients without a team",
-                (By::Model, ..) => "this model",
+                (By::Model, ..) if self.lists(asked) => "this model",
+                (By::Model, ..) => "all other models",
             });
         }
         if words.is_empty() {

@@ -69,7 +69,9 @@ impl Policy for RateLimit {
         if limits.is_empty() {
             return Verdict::Proceed;
         }
-        self.reserved = settings.estimate.of_request();
+        if limits.iter().any(|limit| limit.what == What::Tokens) {
+            self.reserved = settings.estimate.of_request();
+        }
         let at = request::received_at();
         let (rooms, verdict) = match self.take(&limits, &asked, at) {
             Ok(rooms) => (Ok(rooms), Verdict::Proceed),

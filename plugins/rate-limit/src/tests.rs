@@ -3,7 +3,7 @@
 use super::*;
 use witgate_policy::serde_json::{Value, json};
 use witgate_policy::testing::{self, Configured, Exchange, Outcome, Request, StageState};
-use witgate_policy::{Ending, Usage};
+use witgate_policy::{DataPolicy, Ending, Target, Usage};
 
 /// 2001-09-09T01:46:39Z: 21 seconds before a full minute.
 const AT: u64 = 999_999_999_000;
@@ -78,6 +78,7 @@ fn clients_of_a_team_share_what_the_team_has_and_models_are_told_apart() {
     );
     refused(ask(&policy, &state, of("bob").team("red")).0);
     let other = of("bob").team("red").model("llama-3.3-70b");
+    let other = other.price("llama-3.3-70b", 1, 1);
     assert_eq!(ask(&policy, &state, other).0, Verdict::Proceed);
     assert_eq!(
         ask(&policy, &state, of("eve").team("blue")).0,
@@ -87,6 +88,85 @@ fn clients_of_a_team_share_what_the_team_has_and_models_are_told_apart() {
     for _ in 0..3 {
         assert_eq!(ask(&policy, &state, of("eve")).0, Verdict::Proceed);
     }
+}
+
+#[test]
+fn a_model_has_its_own_sum_if_the_operator_named_it_and_all_others_share_one() {
+    let limit = |more: Value| {
+        let mut limit = json!({"requests": 1, "per": "day", "by": ["model"]});
+        limit
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        policy(json!({"limits": [limit]}))
+    };
+    let asked_for = |written: &str, model: &str| {
+        let mut request = of("ann").model(written);
+        request = request.price("priced", 1, 1);
+        let target = Target {
+            id: "a".into(),
+            provider: "cerebras".into(),
+            model: Some(model.into()),
+            data_policy: DataPolicy::default(),
+        };
+        request.targets(vec![target])
+    };
+    let (policy, state) = (limit(json!({})), StageState::default());
+    let passes = |written: &str, model: &str| {
+        ask(&policy, &state, asked_for(written, model)).0 == Verdict::Proceed
+    };
+    // Made up, with or without a provider.
+    assert!(passes("x1", "x1"));
+    assert!(!passes("x2", "x2") && !passes("cerebras/x3", "x3"));
+    // Priced; and what an alias stands for.
+    assert!(passes("priced", "priced") && !passes("cerebras/priced", "priced"));
+    assert!(passes("alias", "meant") && !passes("cerebras/alias", "meant"));
+    // Named in the limit.
+    let (policy, state) = (
+        limit(json!({"models": ["x1", "x2"]})),
+        StageState::default(),
+    );
+    let passes = |model: &str| ask(&policy, &state, asked_for(model, model)).0 == Verdict::Proceed;
+    assert!(passes("x1") && passes("x2") && !passes("x1"));
+}
+
+#[test]
+fn what_a_model_is_shown_outside_of_messages_counts() {
+    let policy = policy(json!({"limits": [{"tokens": 1_000_000, "per": "minute"}]}));
+    let took = |key: &str, value: Value| {
+        let state = StageState::default();
+        let request = of("ann").with("stream", json!(true)).with(key, value);
+        let (verdict, exchange) = ask(&policy, &state, request);
+        assert_eq!(verdict, Verdict::Proceed);
+        exchange.complete(Outcome {
+            ended: Ending::Disconnected,
+            deltas: 1,
+            sent_bytes: 100,
+            ..Outcome::completed()
+        });
+        state.sum("tokens-minute", 60, AT)
+    };
+    let long = "word ".repeat(100_000);
+    let tool = json!([{"type": "function", "function": {"name": "f", "description": long}}]);
+    let numbers = vec![12_345; 100_000];
+    let schema =
+        json!({"type": "json_schema", "json_schema": {"name": "s", "schema": {"enum": numbers}}});
+    let image = format!("data:image/png;base64,{}", "A".repeat(500_000));
+    let image =
+        json!([{"role": "user", "content": [{"type": "image_url", "image_url": {"url": image}}]}]);
+    for (key, value) in [
+        ("tools", tool),
+        ("response_format", schema),
+        ("unknown", json!({"x": long})),
+    ] {
+        let took = took(key, value);
+        assert!((125_000..155_000).contains(&took), "{key}: {took}");
+    }
+    let pictured = took("messages", image);
+    assert!(pictured < 10, "{pictured}");
+    // Many strings are counted as JSON: here of three bytes each.
+    let took = took("unknown", json!(vec![""; 5000]));
+    assert!((3_750..3_900).contains(&took), "{took}");
 }
 
 #[test]

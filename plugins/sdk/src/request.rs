@@ -80,15 +80,20 @@ pub fn replace_segment(index: u32, text: &str) {
 ///
 /// Not among them: the model's name, words of the protocol itself, and the data of images, sounds and files.
 pub fn texts() -> Vec<Text> {
-    let mut all = host_side::texts(0);
+    let mut all = texts_from(0);
     loop {
-        // The host hands over so many at a time.
-        let more = host_side::texts(all.len() as u32);
+        let more = texts_from(all.len() as u32);
         if more.is_empty() {
             return all;
         }
         all.extend(more);
     }
+}
+
+/// Those of [`texts`] from this index on, as many as the host hands over at a time; none where there are no more. For who only looks at each, and
+/// needn't have all of them at once.
+pub fn texts_from(first: u32) -> Vec<Text> {
+    host_side::texts(first)
 }
 
 /// Puts a string in the place of one of [`texts`], by its index among them; out of range is a fault. It works beside

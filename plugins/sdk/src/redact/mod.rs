@@ -41,10 +41,13 @@ mod tests;
 pub use guard::{Action, Guard, Named, Terms, hooks};
 pub use passage::Telling;
 pub use redactor::Redactor;
-pub use request::{Redacted, redact_request};
+pub use request::{Redacted, joined_parts, redact_request};
 pub use words::Words;
 
+use std::borrow::Cow;
+
 use crate::Channel;
+use tape::Tape;
 
 /// Knows what to look for, and what to replace it by.
 ///
@@ -203,6 +206,18 @@ pub fn find_all(finder: impl Finder, text: &str) -> Vec<Found> {
         all.push(found);
     }
     all
+}
+
+/// The text with JSON's escapes undone, as a [`Finder`] sees it: after any number of backslashes, whether or not the text is JSON. Who only
+/// looks for something looks at the text as it stands, too.
+#[must_use]
+pub fn unescaped(text: &str) -> Cow<'_, str> {
+    if !text.contains('\\') {
+        return Cow::Borrowed(text);
+    }
+    let mut tape = Tape::default();
+    tape.push(text, true);
+    Cow::Owned(tape.text().to_owned())
 }
 
 /// The two characters before the undecided part, the nearer one first.

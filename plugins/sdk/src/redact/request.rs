@@ -135,6 +135,26 @@ fn parts_cut<F: Finder>(finder: &F, texts: &mut [Text], counts: &mut Vec<u32>) -
     cut
 }
 
+/// What a model reads as one text, of each list of content parts that has several: the parts joined. Each part stands among the texts as well.
+#[must_use]
+pub fn joined_parts(texts: &[Text]) -> Vec<String> {
+    let mut joined: Vec<(&str, usize, String)> = Vec::new();
+    for text in texts {
+        let Some(list) = content_of(text) else {
+            continue;
+        };
+        match joined.last_mut() {
+            Some((last, parts, whole)) if *last == list => {
+                *parts += 1;
+                whole.push_str(&text.text);
+            }
+            _ => joined.push((list, 1, text.text.clone())),
+        }
+    }
+    let several = joined.into_iter().filter(|(_, parts, _)| *parts > 1);
+    several.map(|(.., whole)| whole).collect()
+}
+
 /// The list of content parts that the text is one of.
 fn content_of(text: &Text) -> Option<&str> {
     text.segment?;

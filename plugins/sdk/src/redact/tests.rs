@@ -321,3 +321,16 @@ fn looking_nowhere_is_an_error() {
     assert_eq!(hooks(true, true), Ok(Hooks::ON_REQUEST | Hooks::ON_ANSWER));
     assert!(hooks(false, false).unwrap_err().contains("both false"));
 }
+
+#[test]
+fn escapes_are_undone_as_finders_see_a_text() {
+    for (text, undone) in [
+        ("as it is", "as it is"),
+        (r"a\nb", "a\nb"),
+        (r"a\\\nb \u00e4", "a\nb ä"),
+        (r"\ud83d\ude00\", "😀\\"),
+        (r"C:\salary", r"C:\salary"),
+    ] {
+        assert_eq!(unescaped(text), undone, "{text}");
+    }
+}
