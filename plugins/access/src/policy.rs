@@ -57,8 +57,11 @@ impl Policy for Access {
         let mut by_model = BTreeMap::from([(&*model, None)]);
         let mut first = None;
         let mut left = Vec::with_capacity(targets.len());
+        // Fallbacks to another model alone would give it in the place of the one that is asked for, whenever it is asked for.
+        let mut has_model = false;
+        let asked = &*model;
         for target in &targets {
-            let model = target.model.as_deref().unwrap_or(&model);
+            let model = target.model.as_deref().unwrap_or(asked);
             let tools = || {
                 *by_model
                     .entry(model)
@@ -68,15 +71,16 @@ impl Policy for Access {
                 .denies(About::Target(&target.id), model)
                 .or_else(tools)
             {
-                None => left.push(&*target.id),
+                None => {
+                    has_model |= model == asked;
+                    left.push(&*target.id);
+                }
                 Some(rule) => first = first.or(Some(rule)),
             }
         }
         match first {
             None => Verdict::Proceed,
-            Some(_) if !left.is_empty() && request::restrict_targets(&left).is_ok() => {
-                Verdict::Proceed
-            }
+            Some(_) if has_model && request::restrict_targets(&left).is_ok() => Verdict::Proceed,
             Some(rule) => denied(rule, "you may use none of the targets that have this model"),
         }
     }

@@ -170,6 +170,23 @@ fn a_fallback_to_a_model_that_is_not_allowed_is_left_out() {
     assert_eq!(left(other, "allow"), ["a", "b", "c"]);
 }
 
+/// Whoever asks for a model is given that one or none.
+#[test]
+fn a_fallback_to_another_model_alone_is_no_target_of_this_one() {
+    let denied = json!({"default": "allow", "rules": [{"name": "x", "effect": "deny", "targets": ["us-*"]}]});
+    let policy = testing::configure::<Access>(denied).unwrap();
+    let verdict = |targets: &[(&str, &str)]| {
+        let request = with_tools(&[]).model("large").targets(asked_for(targets));
+        policy.exchange(request).on_request()
+    };
+    let both = [("us-1", "large"), ("eu-1", "large"), ("eu-2", "small")];
+    assert_eq!(verdict(&both), Verdict::Proceed);
+    let Verdict::Deny(denial) = verdict(&[("us-1", "large"), ("eu-2", "small")]) else {
+        panic!("a smaller model would answer");
+    };
+    assert_eq!(denial.code, "access.x");
+}
+
 #[test]
 fn each_tool_must_be_allowed_and_the_rule_that_denies_is_named() {
     let settings = json!({"default": "deny", "rules": [

@@ -66,6 +66,13 @@ impl Policy for DataRouting {
             return Verdict::Proceed;
         }
         let kept: Vec<&Target> = settings.kept(&targets, &settings.needs);
+        // Fallbacks to another model alone would give it in the place of the one that is asked for.
+        let model = targets.first().and_then(|first| first.model.as_ref());
+        let has_model = |target: &&&Target| target.model.as_ref() == model;
+        let kept = match kept.iter().any(|target| has_model(&target)) {
+            true => kept,
+            false => Vec::new(),
+        };
         let kept_by_all: Vec<&Target> = kept
             .iter()
             .copied()
@@ -78,7 +85,7 @@ impl Policy for DataRouting {
         if settings.logs {
             settings.log(&targets, &found);
         }
-        if kept_by_all.is_empty() {
+        if !kept_by_all.iter().any(|target| has_model(&target)) {
             return settings.none_left(&kept, &found);
         }
         if kept_by_all.len() == targets.len() {

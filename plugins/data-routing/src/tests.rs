@@ -203,6 +203,22 @@ fn where_no_target_is_left_it_says_whose_matter_that_is() {
     assert_eq!(left(&policy2, request), Ok(Vec::new()));
 }
 
+/// Whoever asks for a model is given that one or none.
+#[test]
+fn a_fallback_to_another_model_alone_is_no_target_of_this_one() {
+    let policy = policy(json!({"classes": [{"name": "x", "keywords": ["x"], "regions": ["eu"]}]}));
+    let mut targets = targets();
+    for target in &mut targets {
+        let in_eu = target.data_policy.region.as_deref() == Some("eu");
+        target.model = Some(if in_eu { "small" } else { "large" }.into());
+    }
+    targets.sort_by_key(|target| target.model.as_deref() == Some("small"));
+    let wanted = ("data-routing.denied".to_owned(), None);
+    let request = |text| ask(text).targets(targets.clone());
+    assert_eq!(left(&policy, request("x")), Err(wanted));
+    assert_eq!(left(&policy, request("y")).unwrap().len(), targets.len());
+}
+
 #[test]
 fn a_warning_lets_it_go_on_and_tells() {
     let policy = policy(json!({"regions": ["mars"], "on_no_compliant_provider": "warn"}));
