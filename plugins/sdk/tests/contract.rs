@@ -54,22 +54,6 @@ fn the_sdk_has_the_contract_itself() {
     assert!(here == contract, "copy wit/policy.wit to plugins/sdk/wit");
 }
 
-#[test]
-fn the_example_in_c_reads_settings_as_the_template_does() {
-    for (template, example) in [
-        (
-            include_str!("../../../host/templates/c/settings.c"),
-            include_str!("../../examples/banned-words/c/settings.c"),
-        ),
-        (
-            include_str!("../../../host/templates/c/settings.h"),
-            include_str!("../../examples/banned-words/c/settings.h"),
-        ),
-    ] {
-        assert!(template == example, "copy it from host/templates/c");
-    }
-}
-
 fn play(case: &Case) -> Came {
     let policy: Configured<Player> =
         testing::configure(case.settings()).expect("it takes its settings");

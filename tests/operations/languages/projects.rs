@@ -91,6 +91,18 @@ fn the_example_in_c_passes_the_samples() {
     passes_the_samples("c");
 }
 
+/// As much memory for each text as there is left of the settings would be past the sandbox's.
+#[test]
+fn the_example_in_c_takes_many_words() {
+    let mut words: Vec<String> = ["lynx", "Project X", "C++", "Büro"]
+        .map(str::to_owned)
+        .into();
+    words.extend((0..3000).map(|n| format!("unsaid-{n:05}-and-some-letters")));
+    let settings = json!({"words": words, "most": 3});
+    let samples = example().join("samples.yaml");
+    assert_eq!(tested(&component("c"), &settings, &samples)["ok"], true);
+}
+
 #[test]
 fn the_example_in_javascript_passes_the_samples() {
     passes_the_samples("js");
