@@ -13,8 +13,8 @@ pub fn expression(entities: Set) -> String {
     let any = |some: &[Entity]| some.iter().any(|entity| entities.has(*entity));
     let keys = secret_rules::expression(secret_rules::Scope::PREFIXED);
     let announced = announced_by(|topic| entities.has(topic.entity()));
-    // An escape may stand for an `@`.
-    let mut parts = vec![r"[{\[]", r"\\u"];
+    // An escape may stand for an `@`, and for the space before a word that announces a number: `\nSSN: ...`.
+    let mut parts = vec![r"[{\[]", r"\\"];
     if Entity::ALL
         .iter()
         .any(|one| *one != Email && entities.has(*one))
