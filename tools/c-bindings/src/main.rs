@@ -32,7 +32,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         let contents = std::str::from_utf8(contents)?;
         // What makes a linker look for the object file that isn't written.
         let (contents, _) = contents.split_once(TAIL).unwrap_or((contents, ""));
-        std::fs::write(Path::new(folder).join(name), contents.trim_end().to_owned() + "\n")?;
+        std::fs::write(
+            Path::new(folder).join(name),
+            contents.trim_end().to_owned() + "\n",
+        )?;
     }
     Ok(())
 }
