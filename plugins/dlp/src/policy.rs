@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use witgate_policy::prelude::*;
-use witgate_policy::redact::{Form, Redactor, redact_request};
+use witgate_policy::redact::{self, Form, Redactor, redact_request};
 
 use crate::finder::{DlpFinder, Kind};
 use crate::interest;
@@ -15,8 +15,7 @@ pub struct Dlp {
     finder: Rc<DlpFinder>,
     interest: Option<Rc<str>>,
     action: Action,
-    requests: bool,
-    answers: bool,
+    hooks: Hooks,
 }
 
 impl Policy for Dlp {
@@ -29,16 +28,12 @@ impl Policy for Dlp {
             interest: interest::expression(&settings, &finder).map(Rc::from),
             finder: Rc::new(finder),
             action: settings.action,
-            requests: settings.requests,
-            answers: settings.answers,
+            hooks: redact::hooks(settings.requests, settings.answers)?,
         })
     }
 
     fn hooks(&self) -> Hooks {
-        let mut hooks = Hooks::empty();
-        hooks.set(Hooks::ON_REQUEST, self.requests);
-        hooks.set(Hooks::ON_ANSWER, self.answers);
-        hooks
+        self.hooks
     }
 
     fn interest(&self) -> Option<String> {
@@ -63,10 +58,10 @@ impl Policy for Dlp {
         if self.interest.is_some() {
             redactor = redactor.with_interest();
         }
-        Some(Box::new(Redacting(match self.action {
-            Action::Report => redactor.watching(),
-            Action::Redact | Action::Deny => redactor,
-        })))
+        if self.action == Action::Report {
+            redactor = redactor.watching();
+        }
+        Some(Box::new(redactor.telling(Dlp::found)))
     }
 
     fn schema() -> Option<String> {
@@ -75,6 +70,11 @@ impl Policy for Dlp {
 }
 
 impl Dlp {
+    fn found(&mut self, counts: &[u32]) -> Option<Denial> {
+        let found = self.report(counts, "in the answer");
+        (found && self.action == Action::Deny).then(|| denial("the answer"))
+    }
+
     /// Reports what was found, by its place in the settings: a term may be a secret itself. Whether there was anything.
     fn report(&self, counts: &[u32], place: &str) -> bool {
         let mut any = false;
@@ -97,29 +97,4 @@ fn denial(place: &str) -> Denial {
         "dlp",
         format!("{place} contains something that must not leave"),
     )
-}
-
-/// One passage of an answer.
-struct Redacting(Redactor<Rc<DlpFinder>>);
-
-impl Passage<Dlp> for Redacting {
-    fn on_delta(&mut self, policy: &mut Dlp, text: &str) -> Edit {
-        let edit = self.0.push(text);
-        self.settle(policy, edit)
-    }
-
-    fn on_end(&mut self, policy: &mut Dlp, _finish: &str) -> Edit {
-        let edit = self.0.finish();
-        self.settle(policy, edit)
-    }
-}
-
-impl Redacting {
-    fn settle(&mut self, policy: &Dlp, edit: Edit) -> Edit {
-        let found = policy.report(&self.0.take_counts(), "in the answer");
-        match policy.action {
-            Action::Deny if found => denial("the answer").into(),
-            _ => edit,
-        }
-    }
 }

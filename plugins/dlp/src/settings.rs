@@ -75,13 +75,6 @@ impl Settings {
                     .into(),
             );
         }
-        if !self.requests && !self.answers {
-            return Err(
-                "requests and answers are both false: nothing would be looked at. Leave one of them true, or take \
-                 the stage out of the chain"
-                    .into(),
-            );
-        }
         match (self.fuzzy_matching, self.max_distance) {
             (false, Some(_)) => Err(
                 "max_distance says how far a misspelt term may be, and `fuzzy_matching` is false; write `fuzzy_matching: true`, or leave it out"
