@@ -1,6 +1,8 @@
-//! Days and times of day. The zone is an offset from UTC, because a sandbox has no table of zones: who has summer time says so twice a year,
-//! or leaves an hour's room.
+//! Days and times of day, as the clocks of a time zone show them. A sandbox has no table of zones, so the component brings the IANA's along,
+//! summer time and all.
 
+use jiff::Timestamp;
+use jiff::tz::{Offset, TimeZone, TimeZoneDatabase};
 use serde::Deserialize;
 
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
@@ -17,7 +19,7 @@ pub(crate) struct HoursSettings {
     from: String,
     /// Such as `18:00`; before `from`, it is on the next day.
     to: String,
-    /// `UTC`, `Z`, or an offset such as `+02:00`.
+    /// `UTC`, `Z`, an offset such as `+02:00`, or a name of the IANA's such as `Europe/Berlin`.
     zone: Option<String>,
 }
 
@@ -27,8 +29,7 @@ pub(crate) struct Hours {
     days: [bool; 7],
     from: i64,
     to: i64,
-    /// Minutes that the zone is ahead of UTC.
-    ahead: i64,
+    zone: TimeZone,
 }
 
 impl HoursSettings {
@@ -57,24 +58,23 @@ impl HoursSettings {
                 self.from, self.to
             ));
         }
-        let ahead = match self.zone.as_deref() {
-            None | Some("UTC" | "Z") => 0,
-            Some(zone) => offset(zone)?,
-        };
+        let zone = zone(self.zone.as_deref().unwrap_or("UTC"))?;
         Ok(Hours {
             days,
             from,
             to,
-            ahead,
+            zone,
         })
     }
 }
 
 impl Hours {
     /// Whether that time, in milliseconds since 1970, is among them. What reaches into the next day belongs to the day that it began on.
+    /// An hour that clocks show twice is among them twice, and one that they leave out never comes.
     pub(crate) fn have(&self, millis: u64) -> bool {
-        let minutes = i64::try_from(millis / 60_000).unwrap_or(i64::MAX - MINUTES_OF_DAY);
-        let local = minutes.saturating_add(self.ahead);
+        let millis = i64::try_from(millis).unwrap_or(i64::MAX);
+        let at = Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX);
+        let local = (at.as_second() + i64::from(self.zone.to_offset(at).seconds())).div_euclid(60);
         let (day, time) = (
             local.div_euclid(MINUTES_OF_DAY),
             local.rem_euclid(MINUTES_OF_DAY),
@@ -95,19 +95,24 @@ fn time(text: &str) -> Result<i64, String> {
         .ok_or_else(|| format!("`{text}` is no time of day; write one such as `08:00`"))
 }
 
-fn offset(text: &str) -> Result<i64, String> {
-    let wrong = || {
+fn zone(text: &str) -> Result<TimeZone, String> {
+    let known = match text {
+        "UTC" | "Z" => Some(TimeZone::UTC),
+        _ if text.starts_with(['+', '-']) => offset(text).map(TimeZone::fixed),
+        _ => TimeZoneDatabase::bundled().get(text).ok(),
+    };
+    known.ok_or_else(|| {
         format!(
-            "`{text}` is no time zone that a sandbox knows; write `UTC` or an offset such as `+02:00`"
+            "`{text}` is no time zone; write `UTC`, an offset such as `+02:00`, or a name of the IANA's such as `Europe/Berlin`"
         )
-    };
-    let (sign, rest) = match text.split_at_checked(1) {
-        Some(("+", rest)) => (1, rest),
-        Some(("-", rest)) => (-1, rest),
-        _ => return Err(wrong()),
-    };
-    let ahead = minutes(rest).filter(|ahead| *ahead <= 14 * 60);
-    Ok(sign * ahead.ok_or_else(wrong)?)
+    })
+}
+
+fn offset(text: &str) -> Option<Offset> {
+    let (sign, rest) = text.split_at_checked(1)?;
+    let ahead = minutes(rest).filter(|ahead| *ahead <= 14 * 60)? * 60;
+    let ahead = if sign == "-" { -ahead } else { ahead };
+    Offset::from_seconds(i32::try_from(ahead).ok()?).ok()
 }
 
 fn minutes(text: &str) -> Option<i64> {

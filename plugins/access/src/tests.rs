@@ -263,6 +263,47 @@ fn hours_are_in_their_zone_and_may_pass_midnight() {
     assert!(within(night("tue"), at(5, 59)) && !within(night("tue"), at(6, 0)));
 }
 
+/// Clocks in Berlin went from 02:00 to 03:00 on 2026-03-29 and from 03:00 back to 02:00 on 2026-10-25, both at 01:00 UTC.
+#[test]
+fn hours_follow_the_clocks_of_their_zone_into_summer_and_out_of_it() {
+    const SPRING: u64 = 1_774_746_000;
+    const AUTUMN: u64 = 1_792_890_000;
+    const MINUTE: u64 = 60;
+    const HOUR: u64 = 60 * MINUTE;
+    let within = |zone: &str, from: &str, to: &str, seconds: u64| {
+        let settings = json!({"default": "deny", "rules": [{"name": "then", "effect": "allow", "hours": {"from": from, "to": to, "zone": zone}}]});
+        asks(&settings, hi().received_at(seconds * 1000)).is_empty()
+    };
+    let berlin = |from, to, seconds| within("Europe/Berlin", from, to, seconds);
+    // 08:00 is 07:00 UTC on the day before, and 06:00 UTC from that day on.
+    let eight = SPRING + 5 * HOUR;
+    assert!(!berlin("08:00", "18:00", eight - 24 * HOUR));
+    assert!(berlin("08:00", "18:00", eight - 23 * HOUR));
+    assert!(!berlin("08:00", "18:00", eight - MINUTE) && berlin("08:00", "18:00", eight));
+    // And again an hour later from the autumn day on.
+    assert!(berlin("08:00", "18:00", AUTUMN - 19 * HOUR));
+    let eight = AUTUMN + 6 * HOUR;
+    assert!(!berlin("08:00", "18:00", eight - MINUTE) && berlin("08:00", "18:00", eight));
+    // From 02:00 to 03:00 there is nothing in spring, and two hours in autumn.
+    for minutes in 0..180 {
+        let at = minutes * MINUTE;
+        assert!(!berlin("02:00", "03:00", SPRING - 90 * MINUTE + at));
+        let twice = (30..150).contains(&minutes);
+        assert_eq!(
+            berlin("02:00", "03:00", AUTUMN - 90 * MINUTE + at),
+            twice,
+            "{minutes}"
+        );
+    }
+    // A zone with an offset has no summer, and one of the other half of the earth has it in our winter.
+    assert!(within("+01:00", "08:00", "09:00", SPRING + 6 * HOUR));
+    assert!(within("Australia/Sydney", "12:00", "12:01", SPRING));
+    assert!(within("australia/sydney", "12:00", "12:01", AUTUMN));
+    // Years that the table has by rule alone, and a time past all of them.
+    assert!(berlin("10:00", "10:01", 3_865_737_600));
+    berlin("08:00", "18:00", u64::MAX / 1000);
+}
+
 #[test]
 fn who_must_be_known_is_and_tools_go_by_role_as_keeptrusts_has_them() {
     let auth = json!({"require_auth": true});
@@ -339,7 +380,15 @@ fn what_cannot_be_meant_is_told_and_so_is_what_does_it_here() {
             "no time at all",
         ),
         (
-            rule(json!({"hours": {"from": "08:00", "to": "18:00", "zone": "Europe/Berlin"}})),
+            rule(json!({"hours": {"from": "08:00", "to": "18:00", "zone": "Europe/Berlim"}})),
+            "no time zone",
+        ),
+        (
+            rule(json!({"hours": {"from": "08:00", "to": "18:00", "zone": "+15:00"}})),
+            "no time zone",
+        ),
+        (
+            rule(json!({"hours": {"from": "08:00", "to": "18:00", "zone": ""}})),
             "no time zone",
         ),
         (
