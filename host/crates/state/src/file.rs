@@ -143,6 +143,16 @@ pub(crate) fn read_sum(connection: &Connection, sum: &Sum) -> rusqlite::Result<O
         .optional()
 }
 
+/// Removes a sum: one of 0 is as good as none.
+pub(crate) fn remove_sum(connection: &Connection, sum: &Sum) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "DELETE FROM sums WHERE owner = ? AND key = ? AND length = ? AND start = ?",
+        )?
+        .execute((&*sum.owner, &sum.key, sum.window, start(sum)))?;
+    Ok(())
+}
+
 pub(crate) fn write_sum(connection: &Connection, sum: &Sum, to: i64) -> rusqlite::Result<()> {
     connection
         .prepare_cached(

@@ -238,8 +238,14 @@ fn take(
     if amount == 0 {
         return Ok(Ok(Some(to)));
     }
+    let held = room.of(&sum.owner);
+    if to == 0 {
+        // What was taken was given back, so it needn't wait for its window's end: of clients who were refused nothing stays.
+        held.sums = held.sums.saturating_sub(known.is_some().into());
+        file::remove_sum(connection, sum)?;
+        return Ok(Ok(Some(to)));
+    }
     if known.is_none() {
-        let held = room.of(&sum.owner);
         if held.sums >= SUMS {
             return Ok(Err(Refused::Full));
         }

@@ -64,6 +64,35 @@ async fn a_sum_belongs_to_an_owner_a_key_a_length_and_a_window() {
 }
 
 #[tokio::test]
+async fn of_a_sum_that_came_back_to_nothing_no_row_stays() {
+    let scene = Scene::new();
+    let store = scene.store();
+    let now = present();
+    let rows = || {
+        let connection = rusqlite::Connection::open(scene.path()).unwrap();
+        let rows =
+            connection.query_row("SELECT count(*) FROM sums", [], |row| row.get::<_, u64>(0));
+        rows.unwrap()
+    };
+    for key in ["one", "two", "three"] {
+        assert_eq!(store.add(sum("a", key, 3600, now), 5).await, Ok(5));
+    }
+    assert_eq!(store.add(sum("a", "one", 3600, now), -5).await, Ok(0));
+    assert_eq!(
+        store.take(sum("a", "two", 3600, now), -5, 0).await,
+        Ok(Some(0))
+    );
+    assert_eq!(store.add(sum("a", "four", 3600, now), 0).await, Ok(0));
+    assert_eq!(rows(), 1);
+    // It is a sum like any other, and begins anew.
+    assert_eq!(store.add(sum("a", "one", 3600, now), 0).await, Ok(0));
+    assert_eq!(store.add(sum("a", "one", 3600, now), -3).await, Ok(-3));
+    assert_eq!(store.add(sum("a", "one", 3600, now), 3).await, Ok(0));
+    assert_eq!(store.add(sum("a", "three", 3600, now), 1).await, Ok(6));
+    assert_eq!(rows(), 1);
+}
+
+#[tokio::test]
 async fn taking_never_goes_past_the_most_whoever_takes_at_once() {
     let scene = Scene::new();
     let store = scene.store();
