@@ -171,8 +171,7 @@ impl Target {
 
     async fn get(&self, mut url: Url, query: Option<&str>) -> Result<Answer, Failure> {
         url.set_query(query);
-        let model = self.model.clone().unwrap_or_else(|| Arc::from(""));
-        let (uri, model) = (&uri(&url)?, &model);
+        let (uri, model) = (&uri(&url)?, &no_model());
         let send = |key: Arc<Key>| async move {
             let send = |on| {
                 let request = request(Method::GET, uri.clone(), Bytes::new());
@@ -268,7 +267,7 @@ impl Target {
     /// `GET models` with this key, whether it is ready or not.
     pub(super) async fn models_with(&self, key: &Key) -> Result<Answer, Failure> {
         let uri = uri(&below(&self.base_url, ["models"]))?;
-        let model = self.model.clone().unwrap_or_else(|| Arc::from(""));
+        let model = no_model();
         renewed(&RetryPolicy::EACH_ONCE, "", |on| {
             let request = request(Method::GET, uri.clone(), Bytes::new());
             self.execute(on, request, key, model.clone())
@@ -355,6 +354,11 @@ impl fmt::Debug for Target {
             .field("keys", &self.keys)
             .finish_non_exhaustive()
     }
+}
+
+/// What a list of models is asked with: what its answer says of limits is about such lists, also at a target that is pinned to a model.
+fn no_model() -> Arc<str> {
+    Arc::from("")
 }
 
 /// Whether a model's name would be another path than its own, here or at a proxy that decodes once more: with our key, it would reach

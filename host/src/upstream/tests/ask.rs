@@ -3,6 +3,7 @@
 use super::*;
 use crate::config::RetriesConfig;
 use crate::upstream::ask::ask;
+use crate::upstream::health_check::check;
 use crate::upstream::retry::RetryBudget;
 
 pub(super) struct Plain(pub(super) HeaderMap);
@@ -288,6 +289,28 @@ async fn a_key_that_has_used_up_its_limit_rests_for_that_model() {
         );
     }
     assert_eq!(times(&mut server), 0, "it was sent to be refused");
+}
+
+/// A list of models may have limits of its own, whatever asks for it: a client, or a check.
+#[tokio::test]
+async fn a_list_of_models_uses_up_no_limit_of_the_model_that_a_target_is_pinned_to() {
+    let last =
+        "x-ratelimit-remaining-requests-minute: 0\r\nx-ratelimit-reset-requests-minute: 30\r\n";
+    let list = answer("200 OK", last, r#"{"object":"list","data":[{"id":"m"}]}"#);
+    let well = answer("200 OK", "", "{}");
+    for is_client in [true, false] {
+        let mut server = Server::start(&[&list, &well]).await;
+        let targets = targets(&format!(
+            "{{id: a, provider: cerebras, model: m, base_url: \"{}\", secret_key_ref: {{env: KEY}}}}",
+            server.base
+        ));
+        match is_client {
+            true => drop(listed(&targets, None).await.unwrap()),
+            false => check(targets.iter().next().unwrap(), Duration::from_secs(60)).await,
+        }
+        assert!(asked(&targets, RetryPolicy::EACH_ONCE).await.is_ok());
+        assert_eq!(times(&mut server), 2);
+    }
 }
 
 #[tokio::test]
