@@ -134,3 +134,22 @@ async fn all_of_them_stand_in_one_chain() {
     }
     bench.settled().await;
 }
+
+/// A value that is whole so far passes nothing that follows it, also where the stage may be skipped.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_is_held_until_it_matches_is_not_let_go_for_its_length() {
+    use crate::support::scripted::{DONE, Scripted, Step, event, finish};
+    let mut pieces = vec!["{}".to_owned()];
+    pieces.resize(8, " ".repeat(50));
+    pieces.push("and prose".to_owned());
+    let mut steps: Vec<Step> = pieces.iter().map(|it| Step::Write(event(it))).collect();
+    steps.push(Step::Write(finish(0) + DONE));
+    let upstream = Scripted::serve(steps).await;
+    let bench = Bench::to(
+        "policies: {chain: [{id: json-answer, on_error: skip, limits: {held_text: 100B}}]}\npolicy: {json-answer: {hold: true}}",
+        vec![upstream.address],
+    )
+    .await;
+    let reply = bench.chat(&ask_stream("hello")).await;
+    assert_eq!(reply.error(), (422, "json_held".into()));
+}

@@ -1,5 +1,7 @@
 //! How letters are compared, and what stands between words.
 
+use witgate_policy::scripts::is_unspaced;
+
 /// The most characters that may stand between two words of a term.
 pub(crate) const LONGEST_GAP: usize = 8;
 
@@ -15,13 +17,11 @@ pub(crate) fn fold(c: char) -> char {
     }
 }
 
-/// Whether words go on at it. Scripts that write no spaces have no borders of words: there a term is found wherever it stands.
+/// Whether words go on at it. Scripts that write no spaces have no borders of words: there a term is found wherever it stands. So it is in
+/// Korean, which has spaces, and puts particles behind a word without one.
 pub(crate) fn is_word(c: char) -> bool {
-    let unspaced = matches!(
-        u32::from(c),
-        0xe00..=0xeff | 0x1000..=0x109f | 0x1780..=0x17ff | 0x2e80..=0xa4cf | 0xac00..=0xd7af | 0xf900..=0xfaff | 0x20000..=0x3ffff
-    );
-    c.is_alphanumeric() && !unspaced
+    let is_korean = matches!(c, '\u{ac00}'..='\u{d7af}');
+    c.is_alphanumeric() && !is_korean && !is_unspaced(c)
 }
 
 /// Whether it may stand between two words of a term: white space, a hyphen or dash, an underscore.

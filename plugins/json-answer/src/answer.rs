@@ -15,6 +15,8 @@ pub(crate) enum Fault {
     Empty,
     /// It was cut off at the most tokens.
     Truncated,
+    /// More of it is held back than may be, so nobody knows whether this was all.
+    Held,
     /// It is no JSON, from this byte on.
     Syntax(usize),
     /// Arrays and objects lie too deep in each other.
@@ -71,6 +73,11 @@ impl JsonText {
             value: String::new(),
             came: 0,
         }
+    }
+
+    /// Whether there was any text.
+    pub(crate) fn has_come(&self) -> bool {
+        self.came > 0 || !self.opening.is_empty()
     }
 
     /// Whether a fence was taken off.

@@ -6,13 +6,13 @@ use json_schema::Schema;
 use witgate_policy::prelude::*;
 
 use crate::answer::{Fault, JsonText, LONGEST, Part};
-use crate::settings::{Action, Settings};
+use crate::settings::Settings;
 
 /// Lets only answers through that are JSON, and match a schema.
 #[derive(Clone)]
 pub struct JsonAnswer {
     schema: Option<Rc<Schema>>,
-    action: Action,
+    action: Sanction,
     strip_fences: bool,
     hold: bool,
 }
@@ -21,7 +21,7 @@ impl Policy for JsonAnswer {
     type Settings = Settings;
 
     fn new(settings: Settings) -> Result<Self, String> {
-        if settings.action == Action::Report {
+        if settings.action == Sanction::Report {
             if settings.strip_fences == Some(true) {
                 return Err(
                     "`action: report` changes nothing, and `strip_fences: true` does; leave one of them out"
@@ -82,7 +82,7 @@ impl Passage<JsonAnswer> for Reading {
             Ok(part) => part,
             Err(fault) => return self.fault(policy, &fault),
         };
-        if policy.action == Action::Report {
+        if policy.action == Sanction::Report {
             return Edit::Forward;
         }
         match part {
@@ -101,6 +101,10 @@ impl Passage<JsonAnswer> for Reading {
     fn on_end(&mut self, policy: &mut JsonAnswer, finish: &str) -> Edit {
         if self.told {
             return Edit::Forward;
+        }
+        // Where no finish is told, the host asks for a last word because more is held than may be: what is whole so far need not be the end.
+        if policy.hold && finish.is_empty() && self.text.has_come() {
+            return self.fault(policy, &Fault::Held);
         }
         if let Err(fault) = self.text.end(finish, policy.schema.as_deref()) {
             // An answer that calls tools has nothing else to say.
@@ -127,8 +131,8 @@ impl Reading {
             _ => finding,
         });
         match policy.action {
-            Action::Report => Edit::Forward,
-            Action::Deny => Denial::new(code, message).with_status(422).into(),
+            Sanction::Report => Edit::Forward,
+            Sanction::Deny => Denial::new(code, message).with_status(422).into(),
         }
     }
 }
@@ -144,6 +148,12 @@ impl Fault {
             Fault::Truncated => (
                 "json_truncated",
                 "the answer was cut off at the most tokens, and is no whole JSON; ask for more tokens".into(),
+            ),
+            Fault::Held => (
+                "json_held",
+                "the answer is longer, or comes more slowly, than what may be held back until all of it matches (the stage's held_text and \
+                 held_time); or its upstream doesn't say why it ended"
+                    .into(),
             ),
             Fault::Syntax(at) => (
                 "json_syntax",

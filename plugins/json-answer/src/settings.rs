@@ -2,17 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::Value;
-
-/// What happens to an answer that doesn't match.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Action {
-    /// It ends.
-    #[default]
-    Deny,
-    /// It is reported, and nothing is changed.
-    Report,
-}
+use witgate_policy::Sanction;
 
 /// The settings.
 #[derive(Clone, Debug, Deserialize)]
@@ -22,7 +12,7 @@ pub struct Settings {
     #[serde(default)]
     pub(crate) schema: Option<Value>,
     #[serde(default)]
-    pub(crate) action: Action,
+    pub(crate) action: Sanction,
     /// Whether a fence of code around the JSON is taken off.
     #[serde(default)]
     pub(crate) strip_fences: Option<bool>,

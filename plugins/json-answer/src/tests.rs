@@ -106,6 +106,32 @@ fn a_key_that_stands_twice_is_held_to_no_schema() {
     assert_eq!(code(&answer(&json!({}), &[twice], "stop").0), "");
 }
 
+/// The gateway asks so where a stage holds more than it may; under `on_error: skip` what is held would go, and the rest unread.
+#[test]
+fn a_whole_value_does_not_pass_where_nobody_knows_whether_it_is_all() {
+    let last_word = |hold: bool, pieces: &[&str]| {
+        let policy = testing::configure::<JsonAnswer>(json!({"hold": hold})).unwrap();
+        let mut exchange = policy.exchange(Request::user("hi"));
+        let passage = exchange.open(0, Channel::Content);
+        for piece in pieces {
+            exchange.delta(passage, piece);
+        }
+        let answer = exchange.end(passage, "");
+        (answer.text, answer.denial.map(|denial| denial.code))
+    };
+    for pieces in [
+        &["{}", "   "][..],
+        &["```json\n{}", "\n```"],
+        &["[1,"],
+        &["``"],
+    ] {
+        let denied = (String::new(), Some("json_held".into()));
+        assert_eq!(last_word(true, pieces), denied, "{pieces:?}");
+    }
+    assert_eq!(last_word(true, &[]).1.as_deref(), Some("json_empty"));
+    assert_eq!(last_word(false, &["{}", " "]), ("{} ".into(), None));
+}
+
 #[test]
 fn with_hold_nothing_goes_out_before_all_matches() {
     let mut settings = priced();

@@ -7,7 +7,7 @@ use witgate_policy::prelude::*;
 
 use crate::pieces::Pieces;
 use crate::service::{Flagged, ask};
-use crate::settings::{Action, Checked, OnFailure, Settings};
+use crate::settings::{Checked, OnFailure, Settings};
 
 /// Asks a moderation service about requests, and about answers sentence by sentence.
 #[derive(Clone)]
@@ -86,7 +86,7 @@ impl Moderation {
             Err(why) => return self.unknown(&why, place),
         };
         let mut flagged = said.iter().filter(|it| !it.is_empty());
-        if settings.said.action == Action::Report {
+        if settings.said.action == Sanction::Report {
             flagged.for_each(|it| found(it, place));
             return None;
         }
@@ -104,7 +104,7 @@ impl Moderation {
         let finding = Finding::new("moderation.unavailable", 1);
         host::report(&finding.with_detail(place));
         let said = &self.settings.said;
-        if said.on_failure == OnFailure::Pass || said.action == Action::Report {
+        if said.on_failure == OnFailure::Pass || said.action == Sanction::Report {
             self.given_up = true;
             return None;
         }
@@ -154,7 +154,7 @@ impl Passage<Moderation> for Sentences {
         match judged(policy, pieces) {
             Some(denial) => denial.into(),
             // What is only reported needn't wait.
-            None if policy.given_up || policy.settings.said.action == Action::Report => {
+            None if policy.given_up || policy.settings.said.action == Sanction::Report => {
                 Edit::Forward
             }
             None => match self.0.pending() {

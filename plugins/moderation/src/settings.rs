@@ -5,18 +5,6 @@ use std::collections::BTreeMap;
 use witgate_policy::prelude::*;
 use witgate_policy::serde_json::{Value, json};
 
-/// What comes of a text that was flagged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Action {
-    /// The request is denied, or the answer ends.
-    #[default]
-    #[serde(alias = "block")]
-    Deny,
-    /// It is reported, and nothing changes.
-    Report,
-}
-
 /// What comes of a text of which the service doesn't say what it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -49,7 +37,7 @@ pub struct Settings {
     #[serde(default)]
     pub(crate) thresholds: BTreeMap<String, f64>,
     #[serde(default)]
-    pub(crate) action: Action,
+    pub(crate) action: Sanction,
     #[serde(default)]
     pub(crate) on_failure: OnFailure,
     #[serde(default)]

@@ -166,6 +166,7 @@ pub mod prelude;
 pub mod print;
 pub mod redact;
 pub mod request;
+pub mod scripts;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 
@@ -174,6 +175,7 @@ pub mod bindings;
 
 mod panics;
 mod policy;
+mod sanction;
 mod settings;
 mod words;
 
@@ -188,6 +190,7 @@ pub use bindings::witgate::policy::types::{
     Replacement, Role, Segment, Target, Text, Tool, ToolCall, Usage, Verdict, Wants,
 };
 pub use policy::{NoSettings, Passage, Policy};
+pub use sanction::Sanction;
 pub use words::report;
 
 /// serde, for policies without a dependency on it: derive with `#[serde(crate = "witgate_policy::serde")]`.

@@ -9,7 +9,7 @@ use witgate_policy::prelude::*;
 
 use crate::request as tools;
 use crate::rules::{Refusal, Rules};
-use crate::settings::{Action, History, Offered, Settings};
+use crate::settings::{History, Offered, Settings};
 
 /// Of a call that is only reported so many bytes are kept to be looked at; a longer one counts as one that can't be read.
 const LONGEST: usize = 256 * 1024;
@@ -18,7 +18,7 @@ const LONGEST: usize = 256 * 1024;
 #[derive(Clone)]
 pub struct ToolFirewall {
     rules: Rc<Rules>,
-    action: Action,
+    action: Sanction,
     offered: Offered,
     history: History,
     /// The caller's roles, once they were asked for.
@@ -31,14 +31,14 @@ impl Policy for ToolFirewall {
     type Settings = Settings;
 
     fn new(settings: Settings) -> Result<Self, String> {
-        if settings.action == Action::Report && settings.history == History::Deny {
+        if settings.action == Sanction::Report && settings.history == History::Deny {
             return Err(
                 "`action: report` denies nothing, and `history: deny` does; leave one of them out"
                     .into(),
             );
         }
         let changes = matches!(settings.offered, Some(Offered::Deny | Offered::Remove));
-        if settings.action == Action::Report && changes {
+        if settings.action == Sanction::Report && changes {
             return Err(
                 "`action: report` changes nothing, and `offered` does; write `offered: keep`, or leave it out"
                     .into(),
@@ -68,7 +68,7 @@ impl Policy for ToolFirewall {
         for tool in &gone {
             found("tools.offered", &tool.name);
         }
-        if self.action == Action::Deny && !gone.is_empty() {
+        if self.action == Sanction::Deny && !gone.is_empty() {
             match self.offered {
                 Offered::Deny => {
                     return denial(&gone[0].name, &Refusal::Tool, "the request offers").into();
@@ -151,14 +151,14 @@ struct Call {
 impl Passage<ToolFirewall> for Call {
     fn on_delta(&mut self, policy: &mut ToolFirewall, text: &str) -> Edit {
         match policy.action {
-            Action::Deny => {
+            Sanction::Deny => {
                 if let Some(refusal) = &self.refusal {
                     return self.denied(refusal);
                 }
                 self.arguments.push_str(text);
                 Edit::Hold
             }
-            Action::Report => {
+            Sanction::Report => {
                 if self.arguments.len() <= LONGEST {
                     self.arguments.push_str(text);
                 }
@@ -171,16 +171,16 @@ impl Passage<ToolFirewall> for Call {
     fn on_end(&mut self, policy: &mut ToolFirewall, finish: &str) -> Edit {
         let checked = match &self.refusal {
             Some(refusal) => Err(refusal.clone()),
-            None if self.arguments.len() > LONGEST && policy.action == Action::Report => {
+            None if self.arguments.len() > LONGEST && policy.action == Sanction::Report => {
                 Err(Refusal::NoJson)
             }
-            None if finish.is_empty() && policy.action == Action::Deny => Err(Refusal::NoJson),
+            None if finish.is_empty() && policy.action == Sanction::Deny => Err(Refusal::NoJson),
             None => policy.rules.check_arguments(&self.name, &self.arguments),
         };
         match (checked, policy.action) {
             (Ok(()), _) => Edit::Forward,
-            (Err(refusal), Action::Deny) => self.denied(&refusal),
-            (Err(refusal), Action::Report) => {
+            (Err(refusal), Sanction::Deny) => self.denied(&refusal),
+            (Err(refusal), Sanction::Report) => {
                 found(refusal.code(), &self.name);
                 Edit::Forward
             }

@@ -5,17 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
-
-/// What happens to a call that may not be made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Action {
-    /// The answer ends before any of it is out.
-    #[default]
-    Deny,
-    /// It is reported and goes out.
-    Report,
-}
+use witgate_policy::Sanction;
 
 /// What happens to a request that offers a tool that may not be called.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -57,7 +47,7 @@ pub struct Settings {
     #[serde(default)]
     pub(crate) max_calls: Option<u32>,
     #[serde(default)]
-    pub(crate) action: Action,
+    pub(crate) action: Sanction,
     #[serde(default)]
     pub(crate) offered: Option<Offered>,
     #[serde(default)]

@@ -1,5 +1,7 @@
 //! The words of a text that comes in pieces.
 
+use witgate_policy::scripts::is_unspaced;
+
 /// Of a longer word so many bytes are kept.
 const LONGEST: usize = 64;
 
@@ -47,13 +49,6 @@ impl Words {
     pub(crate) fn open(&self) -> usize {
         self.open
     }
-}
-
-fn is_unspaced(c: char) -> bool {
-    matches!(
-        u32::from(c),
-        0xe00..=0xeff | 0x1000..=0x109f | 0x1780..=0x17ff | 0x2e80..=0xa4cf | 0xf900..=0xfaff | 0x20000..=0x3ffff
-    )
 }
 
 /// The words of a whole text.
