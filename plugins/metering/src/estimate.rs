@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use witgate_policy::{Ending, outcome, request};
 
+use crate::shown::Shown;
+
 /// How tokens are guessed where nobody has counted them.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
 #[serde(default, deny_unknown_fields)]
@@ -11,6 +13,9 @@ pub struct Estimate {
     pub bytes_per_token: u32,
     /// So many tokens are reserved for an answer whose request doesn't bound it.
     pub answer_tokens: u32,
+    /// So many tokens each image of a request is taken for, and each other part of a message that is no text. Cerebras scales an image to as
+    /// many patches as 280 tokens have, whatever its size, so it counts 280 at most and seldom much less.
+    pub image_tokens: u32,
 }
 
 impl Default for Estimate {
@@ -18,6 +23,7 @@ impl Default for Estimate {
         Estimate {
             bytes_per_token: 4,
             answer_tokens: 1024,
+            image_tokens: 280,
         }
     }
 }
@@ -44,39 +50,6 @@ impl Tokens {
 /// The bytes around the text of an event in a stream.
 const FRAME: u64 = 256;
 
-/// Members that a model is shown as JSON, all of it.
-const AS_JSON: [&str; 2] = ["/tools", "/response_format"];
-
-/// So many strings are looked at one by one. What has more is counted as JSON, which is more, and takes no longer however it is made.
-const MOST_TEXTS: u32 = 1024;
-
-/// The bytes of all that a model may be shown of the request, wherever it stands: of the JSON of tools and schemas, and of every other string.
-/// The data of images isn't among it.
-fn shown_bytes() -> u64 {
-    let json = AS_JSON.map(|pointer| request::get(pointer).map_or(0, |json| json.len() as u64));
-    let is_in_json = |pointer: &str| {
-        let within = |member: &str| {
-            let rest = pointer.strip_prefix(member);
-            rest.is_some_and(|rest| rest.starts_with('/'))
-        };
-        AS_JSON.iter().any(|member| within(member))
-    };
-    let mut bytes = json.into_iter().sum();
-    let mut next = 0;
-    loop {
-        let texts = request::texts_from(next);
-        if texts.is_empty() {
-            return bytes;
-        }
-        next += texts.len() as u32;
-        if next > MOST_TEXTS {
-            return request::get("").map_or(u64::MAX, |body| body.len() as u64);
-        }
-        let others = texts.iter().filter(|text| !is_in_json(&text.pointer));
-        bytes += others.map(|text| text.text.len() as u64).sum::<u64>();
-    }
-}
-
 impl Estimate {
     /// # Errors
     ///
@@ -90,16 +63,18 @@ impl Estimate {
         Ok(())
     }
 
-    /// What a request is taken to take, before anybody knows: a token for every few bytes of what the model is shown of it, and as many more
-    /// as its answer may have, for each choice.
+    /// What a request is taken to take, before anybody knows: a token for every few bytes of what the model is shown of it, so many for each
+    /// image, and as many more as its answer may have, for each choice.
     #[must_use]
     pub fn of_request(self) -> Tokens {
         let number = |pointer: &str| request::get(pointer)?.parse::<u64>().ok();
         let most = number("/max_completion_tokens").or_else(|| number("/max_tokens"));
         let answer = most.unwrap_or(u64::from(self.answer_tokens));
         let choices = number("/n").unwrap_or(1).max(1);
+        let shown = Shown::read();
+        let images = shown.images.saturating_mul(self.image_tokens.into());
         Tokens {
-            prompt: self.of_bytes(shown_bytes()).max(1),
+            prompt: self.of_bytes(shown.bytes).saturating_add(images).max(1),
             cached: 0,
             completion: answer.saturating_mul(choices),
         }
