@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use witgate_policy::prelude::*;
 
-use crate::score::{self, Score};
-use crate::settings::{Action, Settings, Speaker};
+use crate::score::{self, By, Score};
+use crate::settings::{Settings, Speaker};
 
 /// A request of fewer words needn't be about anything: `yes, please`.
 const FEW_WORDS: usize = 4;
@@ -28,9 +28,10 @@ impl Policy for Topics {
     fn new(settings: Settings) -> Result<Self, String> {
         settings.check()?;
         let topics = score::Topics::new(&settings)?;
+        tell_what_was_learned(&topics);
         let mut forbidden = topics.topics.iter().filter(|topic| !topic.is_allowed);
         Ok(Topics {
-            denies: forbidden.any(|topic| topic.action == Action::Deny),
+            denies: forbidden.any(|topic| topic.action == Sanction::Deny),
             topics: Rc::new(topics),
             settings: Rc::new(settings),
         })
@@ -56,11 +57,11 @@ impl Policy for Topics {
         // A model reads the parts of a message as one text.
         for parts in wanted.chunk_by(|a, b| a.message == b.message) {
             let mut score = topics.score();
-            let mut reaches = |n: usize| {
+            let mut reaches = |n: usize, by: By| {
                 let topic = &topics.topics[n];
                 if !topic.is_allowed {
-                    found(&topic.name, "in the request");
-                    if topic.action == Action::Deny && denied.is_none() {
+                    found(&topic.name, "in the request", by);
+                    if topic.action == Sanction::Deny && denied.is_none() {
                         denied = Some(n);
                     }
                 }
@@ -90,8 +91,8 @@ impl Policy for Topics {
         }
         host::report(&Finding::new("topics.none", 1).with_detail("in the request"));
         match self.settings.action {
-            Action::Report => Verdict::Proceed,
-            Action::Deny => {
+            Sanction::Report => Verdict::Proceed,
+            Sanction::Deny => {
                 let names: Vec<_> = self.settings.allowed.keys().map(String::as_str).collect();
                 let message = format!(
                     "the request is about none of what it may be about: {}",
@@ -129,8 +130,9 @@ struct Reading(Score);
 impl Passage<Topics> for Reading {
     fn on_delta(&mut self, policy: &mut Topics, text: &str) -> Edit {
         let mut denied = None;
-        self.0
-            .push(&policy.topics, text, |n| reaches(policy, n, &mut denied));
+        self.0.push(&policy.topics, text, |n, by| {
+            reaches(policy, n, by, &mut denied)
+        });
         match denied {
             Some(denial) => denial.into(),
             None if policy.denies && self.0.open() <= LONGEST_HELD => {
@@ -143,26 +145,45 @@ impl Passage<Topics> for Reading {
     fn on_end(&mut self, policy: &mut Topics, _finish: &str) -> Edit {
         let mut denied = None;
         self.0
-            .end(&policy.topics, |n| reaches(policy, n, &mut denied));
+            .end(&policy.topics, |n, by| reaches(policy, n, by, &mut denied));
         denied.map_or(Edit::Forward, Edit::from)
     }
 }
 
 /// An answer is about this now. Whether it may go on.
-fn reaches(policy: &Topics, n: usize, denied: &mut Option<Denial>) -> bool {
+fn reaches(policy: &Topics, n: usize, by: By, denied: &mut Option<Denial>) -> bool {
     let topic = &policy.topics.topics[n];
     if topic.is_allowed {
         return true;
     }
-    found(&topic.name, "in the answer");
-    if topic.action == Action::Deny {
+    found(&topic.name, "in the answer", by);
+    if topic.action == Sanction::Deny {
         *denied = Some(forbidden(&topic.name, "the answer"));
     }
     denied.is_none()
 }
 
-fn found(name: &str, place: &str) {
-    host::report(&Finding::new(format!("topics.{name}"), 1).with_detail(place));
+fn found(name: &str, place: &str, by: By) {
+    let detail = match by {
+        By::Terms => place.to_owned(),
+        By::Examples => format!("{place}, by its examples"),
+    };
+    host::report(&Finding::new(format!("topics.{name}"), 1).with_detail(detail));
+}
+
+/// Tells the operator what the examples are worth, each judged by what is learned from all others.
+fn tell_what_was_learned(topics: &score::Topics) {
+    for (told, at) in topics.learned.told.iter().zip(&topics.with_examples) {
+        let ((found, own), (taken, others)) = (told.own, told.others);
+        let name = &topics.topics[*at].name;
+        let what = format!(
+            "topic {name}: {found} of its {own} examples are found by what the others teach, and {taken} of {others} other sentences are taken for it"
+        );
+        match 2 * found < own || 20 * taken > others {
+            true => log::warn!("{what}; write more examples, or examples of one thing"),
+            false => log::info!("{what}"),
+        }
+    }
 }
 
 fn forbidden(name: &str, place: &str) -> Denial {

@@ -1,8 +1,11 @@
-//! What a text is about: the weights of a topic's terms within the last so many words, each term once.
+//! What a text is about: the weights of a topic's terms within the last so many words, each term once; and what its last words are like.
 
 use std::collections::VecDeque;
 
-use crate::settings::{Action, Settings};
+use witgate_policy::Sanction;
+
+use crate::likeness::{Judged, Learned, Seen, Sentences};
+use crate::settings::Settings;
 use crate::terms::{Last, Terms};
 use crate::words::Words;
 
@@ -14,15 +17,33 @@ pub(crate) struct Topics {
     weights: Vec<(usize, f64)>,
     pub(crate) topics: Vec<Topic>,
     window: usize,
+    /// What was learned from examples.
+    pub(crate) learned: Learned,
+    /// Which topic each one is of which something was learned.
+    pub(crate) with_examples: Vec<usize>,
 }
+
+/// By what a text is about a topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    Terms,
+    Examples,
+}
+
+/// From which likelihood on a text is about a forbidden topic: a text that isn't is rather let through.
+const FORBIDDEN: f64 = 0.8;
+
+/// And about an allowed one: a text that may be is rather let through as well.
+const ALLOWED: f64 = 0.5;
 
 /// A topic.
 #[derive(Debug)]
 pub(crate) struct Topic {
     pub(crate) name: String,
     threshold: f64,
+    has_terms: bool,
     pub(crate) is_allowed: bool,
-    pub(crate) action: Action,
+    pub(crate) action: Sanction,
 }
 
 /// A text, of which the beginning has come.
@@ -38,6 +59,8 @@ pub(crate) struct Score {
     times: Vec<u32>,
     /// The topics' sums.
     sums: Vec<f64>,
+    /// What its last words are like, where anything was learned.
+    seen: Option<Seen>,
     /// The topics that were reached.
     reached: Vec<bool>,
 }
@@ -49,7 +72,10 @@ impl Topics {
             weights: Vec::new(),
             topics: Vec::new(),
             window: settings.window,
+            learned: Learned::default(),
+            with_examples: Vec::new(),
         };
+        let mut sentences = Vec::new();
         for (place, topics) in [
             ("forbidden", &settings.forbidden),
             ("allowed", &settings.allowed),
@@ -60,13 +86,35 @@ impl Topics {
                     added.map_err(|why| format!("{place}.{name}.terms[{n}]: {why}"))?;
                     all.weights.push((all.topics.len(), term.weight()));
                 }
+                let is_allowed = place == "allowed";
+                if !topic.examples.is_empty() {
+                    let usual = if is_allowed { ALLOWED } else { FORBIDDEN };
+                    all.with_examples.push(all.topics.len());
+                    sentences.push(Sentences {
+                        examples: &topic.examples,
+                        likelihood: topic.likelihood.unwrap_or(usual),
+                    });
+                }
                 all.topics.push(Topic {
                     name: name.clone(),
-                    threshold: topic.threshold,
-                    is_allowed: place == "allowed",
+                    threshold: topic.threshold(),
+                    has_terms: !topic.terms.is_empty(),
+                    is_allowed,
                     action: topic.action.unwrap_or(settings.action),
                 });
             }
+        }
+        if !sentences.is_empty() {
+            let learned = Learned::new(&sentences, &settings.ordinary);
+            all.learned = learned.map_err(|(at, why)| {
+                let topic = &all.topics[all.with_examples[at]];
+                let place = if topic.is_allowed {
+                    "allowed"
+                } else {
+                    "forbidden"
+                };
+                format!("{place}.{}.{why}", topic.name)
+            })?;
         }
         Ok(all)
     }
@@ -80,6 +128,7 @@ impl Topics {
             window: VecDeque::new(),
             times: vec![0; self.weights.len()],
             sums: vec![0.0; self.topics.len()],
+            seen: (!self.with_examples.is_empty()).then(|| Seen::new(self.with_examples.len())),
             reached: vec![false; self.topics.len()],
         }
     }
@@ -91,7 +140,7 @@ impl Score {
         &mut self,
         topics: &Topics,
         text: &str,
-        mut reaches: impl FnMut(usize) -> bool,
+        mut reaches: impl FnMut(usize, By) -> bool,
     ) -> bool {
         let mut words = std::mem::take(&mut self.words);
         let goes_on = words.push(text, |word| self.word(topics, word, &mut reaches));
@@ -100,7 +149,11 @@ impl Score {
     }
 
     /// Nothing follows.
-    pub(crate) fn end(&mut self, topics: &Topics, mut reaches: impl FnMut(usize) -> bool) -> bool {
+    pub(crate) fn end(
+        &mut self,
+        topics: &Topics,
+        mut reaches: impl FnMut(usize, By) -> bool,
+    ) -> bool {
         let mut words = std::mem::take(&mut self.words);
         words.end(|word| self.word(topics, word, &mut reaches))
     }
@@ -119,9 +172,39 @@ impl Score {
         &mut self,
         topics: &Topics,
         word: &str,
-        reaches: &mut impl FnMut(usize) -> bool,
+        reaches: &mut impl FnMut(usize, By) -> bool,
     ) -> bool {
         self.count += 1;
+        self.by_terms(topics, word, reaches) && self.by_examples(topics, word, reaches)
+    }
+
+    fn by_examples(
+        &mut self,
+        topics: &Topics,
+        word: &str,
+        reaches: &mut impl FnMut(usize, By) -> bool,
+    ) -> bool {
+        let Some(seen) = &mut self.seen else {
+            return true;
+        };
+        let (mut goes_on, reached) = (true, &mut self.reached);
+        seen.text(&topics.learned.weights, word, |at, judged| {
+            let n = topics.with_examples[at];
+            let is_about = matches!(judged, Judged::Sum(sum) if sum >= topics.learned.enough[at]);
+            if goes_on && is_about && !reached[n] {
+                reached[n] = true;
+                goes_on = reaches(n, By::Examples);
+            }
+        });
+        goes_on
+    }
+
+    fn by_terms(
+        &mut self,
+        topics: &Topics,
+        word: &str,
+        reaches: &mut impl FnMut(usize, By) -> bool,
+    ) -> bool {
         let (count, times, sums, window) = (
             self.count,
             &mut self.times,
@@ -156,9 +239,9 @@ impl Score {
         }
         for (n, topic) in topics.topics.iter().enumerate() {
             // What was added and taken away again may be less by a little.
-            if !self.reached[n] && self.sums[n] + 1e-9 >= topic.threshold {
+            if topic.has_terms && !self.reached[n] && self.sums[n] + 1e-9 >= topic.threshold {
                 self.reached[n] = true;
-                if !reaches(n) {
+                if !reaches(n, By::Terms) {
                     return false;
                 }
             }

@@ -3,17 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-
-/// What happens where a text is about something that it mustn't be about, or about nothing that it may.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Action {
-    /// The request is denied, or the answer ends.
-    #[default]
-    Deny,
-    /// It is reported, and nothing is changed.
-    Report,
-}
+use witgate_policy::Sanction;
 
 /// Whose messages are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -39,11 +29,14 @@ pub struct Settings {
     /// So many words are looked at together.
     #[serde(default = "window")]
     pub(crate) window: usize,
+    /// Sentences about nothing of all this, beside those that are built in.
+    #[serde(default)]
+    pub(crate) ordinary: Vec<String>,
     /// A request of fewer words needn't be about anything.
     #[serde(default)]
     pub(crate) min_words: Option<usize>,
     #[serde(default)]
-    pub(crate) action: Action,
+    pub(crate) action: Sanction,
     #[serde(default = "user")]
     pub(crate) roles: Vec<Speaker>,
     #[serde(default = "yes")]
@@ -56,13 +49,20 @@ pub struct Settings {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Topic {
+    #[serde(default)]
     pub(crate) terms: Vec<Term>,
-    /// What the weights of its terms within a window must come to.
-    #[serde(default = "one")]
-    pub(crate) threshold: f64,
+    /// What the weights of its terms within a window must come to; 1 unless it is said.
+    #[serde(default)]
+    pub(crate) threshold: Option<f64>,
+    /// Sentences about it, as people would write them.
+    #[serde(default)]
+    pub(crate) examples: Vec<String>,
+    /// How likely a text must be about it, by its examples.
+    #[serde(default)]
+    pub(crate) likelihood: Option<f64>,
     /// In the place of the policy's.
     #[serde(default)]
-    pub(crate) action: Option<Action>,
+    pub(crate) action: Option<Sanction>,
 }
 
 /// A word or phrase.
@@ -90,16 +90,15 @@ fn user() -> Vec<Speaker> {
     vec![Speaker::User]
 }
 
-fn one() -> f64 {
-    1.0
-}
-
 fn yes() -> bool {
     true
 }
 
 /// The most words of a window.
 const LARGEST: usize = 10_000;
+
+/// The most example sentences of a topic, and ordinary ones.
+const MOST_EXAMPLES: usize = 1_000;
 
 impl Settings {
     /// What doesn't make sense, alone or together.
@@ -150,11 +149,26 @@ impl Settings {
                 }
             }
         }
+        let topics = self.forbidden.values().chain(self.allowed.values());
+        let has_examples = topics.clone().any(|topic| !topic.examples.is_empty());
+        if !self.ordinary.is_empty() && !has_examples {
+            return Err(
+                "ordinary: `examples` are weighed against these, and no topic has any".into(),
+            );
+        }
+        if self.ordinary.len() > MOST_EXAMPLES {
+            return Err(format!("ordinary: {MOST_EXAMPLES} sentences at most"));
+        }
         Ok(())
     }
 }
 
 impl Topic {
+    /// What the weights of its terms must come to.
+    pub(crate) fn threshold(&self) -> f64 {
+        self.threshold.unwrap_or(1.0)
+    }
+
     fn check(&self, name: &str) -> Result<(), String> {
         let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
         let fits = name.starts_with(letter)
@@ -165,10 +179,30 @@ impl Topic {
         if !fits {
             return Err("a topic's name has a to z, 0 to 9, `.`, `_` and `-`, begins with a letter or digit, and has at most 50 of them: findings are named by it".into());
         }
-        if self.terms.is_empty() {
-            return Err("terms: name at least one".into());
+        if self.terms.is_empty() && self.examples.is_empty() {
+            return Err(
+                "name `terms` (words and phrases), `examples` (sentences about it), or both".into(),
+            );
         }
-        if !(self.threshold > 0.0 && self.threshold.is_finite()) {
+        if self.examples.len() > MOST_EXAMPLES {
+            return Err(format!("examples: {MOST_EXAMPLES} sentences at most"));
+        }
+        if let Some(likelihood) = self.likelihood {
+            if self.examples.is_empty() {
+                return Err("likelihood is for `examples`, and there are none".into());
+            }
+            if !(0.5..=0.999).contains(&likelihood) {
+                return Err("likelihood: a number from 0.5 to 0.999".into());
+            }
+        }
+        if self.terms.is_empty() {
+            return match self.threshold {
+                Some(_) => Err("threshold is for `terms`, and there are none; for `examples` it is `likelihood`".into()),
+                None => Ok(()),
+            };
+        }
+        let threshold = self.threshold();
+        if !(threshold > 0.0 && threshold.is_finite()) {
             return Err("threshold: a number above 0".into());
         }
         let mut most = 0.0;
@@ -179,10 +213,9 @@ impl Topic {
             }
             most += weight.max(0.0);
         }
-        if most < self.threshold {
+        if most < threshold {
             return Err(format!(
-                "threshold: all terms together come to {most}, so no text reaches {}",
-                self.threshold
+                "threshold: all terms together come to {most}, so no text reaches {threshold}"
             ));
         }
         Ok(())

@@ -167,10 +167,7 @@ fn settings_that_make_no_sense_say_so() {
             json!({"forbidden": {"A b": {"terms": ["a"]}}}),
             "a topic's name",
         ),
-        (
-            topic(json!({"terms": []})),
-            "forbidden.a: terms: name at least one",
-        ),
+        (topic(json!({"terms": []})), "forbidden.a: name `terms`"),
         (
             topic(json!({"terms": ["a"], "threshold": 2})),
             "all terms together come to 1",
@@ -187,6 +184,40 @@ fn settings_that_make_no_sense_say_so() {
             topic(json!({"terms": ["a", "-"]})),
             "forbidden.a.terms[1]: a term needs letters",
         ),
+        (
+            topic(json!({"examples": ["How does a boat sail against the wind?"]})),
+            "forbidden.a.examples: 5 sentences at least",
+        ),
+        (
+            topic(json!({"examples": ["sail", "a b c d", "e f g h", "i j k l", "m n o p"]})),
+            "examples[0]: a sentence of 4 words at least",
+        ),
+        (
+            topic(json!({"examples": ["a b c d", "a b c d", "e f g h", "i j k l", "m n o p"]})),
+            "examples[1]: it stands there twice",
+        ),
+        (
+            topic(
+                json!({"examples": ["How are you on this day?", "Who are you and what?", "What is it that you do?", "Why is it so for you?", "When will it be there?"]}),
+            ),
+            "what they have in common stands in ordinary sentences",
+        ),
+        (
+            topic(json!({"examples": sailing(), "likelihood": 1})),
+            "likelihood: a number from 0.5",
+        ),
+        (
+            topic(json!({"examples": sailing(), "threshold": 1})),
+            "threshold is for `terms`",
+        ),
+        (
+            topic(json!({"terms": ["a"], "likelihood": 0.9})),
+            "likelihood is for `examples`",
+        ),
+        (
+            json!({"forbidden": {"a": {"terms": ["a"]}}, "ordinary": ["a b c d"]}),
+            "no topic has any",
+        ),
         (json!({"topics": {}}), "unknown field"),
     ] {
         let mut settings = settings;
@@ -198,7 +229,121 @@ fn settings_that_make_no_sense_say_so() {
         assert!(error.contains(says), "{settings}: {error}");
     }
     let schema: Value = from_str(&Topics::schema().unwrap()).unwrap();
-    assert_eq!(schema["properties"].as_object().unwrap().len(), 8);
+    assert_eq!(schema["properties"].as_object().unwrap().len(), 9);
+}
+
+/// Sentences about sailing: nothing is built in about that.
+fn sailing() -> Value {
+    json!([
+        "How do I hoist the sail of a small boat in strong wind?",
+        "Which knot do sailors use to tie a boat to the harbour?",
+        "The skipper trims the mainsail when the wind turns.",
+        "What is the difference between a sloop and a ketch?",
+        "Reef the mainsail before the storm reaches the boat.",
+        "How does a boat sail against the wind?",
+        "Drop the anchor in the bay and lower the sail.",
+        "A sailor reads the wind on the water before the boat heels."
+    ])
+}
+
+#[test]
+fn examples_say_what_a_text_is_about() {
+    let settings = json!({"forbidden": {"sailing": {"examples": sailing()}}});
+    for (text, code) in [
+        (
+            "When do I reef the mainsail of my boat?",
+            Some("topic_forbidden"),
+        ),
+        ("How do I sort a list of names in a program?", None),
+        // One word is never enough, and neither are three.
+        ("The boat is red, and the house behind it as well.", None),
+        ("boat, boat, boat, boat, boat, boat, boat, boat", None),
+        ("sail a boat", None),
+    ] {
+        let (said, findings) = asked(&settings, Request::user(text));
+        assert_eq!(said.as_deref(), code, "{text}: {findings:?}");
+    }
+    // It is found in the middle of a long text as well, and the words around it make no difference.
+    let around = "The committee approved the annual budget after a short debate. ".repeat(30);
+    let text =
+        format!("{around}Reef the mainsail, for the wind is too strong for the boat. {around}");
+    assert_eq!(
+        asked(&settings, Request::user(&text)).0.as_deref(),
+        Some("topic_forbidden")
+    );
+    assert_eq!(asked(&settings, Request::user(&around)).0, None);
+    let policy = configured(settings);
+    let mut exchange = policy.exchange(Request::user("hi"));
+    let answer = exchange.answer(&[
+        "Well: reef",
+        " the main",
+        "sail when the wi",
+        "nd is strong, and then",
+    ]);
+    assert_eq!(answer.denial.unwrap().code, "topic_forbidden");
+    assert_eq!(
+        exchange.findings()[0].detail.as_deref(),
+        Some("in the answer, by its examples")
+    );
+    let (_, told) = &policy.log()[0];
+    assert!(told.starts_with("topic sailing: "), "{told}");
+}
+
+/// Those of the README: few, and still enough to learn from.
+#[test]
+fn five_examples_teach_something() {
+    let settings = json!({"forbidden": {"medical": {"examples": [
+        "What dose of ibuprofen may I give to a child of six?",
+        "Can I take these tablets together with alcohol?",
+        "Which antibiotic helps against an infection of the throat?",
+        "What are the side effects of this antidepressant?",
+        "Is this rash on my arm an allergy?",
+    ], "likelihood": 0.8}}});
+    let (code, _) = asked(
+        &settings,
+        Request::user("Which antibiotic, and what dose, for a throat infection?"),
+    );
+    assert_eq!(code.as_deref(), Some("topic_forbidden"));
+    assert_eq!(
+        asked(
+            &settings,
+            Request::user("Which of these two books should I read?")
+        )
+        .0,
+        None
+    );
+}
+
+#[test]
+fn examples_and_terms_stand_beside_each_other_and_allow_as_well() {
+    let settings = json!({
+        "allowed": {"sailing": {"examples": sailing(), "terms": ["regatta"]}, "wine": {"terms": ["wine"]}},
+        "ordinary": ["The committee approved the annual budget after a short debate."]
+    });
+    for (text, code) in [
+        ("When do I reef the mainsail of a boat?", None),
+        ("Who won the regatta this year?", None),
+        ("How do I invest my money?", Some("topic_not_allowed")),
+        (
+            "The committee approved the annual budget.",
+            Some("topic_not_allowed"),
+        ),
+    ] {
+        assert_eq!(
+            asked(&settings, Request::user(text)).0.as_deref(),
+            code,
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn what_is_learned_is_the_same_each_time_and_at_every_chunking() {
+    let settings = json!({"forbidden": {"sailing": {"examples": sailing()}}});
+    let (one, other) = (configured(settings.clone()), configured(settings));
+    assert_eq!(one.log(), other.log());
+    let answer = one.every_chunking("Reef the mainsail, sailor");
+    assert_eq!(answer.denial.unwrap().code, "topic_forbidden");
 }
 
 /// The score by its definition, over all windows.

@@ -1,0 +1,68 @@
+//! What is looked at of a word: the word, its beginning, and the word with the one before it. Each is a number, so that nothing of the examples is kept.
+
+use std::collections::BTreeSet;
+
+use super::SILENT;
+
+/// What a word has. Numbers of different sorts are different.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Features {
+    /// The word.
+    pub(crate) word: u64,
+    /// Its beginning, where it is long: `invest` of `investments`.
+    pub(crate) stem: Option<u64>,
+    /// The word and the one before it.
+    pub(crate) pair: Option<u64>,
+}
+
+/// Letters of a word's beginning.
+const STEM: usize = 5;
+
+/// A word with fewer letters than that has no beginning that says anything.
+const LONG: usize = 7;
+
+impl Features {
+    /// Of a word, and the number of the one before it.
+    pub(crate) fn of(word: &str, before: Option<u64>) -> Features {
+        let number = hash(b'w', word.as_bytes());
+        let stem = word.char_indices().nth(STEM);
+        let is_long = word.char_indices().nth(LONG - 1).is_some();
+        Features {
+            word: number,
+            stem: stem
+                .filter(|_| is_long)
+                .map(|(end, _)| hash(b's', &word.as_bytes()[..end])),
+            pair: before.map(|before| hash(b'p', &(before ^ number.rotate_left(31)).to_le_bytes())),
+        }
+    }
+
+    pub(crate) fn all(self) -> impl Iterator<Item = u64> {
+        [Some(self.word), self.stem, self.pair]
+            .into_iter()
+            .flatten()
+    }
+}
+
+/// The numbers of words that say nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Silent(BTreeSet<u64>);
+
+impl Silent {
+    pub(crate) fn new() -> Silent {
+        let words = SILENT.split_whitespace();
+        Silent(words.map(|word| hash(b'w', word.as_bytes())).collect())
+    }
+
+    pub(crate) fn is(&self, word: u64) -> bool {
+        self.0.contains(&word)
+    }
+}
+
+/// FNV-1a.
+fn hash(sort: u8, bytes: &[u8]) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325;
+    for byte in [sort].iter().chain(bytes) {
+        hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    hash
+}

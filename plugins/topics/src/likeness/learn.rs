@@ -1,0 +1,326 @@
+//! How much each feature speaks for a topic, and what a sum of that means.
+//!
+//! A feature's weight is the logarithm of how much more often it stands in a topic's sentences than in others, with a word that stands in one sentence
+//! alone counted for half: it may be there by chance. A word of none of a topic's sentences speaks a little against it. What a sum of weights means is
+//! found from the sentences themselves: each is judged by what is learned from all others, and a logistic curve is laid through how the topic's own and
+//! the others come out, both sides counting alike. So a likelihood of 0.9 says: of texts that come out so, nine in ten are about the topic, where as many are
+//! about it as are not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::features::{Features, Silent};
+use super::seen::{Judged, Seen, Weights};
+use super::{LEAST_WORDS, ORDINARY};
+use crate::words::words;
+
+/// The fewest sentences that anything can be learned from.
+const LEAST: usize = 5;
+
+/// What a word of none of a topic's sentences says of it, at most.
+const UNKNOWN: f64 = -0.4;
+
+/// The most that one feature says, for and against.
+const MOST: f64 = 5.0;
+
+/// A pair says again what its words have said.
+const OF_PAIRS: f64 = 0.5;
+
+/// The sentences of a topic, and from which likelihood on a text is about it.
+pub(crate) struct Sentences<'a> {
+    pub(crate) examples: &'a [String],
+    pub(crate) likelihood: f64,
+}
+
+/// What was learned of all topics that have examples.
+#[derive(Debug, Default)]
+pub(crate) struct Learned {
+    pub(crate) weights: Table,
+    /// By topic: what a sum must come to.
+    pub(crate) enough: Vec<f64>,
+    /// By topic: how its own sentences and the others come out, each judged by what is learned from all but it.
+    pub(crate) told: Vec<Told>,
+}
+
+/// How many sentences a topic would take for its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// Of its own.
+    pub(crate) own: (usize, usize),
+    /// Of others: ordinary ones, and those of other topics.
+    pub(crate) others: (usize, usize),
+}
+
+/// The weights of features, by their number. A topic for which a feature says nothing known has `UNKNOWN` there, if it is a word.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    silent: Silent,
+    features: BTreeMap<u64, Vec<f64>>,
+    topics: usize,
+}
+
+impl Weights for Table {
+    fn topics(&self) -> usize {
+        self.topics
+    }
+
+    fn of(&self, topic: usize, features: Features) -> f64 {
+        if self.silent.is(features.word) {
+            return 0.0;
+        }
+        let known = |feature: Option<u64>| Some(self.features.get(&feature?)?[topic]);
+        let word = known(Some(features.word)).unwrap_or(UNKNOWN);
+        let stem = known(features.stem).unwrap_or(UNKNOWN);
+        // A beginning speaks for a word that isn't known, and says nothing more of one that is.
+        word.max(stem) + known(features.pair).map_or(0.0, |pair| pair.max(0.0) * OF_PAIRS)
+    }
+}
+
+/// Sentences, and in how many of them each feature stands.
+#[derive(Default)]
+struct Counted {
+    sentences: Vec<Sentence>,
+    features: BTreeMap<u64, u32>,
+}
+
+struct Sentence {
+    words: Vec<Features>,
+    features: BTreeSet<u64>,
+}
+
+impl Counted {
+    fn add(&mut self, text: &str) {
+        let mut before = None;
+        let words: Vec<Features> = words(text)
+            .iter()
+            .map(|word| {
+                let features = Features::of(word, before);
+                before = Some(features.word);
+                features
+            })
+            .collect();
+        let features: BTreeSet<u64> = words.iter().flat_map(|word| word.all()).collect();
+        for feature in &features {
+            *self.features.entry(*feature).or_default() += 1;
+        }
+        self.sentences.push(Sentence { words, features });
+    }
+
+    fn times(&self, feature: u64) -> u32 {
+        self.features.get(&feature).copied().unwrap_or(0)
+    }
+}
+
+/// The weight of a feature that stands in so many of a topic's sentences, and of others.
+fn weight(own: u32, of_own: usize, others: u32, of_others: usize) -> f64 {
+    let share = |times: u32, of: usize, floor: f64| (times as f64 + floor) / (of as f64 + 2.0);
+    let ratio = share(own, of_own, 0.3) / share(others, of_others, 1.0);
+    let sure = own as f64 / (own as f64 + 1.0);
+    match own {
+        0 => ratio.ln().clamp(-MOST, UNKNOWN),
+        _ => (ratio.ln() * sure).clamp(-MOST, MOST),
+    }
+}
+
+/// What is learned from all sentences but one of the topic's own, or of the others.
+struct Without<'a> {
+    silent: &'a Silent,
+    own: &'a Counted,
+    others: &'a [&'a Counted],
+    of_others: usize,
+    sentence: &'a Sentence,
+    is_own: bool,
+}
+
+impl Without<'_> {
+    fn weight(&self, feature: Option<u64>) -> Option<f64> {
+        let feature = feature?;
+        let left_out = u32::from(self.sentence.features.contains(&feature));
+        let own = self.own.times(feature);
+        let others: u32 = self.others.iter().map(|it| it.times(feature)).sum();
+        let (own, others) = match self.is_own {
+            true => (own - left_out, others),
+            false => (own, others - left_out),
+        };
+        let of_own = self.own.sentences.len() - usize::from(self.is_own);
+        let of_others = self.of_others - usize::from(!self.is_own);
+        (own + others > 0).then(|| weight(own, of_own, others, of_others))
+    }
+}
+
+impl Weights for Without<'_> {
+    fn topics(&self) -> usize {
+        1
+    }
+
+    fn of(&self, _topic: usize, features: Features) -> f64 {
+        if self.silent.is(features.word) {
+            return 0.0;
+        }
+        let word = self.weight(Some(features.word)).unwrap_or(UNKNOWN);
+        let stem = self.weight(features.stem).unwrap_or(UNKNOWN);
+        word.max(stem)
+            + self
+                .weight(features.pair)
+                .map_or(0.0, |pair| pair.max(0.0) * OF_PAIRS)
+    }
+}
+
+impl Learned {
+    /// Learns from the topics' sentences, and from ordinary ones beside those that are built in.
+    ///
+    /// # Errors
+    ///
+    /// For which topic, by its place, nothing can be learned, and why.
+    pub(crate) fn new(
+        topics: &[Sentences<'_>],
+        ordinary: &[String],
+    ) -> Result<Learned, (usize, String)> {
+        let mut common = Counted::default();
+        for sentence in ORDINARY.lines().chain(ordinary.iter().map(String::as_str)) {
+            common.add(sentence);
+        }
+        let mut counted = Vec::with_capacity(topics.len());
+        for (at, topic) in topics.iter().enumerate() {
+            counted.push(count(topic).map_err(|why| (at, why))?);
+        }
+        let mut learned = Learned {
+            weights: Table {
+                silent: Silent::new(),
+                topics: topics.len(),
+                features: BTreeMap::new(),
+            },
+            enough: Vec::new(),
+            told: Vec::new(),
+        };
+        for (at, topic) in topics.iter().enumerate() {
+            let rest = counted.iter().enumerate().filter(|(n, _)| *n != at);
+            let others: Vec<&Counted> = rest.map(|(_, it)| it).chain([&common]).collect();
+            let (enough, told) = calibrate(&learned.weights.silent, &counted[at], &others, topic.likelihood)
+                .ok_or_else(|| {
+                    let why = "examples: what they have in common stands in ordinary sentences as well; write more of them, and of the same thing";
+                    (at, why.to_owned())
+                })?;
+            learned.enough.push(enough);
+            learned.told.push(told);
+            learned.weigh(at, &counted[at], &others);
+        }
+        Ok(learned)
+    }
+
+    /// Puts the weights of a topic into the table.
+    fn weigh(&mut self, at: usize, own: &Counted, others: &[&Counted]) {
+        let of_others = others.iter().map(|it| it.sentences.len()).sum();
+        let all = others.iter().flat_map(|it| it.features.keys());
+        let features: BTreeSet<u64> = own.features.keys().chain(all).copied().collect();
+        let topics = self.weights.topics;
+        for feature in features {
+            let others = others.iter().map(|it| it.times(feature)).sum();
+            let weight = weight(own.times(feature), own.sentences.len(), others, of_others);
+            let weights = self.weights.features.entry(feature);
+            weights.or_insert_with(|| vec![UNKNOWN; topics])[at] = weight;
+        }
+    }
+}
+
+fn count(topic: &Sentences<'_>) -> Result<Counted, String> {
+    let mut counted = Counted::default();
+    let mut known = BTreeSet::new();
+    for (n, example) in topic.examples.iter().enumerate() {
+        if !known.insert(example) {
+            return Err(format!("examples[{n}]: it stands there twice"));
+        }
+        counted.add(example);
+        let words = counted.sentences[n].words.len();
+        if words < LEAST_WORDS {
+            return Err(format!(
+                "examples[{n}]: a sentence of {LEAST_WORDS} words at least, as people would write it; single words are for `terms`"
+            ));
+        }
+    }
+    if topic.examples.len() < LEAST {
+        return Err(format!(
+            "examples: {LEAST} sentences at least, and better twenty, each about another side of it"
+        ));
+    }
+    Ok(counted)
+}
+
+/// What a sum must come to for that likelihood, and how the sentences come out by it. `None`: the topic's own come out no higher than others.
+fn calibrate(
+    silent: &Silent,
+    own: &Counted,
+    others: &[&Counted],
+    likelihood: f64,
+) -> Option<(f64, Told)> {
+    let of_others = others.iter().map(|it| it.sentences.len()).sum();
+    let judge = |sentence: &Sentence, is_own: bool| {
+        let weights = Without {
+            silent,
+            own,
+            others,
+            of_others,
+            sentence,
+            is_own,
+        };
+        let mut highest = None::<f64>;
+        let mut seen = Seen::new(1);
+        for word in &sentence.words {
+            seen.word(&weights, *word, |_, judged| {
+                if let Judged::Sum(sum) = judged {
+                    highest = Some(highest.map_or(sum, |it| it.max(sum)));
+                }
+            });
+        }
+        // Too little speaks for it to be judged at all.
+        highest.unwrap_or(0.0)
+    };
+    let mine: Vec<f64> = own.sentences.iter().map(|it| judge(it, true)).collect();
+    let rest = others.iter().flat_map(|it| &it.sentences);
+    let rest: Vec<f64> = rest.map(|it| judge(it, false)).collect();
+    let enough = logistic(&mine, &rest, likelihood)?;
+    let taken = |sums: &[f64]| {
+        (
+            sums.iter().filter(|sum| **sum >= enough).count(),
+            sums.len(),
+        )
+    };
+    let told = Told {
+        own: taken(&mine),
+        others: taken(&rest),
+    };
+    Some((enough, told))
+}
+
+/// Where the logistic curve through these two sides has that height. Both sides weigh alike, and a little is taken from certainty (as Platt does), so that sides
+/// that nothing mixes have a curve, too.
+fn logistic(mine: &[f64], rest: &[f64], height: f64) -> Option<f64> {
+    let side = |sums: &[f64], target: f64| -> Vec<(f64, f64, f64)> {
+        let weight = 1.0 / sums.len() as f64;
+        sums.iter().map(|sum| (*sum, target, weight)).collect()
+    };
+    let sure = |sums: &[f64]| (sums.len() as f64 + 1.0) / (sums.len() as f64 + 2.0);
+    let mut points = side(mine, sure(mine));
+    points.extend(side(rest, 1.0 - sure(rest)));
+    let (mut slope, mut base) = (0.1, 0.0);
+    for _ in 0..50 {
+        let (mut by_slope, mut by_base) = (1e-3 * slope, 0.0);
+        let (mut ss, mut sb, mut bb) = (1e-3, 0.0, 1e-9);
+        for (sum, target, weight) in &points {
+            let at = 1.0 / (1.0 + (-(slope * sum + base)).exp());
+            let (off, bend) = (weight * (at - target), weight * at * (1.0 - at));
+            by_slope += off * sum;
+            by_base += off;
+            ss += bend * sum * sum;
+            sb += bend * sum;
+            bb += bend;
+        }
+        let determinant = ss * bb - sb * sb;
+        if determinant.abs() < 1e-12 {
+            break;
+        }
+        slope -= (bb * by_slope - sb * by_base) / determinant;
+        base -= (ss * by_base - sb * by_slope) / determinant;
+    }
+    let enough = ((height / (1.0 - height)).ln() - base) / slope;
+    (slope > 0.0 && enough.is_finite()).then_some(enough.max(0.0))
+}
