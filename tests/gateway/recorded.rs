@@ -152,10 +152,19 @@ async fn who_asked_is_in_the_least_entry_the_log_and_the_metrics() {
     let counted = metrics.text();
     let counted: Vec<&str> = counted
         .lines()
-        .filter(|line| line.starts_with("witgate_team_requests_total"))
+        .filter(|line| {
+            ["principal", "team", "role"]
+                .iter()
+                .any(|of| line.starts_with(&format!("witgate_{of}_requests_total")))
+        })
         .collect();
     assert_eq!(
         counted,
-        [r#"witgate_team_requests_total{team="blue",status="2xx"} 1"#]
+        [
+            r#"witgate_principal_requests_total{principal="ann",status="2xx"} 1"#,
+            r#"witgate_team_requests_total{team="blue",status="2xx"} 1"#,
+            r#"witgate_role_requests_total{role="reader",status="2xx"} 1"#,
+            r#"witgate_role_requests_total{role="writer",status="2xx"} 1"#,
+        ]
     );
 }

@@ -9,12 +9,12 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::config::{
-    AdminToken, BreakerConfig, Claims, ClientConfig, ClientKey, ComponentSource, Config,
-    DataPolicy, ExecRef, HealthCheckConfig, HedgingConfig, HttpConfig, HttpHost, IdentityFiles,
-    Isolation, JournalConfig, JwksSource, JwtConfig, KeyConfig, Limits, ModelsConfig, OpaqueParts,
-    Pack, PemFile, Position, Price, PricingConfig, ReloadConfig, RequestsConfig, RetriesConfig,
-    Reuse, SecretRef, StageConfig, StateConfig, TargetConfig, Timeouts, TlsConfig, VaultAuth,
-    VaultRef, VaultServer,
+    AdminToken, BreakerConfig, Claims, ClientConfig, ClientKey, ClientMetrics, ComponentSource,
+    Config, DataPolicy, ExecRef, HealthCheckConfig, HedgingConfig, HttpConfig, HttpHost,
+    IdentityFiles, Isolation, JournalConfig, JwksSource, JwtConfig, KeyConfig, Limits,
+    ModelsConfig, OpaqueParts, Pack, PemFile, Position, Price, PricingConfig, ReloadConfig,
+    RequestsConfig, RetriesConfig, Reuse, SecretRef, StageConfig, StateConfig, TargetConfig,
+    Timeouts, TlsConfig, VaultAuth, VaultRef, VaultServer,
 };
 use crate::generation::BuildInputs;
 
@@ -54,6 +54,7 @@ impl Hasher {
             hedging,
             clients,
             jwt,
+            client_metrics,
             admin,
             journal,
             state,
@@ -88,6 +89,14 @@ impl Hasher {
         });
         self.list(clients, Self::client);
         self.option(jwt.as_ref(), Self::jwt);
+        let ClientMetrics {
+            principals,
+            teams,
+            roles,
+        } = client_metrics;
+        for names in [principals, teams, roles] {
+            self.number(*names as u64);
+        }
         self.list(admin, Self::admin);
         self.journal(journal);
         let StateConfig { store } = state;

@@ -126,6 +126,7 @@ impl Controller {
         // Until here there was nobody whom compiling could disturb.
         services.sandbox.compile_aside();
         services.metrics.generation.set(1);
+        swap::tell_apart(&services.metrics, generation.config());
         generation.targets().begin_checks();
         Ok(Arc::new(Controller {
             source,

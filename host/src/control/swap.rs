@@ -8,6 +8,7 @@ use super::fingerprint::Fingerprint;
 use super::{Controller, reload};
 use crate::config::Config;
 use crate::generation::{BuildInputs, Generation};
+use crate::metrics::Metrics;
 
 /// The log target of what is said here. Filters name it, so it stays whatever this module is called.
 const LOG: &str = "witgate::gateway::swap";
@@ -34,6 +35,7 @@ impl Controller {
         let config = after.config();
         self.services.journal.configure(journal_options(config));
         let metrics = &self.services.metrics;
+        tell_apart(metrics, config);
         metrics
             .generation
             .set(i64::try_from(number).unwrap_or(i64::MAX));
@@ -54,6 +56,14 @@ impl Controller {
         drop(draining);
         Ok((before, after))
     }
+}
+
+/// By how many names of who asked a configuration wants requests to be counted.
+pub(super) fn tell_apart(metrics: &Metrics, config: &Config) {
+    let names = &config.client_metrics;
+    metrics.principals.tell_apart(names.principals);
+    metrics.teams.tell_apart(names.teams);
+    metrics.roles.tell_apart(names.roles);
 }
 
 /// How a configuration wants the journal to be kept.

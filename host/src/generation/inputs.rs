@@ -99,6 +99,7 @@ impl BuildInputs {
             config: Config {
                 clients: config.clients.clone(),
                 jwt: config.jwt.clone(),
+                client_metrics: config.client_metrics,
                 admin: config.admin.clone(),
                 ..self.config.clone()
             },

@@ -129,8 +129,8 @@ impl<G: Gateway> Traffic<G> {
 
         // After a panic nothing of the request is used again. The gateway's own state bears the loss of a request at any await
         // anyway, because clients go away.
-        let mut team = None;
-        let served = AssertUnwindSafe(self.serve(route, request, &mut team)).catch_unwind();
+        let mut caller = None;
+        let served = AssertUnwindSafe(self.serve(route, request, &mut caller)).catch_unwind();
         let mut response = served.await.unwrap_or_else(|_| {
             tracing::error!(request = %id, "a handler panicked; this is a defect of the gateway's");
             self.metrics.panics.inc();
@@ -146,18 +146,31 @@ impl<G: Gateway> Traffic<G> {
         response.headers_mut().insert(REQUEST_ID, id.header());
         response.headers_mut().extend(told.unwrap_or_default());
         self.metrics.request(endpoint, response.status());
-        if let Some(team) = &team {
-            self.metrics.team_request(team, response.status());
+        if let Some(caller) = &caller {
+            self.count(caller, response.status());
         }
         response
     }
 
-    /// `team`: whose request it is, as soon as that is known.
+    /// Counts a request by who asked.
+    fn count(&self, caller: &Caller, status: StatusCode) {
+        if let Some(principal) = &caller.principal {
+            self.metrics.principals.add(principal, status);
+        }
+        if let Some(team) = &caller.team {
+            self.metrics.teams.add(team, status);
+        }
+        for role in &*caller.roles {
+            self.metrics.roles.add(role, status);
+        }
+    }
+
+    /// `asks`: whose request it is, as soon as that is known.
     async fn serve(
         &self,
         route: Route<'_>,
         request: Request<Body>,
-        team: &mut Option<Arc<str>>,
+        asks: &mut Option<Caller>,
     ) -> Response {
         if let Err(error) = one_host(&request) {
             return refuse(error, request).await;
@@ -166,32 +179,32 @@ impl<G: Gateway> Traffic<G> {
             return answer;
         }
         match route {
-            Route::Chat => match self.admit(request, team).await {
+            Route::Chat => match self.admit(request, asks).await {
                 Ok(request) => self.gateway.chat(request).await,
                 Err(response) => response,
             },
-            Route::Completions => match self.admit(request, team).await {
+            Route::Completions => match self.admit(request, asks).await {
                 Ok(request) => self.gateway.complete(request).await,
                 Err(response) => response,
             },
-            Route::Action => match self.admit(request, team).await {
+            Route::Action => match self.admit(request, asks).await {
                 Ok(request) => self.gateway.act(request).await,
                 Err(response) => response,
             },
-            Route::Messages => match self.admit(request, team).await {
+            Route::Messages => match self.admit(request, asks).await {
                 Ok(request) => self.gateway.message(request).await,
                 Err(response) => response,
             },
-            Route::CountTokens => match self.admit(request, team).await {
+            Route::CountTokens => match self.admit(request, asks).await {
                 Ok(request) => self.gateway.count_tokens(request).await,
                 Err(response) => response,
             },
-            Route::Responses => match self.admit(request, team).await {
+            Route::Responses => match self.admit(request, asks).await {
                 Ok(request) => self.gateway.respond(request).await,
                 Err(response) => response,
             },
             Route::Models(catalog, model) => {
-                self.models(catalog, model.as_deref(), request, team).await
+                self.models(catalog, model.as_deref(), request, asks).await
             }
             Route::Warming => warm(),
             refused => {
@@ -217,7 +230,7 @@ impl<G: Gateway> Traffic<G> {
     async fn admit(
         &self,
         request: Request<Body>,
-        team: &mut Option<Arc<str>>,
+        asks: &mut Option<Caller>,
     ) -> Result<ChatRequest, Response> {
         let began = Instant::now();
         let known = self.gateway.authenticate(request.headers()).await;
@@ -225,7 +238,7 @@ impl<G: Gateway> Traffic<G> {
             Ok(known) => known,
             Err(error) => return Err(refuse(error, request).await),
         };
-        team.clone_from(&caller.team);
+        *asks = Some(caller.clone());
         let takes = Packing::of(request.headers(), &caller).and_then(|packing| {
             self.gateway.takes_requests()?;
             self.has_permit(&party)?;
@@ -272,14 +285,14 @@ impl<G: Gateway> Traffic<G> {
         catalog: Catalog,
         id: Option<&str>,
         request: Request<Body>,
-        team: &mut Option<Arc<str>>,
+        asks: &mut Option<Caller>,
     ) -> Response {
         let known = self.gateway.authenticate(request.headers()).await;
         let (caller, party) = match self.let_in(&request, known) {
             Ok(known) => known,
             Err(error) => return refuse(error, request).await,
         };
-        team.clone_from(&caller.team);
+        *asks = Some(caller.clone());
         // A list of models waits for an upstream as an exchange does, so it takes a permit as an exchange does.
         let mut permit = match self.permits.acquire(&party) {
             Ok(permit) => permit,

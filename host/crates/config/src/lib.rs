@@ -50,7 +50,8 @@ mod tests;
 
 pub use admin::{AdminRole, AdminToken};
 pub use clients::{
-    Claims, ClientConfig, ClientKey, JwksSource, JwtAlgorithm, JwtConfig, parse_moment,
+    Claims, ClientConfig, ClientKey, ClientMetrics, JwksSource, JwtAlgorithm, JwtConfig,
+    parse_moment,
 };
 pub use data_policy::DataPolicy;
 pub use error::{ConfigError, Position, Problem};
@@ -118,6 +119,8 @@ pub struct Config {
     pub clients: Vec<ClientConfig>,
     /// Who may send requests, by a token of an identity provider.
     pub jwt: Option<JwtConfig>,
+    /// By how many names of who asked requests are counted.
+    pub client_metrics: ClientMetrics,
     /// Who may use the admin listener. Without any, whoever reaches it.
     pub admin: Vec<AdminToken>,
     /// Where journal entries are kept, and for how long.
@@ -383,7 +386,11 @@ fn read(
         retries,
         hedging,
     } = targets?;
-    let clients::Clients { keys: clients, jwt } = clients?;
+    let clients::Clients {
+        keys: clients,
+        jwt,
+        metrics: client_metrics,
+    } = clients?;
     let mut journal = journal?;
     journal::take_over(&mut journal, &fields, &stages)?;
     Some(Config {
@@ -397,6 +404,7 @@ fn read(
         hedging,
         clients,
         jwt,
+        client_metrics,
         admin: admin?,
         journal,
         state: state?,

@@ -76,6 +76,7 @@ clients:
     refresh: 10m
     refetch: 10s
     claims: {principal: sub, team: team, roles: roles}
+  metrics: {principals: 1000, teams: 64, roles: 0}
 admin: {tokens: [{id: ops, secret_ref: {env: OPS}, role: operator, expires: 2027-01-01}]}
 journal: {store: "sqlite:/tmp/journal.db"}
 state: {store: "sqlite:/tmp/state.db"}

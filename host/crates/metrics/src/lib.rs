@@ -2,8 +2,9 @@
 //!
 //! The rule: code on a request's path holds its handles already. Counting is then an atomic addition at a fixed place,
 //! without label look-up, lock or allocation. Labels are closed sets, or the ids of the stages and targets that are
-//! configured at the moment. What others name, policies' own counts and clients' teams, is looked up, and bounded.
+//! configured at the moment. What others name, policies' own counts and who asks, is looked up, and bounded.
 
+mod callers;
 mod histogram;
 mod labels;
 mod live;
@@ -11,7 +12,6 @@ mod named;
 mod requests;
 mod stage;
 mod target;
-mod teams;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +26,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+pub use callers::Callers;
 pub use histogram::Histogram;
 pub use labels::{EditKind, Endpoint, Failover, FailureClass, Hook, HttpOutcome, VerdictKind};
 pub use stage::{Decisions, StageMetrics};
@@ -42,9 +43,15 @@ const TARGET: &str = "witgate::metrics";
 pub struct Metrics {
     registry: Registry,
     requests: requests::Requests,
-    teams: teams::Teams,
     stages: Arc<live::WeakHandles<StageMetrics>>,
     targets: Arc<live::WeakHandles<TargetMetrics>>,
+
+    /// Requests by the principal of their client, where it has one.
+    pub principals: Callers,
+    /// Requests by the team of their client, where it has one.
+    pub teams: Callers,
+    /// Requests by the roles of their client: each counts for all that it has.
+    pub roles: Callers,
 
     /// Client connections that are open on the traffic listener.
     pub connections: Gauge,
@@ -116,15 +123,29 @@ impl Metrics {
         let mut all = Registered(Registry::with_prefix("witgate"));
 
         let requests = requests::Requests::new();
-        let teams = teams::Teams::default();
         let stages = Arc::<live::WeakHandles<StageMetrics>>::default();
         let targets = Arc::<live::WeakHandles<TargetMetrics>>::default();
         all.0.register_collector(Box::new(requests.clone()));
-        all.0.register_collector(Box::new(teams.clone()));
         let collector = stage::StageCollector(Arc::clone(&stages));
         all.0.register_collector(Box::new(collector));
         let collector = target::TargetCollector(Arc::clone(&targets));
         all.0.register_collector(Box::new(collector));
+
+        let principals = all.callers(
+            "principal",
+            "principal_requests",
+            "Requests answered of clients that are known, by principal and class of status.",
+        );
+        let teams = all.callers(
+            "team",
+            "team_requests",
+            "Requests answered of clients with a team, by team and class of status.",
+        );
+        let roles = all.callers(
+            "role",
+            "role_requests",
+            "Requests answered of clients with roles, by each of their roles and class of status.",
+        );
 
         let bytes = all.labelled("body_bytes", "Bytes of bodies, by direction");
         let reloads = all.labelled("reloads", "Reloads of the configuration, by result");
@@ -139,9 +160,11 @@ impl Metrics {
         );
         Self {
             requests,
-            teams,
             stages,
             targets,
+            principals,
+            teams,
+            roles,
             connections: all.gauge("connections", "Client connections that are open"),
             failed_handshakes: all.counter(
                 "tls_handshakes_failed",
@@ -220,11 +243,6 @@ impl Metrics {
         self.requests.add(endpoint, status);
     }
 
-    /// Counts a request of a client whose team is known, once its status is.
-    pub fn team_request(&self, team: &str, status: StatusCode) {
-        self.teams.add(team, status);
-    }
-
     /// All metrics in the OpenMetrics text format, [`CONTENT_TYPE`].
     pub fn render(&self) -> String {
         let mut out = String::with_capacity(16 * 1024);
@@ -256,6 +274,12 @@ impl Registered {
         let gauge = Gauge::default();
         self.0.register(name, help, gauge.clone());
         gauge
+    }
+
+    fn callers(&mut self, of: &'static str, metric: &'static str, help: &'static str) -> Callers {
+        let callers = Callers::new(of, metric, help);
+        self.0.register_collector(Box::new(callers.clone()));
+        callers
     }
 
     fn labelled(&mut self, name: &str, help: &str) -> Labelled {

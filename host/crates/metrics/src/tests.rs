@@ -170,10 +170,14 @@ fn requests_are_counted_by_endpoint_and_status() {
 fn teams_past_the_sixty_fourth_are_counted_together() {
     let metrics = Metrics::new();
     for team in 0..100 {
-        metrics.team_request(&format!("team-{team}"), StatusCode::OK);
-        metrics.team_request(&format!("team-{team}"), StatusCode::TOO_MANY_REQUESTS);
+        metrics.teams.add(&format!("team-{team}"), StatusCode::OK);
+        metrics
+            .teams
+            .add(&format!("team-{team}"), StatusCode::TOO_MANY_REQUESTS);
     }
-    metrics.team_request("team-3", StatusCode::from_u16(999).unwrap());
+    metrics
+        .teams
+        .add("team-3", StatusCode::from_u16(999).unwrap());
     let samples = parse(&metrics.render());
     let teams = samples.keys();
     let teams = teams.filter(|name| name.starts_with("witgate_team_requests_total"));
@@ -186,9 +190,47 @@ fn teams_past_the_sixty_fourth_are_counted_together() {
 }
 
 #[test]
+fn how_many_callers_are_told_apart_may_be_said_and_none_is_as_well() {
+    let metrics = Metrics::new();
+    let ask = |names: std::ops::Range<u32>| {
+        for name in names {
+            metrics.principals.add(&format!("p{name}"), StatusCode::OK);
+            metrics.roles.add(&format!("r{name}"), StatusCode::OK);
+        }
+    };
+    let lines = |of: &str| {
+        let family = format!("witgate_{of}_requests_total");
+        let text = metrics.render();
+        text.lines()
+            .filter(|line| line.starts_with(&family))
+            .count()
+    };
+    metrics.principals.tell_apart(2);
+    metrics.roles.tell_apart(0);
+    ask(0..5);
+    assert_eq!((lines("principal"), lines("role")), (2 + 1, 0));
+    assert!(!metrics.render().contains("role_requests"));
+    // More from now on; fewer take nothing away from those who are known.
+    metrics.principals.tell_apart(4);
+    ask(0..9);
+    assert_eq!(lines("principal"), 4 + 1);
+    metrics.principals.tell_apart(1);
+    ask(0..9);
+    assert_eq!(lines("principal"), 4 + 1);
+    let samples = parse(&metrics.render());
+    let of = |name: &str| {
+        samples[&format!(r#"witgate_principal_requests_total{{principal="{name}",status="2xx"}}"#)]
+    };
+    assert_eq!(
+        (of("p0"), of("p3"), of("other")),
+        (3.0, 2.0, 3.0 + 5.0 + 5.0)
+    );
+}
+
+#[test]
 fn a_team_is_a_text_like_any_other() {
     let metrics = Metrics::new();
-    metrics.team_request("a \"b\"\\\nc", StatusCode::OK);
+    metrics.teams.add("a \"b\"\\\nc", StatusCode::OK);
     let text = metrics.render();
     let line = r#"witgate_team_requests_total{team="a \"b\"\\\nc",status="2xx"} 1"#;
     assert!(text.lines().any(|it| it == line), "{text}");
@@ -199,7 +241,9 @@ fn exported() -> (HashSet<String>, HashSet<String>) {
     let metrics = Metrics::new();
     let (stage, target) = (metrics.stage("tone"), metrics.target("cerebras-llama"));
     metrics.request(Endpoint::Chat, StatusCode::OK);
-    metrics.team_request("blue", StatusCode::OK);
+    metrics.principals.add("ann", StatusCode::OK);
+    metrics.teams.add("blue", StatusCode::OK);
+    metrics.roles.add("writer", StatusCode::OK);
     stage.failure(Hook::OnDelta, FailureClass::Deadline);
     stage.breaker_opened();
     stage.decisions.verdict(VerdictKind::Deny);

@@ -307,6 +307,11 @@ const CHANGES: &[Change] = &[
     ("jwt.claims.roles", |it| {
         jwt(it, |it| it.claims.roles = Some("roles".into()));
     }),
+    ("clients.metrics.principals", |it| {
+        it.client_metrics.principals += 1;
+    }),
+    ("clients.metrics.teams", |it| it.client_metrics.teams += 1),
+    ("clients.metrics.roles", |it| it.client_metrics.roles += 1),
     ("client.secret", |it| {
         it.clients[0].key = ClientKey::Secret(SecretRef::Env("WITGATE_TEST_NO_SUCH_KEY".into()));
     }),

@@ -1,8 +1,10 @@
 //! `clients`: who may send requests.
 
 mod jwt;
+mod metrics;
 
 pub use jwt::{Claims, JwksSource, JwtAlgorithm, JwtConfig};
+pub use metrics::ClientMetrics;
 
 use super::fields::{Field, Fields};
 use super::secret::{self, SecretRef};
@@ -53,6 +55,7 @@ impl fmt::Debug for ClientKey {
 pub(super) struct Clients {
     pub(super) keys: Vec<ClientConfig>,
     pub(super) jwt: Option<JwtConfig>,
+    pub(super) metrics: ClientMetrics,
 }
 
 /// The most clients that there may be.
@@ -71,8 +74,9 @@ pub(super) fn read(document: &Fields<'_>, base: &Path) -> Option<Clients> {
     let Some(field) = document.get("clients") else {
         return Some(Clients::default());
     };
-    let fields = field.fields(&["keys", "jwt"])?;
+    let fields = field.fields(&["keys", "jwt", "metrics"])?;
     let jwt = fields.get("jwt").map(|field| jwt::read(field, base));
+    let metrics = optional(&fields, "metrics", metrics::read);
     let keys = match (fields.get("keys"), &jwt) {
         (None, Some(_)) => Some(Vec::new()),
         _ => keys(fields.required("keys")?, base, jwt.is_some()),
@@ -83,6 +87,7 @@ pub(super) fn read(document: &Fields<'_>, base: &Path) -> Option<Clients> {
             Some(jwt) => Some(jwt?),
             None => None,
         },
+        metrics: metrics?.unwrap_or_default(),
     })
 }
 
