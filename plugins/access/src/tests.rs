@@ -51,6 +51,13 @@ fn targets(ids: &[&str]) -> Vec<Target> {
 }
 
 #[test]
+fn keys_that_others_have_say_what_to_use() {
+    testing::says_what_to_use_instead::<Access>(
+        &json!({"default": "deny", "rules": [{"name": "a", "effect": "allow"}]}),
+    );
+}
+
+#[test]
 fn what_no_rule_speaks_of_is_as_the_default_says() {
     for (default, denied_by) in [("deny", "default"), ("allow", "")] {
         let settings = json!({"default": default, "rules": [

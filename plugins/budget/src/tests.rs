@@ -55,6 +55,13 @@ fn used(prompt: u32, cached: u32, completion: u32) -> Outcome {
 }
 
 #[test]
+fn keys_that_others_have_say_what_to_use() {
+    testing::says_what_to_use_instead::<Budgets>(
+        &json!({"budgets": [{"tokens": 1, "per": "day"}]}),
+    );
+}
+
+#[test]
 fn a_team_has_so_many_tokens_a_day() {
     let policy = policy(json!({"budgets": [{"tokens": 250, "per": "day", "by": ["team"]}]}));
     let state = StageState::default();

@@ -46,6 +46,11 @@ fn tags(exchange: Exchange<Cache>) -> Vec<(String, String)> {
 }
 
 #[test]
+fn keys_that_others_have_say_what_to_use() {
+    testing::says_what_to_use_instead::<Cache>(&json!({}));
+}
+
+#[test]
 fn an_equal_request_gets_the_same_answer_until_it_expires() {
     let (policy, state) = (shared(), StageState::default());
     let request = || Request::user("What is two and two?");

@@ -77,6 +77,11 @@ fn left_by(settings: Value) -> Vec<String> {
 }
 
 #[test]
+fn keys_that_others_have_say_what_to_use() {
+    testing::says_what_to_use_instead::<DataRouting>(&json!({"require_no_training": true}));
+}
+
+#[test]
 fn what_is_not_declared_is_not_promised() {
     assert_eq!(
         left_by(json!({"require_zero_data_retention": true})),

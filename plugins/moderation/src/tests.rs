@@ -51,6 +51,11 @@ fn code(verdict: Verdict) -> Option<String> {
 }
 
 #[test]
+fn keys_that_others_have_say_what_to_use() {
+    testing::says_what_to_use_instead::<Moderation>(&json!({}));
+}
+
+#[test]
 fn what_is_asked_is_what_openai_takes() {
     let calls: Rc<RefCell<Vec<Call>>> = Rc::default();
     let heard = Rc::clone(&calls);

@@ -54,6 +54,13 @@ fn used(prompt: u32, completion: u32) -> Outcome {
 }
 
 #[test]
+fn keys_that_others_have_say_what_to_use() {
+    testing::says_what_to_use_instead::<RateLimit>(
+        &json!({"limits": [{"requests": 1, "per": "day"}]}),
+    );
+}
+
+#[test]
 fn each_client_has_so_many_until_the_window_ends() {
     let policy = policy(json!({"limits": [{"requests": 2, "per": "minute", "by": ["principal"]}]}));
     let state = StageState::default();
@@ -163,7 +170,7 @@ fn what_a_model_is_shown_outside_of_messages_counts() {
         assert!((125_000..155_000).contains(&took), "{key}: {took}");
     }
     let pictured = took("messages", image);
-    assert!(pictured < 10, "{pictured}");
+    assert_eq!(pictured, 280 + 1);
     // Many strings are counted as JSON: here of three bytes each.
     let took = took("unknown", json!(vec![""; 5000]));
     assert!((3_750..3_900).contains(&took), "{took}");
@@ -226,6 +233,52 @@ fn tokens_are_reserved_before_and_settled_by_what_was_used() {
     let huge = of("ann").with("max_completion_tokens", json!(2000));
     let wanted = ("rate-limit.too-large".into(), Some(413), None);
     assert_eq!(refused(ask(&policy, &state, huge).0), wanted);
+}
+
+#[test]
+fn an_image_takes_what_it_is_taken_for_whatever_its_data_has() {
+    let image =
+        |url: &str| json!({"type": "image_url", "image_url": {"url": url, "detail": "low"}});
+    let large = format!("data:image/png;base64,{}", "A".repeat(100_000));
+    let text = |text: &str| json!({"type": "text", "text": text});
+    let reserved = |settings: Value, messages: Value| {
+        let policy = policy(settings);
+        let state = StageState::default();
+        let body = json!({"model": "m", "messages": messages, "max_completion_tokens": 1});
+        let request = Request::from_body(body).principal("ann").received_at(AT);
+        assert_eq!(ask(&policy, &state, request).0, Verdict::Proceed);
+        state.sum("tokens-minute", 60, AT) - 1
+    };
+    let limits = json!([{"tokens": 10_000_000, "per": "minute"}]);
+    let usual = json!({"limits": limits});
+    let of =
+        |content: Value| reserved(usual.clone(), json!([{"role": "user", "content": content}]));
+    assert_eq!(of(json!("four")), 1);
+    assert_eq!(of(json!([text("four")])), 1);
+    assert_eq!(of(json!([text("four"), image("x"), text("more")])), 2 + 280);
+    assert_eq!(of(json!([image(&large)])), 280);
+    for images in 1..20 {
+        let mut parts = vec![text("four")];
+        parts.resize_with(images + 1, || image("x"));
+        assert_eq!(of(json!(parts)), 1 + 280 * images as i64, "{images}");
+    }
+    // What nobody knows, in an image's part, makes no text of it, and Cerebras' own part is one, too.
+    let odd = json!({"type": "image_url", "image_url": {"url": "x"}, "note": "four", "cache_control": {"text": "four"}});
+    let both = of(json!([odd, {"type": "image", "image": "QUJD"}]));
+    assert!((2 * 280..2 * 280 + 12).contains(&both), "{both}");
+    // All messages, also between such as have none.
+    let messages = json!([
+        {"role": "user", "content": [image("x")]}, {"role": "assistant", "content": "four"},
+        {"role": "user", "content": [text("four"), image("x")]}, {"role": "assistant", "content": null},
+    ]);
+    assert_eq!(reserved(usual.clone(), messages.clone()), 2 + 2 * 280);
+    let dear = json!({"limits": limits, "estimate": {"image_tokens": 1445}});
+    assert_eq!(reserved(dear, messages), 2 + 2 * 1445);
+    // Too many to look at each: their JSON is more.
+    let silent: Vec<Value> = (0..2000)
+        .map(|_| json!({"role": "user", "content": []}))
+        .collect();
+    assert!(reserved(usual, json!(silent)) > 2000 * 28 / 4);
 }
 
 #[test]

@@ -53,6 +53,11 @@ fn left(request: &Request) -> Vec<String> {
 }
 
 #[test]
+fn keys_that_others_have_say_what_to_use() {
+    testing::says_what_to_use_instead::<ToolFirewall>(&json!({"max_calls": 1}));
+}
+
+#[test]
 fn no_byte_of_a_denied_call_leaves() {
     let blocked = json!({"blocked_tools": ["sh*"]});
     let (answer, findings) = call(blocked.clone(), "shell", &["{\"a\"", ": 1}"]);

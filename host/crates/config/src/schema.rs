@@ -2,7 +2,7 @@
 //!
 //! Read are `type`, `enum`, `const`, the bounds of numbers, texts, lists and mappings, `properties`, `required`, `additionalProperties`, `items`,
 //! `prefixItems`, `uniqueItems`, `allOf`, `anyOf`, `oneOf`, `not`, `if`, and `$ref` within the schema. Other keywords say nothing here, `pattern` and
-//! `format` among them: the policy itself has the last word. A schema is a stranger's: what it costs is bounded, and where the bound is reached
+//! `format` among them: the policy itself has the last word. One is ours: `x-instead`, what to use in the place of keys that others have. A schema is a stranger's: what it costs is bounded, and where the bound is reached
 //! nothing more is found wrong.
 
 use super::nearest::suggestion;
@@ -14,6 +14,9 @@ const DEEPEST: usize = 64;
 const STEPS: usize = 50_000;
 /// What is told.
 const MOST: usize = 20;
+/// Keys that are known elsewhere and not here, each with a sentence that says what to use. Beside `additionalProperties: false`; JSON Schema itself knows
+/// no such keyword, and lets it stand.
+const INSTEAD: &str = "x-instead";
 
 /// A part of a value that a schema doesn't allow.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -260,7 +263,11 @@ impl<'s> Check<'s> {
                         .flat_map(Map::keys)
                         .map(String::as_str)
                         .collect();
-                    let message = format!("unknown key `{key}`{}", suggestion(key, &names));
+                    let instead = rules.get(INSTEAD).and_then(|keys| keys.get(key)?.as_str());
+                    let message = match instead {
+                        Some(what) => format!("`{key}` is no setting here: {what}"),
+                        None => format!("unknown key `{key}`{}", suggestion(key, &names)),
+                    };
                     found.push(Mismatch {
                         path: path.clone(),
                         on_key: true,
@@ -475,6 +482,22 @@ mod tests {
                 ".most: expected at most 9",
             ]
         );
+    }
+
+    #[test]
+    fn a_key_that_others_have_says_what_to_use() {
+        let schema = json!({
+            "properties": {"limits": {}}, "additionalProperties": false, "x-instead": {"rpm": "say `limits`", "tpm": 3},
+        });
+        assert_eq!(
+            said(&schema, &json!({"rpm": 1, "tpm": 1})),
+            [
+                ".rpm: `rpm` is no setting here: say `limits`",
+                ".tpm: unknown key `tpm` (valid: limits)",
+            ]
+        );
+        let none = json!({"properties": {}, "additionalProperties": false, "x-instead": []});
+        assert_eq!(said(&none, &json!({"a": 1})).len(), 1);
     }
 
     #[test]

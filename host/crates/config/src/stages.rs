@@ -239,11 +239,45 @@ pub(super) fn read(
         None => None,
     };
     settled?;
+    if let Some(why) = keeps_what_was_restored(&stages, answers.as_deref()) {
+        let place = policies.get("answers").or(policies.get("chain"))?;
+        place.problem(why);
+        return None;
+    }
     Some(Chain {
         stages,
         answers,
         headers: headers?,
     })
+}
+
+/// Where a `cache` would keep answers in which a `pii-vault` has put personal data back. A request's key has placeholders by then, so it is equal for
+/// other people's data, and they would be given this. The sentence that says what to write.
+fn keeps_what_was_restored(stages: &[StageConfig], answers: Option<&[String]>) -> Option<String> {
+    let of = |name: &'static str| {
+        let is = move |stage: &&StageConfig| stage.component == ComponentSource::Bundled(name);
+        stages.iter().filter(is).map(|stage| &*stage.id)
+    };
+    let order: Vec<&str> = match answers {
+        Some(ids) => ids.iter().map(String::as_str).collect(),
+        None => stages.iter().map(|stage| &*stage.id).collect(),
+    };
+    let requests = |id: &str| stages.iter().position(|stage| stage.id == id);
+    let answered = |id: &str| order.iter().position(|other| *other == id);
+    for vault in of("pii-vault") {
+        for cache in of("cache") {
+            if requests(vault) < requests(cache) && answered(vault) < answered(cache) {
+                let others = order.iter().copied().filter(|id| *id != vault);
+                let order: Vec<&str> = others.chain([vault]).collect();
+                return Some(format!(
+                    "`{cache}` would keep answers into which `{vault}` has put personal data back, and give them to requests about somebody else, \
+                     which are equal with placeholders. Let answers pass `{vault}` behind it: `answers: [{}]`",
+                    order.join(", ")
+                ));
+            }
+        }
+    }
+    None
 }
 
 fn entry(field: &Field<'_>, base: &Path) -> Option<StageConfig> {
@@ -379,13 +413,54 @@ fn bundled(field: &Field<'_>, name: &str, alone: bool) -> Option<&'static str> {
         } else {
             ""
         };
-        field.problem(format!(
-            "unknown bundled policy `{name}`{}{advice}",
-            suggestion(name, BUNDLED)
-        ));
+        let elsewhere = ELSEWHERE.iter().find(|(kinds, _)| kinds.contains(&name));
+        field.problem(match elsewhere {
+            Some((_, instead)) => {
+                format!("`{name}` is a policy of Keeptrusts that isn't here: {instead}")
+            }
+            None => format!(
+                "unknown bundled policy `{name}`{}{advice}",
+                suggestion(name, BUNDLED)
+            ),
+        });
     }
     known
 }
+
+/// Kinds of Keeptrusts' that aren't here, and what to use.
+const ELSEWHERE: [(&[&str], &str); 5] = [
+    (
+        &["hipaa-phi-detector", "student-privacy", "case-privacy"],
+        "use `pii-detector`, and `dlp` for terms and patterns of your own",
+    ),
+    (
+        &[
+            "cjis-mode",
+            "itar-ear-filter",
+            "entity-list-filter",
+            "dual-use-filter",
+        ],
+        "use `dlp` with the terms that it is about, and `data-routing` for where a request may go",
+    ),
+    (
+        &["safety-filter", "embedding-detector", "language-validator"],
+        "use `topics`, with terms and example sentences, or `moderation`",
+    ),
+    (
+        &["quality-scorer", "citation-verifier"],
+        "no policy here judges how good an answer is; `json-answer` holds it to a schema, and `moderation` asks a service of yours",
+    ),
+    (
+        &[
+            "human-oversight",
+            "flagged-review",
+            "financial-compliance",
+            "healthcare-compliance",
+            "bot-detector",
+        ],
+        "nobody is waited for here; `topics`, `dlp` and `moderation` report (`action: report`) or deny, and findings are in the journal",
+    ),
+];
 
 /// The bundled policy of this name, or of this other name for it.
 fn bundled_as(name: &str) -> Option<&'static str> {

@@ -315,6 +315,68 @@ policy:
 }
 
 #[test]
+fn by_how_many_names_of_clients_requests_are_counted_may_be_said() {
+    let read = |metrics: &str| {
+        let keys = "keys: [{id: a, secret_ref: {env: A}}]";
+        parse(&with(&format!("clients: {{{keys}, metrics: {metrics}}}\n")))
+    };
+    let ClientMetrics {
+        principals,
+        teams,
+        roles,
+    } = read("{principals: 0, teams: 4096}").unwrap().client_metrics;
+    assert_eq!((principals, teams, roles), (0, 4096, 64));
+    let usual = parse(&with("")).unwrap().client_metrics;
+    assert_eq!(usual, ClientMetrics::default());
+    for (metrics, said) in [
+        ("{principals: 4097}", "a whole number from 0 to 4096"),
+        ("{principals: false}", "a whole number"),
+        ("{users: 1}", "valid: principals, teams, roles"),
+    ] {
+        let error = read(metrics).unwrap_err().to_string();
+        assert!(error.contains(said), "{metrics}: {error}");
+    }
+}
+
+#[test]
+fn a_policy_that_another_gateway_has_says_what_to_use() {
+    for (chain, said) in [
+        ("[safety-filter]", "use `topics`"),
+        (
+            "[{id: a, component: \"bundled:hipaa-phi-detector\"}]",
+            "use `pii-detector`",
+        ),
+        ("[quality-scorer]", "`json-answer`"),
+    ] {
+        let error = parse(&with(&format!("policies: {{chain: {chain}}}\n")));
+        let error = error.unwrap_err().to_string();
+        assert!(
+            error.contains("Keeptrusts") && error.contains(said),
+            "{chain}: {error}"
+        );
+    }
+}
+
+#[test]
+fn a_cache_keeps_no_answer_with_personal_data_of_another_request() {
+    let read = |policies: &str| parse(&with(&format!("policies: {{{policies}}}\n")));
+    for wrong in [
+        "chain: [pii-vault, cache]",
+        "chain: [{id: v, component: \"bundled:pii-vault\"}, topics, cache], answers: [topics, v, cache]",
+    ] {
+        let error = read(wrong).unwrap_err().to_string();
+        assert!(error.contains("behind it: `answers: ["), "{wrong}: {error}");
+    }
+    for right in [
+        "chain: [pii-vault, cache], answers: [cache, pii-vault]",
+        "chain: [cache, pii-vault]",
+        "chain: [pii-vault, pii-detector]",
+    ] {
+        assert!(read(right).is_ok(), "{right}");
+    }
+}
+
+#[test]
 fn an_anchor_stands_for_its_value() {
     let config = parse(&with(
         "policies: {chain: [{id: a, component: a.wasm, limits: &l {memory: 2MiB}}, {id: b, component: b.wasm, limits: *l}]}\n",

@@ -91,6 +91,28 @@ pub fn steps(work: impl FnOnce()) -> usize {
     STEPS.get() - before
 }
 
+/// Holds a policy to what its schema says of keys that are known elsewhere (`x-instead`): with each of them in these settings the policy refuses, in the
+/// words of the schema, which an operator reads before the policy is asked.
+///
+/// # Panics
+///
+/// Where a key is taken, or another thing is said of it.
+pub fn says_what_to_use_instead<P: Policy>(settings: &serde_json::Value) {
+    let schema = P::schema().expect("it has a schema of its settings");
+    let schema: serde_json::Value = serde_json::from_str(&schema).expect("the schema is JSON");
+    let instead = schema["x-instead"]
+        .as_object()
+        .expect("the schema has `x-instead`");
+    for (key, what) in instead {
+        let mut settings = settings.clone();
+        settings[key] = serde_json::json!({});
+        let said = configure::<P>(settings).err();
+        let said = said.unwrap_or_else(|| panic!("`{key}` is taken"));
+        let what = what.as_str().expect("what to use is a sentence");
+        assert!(said.contains(what), "`{key}`: {said}");
+    }
+}
+
 /// A policy that has its settings. Every [`exchange`](Configured::exchange) starts from it, with nothing of another.
 #[derive(Debug)]
 pub struct Configured<P> {
