@@ -43,6 +43,7 @@ mod shutdown;
 mod snippets;
 mod state;
 mod support;
+mod together;
 mod turns;
 mod unseen;
 mod usage;

@@ -143,7 +143,7 @@ async fn alone(to: SocketAddr, traffic: Traffic) -> (Vec<Duration>, Vec<Duration
 }
 
 /// The median of the ratios of each round.
-fn ratio(of: &[Duration], to: &[Duration]) -> f64 {
+pub fn ratio(of: &[Duration], to: &[Duration]) -> f64 {
     let mut ratios: Vec<_> = of
         .iter()
         .zip(to)

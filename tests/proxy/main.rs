@@ -5,7 +5,7 @@
 //!
 //! - [`upstream`] and [`forwarder`] are roles of this program in processes of their own; [`peers`] starts them and the gateway;
 //! - [`load`] is the clients, [`process`] what the kernel says;
-//! - [`compare`] is the comparison, and [`scaling`] what more of everything costs.
+//! - [`compare`] is the comparison, [`governance`] that of a long chain, and [`scaling`] what more of everything costs.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark")]
 #![expect(unreachable_pub, reason = "nothing is reached from outside")]
@@ -17,6 +17,7 @@ mod forwarder;
 #[expect(dead_code, reason = "shared with the storm, which uses the rest")]
 #[path = "../storm/gauge.rs"]
 mod gauge;
+mod governance;
 mod load;
 mod peers;
 mod process;
@@ -38,8 +39,7 @@ use load::Traffic;
 use peers::Role;
 use process::Core;
 
-const USAGE: &str =
-    "it takes nothing, --hit, --streams [MOST], --memory [STREAMS], --stages, --prompt, or --idle";
+const USAGE: &str = "it takes nothing, --hit, --governance, --streams [MOST], --memory [STREAMS], --stages, --prompt, or --idle";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -65,6 +65,7 @@ async fn main() -> ExitCode {
     match args[..] {
         [] => compare::run(to, Traffic::Plain).await,
         ["--hit"] => compare::run(to, Traffic::Hit).await,
+        ["--governance"] => governance::run(to).await,
         ["--streams"] => scaling::streams(to, 10_000).await,
         ["--streams", most] if number(most).is_some() => {
             scaling::streams(to, number(most).unwrap()).await

@@ -25,6 +25,9 @@ use crate::load::now;
 /// Words of a request that ask for a chunk each so many microseconds, and for so many of them.
 pub const PACE: &str = "pace:";
 pub const CHUNKS: &str = "chunks:";
+/// Words that ask for an answer that is a JSON object, and for one with [`ADDRESS`] in it though that isn't in the request.
+pub const AS_JSON: &str = "as-json";
+pub const FIND: &str = "find-it";
 /// The address that the redacted answers have in them.
 pub const ADDRESS: &str = "jane.doe@example.com";
 
@@ -108,6 +111,7 @@ pub async fn serve(listener: TcpListener) {
 async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Either<Events, Full<Bytes>>>, Infallible> {
+    let path = request.uri().path().to_owned();
     let asked = request.into_body().collect().await;
     let asked = asked.map(|it| it.to_bytes()).unwrap_or_default();
     let says = |what: &str| memmem::find(&asked, what.as_bytes()).is_some();
@@ -116,32 +120,62 @@ async fn answer(
         let digits = asked[at..].iter().take_while(|it| it.is_ascii_digit());
         Some(digits.fold(0, |number, digit| number * 10 + u64::from(digit - b'0')))
     };
-    let hit = says(ADDRESS);
-    let (kind, body) = if says(r#""stream":true"#) {
+    if path.ends_with("/moderations") {
+        return Ok(whole(moderated(&asked)));
+    }
+    let (hit, as_json) = (says(ADDRESS) || says(FIND), says(AS_JSON));
+    if says(r#""stream":true"#) {
         let events = Events {
             hit,
+            as_json,
             number: 0,
             chunks: number(CHUNKS).unwrap_or(500),
             pace: Duration::from_micros(number(PACE).unwrap_or(2000)),
             next: Box::pin(sleep_until(Instant::now())),
         };
-        ("text/event-stream", Either::Left(events))
-    } else {
-        let whole = match hit {
-            true => WHOLE.replace("a short answer", ADDRESS).into(),
-            false => Bytes::from_static(WHOLE.as_bytes()),
-        };
-        ("application/json", Either::Right(Full::new(whole)))
-    };
+        return Ok(answering("text/event-stream", Either::Left(events)));
+    }
+    if !hit && !as_json {
+        return Ok(whole(Bytes::from_static(WHOLE.as_bytes())));
+    }
+    let mut text = WHOLE.to_owned();
+    if hit {
+        text = text.replace("a short answer", ADDRESS);
+    }
+    if as_json {
+        text = text.replace("Hello!", r#"{\"say\": \"Hello!"#);
+        text = text.replace("costs.", r#"costs.\"}"#);
+    }
+    Ok(whole(text.into()))
+}
+
+fn whole(body: Bytes) -> Response<Either<Events, Full<Bytes>>> {
+    answering("application/json", Either::Right(Full::new(body)))
+}
+
+fn answering(
+    kind: &'static str,
+    body: Either<Events, Full<Bytes>>,
+) -> Response<Either<Events, Full<Bytes>>> {
     let mut response = Response::new(body);
     let kind = http::HeaderValue::from_static(kind);
     response.headers_mut().insert(CONTENT_TYPE, kind);
-    Ok(response)
+    response
+}
+
+/// What a moderation service says of texts in which there is nothing.
+fn moderated(asked: &[u8]) -> Bytes {
+    let asked: serde_json::Value = serde_json::from_slice(asked).unwrap_or_default();
+    let texts = asked["input"].as_array().map_or(1, Vec::len);
+    let fine = serde_json::json!({"flagged": false, "categories": {"hate": false}, "category_scores": {"hate": 0.01}});
+    let results = vec![fine; texts];
+    serde_json::json!({"results": results}).to_string().into()
 }
 
 /// A stream's body: a chunk at a time, each with the moment it was sent at.
 struct Events {
     hit: bool,
+    as_json: bool,
     number: u64,
     chunks: u64,
     pace: Duration,
@@ -170,8 +204,13 @@ impl Body for Events {
         } else {
             let at = self.number as usize % WORDS.len();
             let word = FOUND.get(at).filter(|_| self.hit).unwrap_or(&WORDS[at]);
+            let (before, behind) = match self.as_json {
+                true if self.number == 1 => (r#"{\"say\": \""#, ""),
+                true if self.number + 1 == self.chunks => ("", r#"\"}"#),
+                _ => ("", ""),
+            };
             chunk(&format!(
-                r#""delta":{{"content":"{word}"}},"finish_reason":null"#
+                r#""delta":{{"content":"{before}{word}{behind}"}},"finish_reason":null"#
             ))
         };
         Poll::Ready(Some(Ok(Frame::data(event.into()))))

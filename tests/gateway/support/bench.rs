@@ -27,6 +27,7 @@ fn sandbox() -> Arc<Sandbox> {
     let make = || {
         let settings = EngineSettings {
             exchanges: 256,
+            stages: 16,
             cache: Some(kept().join("compiled")),
             // Where others keep every core busy, a thread of low priority hardly gets a turn, and tests wait for what it compiles.
             compile_nice: 0,
