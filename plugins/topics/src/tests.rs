@@ -200,7 +200,7 @@ fn settings_that_make_no_sense_say_so() {
             topic(
                 json!({"examples": ["How are you on this day?", "Who are you and what?", "What is it that you do?", "Why is it so for you?", "When will it be there?"]}),
             ),
-            "what they have in common stands in ordinary sentences",
+            "have few words in common",
         ),
         (
             topic(json!({"examples": sailing(), "likelihood": 1})),
@@ -291,17 +291,20 @@ fn examples_say_what_a_text_is_about() {
 
 /// Those of the README: few, and still enough to learn from.
 #[test]
-fn five_examples_teach_something() {
+fn eight_examples_teach_something() {
     let settings = json!({"forbidden": {"medical": {"examples": [
-        "What dose of ibuprofen may I give to a child of six?",
-        "Can I take these tablets together with alcohol?",
+        "What dose of ibuprofen may I give to a child with a fever?",
         "Which antibiotic helps against an infection of the throat?",
-        "What are the side effects of this antidepressant?",
-        "Is this rash on my arm an allergy?",
+        "Can I take ibuprofen and an antibiotic together?",
+        "My son has a fever and a rash, is it an infection?",
+        "What are the side effects of this antibiotic?",
+        "How many tablets may I take for the pain?",
+        "Which tablets help against pain and fever?",
+        "Is this rash on my arm a side effect of the tablets?",
     ], "likelihood": 0.8}}});
     let (code, _) = asked(
         &settings,
-        Request::user("Which antibiotic, and what dose, for a throat infection?"),
+        Request::user("Is there an antibiotic for a throat infection with fever?"),
     );
     assert_eq!(code.as_deref(), Some("topic_forbidden"));
     assert_eq!(

@@ -197,7 +197,7 @@ impl Learned {
             let others: Vec<&Counted> = rest.map(|(_, it)| it).chain([&common]).collect();
             let (enough, told) = calibrate(&learned.weights.silent, &counted[at], &others, topic.likelihood)
                 .ok_or_else(|| {
-                    let why = "examples: what they have in common stands in ordinary sentences as well; write more of them, and of the same thing";
+                    let why = "examples: they have few words in common that ordinary sentences haven't; write more of them, and about one thing";
                     (at, why.to_owned())
                 })?;
             learned.enough.push(enough);
