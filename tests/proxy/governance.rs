@@ -115,7 +115,7 @@ pub async fn run(upstream: SocketAddr) {
     }
     println!(
         "CPU on one core, {CONNECTIONS} connections; medians of {ROUNDS} rounds, and beside an empty chain in the same round.\n\
-         hit: three values in each request, one in each answer and more in streams; a chunk has all that its exchange costs, spread over {MANY}.\n"
+         hit: two values in each request, one in each answer and more in streams; a chunk has all that its exchange costs, spread over {MANY}.\n"
     );
     println!("                 us/request    more  x empty    us/chunk    more  x empty");
     let base = [rows[0].request.clone(), rows[0].chunk.clone()];
