@@ -100,6 +100,9 @@ const LARGEST: usize = 10_000;
 /// The most example sentences of a topic, and ordinary ones.
 const MOST_EXAMPLES: usize = 1_000;
 
+/// Of all topics together: each sentence is judged for each topic, while the settings are read.
+const MOST_IN_ALL: usize = 5_000;
+
 impl Settings {
     /// What doesn't make sense, alone or together.
     pub(crate) fn check(&self) -> Result<(), String> {
@@ -150,8 +153,13 @@ impl Settings {
             }
         }
         let topics = self.forbidden.values().chain(self.allowed.values());
-        let has_examples = topics.clone().any(|topic| !topic.examples.is_empty());
-        if !self.ordinary.is_empty() && !has_examples {
+        let examples: usize = topics.map(|topic| topic.examples.len()).sum();
+        if examples > MOST_IN_ALL {
+            return Err(format!(
+                "examples: {MOST_IN_ALL} sentences at most, of all topics together"
+            ));
+        }
+        if !self.ordinary.is_empty() && examples == 0 {
             return Err(
                 "ordinary: `examples` are weighed against these, and no topic has any".into(),
             );

@@ -121,12 +121,18 @@ fn weight(own: u32, of_own: usize, others: u32, of_others: usize) -> f64 {
     }
 }
 
-/// What is learned from all sentences but one of the topic's own, or of the others.
-struct Without<'a> {
+/// A topic's sentences against all others.
+struct Against<'a> {
     silent: &'a Silent,
     own: &'a Counted,
-    others: &'a [&'a Counted],
-    of_others: usize,
+    /// In how many sentences each feature stands, of the topic's own and of others.
+    all: &'a BTreeMap<u64, u32>,
+    others: Vec<&'a Sentence>,
+}
+
+/// What is learned from all sentences but one of the topic's own, or of the others.
+struct Without<'a> {
+    against: &'a Against<'a>,
     sentence: &'a Sentence,
     is_own: bool,
 }
@@ -135,14 +141,14 @@ impl Without<'_> {
     fn weight(&self, feature: Option<u64>) -> Option<f64> {
         let feature = feature?;
         let left_out = u32::from(self.sentence.features.contains(&feature));
-        let own = self.own.times(feature);
-        let others: u32 = self.others.iter().map(|it| it.times(feature)).sum();
+        let own = self.against.own.times(feature);
+        let others = self.against.others_times(feature);
         let (own, others) = match self.is_own {
             true => (own - left_out, others),
             false => (own, others - left_out),
         };
-        let of_own = self.own.sentences.len() - usize::from(self.is_own);
-        let of_others = self.of_others - usize::from(!self.is_own);
+        let of_own = self.against.own.sentences.len() - usize::from(self.is_own);
+        let of_others = self.against.others.len() - usize::from(!self.is_own);
         (own + others > 0).then(|| weight(own, of_own, others, of_others))
     }
 }
@@ -153,7 +159,7 @@ impl Weights for Without<'_> {
     }
 
     fn of(&self, _topic: usize, features: Features) -> f64 {
-        if self.silent.is(features.word) {
+        if self.against.silent.is(features.word) {
             return 0.0;
         }
         let word = self.weight(Some(features.word)).unwrap_or(UNKNOWN);
@@ -192,33 +198,32 @@ impl Learned {
             enough: Vec::new(),
             told: Vec::new(),
         };
+        let mut all = BTreeMap::new();
+        for (feature, times) in counted.iter().chain([&common]).flat_map(|it| &it.features) {
+            *all.entry(*feature).or_default() += times;
+        }
         for (at, topic) in topics.iter().enumerate() {
             let rest = counted.iter().enumerate().filter(|(n, _)| *n != at);
-            let others: Vec<&Counted> = rest.map(|(_, it)| it).chain([&common]).collect();
-            let (enough, told) = calibrate(&learned.weights.silent, &counted[at], &others, topic.likelihood)
-                .ok_or_else(|| {
-                    let why = "examples: they have few words in common that ordinary sentences haven't; write more of them, and about one thing";
-                    (at, why.to_owned())
-                })?;
+            let others = rest.map(|(_, it)| it).chain([&common]);
+            let against = Against {
+                silent: &learned.weights.silent,
+                own: &counted[at],
+                all: &all,
+                others: others.flat_map(|it| &it.sentences).collect(),
+            };
+            let (enough, told) = against.calibrate(topic.likelihood).ok_or_else(|| {
+                let why = "examples: they have few words in common that ordinary sentences haven't; write more of them, and about one thing";
+                (at, why.to_owned())
+            })?;
+            let weights = against.weights();
             learned.enough.push(enough);
             learned.told.push(told);
-            learned.weigh(at, &counted[at], &others);
+            for (feature, weight) in weights {
+                let weights = learned.weights.features.entry(feature);
+                weights.or_insert_with(|| vec![UNKNOWN; topics.len()])[at] = weight;
+            }
         }
         Ok(learned)
-    }
-
-    /// Puts the weights of a topic into the table.
-    fn weigh(&mut self, at: usize, own: &Counted, others: &[&Counted]) {
-        let of_others = others.iter().map(|it| it.sentences.len()).sum();
-        let all = others.iter().flat_map(|it| it.features.keys());
-        let features: BTreeSet<u64> = own.features.keys().chain(all).copied().collect();
-        let topics = self.weights.topics;
-        for feature in features {
-            let others = others.iter().map(|it| it.times(feature)).sum();
-            let weight = weight(own.times(feature), own.sentences.len(), others, of_others);
-            let weights = self.weights.features.entry(feature);
-            weights.or_insert_with(|| vec![UNKNOWN; topics])[at] = weight;
-        }
     }
 }
 
@@ -245,20 +250,45 @@ fn count(topic: &Sentences<'_>) -> Result<Counted, String> {
     Ok(counted)
 }
 
-/// What a sum must come to for that likelihood, and how the sentences come out by it. `None`: the topic's own come out no higher than others.
-fn calibrate(
-    silent: &Silent,
-    own: &Counted,
-    others: &[&Counted],
-    likelihood: f64,
-) -> Option<(f64, Told)> {
-    let of_others = others.iter().map(|it| it.sentences.len()).sum();
-    let judge = |sentence: &Sentence, is_own: bool| {
+impl Against<'_> {
+    /// In how many of the others' sentences a feature stands.
+    fn others_times(&self, feature: u64) -> u32 {
+        let all = self.all.get(&feature).copied().unwrap_or(0);
+        all - self.own.times(feature)
+    }
+
+    /// What each feature says of the topic.
+    fn weights(&self) -> Vec<(u64, f64)> {
+        let of_own = self.own.sentences.len();
+        let each = self.all.keys().map(|feature| {
+            let (own, others) = (self.own.times(*feature), self.others_times(*feature));
+            (*feature, weight(own, of_own, others, self.others.len()))
+        });
+        each.collect()
+    }
+
+    /// What a sum must come to for that likelihood, and how the sentences come out by it. `None`: the topic's own come out no higher than others.
+    fn calibrate(&self, likelihood: f64) -> Option<(f64, Told)> {
+        let own = self.own.sentences.iter();
+        let mine: Vec<f64> = own.map(|it| self.judge(it, true)).collect();
+        let others = self.others.iter();
+        let rest: Vec<f64> = others.map(|it| self.judge(it, false)).collect();
+        let enough = logistic(&mine, &rest, likelihood)?;
+        let taken = |sums: &[f64]| {
+            let taken = sums.iter().filter(|sum| **sum >= enough);
+            (taken.count(), sums.len())
+        };
+        let told = Told {
+            own: taken(&mine),
+            others: taken(&rest),
+        };
+        Some((enough, told))
+    }
+
+    /// The most that a sentence comes to by what all others teach.
+    fn judge(&self, sentence: &Sentence, is_own: bool) -> f64 {
         let weights = Without {
-            silent,
-            own,
-            others,
-            of_others,
+            against: self,
             sentence,
             is_own,
         };
@@ -273,22 +303,7 @@ fn calibrate(
         }
         // Too little speaks for it to be judged at all.
         highest.unwrap_or(0.0)
-    };
-    let mine: Vec<f64> = own.sentences.iter().map(|it| judge(it, true)).collect();
-    let rest = others.iter().flat_map(|it| &it.sentences);
-    let rest: Vec<f64> = rest.map(|it| judge(it, false)).collect();
-    let enough = logistic(&mine, &rest, likelihood)?;
-    let taken = |sums: &[f64]| {
-        (
-            sums.iter().filter(|sum| **sum >= enough).count(),
-            sums.len(),
-        )
-    };
-    let told = Told {
-        own: taken(&mine),
-        others: taken(&rest),
-    };
-    Some((enough, told))
+    }
 }
 
 /// Where the logistic curve through these two sides has that height. Both sides weigh alike, and a little is taken from certainty (as Platt does), so that sides
