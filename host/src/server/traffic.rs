@@ -179,32 +179,18 @@ impl<G: Gateway> Traffic<G> {
             return answer;
         }
         match route {
-            Route::Chat => match self.admit(request, asks).await {
-                Ok(request) => self.gateway.chat(request).await,
-                Err(response) => response,
-            },
-            Route::Completions => match self.admit(request, asks).await {
-                Ok(request) => self.gateway.complete(request).await,
-                Err(response) => response,
-            },
-            Route::Action => match self.admit(request, asks).await {
-                Ok(request) => self.gateway.act(request).await,
-                Err(response) => response,
-            },
-            Route::Messages => match self.admit(request, asks).await {
-                Ok(request) => self.gateway.message(request).await,
-                Err(response) => response,
-            },
-            Route::CountTokens => match self.admit(request, asks).await {
-                Ok(request) => self.gateway.count_tokens(request).await,
-                Err(response) => response,
-            },
-            Route::Responses => match self.admit(request, asks).await {
-                Ok(request) => self.gateway.respond(request).await,
+            Route::Chat
+            | Route::Completions
+            | Route::Action
+            | Route::Messages
+            | Route::CountTokens
+            | Route::Responses => match self.admit(request, asks).await {
+                Ok(request) => self.run(&route, request).await,
                 Err(response) => response,
             },
             Route::Models(catalog, model) => {
-                self.models(catalog, model.as_deref(), request, asks).await
+                // Apart: few ask for it, and every request would keep room for it.
+                Box::pin(self.models(catalog, model.as_deref(), request, asks)).await
             }
             Route::Warming => warm(),
             refused => {
@@ -223,6 +209,18 @@ impl<G: Gateway> Traffic<G> {
                 }
                 response
             }
+        }
+    }
+
+    /// Answers a request that was let in.
+    async fn run(&self, route: &Route<'_>, request: ChatRequest) -> Response {
+        match route {
+            Route::Completions => self.gateway.complete(request).await,
+            Route::Action => self.gateway.act(request).await,
+            Route::Messages => self.gateway.message(request).await,
+            Route::CountTokens => self.gateway.count_tokens(request).await,
+            Route::Responses => self.gateway.respond(request).await,
+            _ => self.gateway.chat(request).await,
         }
     }
 
