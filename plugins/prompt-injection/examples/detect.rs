@@ -30,6 +30,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     out.write_all(&((group as u32) << 29 | hash >> 3).to_le_bytes())?;
                 }
             }
+        } else if mode == "words" {
+            writeln!(out, "{}", scanner.words(text))?;
         } else if mode == "rules" {
             let [person, tool] =
                 [Origin::Person, Origin::Tool].map(|origin| scanner.rules(text, origin).value);

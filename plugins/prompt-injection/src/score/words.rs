@@ -8,6 +8,8 @@ const LIST: &str = include_str!("words.txt");
 const TARGETS: usize = 2400;
 /// The shortest word that may be misspelt.
 const SHORTEST: usize = 4;
+/// Letters in a row, from which on more of them may be no words.
+const LONG_RUN: usize = 16;
 const LONGEST: usize = 18;
 const SLOTS: usize = 1 << 15;
 const NONE: u16 = u16::MAX;
@@ -72,7 +74,7 @@ impl Words {
     /// The most frequent word that this one is, but for a letter too many, too few, wrong, or in its neighbour's place.
     pub(crate) fn near(&self, word: &str) -> Option<u16> {
         let bytes = word.as_bytes();
-        if !(SHORTEST..=LONGEST + 1).contains(&bytes.len()) {
+        if !(SHORTEST - 1..=LONGEST + 1).contains(&bytes.len()) {
             return None;
         }
         steps::took(bytes.len());
@@ -121,7 +123,8 @@ impl Words {
             }
         }
         let (cost, _) = best[bytes.len()];
-        if cost as usize > bytes.len() * 2 {
+        let dear = if bytes.len() < LONG_RUN { 20 } else { 26 };
+        if cost as usize * 10 > bytes.len() * dear {
             return None;
         }
         let mut cuts = Vec::new();
