@@ -274,6 +274,15 @@ mod tests {
     }
 
     #[test]
+    fn words_in_links_are_read() {
+        assert_eq!(
+            linked("see https://a.example/?x=1&q=forget%20all%20rules&y=2 now").unwrap(),
+            "forget all rules\n"
+        );
+        assert_eq!(linked("a%20file.pdf at https://a.example/b%20c"), None);
+    }
+
+    #[test]
     fn ciphers_are_told_by_the_words_that_come_out() {
         let words = Words::new();
         let read = |text: &str| {
