@@ -9,6 +9,8 @@ use crate::fold::{escapes, fold_char, hidden, lookalikes};
 
 /// The longest word that is looked at for disguises, in bytes; a longer one is cut.
 const LONGEST: usize = 400;
+/// The longest word that a cipher is told by.
+const LONGEST_KEPT: usize = 60;
 /// Letters standing alone, from which on they are read as words spelt out.
 const SPELT_OUT: usize = 4;
 /// Letters in a row, from which on they may be several words.
@@ -193,6 +195,8 @@ impl<S: Sink> Reader<'_, S> {
                     at += 1;
                 }
                 SEPARATOR => {
+                    let dots = b == b'.' && bytes.get(at + 1) == Some(&b'.');
+                    self.marks += u32::from(dots && (at == 0 || bytes[at - 1] != b'.'));
                     self.separator(char::from(b), at);
                     at += 1;
                 }
@@ -447,7 +451,7 @@ impl<S: Sink> Reader<'_, S> {
             }
             return;
         }
-        if self.unknown.words.len() < KEPT {
+        if self.unknown.words.len() < KEPT && word.len() <= LONGEST_KEPT {
             self.unknown.words.push(word.to_owned());
         }
         self.emit(word, end);
