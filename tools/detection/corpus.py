@@ -8,7 +8,7 @@ from pathlib import Path
 import grammar
 
 # What reads like a user's request. In a tool's result it isn't ordinary, so the weights for tools don't learn it as harmless.
-REQUESTS = re.compile(r"deepset|bachelor|prompts\.chat$|gpteacher|dolly|banking77|polyai|promptfoo-|own-")
+REQUESTS = re.compile(r"deepset|bachelor|prompts\.chat$|gpteacher|dolly|banking77|polyai|promptfoo-|own-|written-person")
 # Whole texts into which attacks are put: pages, mails, tickets, code.
 CARRIERS = re.compile(r"based-cooking|bipia-train-|-commits$|fastapi-docs-|-docs$|tower$|mini-redis|ripgrep|spin|prompt-engineering-guide|dolly")
 # Texts full of the words of attacks that are none: false alarms are counted on these.
@@ -33,6 +33,29 @@ def fold_of(source):
 
 def own(seed, per_frame=None):
     return list(grammar.texts(seed, per_frame or {"en": 22, "*": 20}))
+
+
+def written():
+    """Pairs of an attack and its nearest harmless neighbour, each written for itself: no grammar made them."""
+    rows = []
+    for path in sorted((Path(__file__).parent / "pairs/written").glob("*.jsonl")):
+        for number, line in enumerate(path.read_text(encoding="utf-8").strip().split("\n")):
+            pair = json.loads(line)
+            for label in ("attack", "benign"):
+                # An errand in a document is an attack by what it does, not by its words.
+                if label == "attack" and pair["kind"] == "plain":
+                    continue
+                rows.append({
+                    "text": pair[label],
+                    "label": label,
+                    "kind": pair["kind"],
+                    "source": f"written-{pair['where']}",
+                    "language": pair["language"],
+                    "frame": f"{path.stem} {number}",
+                    "origin": "tool" if pair["where"] == "tool" else "any",
+                    "weight": 1.0,
+                })
+    return rows
 
 
 def shared(folder):
@@ -91,7 +114,7 @@ def wrapped(attacks, seed, count):
         row = chance.choice(attacks)
         frame = chance.choice(["{}", "{}", "{}", '"{}"', "“{}”", "```\n{}\n```", "> {}", "'{}'"])
         text = chance.choice(before) + frame.replace("{}", row["text"]) + chance.choice(after)
-        made.append({**row, "text": text})
+        made.append({**row, "text": text, "made": True})
     return made
 
 
@@ -129,7 +152,7 @@ def mentions(attacks, seed, count):
         text = chance.choice(MENTIONS)
         for place, attack in enumerate(quoted):
             text = text.replace("{%d}" % place, attack.replace("\n", " "))
-        made.append({"text": text, "label": "benign", "kind": "mention", "source": "own-mentions", "language": "", "origin": "any", "fold": row.get("fold"), "weight": 0.7})
+        made.append({"text": text, "label": "benign", "kind": "mention", "source": "own-mentions", "language": "", "origin": "any", "fold": row.get("fold"), "weight": 0.7, "made": True})
     return made
 
 

@@ -33,7 +33,8 @@ SEED = 13
 # What of the harmless, at most, may be denied at each sensitivity.
 FALSE_ALARMS = {"low": 0.001, "medium": 0.005, "high": 0.02}
 THRESHOLDS = {"low": 0.8, "medium": 0.5, "high": 0.2}
-TOOL = 1
+# Bytes of a short text.
+FEW = 140
 
 
 def say(*words):
@@ -103,13 +104,17 @@ def learn(data, x, windows, rows_in, tool):
     usable = rows_in.copy()
     for i, r in enumerate(data.rows):
         if tool:
-            usable[i] &= r["label"] == "attack" or not corpus.REQUESTS.search(r["source"]) or r["kind"] in ("covert", "mention")
+            # What people wrote to a model says little of what doesn't belong in a document.
+            wanted = r["source"] != "written-person" if r["label"] == "attack" else not corpus.REQUESTS.search(r["source"])
+            usable[i] &= wanted or r["kind"] in ("covert", "mention")
         else:
             usable[i] &= r["origin"] != "tool"
     keep = usable[row]
     per_row = np.bincount(row, minlength=len(data.rows))[row]
     weight = np.where(data.attack[row], 1 / per_row, np.maximum(1 / per_row, 0.35))
     weight = weight * np.array([r.get("weight", 1.0) for r in data.rows])[row]
+    if not tool:
+        weight = np.where(data.hard[row], 3.0, 1.0) * weight
     return fit(x[keep], data.attack[row][keep], row[keep], weight[keep], len(data.rows))
 
 
@@ -174,13 +179,14 @@ def main():
 
     program = features.detect()
     own = corpus.own(SEED, {"*": given.frames} if given.frames else None) + corpus.kept()
+    written = corpus.written()
     others = corpus.shared(given.data) if given.data else []
     folds = len(corpus.FOLDS) if others else 2
-    for row in own:
+    for row in own + written:
         # Other people's text is what is held out, if there is any; else a grammar's frames.
         row["fold"] = None if others else int(hashlib.sha256(row["frame"].encode()).hexdigest(), 16) % 2
         row.setdefault("weight", 0.5 if row["label"] == "attack" else 0.7)
-    rows = corpus.assembled(own, others, SEED, folds)
+    rows = corpus.assembled(own, others, SEED, folds) + written
     say(len(rows), "rows,", sum(row["label"] == "attack" for row in rows), "of them attacks")
     data = Set(rows, features.blocks(program, rows))
     windows = data.windows(chance, {"attack": 24, "benign": 14})
@@ -223,11 +229,25 @@ def calibrate(data, seen, rules, tool):
             usable[i] &= row["label"] == "attack" or not corpus.REQUESTS.search(row["source"])
         else:
             usable[i] &= row["origin"] != "tool"
+    # What was made of other rows says less than the rows do: thousands of made attacks would drown those that people wrote.
+    inside = np.array([bool(row.get("inside")) for row in data.rows])
+    made = np.array([bool(row.get("made")) for row in data.rows])
+    usable &= ~made | ~data.attack
     x, y = inputs(seen[usable], rules[usable]), data.attack[usable]
-    model = LogisticRegression(C=1.0, class_weight="balanced", max_iter=1000)
-    # Long harmless documents are few here, and many elsewhere.
     long = np.array(["32 KiB" in row["kind"] for row in data.rows])[usable]
-    model.fit(x, y, sample_weight=np.where(long, 8.0, 1.0))
+    few = np.array([len(row["text"]) for row in data.rows])[usable] < FEW
+    weight = np.ones(len(y))
+    if tool:
+        weight[long] = 8.0
+    else:
+        weight[inside[usable]] = 0.15
+        # Harmless texts full of the words of attacks, short ones, and long documents are few here, and many elsewhere.
+        weight[data.hard[usable]] = 5.0
+        weight[~y & ~data.hard[usable] & few] = 5.0
+        weight[long] = 20.0
+    weight[made[usable]] = 0.3
+    model = LogisticRegression(C=1.0, max_iter=3000)
+    model.fit(x, y, sample_weight=weight)
     z = x @ model.coef_[0]
     harmless = (data.hard[usable] & ~long if data.hard[usable].sum() > 300 else ~y) & ~y
     # Where the middle threshold is, and how steep it must be for the others to be where they should.

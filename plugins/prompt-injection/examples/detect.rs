@@ -2,6 +2,7 @@
 //!
 //! `detect features` writes each text's hashed features: the number of its blocks, and for each the number of its words and of its
 //! features, and the features, as 32-bit little-endian numbers; a feature's three highest bits are its group.
+//! `detect words` writes a line for each text, with its words as the scorer takes them.
 //! `detect rules` writes a line for each text, with what the rules alone make of it; `detect scores` one with all there is.
 
 use std::io::{self, BufRead, BufWriter, Write};
@@ -30,6 +31,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     out.write_all(&((group as u32) << 29 | hash >> 3).to_le_bytes())?;
                 }
             }
+        } else if mode == "words" {
+            writeln!(out, "{}", scanner.words(text))?;
         } else if mode == "rules" {
             let [person, tool] =
                 [Origin::Person, Origin::Tool].map(|origin| scanner.rules(text, origin).value);

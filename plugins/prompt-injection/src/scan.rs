@@ -117,6 +117,11 @@ impl Scanner {
         self.model.features(text)
     }
 
+    /// A text's words as the statistical scorer takes them, with a space between them, for training.
+    pub fn words(&self, text: &str) -> String {
+        self.model.words(text)
+    }
+
     /// What the statistical scorer sees of a text.
     pub fn margins(&self, text: &str, origin: Origin) -> Margins {
         self.model.margins(text, origin).0
@@ -223,15 +228,18 @@ impl Scan<'_> {
     /// How likely the words of `text` make it an attack, where the window that says so ends, and what ciphers hide in it.
     fn wording(&mut self, text: &str, base: usize, depth: u32, mut rules: f32) -> (f32, usize) {
         let (margins, unknown) = self.scanner.model.margins(text, self.origin);
+        let mut closer = Margins::default();
         if let Some(undisguised) = self.scanner.model.undisguised(text, &margins) {
             rules = rules.max(self.said(&undisguised, base));
+            closer = self.scanner.model.margins(&undisguised, self.origin).0;
         }
         if depth < DEPTH {
             for undone in self.scanner.model.deciphered(text, &unknown) {
                 self.encoded_text(&undone, base, depth);
             }
         }
-        (margins.probability(rules, self.origin), margins.end)
+        let [likely, closer] = [margins, closer].map(|read| read.probability(rules, self.origin));
+        (likely.max(closer), margins.end)
     }
 
     /// Reads `text`, which stands at `base`, and what is hidden or encoded in it.
@@ -323,10 +331,12 @@ impl Scan<'_> {
             self.encoded_text(&decoded.text, base + decoded.at.start, depth);
         }
         if self.words {
-            for undone in [views::morse(text), views::numbers(text)]
-                .into_iter()
-                .flatten()
-            {
+            let views = [
+                views::morse(text),
+                views::numbers(text),
+                views::linked(text),
+            ];
+            for undone in views.into_iter().flatten() {
                 self.encoded_text(&undone, base, depth);
             }
         }

@@ -4,24 +4,24 @@ use super::Calibration;
 
 /// What margins and rules say of a person's text.
 pub(super) const PERSON: Calibration = Calibration {
-    scale: 0.022787,
-    short: 1.7799,
-    long: 0.7409,
-    spread: -2.7549,
-    mean: 1.4625,
-    length: -0.32008,
-    rules: 6.3694,
-    start: -4.5579,
+    scale: 0.025218,
+    short: 1.2004,
+    long: 0.58616,
+    spread: -1.3886,
+    mean: 0.54541,
+    length: -0.44766,
+    rules: 6.6957,
+    start: -2.6727,
 };
 
 /// What margins and rules say of a tool's.
 pub(super) const TOOL: Calibration = Calibration {
-    scale: 0.023677,
-    short: 1.4988,
-    long: 0.55781,
-    spread: -2.3122,
-    mean: 1.3541,
-    length: -0.16092,
-    rules: 3.4409,
-    start: -2.8752,
+    scale: 0.023842,
+    short: 1.5436,
+    long: 0.52061,
+    spread: -2.2619,
+    mean: 1.3514,
+    length: -0.15479,
+    rules: 3.6876,
+    start: -3.0467,
 };

@@ -97,6 +97,11 @@ impl Model {
         (many && text.len() <= UNDISGUISED).then(|| tokens::undisguised(text, &self.words))
     }
 
+    /// The text's words, disguises undone, in a line.
+    pub(crate) fn words(&self, text: &str) -> String {
+        tokens::line(text, &self.words)
+    }
+
     /// The features of each block, for training.
     pub(crate) fn features(&self, text: &str) -> Vec<BlockFeatures> {
         let mut features = Features::new(Listed::default());

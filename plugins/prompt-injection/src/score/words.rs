@@ -6,10 +6,15 @@ use crate::steps;
 const LIST: &str = include_str!("words.txt");
 /// How many of the first words a misspelt one is taken for.
 const TARGETS: usize = 2400;
+/// And in a text that is known to be in disguise.
+const TARGETS_CLOSELY: usize = 4500;
 /// The shortest word that may be misspelt.
 const SHORTEST: usize = 4;
+/// Letters in a row, from which on more of them may be no words.
+const LONG_RUN: usize = 16;
 const LONGEST: usize = 18;
 const SLOTS: usize = 1 << 15;
+const NEAR_SLOTS: usize = 1 << 16;
 const NONE: u16 = u16::MAX;
 
 /// The compiled list.
@@ -27,12 +32,12 @@ impl Words {
         let list: Vec<&str> = LIST.lines().filter(|line| !line.is_empty()).collect();
         let mut words = Words {
             all: vec![NONE; SLOTS].into(),
-            near: vec![NONE; SLOTS].into(),
+            near: vec![NONE; NEAR_SLOTS].into(),
             list,
         };
         for (i, word) in words.list.iter().enumerate().take(usize::from(NONE)) {
             put(&mut words.all, hash(word.as_bytes()), i as u16);
-            if i < TARGETS && (SHORTEST..=LONGEST).contains(&word.len()) {
+            if i < TARGETS_CLOSELY && (SHORTEST..=LONGEST).contains(&word.len()) {
                 put(&mut words.near, hash(word.as_bytes()), i as u16);
                 for skipped in 0..word.len() {
                     put(
@@ -69,23 +74,28 @@ impl Words {
         None
     }
 
-    /// The most frequent word that this one is, but for a letter too many, too few, wrong, or in its neighbour's place.
-    pub(crate) fn near(&self, word: &str) -> Option<u16> {
+    /// The most frequent word that this one is, but for a letter too many, too few, wrong, or in its neighbour's place. `closely`, rarer
+    /// words are among them.
+    pub(crate) fn near(&self, word: &str, closely: bool) -> Option<u16> {
+        let targets = if closely { TARGETS_CLOSELY } else { TARGETS };
         let bytes = word.as_bytes();
-        if !(SHORTEST..=LONGEST + 1).contains(&bytes.len()) {
+        if !(SHORTEST - 1..=LONGEST + 1).contains(&bytes.len()) {
             return None;
         }
         steps::took(bytes.len());
         let mut best = None;
         let mut look = |hash: u32| {
-            let mut slot = hash as usize % SLOTS;
+            let mut slot = hash as usize % NEAR_SLOTS;
             while self.near[slot] != NONE {
                 let i = self.near[slot];
                 let target = self.list[usize::from(i)].as_bytes();
-                if best.is_none_or(|best| i < best) && is_near(bytes, target) {
+                if usize::from(i) < targets
+                    && best.is_none_or(|best| i < best)
+                    && is_near(bytes, target)
+                {
                     best = Some(i);
                 }
-                slot = (slot + 1) % SLOTS;
+                slot = (slot + 1) % NEAR_SLOTS;
             }
         };
         look(hash(bytes));
@@ -121,7 +131,8 @@ impl Words {
             }
         }
         let (cost, _) = best[bytes.len()];
-        if cost as usize > bytes.len() * 2 {
+        let dear = if bytes.len() < LONG_RUN { 20 } else { 26 };
+        if cost as usize * 10 > bytes.len() * dear {
             return None;
         }
         let mut cuts = Vec::new();
@@ -136,12 +147,12 @@ impl Words {
 }
 
 fn put(slots: &mut [u16], hash: u32, i: u16) {
-    let mut slot = hash as usize % SLOTS;
+    let mut slot = hash as usize % slots.len();
     while slots[slot] != NONE {
         if slots[slot] == i {
             return;
         }
-        slot = (slot + 1) % SLOTS;
+        slot = (slot + 1) % slots.len();
     }
     slots[slot] = i;
 }
