@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use witgate::journal::{Journal, Options, Order, Reader, Span};
 use witgate::metrics::Metrics;
@@ -54,7 +55,11 @@ async fn entries(misdeed: &str) -> Vec<(usize, usize)> {
         let journal = Journal::open(&file, Options::default()).await.unwrap();
         let metrics = Arc::new(Metrics::new());
         let component = forged.component();
-        let loaded = policy::load(sandbox(), granted(), &component)
+        // Entries of megabytes are looked at on the guest's time, of which a busy machine needs more.
+        let mut spec = granted();
+        spec.limits.request_cpu = Duration::from_secs(60);
+        spec.limits.exchange_cpu = Duration::from_secs(60);
+        let loaded = policy::load(sandbox(), spec, &component)
             .await
             .unwrap();
         let backends = GrantBackends {
