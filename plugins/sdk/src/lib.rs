@@ -89,8 +89,8 @@
 //! # Ok::<(), String>(())
 //! ```
 //!
-//! [`redact::Guard`] does the same to requests, and redacts, denies or reports as its operator says. Write a [`redact::Finder`] for what you look for, or with [`patterns`] for
-//! values that have a shape.
+//! [`redact::Guard`] does the same to requests, and redacts, denies or reports as its operator says. [`patterns::Patterns`] finds what has a shape, by regular expressions; for what
+//! none of them tells, write a [`redact::Finder`].
 //!
 //! # Grants
 //!

@@ -22,6 +22,7 @@ recipes! {
     once = "once",
     roles = "roles",
     sampling = "sampling",
+    shapes = "shapes",
     targets = "targets",
     tickets = "tickets",
     tools = "tools",
