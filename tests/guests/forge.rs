@@ -9,7 +9,7 @@
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-const POLICY: &str = "witgate:policy/policy@0.1.0";
+const POLICY: &str = "witgate:policy/policy@1.0.0";
 
 /// Where each function's result lies, before a test changes it.
 pub(crate) const DESCRIPTION: u32 = 1024;
@@ -109,7 +109,7 @@ impl Forged {
             r#"(module
   (import "[export]{POLICY}" "[resource-new]exchange" (func $new-exchange (param i32) (result i32)))
   (import "[export]{POLICY}" "[resource-new]passage" (func $new-passage (param i32) (result i32)))
-  (import "witgate:policy/request@0.1.0" "size" (func $size (result i64)))
+  (import "witgate:policy/request@1.0.0" "size" (func $size (result i64)))
   {imports}
   {memory}
   (global $state (mut i32) (i32.const 0))

@@ -71,7 +71,8 @@ impl Kept {
     /// A passage begins.
     pub(crate) fn open(&mut self, choice: u32, channel: &Channel) -> Lane {
         let (kind, call) = match channel {
-            Channel::Content => (Kind::Content, None),
+            // No response has another; what is kept of one is read as what is said.
+            Channel::Content | Channel::Other(_) => (Kind::Content, None),
             Channel::Reasoning => (Kind::Reasoning, None),
             Channel::Refusal => (Kind::Refusal, None),
             Channel::ToolArguments(call) => {

@@ -55,6 +55,7 @@
 //! | [`Edit::replace`] | this goes in its place |
 //! | [`Edit::replace_and_hold_last`] | this goes in the place of all but the last so many bytes, which wait |
 //! | [`Edit::deny`] | the choice ends, and what is held is dropped |
+//! | [`Edit::finish`] | this goes in its place, and the choice ends as if the model had stopped |
 //! | [`Edit::Hold`] | all of it waits; seldom what you want, since it makes a clean text late |
 //!
 //! A [`redact::Redactor`] does this for whoever takes things out. It is a passage, so it is returned as it is:

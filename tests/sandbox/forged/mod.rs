@@ -70,7 +70,7 @@ fn every_misdeed_has_a_test_and_every_test_a_misdeed() {
 
 /// A policy that replaces the first segment, and proceeds.
 pub(crate) async fn policy_that_edits() -> Served {
-    let import = r#"(import "witgate:policy/request@0.1.0" "replace-segment" (func $replace (param i32 i32 i32)))"#;
+    let import = r#"(import "witgate:policy/request@1.0.0" "replace-segment" (func $replace (param i32 i32 i32)))"#;
     loaded(&Forged {
         imports: import.into(),
         extra: r#"(data (i32.const 2048) "edited")"#.into(),

@@ -44,6 +44,8 @@ pub(super) struct ExchangeState {
     tagged: usize,
     /// Headers for the client, each name once; of `on-request`, which is one call.
     pub(super) answer_headers: Vec<(String, String)>,
+    /// Why choices of its response end, each choice once; of `on-request`.
+    pub(super) response_finishes: Vec<(u32, String)>,
     /// What each grant keeps for the exchange.
     pub(super) grants: GrantStates,
     /// Bytes of text that the edits of this call bring.
@@ -80,6 +82,7 @@ impl ExchangeState {
             earlier_tags: Vec::new(),
             tagged: 0,
             answer_headers: Vec::new(),
+            response_finishes: Vec::new(),
             grants: GrantStates::default(),
             edited: 0,
             edits: 0,
@@ -102,6 +105,7 @@ impl ExchangeState {
         self.draft = None;
         self.tags.truncate(self.tagged);
         self.answer_headers.clear();
+        self.response_finishes.clear();
     }
 
     /// The request, for a guest that may read it.

@@ -23,6 +23,7 @@ recipes! {
     roles = "roles",
     sampling = "sampling",
     shapes = "shapes",
+    stop = "stop",
     targets = "targets",
     tickets = "tickets",
     tools = "tools",

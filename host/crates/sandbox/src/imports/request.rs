@@ -5,8 +5,8 @@ use super::super::bindings::wit;
 use super::super::exchange_state::HookPhase;
 use super::super::failure::{BadOutput, Misused};
 use super::super::guest::Guest;
-use super::super::limits::{ANSWER_HEADERS, TAGS};
-use super::super::request::NotReplaced;
+use super::super::limits::{ANSWER_HEADERS, CHOICES, TAGS};
+use super::super::request::{NotReplaced, RequestView};
 use super::super::text::is_name;
 use super::super::types::{Role, Segment, Target, Text, Tool};
 
@@ -73,6 +73,10 @@ impl wit::request::Host for Guest {
             Err(NotReplaced::Refused(why)) => Ok(Err(why)),
             Err(NotReplaced::OutOfRange(why)) => Err(Misused(why).into()),
         }
+    }
+
+    fn tool_of(&mut self, message: u32) -> wasmtime::Result<Option<String>> {
+        Ok(tool_of(self.exchange.request()?, message))
     }
 
     fn insert_message(
@@ -168,4 +172,42 @@ impl wit::request::Host for Guest {
         }
         Ok(Ok(()))
     }
+
+    fn respond_finish(
+        &mut self,
+        choice: u32,
+        reason: String,
+    ) -> wasmtime::Result<Result<(), String>> {
+        if self.exchange.phase != HookPhase::Request {
+            let what = "said why a response ends outside of on-request";
+            return Err(Misused(what.into()).into());
+        }
+        let word = |c: char| c.is_ascii_lowercase() || c == '_';
+        if !(1..=32).contains(&reason.len()) || !reason.chars().all(word) {
+            return Ok(Err("a finish has 1 to 32 of a-z and `_`".into()));
+        }
+        if choice >= CHOICES {
+            return Ok(Err(format!("a response has choices 0 to {}", CHOICES - 1)));
+        }
+        let finishes = &mut self.exchange.response_finishes;
+        finishes.retain(|(of, _)| *of != choice);
+        finishes.push((choice, reason));
+        Ok(Ok(()))
+    }
+}
+
+/// The tool whose call, in a message before, that message answers.
+fn tool_of(request: &dyn RequestView, message: u32) -> Option<String> {
+    let read = |pointer: String| -> Option<serde_json::Value> {
+        serde_json::from_str(&request.get(&pointer)?).ok()
+    };
+    let id = read(format!("/messages/{message}/tool_call_id"))?;
+    let roles = request.messages();
+    let before = roles.iter().take(message as usize).enumerate();
+    let mut calling = before.filter(|(_, role)| **role == Role::Assistant).rev();
+    calling.find_map(|(at, _)| {
+        let calls = read(format!("/messages/{at}/tool_calls"))?;
+        let call = calls.as_array()?.iter().find(|call| call["id"] == id)?;
+        Some(call["function"]["name"].as_str()?.to_owned())
+    })
 }
