@@ -257,9 +257,12 @@ impl Render for WholeRender<'_> {
         let texts = self.body.texts().iter().zip(&mut self.texts);
         let mut calls = 0;
         for (text, state) in texts.filter(|(text, _)| text.choice == choice) {
-            match state.starts.is_empty() {
-                true => state.now = Some(String::new()),
-                false => calls += usize::from(text.channel.key().is_call()),
+            if !state.starts.is_empty() {
+                calls += usize::from(text.channel.key().is_call());
+            }
+            // A stage may have put a text there at the end all the same.
+            if state.starts.is_empty() && state.now.is_none() {
+                state.now = Some(String::new());
             }
         }
         self.body.finish_choice(choice, calls);
