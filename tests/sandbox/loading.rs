@@ -87,7 +87,7 @@ async fn wrong_world() {
 
 #[tokio::test]
 async fn wrong_version_of_the_contract() {
-    for version in ["0.2.0", "1.0.0", "0.0.9"] {
+    for version in ["0.2.0", "2.0.0", "0.0.9"] {
         let text = format!(
             r#"(component (instance $i) (export "witgate:policy/policy@{version}" (instance $i)))"#
         );
