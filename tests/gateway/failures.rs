@@ -139,7 +139,7 @@ async fn with_pauses() -> Scripted {
 async fn an_upstream_that_pauses_while_text_is_held_is_no_failure() {
     for on_error in ["deny", "skip"] {
         let chain = format!(
-            "policies: {{chain: [{{id: pii-detector, on_error: {on_error}, limits: {{held_time: 1ms}}}}]}}\n\
+            "policies: {{chain: [{{id: pii-detector, on_error: {on_error}, limits: {{held_time: 50ms}}}}]}}\n\
              policy: {{pii-detector: {{requests: false}}}}"
         );
         let upstream = with_pauses().await;
@@ -148,7 +148,7 @@ async fn an_upstream_that_pauses_while_text_is_held_is_no_failure() {
         stream.read_until("one").await;
         for _ in 0..2 {
             // The pause: many times what the policy may hold a text for.
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            tokio::time::sleep(std::time::Duration::from_millis(500)).await;
             upstream.go_on();
         }
         let reply = stream.finish().await;

@@ -5,7 +5,7 @@
 //! who waits for anything else has a turn, whoever is gone has none, and turns are given in the order in which they were asked for. So a
 //! request of 100 KiB gets its few steps between those of 10 MiB.
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::ready;
 
@@ -32,15 +32,15 @@ impl Turns {
         Turns(Arc::new(Semaphore::new((workers / 2).max(1))))
     }
 
-    /// Does work that reads so many bytes: each step of it in a turn, if that is much.
-    pub async fn run<F: Future>(&self, bytes: u64, work: F) -> F::Output {
+    /// Does work that reads so many bytes: each step of it in a turn, if that is much. Work that is pinned elsewhere takes no room here.
+    pub async fn run<F: Future + Unpin>(&self, bytes: u64, mut work: F) -> F::Output {
         if bytes <= SMALL {
             return work.await;
         }
-        let (mut work, mut turn) = (pin!(work), pin!(self.next()));
+        let mut turn = pin!(self.next());
         std::future::poll_fn(|cx| {
             let taken = ready!(turn.as_mut().poll(cx));
-            let done = work.as_mut().poll(cx);
+            let done = Pin::new(&mut work).poll(cx);
             drop(taken);
             if done.is_pending() {
                 turn.set(self.next());
@@ -114,9 +114,9 @@ mod tests {
         let _all = [turns.next().await, turns.next().await];
         let here = std::thread::current().id();
         let there = turns.aside(SMALL, || std::thread::current().id());
-        assert_eq!(turns.run(SMALL, there).await, here);
+        assert_eq!(turns.run(SMALL, pin!(there)).await, here);
         let mut large: [Pin<Box<dyn Future<Output = ()>>>; 2] = [
-            Box::pin(turns.run(LARGE, async {})),
+            Box::pin(turns.run(LARGE, Box::pin(async {}))),
             Box::pin(turns.aside(LARGE, || {})),
         ];
         assert!(!large.iter_mut().any(step), "it had no turn");
@@ -138,7 +138,7 @@ mod tests {
         let held = turns.next().await;
         let mut all: Vec<Pin<Box<dyn Future<Output = ()> + '_>>> = Vec::new();
         for (name, count) in [('a', 4), ('b', 2), ('c', 3)] {
-            all.push(Box::pin(turns.run(LARGE, work(name, count))));
+            all.push(Box::pin(turns.run(LARGE, Box::pin(work(name, count)))));
             assert!(!all.last_mut().is_some_and(step));
         }
         drop(held);
@@ -174,9 +174,9 @@ mod tests {
         let ran = Cell::new("");
         let work = async |name| ran.set(name);
         let mut first: Pin<Box<dyn Future<Output = ()> + '_>> =
-            Box::pin(turns.run(LARGE, work("first")));
+            Box::pin(turns.run(LARGE, Box::pin(work("first"))));
         let mut second: Pin<Box<dyn Future<Output = ()> + '_>> =
-            Box::pin(turns.run(LARGE, work("second")));
+            Box::pin(turns.run(LARGE, Box::pin(work("second"))));
         assert!(!step(&mut first) && !step(&mut second));
         drop(held);
         assert!(!step(&mut second), "it isn't its turn yet");

@@ -64,6 +64,7 @@ pub async fn begin(
     let stages = Stages::new(chain.stages(), chain.answers(), guard, request);
     let label = generation.label().clone();
     let waits = begin.permit.client_waits();
+    let after = tasks.clone();
     let run = |sink| async move {
         let exchange = Exchange {
             upstream: TargetsInTurn(generation.targets().clone()),
@@ -79,9 +80,17 @@ pub async fn begin(
                 probation.count(stage, &begin.party, failed);
             }
         }
+        let entries = stages.into_entries();
         // The room goes back when the instances have gone, and the last exchange of a generation takes it along.
-        drop(stages);
-        drop((generation, permit));
+        let over = move || drop((generation, permit));
+        if entries.is_empty() {
+            return over();
+        }
+        // Whoever waits for the disk waits without all that an exchange is made of.
+        after.spawn(async move {
+            entries.written().await;
+            over();
+        });
     };
     Driver::new(tasks, waits, run).response().await
 }

@@ -79,7 +79,7 @@ impl Client {
     /// Waits for something outside of policies, and gives up when the client leaves.
     pub(super) async fn unless_gone<T>(
         &self,
-        wait: impl Future<Output = T>,
+        wait: impl Future<Output = T> + Unpin,
     ) -> Result<T, ClientGone> {
         self.sink.unless_gone(wait).await
     }

@@ -106,17 +106,17 @@ impl ResponseSink {
         .await;
     }
 
-    /// Waits for something outside of policies: given up at once when the client leaves.
+    /// Waits for something outside of policies: given up at once when the client leaves. It is pinned where it comes from, and takes no
+    /// room here.
     pub(super) async fn unless_gone<T>(
         &self,
-        wait: impl Future<Output = T>,
+        mut wait: impl Future<Output = T> + Unpin,
     ) -> Result<T, ClientGone> {
-        let mut wait = std::pin::pin!(wait);
         poll_fn(|cx| {
             if self.is_gone() {
                 return Poll::Ready(Err(ClientGone));
             }
-            wait.as_mut().poll(cx).map(Ok)
+            Pin::new(&mut wait).poll(cx).map(Ok)
         })
         .await
     }

@@ -9,7 +9,7 @@
 //! - [`passages`] takes the answer's text through them, and [`assembled`] is what came out: for a [`stream`], a [`whole`] answer and
 //!   a [`synthetic`] one, which a stage gives itself.
 //! - [`client`] is the only way to the client, [`errors`] what it is told in an answer's place; [`driver`] is how an exchange lives
-//!   in its response, and outlives it.
+//!   in its response, and outlives it; [`entries`] are what is left of it then.
 //! - [`record`] is what is known of the exchange; [`translate`] stands between the wire's types and the contract's.
 //! - [`scripted`] runs an exchange without a socket: samples do.
 
@@ -17,6 +17,7 @@ mod assembled;
 mod begin;
 mod client;
 mod driver;
+mod entries;
 mod errors;
 #[cfg(any(test, fuzzing))]
 mod fuzz;
@@ -34,6 +35,7 @@ mod translate;
 mod upstream;
 mod whole;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -117,7 +119,7 @@ impl<U: Upstream> Exchange<U> {
     async fn ask(&mut self) -> Result<Ending, ClientGone> {
         let asked = Instant::now();
         let answer = self.upstream.ask(self.stages.request());
-        let answer = self.client.unless_gone(answer).await;
+        let answer = self.client.unless_gone(pin!(answer)).await;
         self.record.waited_since(asked);
         let answer = match answer? {
             Ok(answer) => answer,
@@ -148,7 +150,7 @@ impl<U: Upstream> Exchange<U> {
     /// The target answered, and what it says is no.
     async fn upstream_refused(&mut self, answer: Answer) -> Result<Ending, ClientGone> {
         let error = answer.into_error(&mut self.permit.charge);
-        let error = self.client.unless_gone(error).await?;
+        let error = self.client.unless_gone(pin!(error)).await?;
         Ok(self.refuse(error, Ending::UpstreamFailed))
     }
 
@@ -159,7 +161,7 @@ impl<U: Upstream> Exchange<U> {
         let unknown = answer.unknown_members;
         let waited = Instant::now();
         let body = answer.whole(WHOLE_BODY_CAP, WHOLE_TIME, &mut self.permit.charge);
-        let body = self.client.unless_gone(body).await?;
+        let body = self.client.unless_gone(pin!(body)).await?;
         self.record.waited_since(waited);
         let body = match body {
             Ok(body) => body,
@@ -183,7 +185,7 @@ impl<U: Upstream> Exchange<U> {
         let choices = answer.choices();
         let filtered = if self.stages.count() > 0 {
             let filter = whole::filter(&mut self.stages, answer);
-            self.permit.turns.run(bytes, filter).await
+            self.permit.turns.run(bytes, pin!(filter)).await
         } else {
             Ok(Filtered::untouched(answer))
         };

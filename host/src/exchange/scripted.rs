@@ -103,6 +103,7 @@ pub async fn play(chain: &Chain, script: Script, most: usize) -> Played {
         let accounts = stages.accounts();
         let failed = |stage| stages.first_failure(StageId(stage)).cloned();
         let failure = (0..accounts.len()).find_map(failed);
+        stages.into_entries().written().await;
         (ended, accounts, failure)
     };
     let (received, (ended, accounts, failure)) = receive(run, most).await;

@@ -2,6 +2,7 @@
 //!
 //! The file is long because each call of a stage has its method here, beside what a failure of it means.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use super::passages::{Aborted, StageFailure, StageId};
@@ -78,7 +79,7 @@ async fn judge(
     weight: u64,
     turns: &Turns,
 ) -> Result<(Verdict, Option<Arc<RequestState>>), Failure> {
-    let Requested { verdict, draft } = turns.run(weight, instance.on_request()).await?;
+    let Requested { verdict, draft } = turns.run(weight, pin!(instance.on_request())).await?;
     let Some(draft) = draft else {
         return Ok((verdict, None));
     };
@@ -378,21 +379,10 @@ impl StageRun {
         }
     }
 
-    /// Waits until what it wrote is on the disk. If the disk doesn't take it, the journal itself owes an entry in its place; here it is
-    /// counted as the stage's failure.
-    pub(super) async fn recorded(&mut self, request: &RequestState) {
-        for entry in std::mem::take(&mut self.entries) {
-            if let Err(error) = entry.written().await {
-                let failure = Failure::new(Class::Host, error.to_string());
-                self.count_failure(Hook::OnComplete, &failure);
-                tracing::error!(
-                    target: LOG_COMPLETE,
-                    stage = %self.stage.id(), request = %request.meta.id,
-                    principal = request.meta.principal(), team = request.meta.team(), roles = request.meta.roles(),
-                    "a journal entry was not kept: {error}"
-                );
-            }
-        }
+    /// The journal entries that it wrote, each with itself.
+    pub(super) fn into_entries(self) -> impl Iterator<Item = (Arc<Stage>, policy::Accepted)> {
+        let StageRun { stage, entries, .. } = self;
+        entries.into_iter().map(move |entry| (stage.clone(), entry))
     }
 
     async fn tell_outcome(
@@ -414,8 +404,9 @@ impl StageRun {
         instance.set_request(request.clone());
         // What it reads now is the request, and what it kept of the answer.
         let weight = request.weight().max(outcome.sent_bytes);
-        let told = turns.run(weight, instance.on_complete(outcome.clone()));
-        told.await.map_err(|failure| (Hook::OnComplete, failure))
+        let told = instance.on_complete(outcome.clone());
+        let told = turns.run(weight, pin!(told)).await;
+        told.map_err(|failure| (Hook::OnComplete, failure))
     }
 
     /// A denial of its counts: of the request, or of that choice of the answer. Of several choices the first one's is kept: the

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::entries::Entries;
 use super::interest;
 use super::passages::{Aborted, AnswerStages, HoldLimits, StageFailure, StageId};
 use super::request::RequestState;
@@ -186,9 +187,15 @@ impl Stages {
         for run in &mut self.runs {
             run.complete(&self.request, &outcome, turns).await;
         }
-        // No instance is left by now: the disk is all that is waited for.
-        for run in &mut self.runs {
-            run.recorded(&self.request).await;
+    }
+
+    /// The exchange is over, but for what is on its way to the disk.
+    pub(super) fn into_entries(self) -> Entries {
+        let runs = self.runs.into_iter();
+        Entries {
+            request: self.request.meta.clone(),
+            entries: runs.flat_map(StageRun::into_entries).collect(),
+            _guard: self.guard,
         }
     }
 

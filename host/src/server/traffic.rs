@@ -166,32 +166,18 @@ impl<G: Gateway> Traffic<G> {
             return answer;
         }
         match route {
-            Route::Chat => match self.admit(request, team).await {
-                Ok(request) => self.gateway.chat(request).await,
-                Err(response) => response,
-            },
-            Route::Completions => match self.admit(request, team).await {
-                Ok(request) => self.gateway.complete(request).await,
-                Err(response) => response,
-            },
-            Route::Action => match self.admit(request, team).await {
-                Ok(request) => self.gateway.act(request).await,
-                Err(response) => response,
-            },
-            Route::Messages => match self.admit(request, team).await {
-                Ok(request) => self.gateway.message(request).await,
-                Err(response) => response,
-            },
-            Route::CountTokens => match self.admit(request, team).await {
-                Ok(request) => self.gateway.count_tokens(request).await,
-                Err(response) => response,
-            },
-            Route::Responses => match self.admit(request, team).await {
-                Ok(request) => self.gateway.respond(request).await,
+            Route::Chat
+            | Route::Completions
+            | Route::Action
+            | Route::Messages
+            | Route::CountTokens
+            | Route::Responses => match self.admit(request, team).await {
+                Ok(request) => self.run(&route, request).await,
                 Err(response) => response,
             },
             Route::Models(catalog, model) => {
-                self.models(catalog, model.as_deref(), request, team).await
+                // Apart: few ask for it, and every request would keep room for it.
+                Box::pin(self.models(catalog, model.as_deref(), request, team)).await
             }
             Route::Warming => warm(),
             refused => {
@@ -210,6 +196,18 @@ impl<G: Gateway> Traffic<G> {
                 }
                 response
             }
+        }
+    }
+
+    /// Answers a request that was let in.
+    async fn run(&self, route: &Route<'_>, request: ChatRequest) -> Response {
+        match route {
+            Route::Completions => self.gateway.complete(request).await,
+            Route::Action => self.gateway.act(request).await,
+            Route::Messages => self.gateway.message(request).await,
+            Route::CountTokens => self.gateway.count_tokens(request).await,
+            Route::Responses => self.gateway.respond(request).await,
+            _ => self.gateway.chat(request).await,
         }
     }
 

@@ -17,8 +17,9 @@ use wasmtime::{Engine, EngineWeak};
 /// How long one epoch is: the grain of every CPU limit.
 pub(super) const TICK: Duration = Duration::from_millis(1);
 
-/// Ticks without a guest after which the clock rests. Waking it costs a system call, which is nothing ten times a second.
-const QUIET: u32 = 100;
+/// Ticks without a guest after which the clock rests. Waking it costs about as much as a tick, so it pays to rest soon: streams whose
+/// stages sleep call a guest now and then only.
+const QUIET: u32 = 3;
 
 /// Places in which guests are counted, so that cores needn't share one.
 const PLACES: usize = 16;

@@ -83,7 +83,7 @@ impl Instance {
         };
         live.store.data_mut().exchange.begin(HookPhase::Answer);
         let construct = live.policy.begin(&mut live.store);
-        let exchange = within(limits.call_time, true, construct).await?;
+        let exchange = within(limits.call_time, true, pin!(construct)).await?;
         stage.metrics().observe(Hook::New, began.elapsed());
         Ok(Instance {
             stage: stage.clone(),
@@ -258,7 +258,8 @@ impl Instance {
         self.live.store.set_hostcall_fuel(OUTPUT);
         self.live.store.set_epoch_deadline(1);
         let dropped = self.exchange.resource_drop_async(&mut self.live.store);
-        match within(limits.call_time, true, dropped).await {
+        let dropped = within(limits.call_time, true, pin!(dropped)).await;
+        match dropped {
             Ok(()) => idle.put(self.live),
             Err(failure) => {
                 tracing::debug!(target: TARGET, stage = %stage.id(), class = %failure.class, "an instance is retired: its exchange's destructor failed: {}", failure.message);
@@ -303,7 +304,7 @@ impl Instance {
         let limit = self.stage.limits().call_time;
         let began = Instant::now();
         let called = call(&self.live.policy, &mut self.live.store);
-        let done = within(limit, measured, called).await;
+        let done = within(limit, measured, pin!(called)).await;
         self.stage.metrics().observe(hook, began.elapsed());
         if !self.state().counts.is_empty() {
             for (name, count) in std::mem::take(&mut self.state().counts) {
@@ -365,9 +366,10 @@ async fn fresh(stage: &Stage, exchange: ExchangeState) -> Result<LiveInstance, F
     let policy = match &loaded.instantiation {
         Instantiation::Snapshot => {
             let instantiate = loaded.pre.instantiate_async(&mut store);
-            within(limits.call_time, false, instantiate).await?
+            within(limits.call_time, false, pin!(instantiate)).await?
         }
-        Instantiation::PerInstance(_) => configured(stage, &mut store).await?,
+        // Apart: the exchanges that need it are few, and all others would keep room for it.
+        Instantiation::PerInstance(_) => Box::pin(configured(stage, &mut store)).await?,
     };
     Ok(LiveInstance::new(store, policy, stage.metrics()))
 }
@@ -377,9 +379,9 @@ async fn configured(stage: &Stage, store: &mut Store<Guest>) -> Result<Policy, F
     let (loaded, limits) = (stage.loaded(), stage.limits());
     store.data_mut().exchange.cpu.begin(CONFIGURE_CPU);
     let instantiate = loaded.pre.instantiate_async(&mut *store);
-    let policy = within(limits.call_time, false, instantiate).await?;
+    let policy = within(limits.call_time, false, pin!(instantiate)).await?;
     let configure = policy.configure(&mut *store, &loaded.spec.settings);
-    let hooks = within(limits.call_time, true, configure).await?;
+    let hooks = within(limits.call_time, true, pin!(configure)).await?;
     hooks.map_err(|why| {
         Failure::new(
             Class::Host,
@@ -426,13 +428,13 @@ fn per_mebibyte(size: u64) -> Duration {
     Duration::from_micros(size.saturating_mul(20_000) >> 20)
 }
 
-/// Bounds a call by the clock on the wall, and meters it. Nearly every call is done at its first poll, and needs no timer. A guest that a
-/// tick put aside waits for a worker and for nothing of its own: that time isn't its, or a crowd would make failures of calls that are
-/// only waiting for their turn.
+/// Bounds a call, pinned where it comes from, by the clock on the wall, and meters it. Nearly every call is done at its first poll, and
+/// needs no timer. A guest that a tick put aside waits for a worker and for nothing of its own: that time isn't its, or a crowd would make
+/// failures of calls that are only waiting for their turn.
 async fn within<T>(
     limit: Duration,
     measured: bool,
-    call: impl Future<Output = wasmtime::Result<T>>,
+    call: impl Future<Output = wasmtime::Result<T>> + Unpin,
 ) -> Result<T, Failure> {
     let mut call = pin!(metered(measured, call));
     if let Poll::Ready(done) = futures_util::poll!(call.as_mut()) {

@@ -4,11 +4,10 @@
 //! What must stay true: it holds nothing that an exchange can make long, so it always fits; and no stage can have written it,
 //! because no stage's id begins with `@`.
 
-use serde_json::{Map, Value};
+use serde::Serialize;
 
 use super::outcome::Outcome;
 use super::request::RequestView;
-use super::text::cut;
 use super::types::Ending;
 use witgate_journal::Entry;
 
@@ -19,39 +18,64 @@ const NAME: usize = 512;
 /// How many roles are in it.
 const ROLES: usize = 16;
 
+/// What it says, in the order of its format.
+#[derive(Serialize)]
+struct Body<'a> {
+    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    principal: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    team: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    roles: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended: Option<&'static str>,
+    policy: &'a str,
+    code: &'static str,
+    unrecorded: Unrecorded<'a>,
+}
+
+#[derive(Serialize)]
+struct Unrecorded<'a> {
+    failed: &'a str,
+    class: &'a str,
+}
+
 /// That `stage` owed an entry about an exchange. `outcome` where it has ended; `failed`: what failed, and the class of that.
+///
+/// One is made beside each entry that a stage writes, in case the disk doesn't take that, so it is made with few allocations.
 pub(super) fn least_entry(
     stage: &str,
     request: &dyn RequestView,
     outcome: Option<&Outcome>,
-    (what, class): (&str, &str),
+    (failed, class): (&str, &str),
 ) -> Entry {
-    let name = |text: &str| {
-        let mut text = text.to_owned();
-        cut(&mut text, NAME);
-        text
-    };
     let id = name(request.id());
-    let mut body = Map::new();
-    let mut put =
-        |key: &str, value: Option<Value>| value.map(|value| body.insert(key.into(), value));
-    put("id", Some(id.clone().into()));
-    put("principal", request.principal().map(|id| name(id).into()));
-    put("team", request.team().map(|team| name(team).into()));
-    let roles = request.roles().iter().take(ROLES);
-    let roles: Vec<Value> = roles.map(|role| name(role).into()).collect();
-    put("roles", (!roles.is_empty()).then(|| roles.into()));
-    put("ended", outcome.map(|outcome| word(outcome.ended).into()));
-    put("policy", Some(stage.into()));
-    put("code", Some("unrecorded".into()));
-    let unrecorded = [("failed", what), ("class", class)];
-    let unrecorded = unrecorded.map(|(key, value)| (key.to_owned(), value.into()));
-    put("unrecorded", Some(Map::from_iter(unrecorded).into()));
+    let body = Body {
+        id,
+        principal: request.principal().map(name),
+        team: request.team().map(name),
+        roles: request
+            .roles()
+            .iter()
+            .take(ROLES)
+            .map(|role| name(role))
+            .collect(),
+        ended: outcome.map(|outcome| word(outcome.ended)),
+        policy: stage,
+        code: "unrecorded",
+        unrecorded: Unrecorded { failed, class },
+    };
     Entry {
         stage: HOST.into(),
-        request_id: id,
-        body: Value::from(body).to_string(),
+        request_id: id.to_owned(),
+        body: serde_json::to_string(&body).expect("it is made of words"),
     }
+}
+
+/// As much of a name as fits.
+fn name(text: &str) -> &str {
+    &text[..text.floor_char_boundary(NAME)]
 }
 
 /// How the exchange ended, in the words of the audit-logger's entries.

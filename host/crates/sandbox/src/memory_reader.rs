@@ -3,6 +3,8 @@
 //! Wizer has the same in a feature that compiles much more into wasmtime than is used here. As there, a function that is missing or
 //! fails is a panic, which the snapshot catches: the component can't be snapshotted, no more.
 
+use std::pin::pin;
+
 use wasmtime::Store;
 use wasmtime::component::{Instance, Lift, WasmList};
 use wasmtime_wizer::ComponentInstanceState;
@@ -27,7 +29,7 @@ impl<T: Send> MemoryReader<'_, T> {
             .instance
             .get_typed_func::<(), (R,)>(&mut *self.store, function)
             .expect("Wizer's functions have the types that it asks for");
-        let called = metered(true, function.call_async(&mut *self.store, ())).await;
+        let called = metered(true, pin!(function.call_async(&mut *self.store, ()))).await;
         called.expect("Wizer's functions only read").0
     }
 }

@@ -4,6 +4,7 @@
 //! trap later, so it isn't used and each instance is configured instead.
 
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::time::Instant;
 
 use futures_util::FutureExt;
@@ -264,7 +265,7 @@ async fn timed<T>(
     step: &'static str,
     call: impl Future<Output = wasmtime::Result<T>>,
 ) -> Result<T, LoadError> {
-    let failure = match tokio::time::timeout(CONFIGURE_TIME, metered(true, call)).await {
+    let failure = match tokio::time::timeout(CONFIGURE_TIME, metered(true, pin!(call))).await {
         Ok(Ok(value)) => return Ok(value),
         Ok(Err(error)) => Failure::from(error),
         Err(_) => Failure::new(

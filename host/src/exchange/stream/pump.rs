@@ -1,5 +1,6 @@
 //! A streamed answer from the upstream to the client, until one of them ends.
 
+use std::pin::pin;
 use std::task::Poll;
 
 use bytes::Bytes;
@@ -169,7 +170,8 @@ async fn wait(client: &Client, body: &mut AnswerBody) -> Result<Next, ClientGone
             None => Next::Over,
         }
     };
-    let mut next = std::pin::pin!(client.unless_gone(next));
+    let next = pin!(next);
+    let mut next = pin!(client.unless_gone(next));
     let Some(until) = client.head_leaves() else {
         return next.await;
     };
