@@ -79,6 +79,8 @@ mod tests {
         ] {
             assert!(!has(now, interface, function), "{interface} {function}");
         }
-        assert!(has(now, "request", "roles") && !has(wit(Contract::Earlier), "request", "roles"));
+        let earlier = wit(Contract::Earlier);
+        assert!(has(earlier, "request", "roles") && has(earlier, "kv", "put-new"));
+        assert!(has(now, "request", "tool-of") && !has(earlier, "request", "tool-of"));
     }
 }

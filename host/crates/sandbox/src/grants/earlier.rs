@@ -44,6 +44,15 @@ impl wit::kv::Host for Call<'_, kv::State> {
     ) -> wasmtime::Result<Result<(), String>> {
         now::kv::Host::put(self, key, value, ttl_seconds).await
     }
+
+    async fn put_new(
+        &mut self,
+        key: String,
+        value: String,
+        ttl_seconds: u32,
+    ) -> wasmtime::Result<Result<bool, String>> {
+        now::kv::Host::put_new(self, key, value, ttl_seconds).await
+    }
 }
 
 impl wit::http::Host for Call<'_, http::State> {

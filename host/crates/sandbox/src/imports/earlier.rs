@@ -45,6 +45,14 @@ impl wit::request::Host for Guest {
         now::request::Host::principal(self)
     }
 
+    fn team(&mut self) -> wasmtime::Result<Option<String>> {
+        now::request::Host::team(self)
+    }
+
+    fn roles(&mut self) -> wasmtime::Result<Vec<String>> {
+        now::request::Host::roles(self)
+    }
+
     fn received_at(&mut self) -> wasmtime::Result<u64> {
         now::request::Host::received_at(self)
     }
@@ -110,8 +118,29 @@ impl wit::request::Host for Guest {
         now::request::Host::restrict_targets(self, ids)
     }
 
+    fn cost_of(
+        &mut self,
+        model: String,
+        prompt_tokens: u32,
+        completion_tokens: u32,
+    ) -> wasmtime::Result<Option<u64>> {
+        now::request::Host::cost_of(self, model, prompt_tokens, completion_tokens)
+    }
+
     fn tag(&mut self, key: String, value: String) -> wasmtime::Result<Result<(), String>> {
         now::request::Host::tag(self, key, value)
+    }
+
+    fn tags(&mut self) -> wasmtime::Result<Vec<(String, String)>> {
+        now::request::Host::tags(self)
+    }
+
+    fn answer_header(
+        &mut self,
+        name: String,
+        value: String,
+    ) -> wasmtime::Result<Result<(), String>> {
+        now::request::Host::answer_header(self, name, value)
     }
 }
 
