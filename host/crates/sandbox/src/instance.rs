@@ -101,7 +101,7 @@ impl Instance {
 
     /// What later hooks read as the request.
     pub fn set_request(&mut self, request: Arc<dyn RequestView>) {
-        self.state().request = Some(request);
+        self.state().set_request(request);
     }
 
     /// What the stages before have tagged.

@@ -59,6 +59,7 @@ mod spoken;
 mod stage;
 mod store;
 mod text;
+mod tool_names;
 mod wasi;
 
 pub use bindings::{CONTRACT, types};

@@ -44,12 +44,16 @@ impl Body {
     pub(super) fn tool_of(&self, message: u32) -> Option<String> {
         let messages = list(&self.0["messages"]);
         let at = message as usize;
-        let id = messages.get(at)?.get("tool_call_id")?;
+        let result = messages.get(at).filter(|it| role(it) == Role::Tool)?;
+        let id = result["tool_call_id"].as_str()?;
         let calling = messages[..at].iter().rev();
         let mut calling = calling.filter(|it| role(it) == Role::Assistant);
         calling.find_map(|it| {
-            let call = list(&it["tool_calls"]).iter().find(|it| it["id"] == *id)?;
-            Some(call["function"]["name"].as_str()?.to_owned())
+            let call = list(&it["tool_calls"]).iter().find(|it| it["id"] == id)?;
+            let mut names = ["function", "custom"]
+                .iter()
+                .map(|kind| &call[kind]["name"]);
+            names.find_map(|name| Some(name.as_str()?.to_owned()))
         })
     }
 

@@ -6,7 +6,7 @@ use super::super::exchange_state::HookPhase;
 use super::super::failure::{BadOutput, Misused};
 use super::super::guest::Guest;
 use super::super::limits::{ANSWER_HEADERS, CHOICES, TAGS};
-use super::super::request::{NotReplaced, RequestView};
+use super::super::request::NotReplaced;
 use super::super::text::is_name;
 use super::super::types::{Role, Segment, Target, Text, Tool};
 
@@ -76,7 +76,7 @@ impl wit::request::Host for Guest {
     }
 
     fn tool_of(&mut self, message: u32) -> wasmtime::Result<Option<String>> {
-        Ok(tool_of(self.exchange.request()?, message))
+        self.exchange.tool_of(message)
     }
 
     fn insert_message(
@@ -194,20 +194,4 @@ impl wit::request::Host for Guest {
         finishes.push((choice, reason));
         Ok(Ok(()))
     }
-}
-
-/// The tool whose call, in a message before, that message answers.
-fn tool_of(request: &dyn RequestView, message: u32) -> Option<String> {
-    let read = |pointer: String| -> Option<serde_json::Value> {
-        serde_json::from_str(&request.get(&pointer)?).ok()
-    };
-    let id = read(format!("/messages/{message}/tool_call_id"))?;
-    let roles = request.messages();
-    let before = roles.iter().take(message as usize).enumerate();
-    let mut calling = before.filter(|(_, role)| **role == Role::Assistant).rev();
-    calling.find_map(|(at, _)| {
-        let calls = read(format!("/messages/{at}/tool_calls"))?;
-        let call = calls.as_array()?.iter().find(|call| call["id"] == id)?;
-        Some(call["function"]["name"].as_str()?.to_owned())
-    })
 }
