@@ -165,7 +165,7 @@ typedef struct witgate_policy_types_channel_t {
 // Arguments of a tool call: raw JSON text. What is put in must be escaped, and leave JSON what was JSON.
 #define WITGATE_POLICY_TYPES_CHANNEL_TOOL_ARGUMENTS 3
 // A text for which there is no word here, by the name that the host has for it: a transcript, say. The model wrote it or reads it like any other, so
-// whatever guards content guards it. No policy can write one.
+// whatever guards content guards it, and edits are as in content. No response can have one.
 #define WITGATE_POLICY_TYPES_CHANNEL_OTHER 4
 
 // One piece of text that the model will read. A message may have several.
@@ -293,7 +293,8 @@ typedef struct witgate_policy_types_edit_t {
 #define WITGATE_POLICY_TYPES_EDIT_REPLACE_AND_HOLD_LAST 5
 // This goes in its place, and the choice ends there as if the model had stopped: with `stop`, and no text of it after. The stages behind are told of the
 // end, this one for its other channels too; what the ones before hold of this channel came after the end, and is dropped. Once no choice is
-// left, the upstream is let go. At the end of a passage it is `replace`. Not in the arguments of a tool call.
+// left, the upstream is let go. At the end of a passage it is `replace`; so it is where the host asks for a last word, and there the model goes on. Not in the
+// arguments of a tool call.
 #define WITGATE_POLICY_TYPES_EDIT_FINISH 6
 
 // Something worth telling that stops nothing.
@@ -588,7 +589,7 @@ extern void witgate_policy_request_texts(uint32_t first, witgate_policy_request_
 // Puts a string in the place of one of the texts, by its index among them. The error says why it can't be: a key that another
 // member has, a name that is too long. One that is out of range is a fault.
 extern bool witgate_policy_request_replace_text(uint32_t index, witgate_string_t *text, witgate_string_t *err);
-// The name of the tool whose result that message is; none where it is no result, or no call before it has its id.
+// The name of the tool whose result that message is; none where its role isn't `tool`, it has no id that is a string, or no call before it has that.
 extern bool witgate_policy_request_tool_of(uint32_t message, witgate_string_t *ret);
 // Puts a message of its own before that one, or at the end when there is none such. The error says why it can't be.
 extern bool witgate_policy_request_insert_message(uint32_t before, witgate_policy_request_role_t role, witgate_string_t *text, witgate_string_t *err);
