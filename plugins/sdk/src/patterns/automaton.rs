@@ -14,8 +14,6 @@ use regex_syntax::hir::{Hir, HirKind, Look};
 
 use super::count_step;
 
-/// Bytes that the longest match of an expression may have.
-pub(super) const LONGEST: usize = 1024;
 /// Memory that an automaton may take, in bytes.
 const MEMORY: usize = 1 << 20;
 
@@ -43,6 +41,8 @@ pub(super) struct Automaton {
     starts: Vec<StateID>,
     /// By state: [`OPEN`], [`SETTLED`].
     states: Vec<u8>,
+    /// Bytes that its longest match has.
+    longest: usize,
 }
 
 /// Its tables tell nobody anything.
@@ -56,26 +56,31 @@ impl fmt::Debug for Automaton {
 }
 
 impl Automaton {
-    /// Compiles an expression. The error says what is wrong with it, and what to write.
-    pub(super) fn new(expression: &str) -> Result<Automaton, String> {
+    /// Compiles an expression whose match has at most so many bytes. The error says what is wrong with it, and what to write.
+    pub(super) fn new(expression: &str, most: usize) -> Result<Automaton, String> {
         let hir = regex_syntax::parse(expression).map_err(|error| one_line(&error))?;
         let properties = hir.properties();
-        if properties.minimum_len().is_none_or(|least| least == 0) {
-            return Err("it matches where nothing stands; write what must be there".into());
+        match properties.minimum_len() {
+            None => return Err("nothing matches it: a class in it is empty".into()),
+            Some(0) => {
+                return Err("it matches where nothing stands; write what must be there".into());
+            }
+            Some(_) => {}
         }
         match properties.maximum_len() {
             None => {
                 return Err(format!(
-                    "a match of it has no greatest length, so a text could wait for its end for ever; write {{1,64}} for + and {{0,64}} for *, at most {LONGEST} bytes in all"
+                    "a match of it has no greatest length, so a text could wait for its end for ever; write {{1,64}} for + and {{0,64}} for *, at most {most} bytes in all"
                 ));
             }
-            Some(longest) if longest > LONGEST => {
+            Some(longest) if longest > most => {
                 return Err(format!(
-                    "a match of it may have {longest} bytes, and {LONGEST} are the most; write smaller repetitions"
+                    "a match of it may have {longest} bytes, and {most} are the most; write smaller repetitions"
                 ));
             }
             Some(_) => {}
         }
+        let longest = properties.maximum_len().unwrap_or_default();
         let large = |error: &dyn std::fmt::Display| {
             format!(
                 "it is too large ({error}); write [0-9] for \\d, [A-Za-z0-9_] for \\w and fewer or smaller repetitions"
@@ -102,6 +107,7 @@ impl Automaton {
             dfa,
             starts,
             states,
+            longest,
         })
     }
 
@@ -136,8 +142,12 @@ impl Automaton {
         }
     }
 
+    /// Bytes that its longest match has: no walk is longer, but for the byte behind it.
+    pub(super) fn longest(&self) -> usize {
+        self.longest
+    }
+
     /// How many bytes it takes.
-    #[cfg(test)]
     pub(super) fn memory(&self) -> usize {
         self.dfa.memory_usage() + self.states.len() + self.starts.len() * 4
     }

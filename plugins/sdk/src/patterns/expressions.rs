@@ -9,24 +9,34 @@ mod tests;
 
 /// The most patterns that a finder may have.
 const MOST: usize = 64;
+/// Bytes that the longest match of a pattern has, unless its author asks for more.
+const LONGEST: usize = 256;
+/// Bytes that anyone may ask for.
+const LONGEST_OF_ALL: usize = 1024;
+/// Bytes that the longest matches of a finder's patterns have together: so often, and no oftener, a byte is looked at.
+const TOGETHER: usize = 2048;
+/// Memory that a finder's automata take together, in bytes.
+const MEMORY: usize = 8 << 20;
 
 /// Something to look for: a regular expression, its name, and what stands in its place.
 ///
-/// The syntax is that of Rust's `regex`. A match has a greatest length, of at most 1,024 bytes; `\b` goes by letters of ASCII; `^` and `$` are the
-/// beginning and the end of the text.
+/// The syntax is that of Rust's `regex`, with `\d`, `\s`, `\w` and cases of all letters, and without the other classes of Unicode: `\p{L}` is refused, unless a crate of the policy's turns that on in `regex-syntax`. A match has a greatest length, of
+/// at most 256 bytes or as many as [`longest`](Pattern::longest) says; `\b` goes by letters of ASCII; `^` and `$` are the beginning and the end of the text.
 #[derive(Clone, Debug)]
 pub struct Pattern {
     name: String,
     label: String,
     expression: String,
     replacement: String,
+    /// Bytes that its longest match may have.
+    longest: usize,
     /// It doesn't begin behind such a character.
     follows_none: fn(char) -> bool,
     check: fn(&str) -> bool,
 }
 
 impl Pattern {
-    /// A pattern with a name for findings and denials, as in `ticket`: `[a-z0-9][a-z0-9._-]{0,63}`. It is replaced by `[TICKET]`.
+    /// A pattern with a name for findings and denials, as in `ticket`: `[a-z0-9][a-z0-9._-]{0,39}`. It is replaced by `[TICKET]`.
     pub fn new(name: impl Into<String>, expression: impl Into<String>) -> Pattern {
         let name = name.into();
         let letter = |c: char| match c.is_ascii_alphanumeric() {
@@ -39,6 +49,7 @@ impl Pattern {
             name,
             label,
             expression: expression.into(),
+            longest: LONGEST,
             follows_none: |_| false,
             check: |_| true,
         }
@@ -48,6 +59,14 @@ impl Pattern {
     #[must_use]
     pub fn replaced_by(mut self, text: impl Into<String>) -> Pattern {
         self.replacement = text.into();
+        self
+    }
+
+    /// Its longest match may have so many bytes, of at most 1,024, and not 256. In a text that looks like a match at each place, as a long run of digits does to `[0-9]{10,1000}x`, a byte is
+    /// looked at as often as the longest match has bytes.
+    #[must_use]
+    pub fn longest(mut self, bytes: usize) -> Pattern {
+        self.longest = bytes.min(LONGEST_OF_ALL);
         self
     }
 
@@ -73,15 +92,16 @@ impl Pattern {
         let address =
             format!(r"[A-Za-z0-9_%+-][A-Za-z0-9._%+-]{{0,63}}@(?:{part}\.){{1,4}}[A-Za-z]{{2,24}}");
         Pattern::new("email", address)
+            .longest(512)
             .not_after(|c| c.is_ascii_alphanumeric() || "._%+-".contains(c))
     }
 
     /// A key by the prefix of whoever made it: of Cerebras, OpenAI, Anthropic, GitHub, GitLab, AWS, Google, Slack, Stripe, Hugging Face, npm. `key`. The bundled policy
-    /// `secrets` knows many more.
+    /// `secrets` knows many more. Of a key of OpenAI's or Cerebras' kind with more than 500 characters, which nobody makes, the first 500 are replaced and the rest isn't.
     #[must_use]
     pub fn key() -> Pattern {
         let all = [
-            "c?sk-[A-Za-z0-9_-]{20,200}",
+            "c?sk-[A-Za-z0-9_-]{20,500}",
             "gh[opsur]_[A-Za-z0-9]{36}",
             "github_pat_[A-Za-z0-9_]{22,100}",
             "glpat-[A-Za-z0-9_-]{20,64}",
@@ -92,7 +112,9 @@ impl Pattern {
             "hf_[A-Za-z0-9]{30,40}",
             "npm_[A-Za-z0-9]{36}",
         ];
-        Pattern::new("key", format!("(?:{})", all.join("|"))).not_after(is_word)
+        Pattern::new("key", format!("(?:{})", all.join("|")))
+            .longest(512)
+            .not_after(is_word)
     }
 
     /// The number of a payment card, in groups or not, whose check digit is right: `card`.
@@ -114,6 +136,9 @@ impl Pattern {
 /// Of matches that begin at one place that of the first pattern is taken, and of a pattern's own the one that `regex` would: of alternatives the first, of a
 /// repetition the longest. The search goes on behind it. What is held back is exact: the text waits from the first place on where what has come may still become a match or
 /// a longer one, and no byte waits where none can.
+///
+/// The work is linear in the text. A byte is looked at from each place from which a match could still reach it: mostly once or twice, and where the text looks like a match everywhere as often
+/// as the longest matches of all patterns have bytes, which together are at most 2,048. Their automata have at most 1 MiB each, and 8 MiB together.
 ///
 /// The automata are built by [`new`](Patterns::new), so they are part of the snapshot; an exchange builds nothing. Put it into an [`Rc`](std::rc::Rc), or a
 /// [`Guard`](crate::redact::Guard), which shares it.
@@ -145,17 +170,30 @@ impl Patterns {
     /// A sentence for the operator: which pattern, what is wrong with it, what to write.
     pub fn new(patterns: impl IntoIterator<Item = Pattern>) -> Result<Patterns, String> {
         let mut all: Vec<(Pattern, Automaton)> = Vec::new();
+        let (mut longest, mut memory) = (0, 0);
         for pattern in patterns {
             let failed = |why: String| format!("pattern `{}`: {why}", pattern.name);
             if !is_name(&pattern.name) {
-                return Err(failed("a name has 1 to 64 of a-z, 0-9, `.`, `_` and `-`, and begins with a letter or a digit".into()));
+                return Err(failed("a name has 1 to 40 of a-z, 0-9, `.`, `_` and `-`, and begins with a letter or a digit".into()));
             }
             if all.len() == MOST {
                 return Err(failed(format!(
                     "{MOST} patterns are the most; put several into one, as in `a|b`"
                 )));
             }
-            let automaton = Automaton::new(&pattern.expression).map_err(failed)?;
+            let automaton = Automaton::new(&pattern.expression, pattern.longest).map_err(failed)?;
+            longest += automaton.longest();
+            if longest > TOGETHER {
+                return Err(failed(format!(
+                    "with those before it the longest matches have {longest} bytes together, and {TOGETHER} are the most; write smaller repetitions"
+                )));
+            }
+            memory += automaton.memory();
+            if memory > MEMORY {
+                return Err(failed(format!(
+                    "with those before it the patterns take {memory} bytes of memory, and {MEMORY} are the most; write fewer, or [0-9] for \\d and [A-Za-z0-9_] for \\w"
+                )));
+            }
             all.push((pattern, automaton));
         }
         let may_begin = |byte: &u8| all.iter().any(|(_, automaton)| automaton.may_begin(*byte));
@@ -229,7 +267,7 @@ impl Named for Patterns {
 
 fn is_name(name: &str) -> bool {
     let part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    name.len() <= 64 && name.starts_with(part) && name.chars().all(|c| part(c) || "._-".contains(c))
+    name.len() <= 40 && name.starts_with(part) && name.chars().all(|c| part(c) || "._-".contains(c))
 }
 
 /// Luhn's.

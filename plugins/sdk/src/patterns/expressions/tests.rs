@@ -250,8 +250,8 @@ fn what_can_t_be_is_said_in_words() {
         ),
         (
             "key",
-            "a{1,1025}",
-            "pattern `key`: a match of it may have 1025 bytes, and 1024 are the most",
+            "a{1,257}",
+            "pattern `key`: a match of it may have 257 bytes, and 256 are the most",
         ),
         ("key", "(a", "pattern `key`: unclosed group, at its byte 0"),
         (
@@ -261,14 +261,33 @@ fn what_can_t_be_is_said_in_words() {
         ),
         (
             "key",
-            r"\w{1,200}[a-f]{9}\w{1,50}",
+            r"\w{1,40}[a-f]{9}\w{1,10}",
             "pattern `key`: it is too large",
         ),
-        ("A key", "a", "pattern `A key`: a name has 1 to 64 of"),
+        (
+            "key",
+            "a[a&&b]",
+            "pattern `key`: nothing matches it: a class in it is empty",
+        ),
+        ("A key", "a", "pattern `A key`: a name has 1 to 40 of"),
+        (
+            "a2345678901234567890123456789012345678901",
+            "a",
+            "pattern `a2345678901234567890123456789012345678901`: a name has 1 to 40 of",
+        ),
     ] {
         let error = Patterns::new([Pattern::new(name, expression)]).unwrap_err();
         assert!(error.starts_with(why), "{error}");
     }
+    // As long as an author may ask for, and not all together.
+    let long = |n: usize| Pattern::new(format!("p{n}"), "a{1024}").longest(2000);
+    let error = Patterns::new((0..3).map(long)).unwrap_err();
+    let why = "pattern `p2`: with those before it the longest matches have 3072 bytes together";
+    assert!(error.starts_with(why), "{error}");
+    // Each small enough, and together past 8 MiB.
+    let large = |n: usize| Pattern::new(format!("p{n}"), r"\w{1,4}");
+    let error = Patterns::new((0..64).map(large)).unwrap_err();
+    assert!(error.contains("bytes of memory"), "{error}");
     let many = (0..=64).map(|n| Pattern::new(format!("p{n}"), "a"));
     let error = Patterns::new(many).unwrap_err();
     assert!(
@@ -290,4 +309,18 @@ fn twice_the_text_is_twice_the_work_and_the_tables_are_small() {
         let (once, twice) = (steps(2000), steps(4000));
         assert!(twice < once * 5 / 2, "{part:?}: {once} and {twice}");
     }
+}
+
+/// Of an expression that nothing spares from being begun everywhere: the factor is the length of its longest match.
+#[test]
+fn a_run_that_looks_like_a_match_everywhere_is_looked_at_as_often_as_a_match_has_bytes() {
+    let run = Pattern::new("run", "[0-9 ]{10,200}x");
+    let patterns = Patterns::new([run]).unwrap();
+    let steps = |length: usize| {
+        let text = "1".repeat(length);
+        testing::steps(|| drop(redact_all(&patterns, Form::Text, &text)))
+    };
+    let (once, twice) = (steps(4000), steps(8000));
+    assert!(twice < once * 5 / 2, "{once} and {twice}");
+    assert!(once < 4000 * (201 + 4), "{once}");
 }
