@@ -163,7 +163,7 @@ fn answer() -> Bytes {
         choices: &[0],
         texts: &[(0, Channel::Content, "text ".repeat(200))],
         denied: &[],
-        finish: None,
+        finishes: &[],
     };
     composition.whole(Dialect::Chat)
 }

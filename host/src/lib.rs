@@ -22,6 +22,9 @@
 //! - [`config`]: `policy-config.yaml`, from text to a checked value.
 //! - [`metrics`]: what is counted.
 
+// A command waits for loading, which waits for a guest's call, and each step between is a future in the one before.
+#![recursion_limit = "256"]
+
 pub mod api;
 pub mod app;
 #[cfg(test)]

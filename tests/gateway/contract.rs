@@ -45,16 +45,25 @@ async fn the_host_does_what_its_double_does() {
 }
 
 /// The player of an older contract, as it was built then, with the cases of then.
-#[tokio::test]
-async fn the_host_does_what_it_did_for_a_component_of_an_older_contract() {
+async fn plays_kept(kept: &[u8], cases: &str) {
     let folder = tempfile::tempdir().unwrap();
     let player = folder.path().join("player.wasm");
     let mut bytes = Vec::new();
-    let kept = include_bytes!("../golden/0.1.0/player.rust.wasm.gz");
-    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&kept[..]), &mut bytes).unwrap();
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(kept), &mut bytes).unwrap();
     std::fs::write(&player, bytes).unwrap();
-    let cases = case::read(include_str!("../golden/0.1.0/player.cases.yaml"));
-    plays(player.to_str().unwrap(), cases).await;
+    plays(player.to_str().unwrap(), case::read(cases)).await;
+}
+
+#[tokio::test]
+async fn the_host_does_what_it_did_for_a_component_of_0_1_0() {
+    let kept = include_bytes!("../golden/0.1.0/player.rust.wasm.gz");
+    plays_kept(kept, include_str!("../golden/0.1.0/player.cases.yaml")).await;
+}
+
+#[tokio::test]
+async fn the_host_does_what_it_did_for_a_component_of_1_0_0() {
+    let kept = include_bytes!("../golden/1.0.0/player.rust.wasm.gz");
+    plays_kept(kept, include_str!("../golden/1.0.0/player.cases.yaml")).await;
 }
 
 /// Plays the cases with that component.

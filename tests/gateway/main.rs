@@ -18,6 +18,7 @@ mod exact;
 mod failing_journal;
 mod failures;
 mod faults;
+mod finishes;
 mod generations;
 mod governance;
 #[path = "../guests/mod.rs"]

@@ -6,10 +6,10 @@
 //! As malice would, it behaves in the loader's self-test, which it knows by a request that says nothing: the bodies of an
 //! exchange's functions, but the constructor's, run in real exchanges alone. `$real` is 1 there.
 
+use std::path::Path;
+
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
-
-const POLICY: &str = "witgate:policy/policy@0.1.0";
 
 /// Where each function's result lies, before a test changes it.
 pub(crate) const DESCRIPTION: u32 = 1024;
@@ -31,6 +31,8 @@ fn open() -> String {
 /// The bodies of a policy's functions, in WebAssembly's text format.
 pub(crate) struct Forged {
     pub(crate) world: &'static str,
+    /// The version of the contract that it was built against.
+    pub(crate) contract: &'static str,
     /// More imports; they come first.
     pub(crate) imports: String,
     /// Anything else at the module's end.
@@ -53,6 +55,7 @@ impl Default for Forged {
         let address = |address: u32| format!("i32.const {address}");
         Forged {
             world: "policy-component",
+            contract: "1.0.0",
             imports: String::new(),
             extra: String::new(),
             memory: r#"(memory (export "memory") 4)"#,
@@ -78,6 +81,7 @@ impl Forged {
             extra,
             memory,
             realloc,
+            contract,
             describe,
             configure,
             constructor,
@@ -93,6 +97,7 @@ impl Forged {
             ..
         } = self;
         let open = open();
+        let policy = format!("witgate:policy/policy@{contract}");
         let sly = |body: &str, good: &str| {
             if body == good {
                 good.to_owned()
@@ -107,9 +112,9 @@ impl Forged {
         let on_end = sly(on_end, &format!("i32.const {EDIT}"));
         let text = format!(
             r#"(module
-  (import "[export]{POLICY}" "[resource-new]exchange" (func $new-exchange (param i32) (result i32)))
-  (import "[export]{POLICY}" "[resource-new]passage" (func $new-passage (param i32) (result i32)))
-  (import "witgate:policy/request@0.1.0" "size" (func $size (result i64)))
+  (import "[export]{policy}" "[resource-new]exchange" (func $new-exchange (param i32) (result i32)))
+  (import "[export]{policy}" "[resource-new]passage" (func $new-passage (param i32) (result i32)))
+  (import "witgate:policy/request@{contract}" "size" (func $size (result i64)))
   {imports}
   {memory}
   (global $state (mut i32) (i32.const 0))
@@ -119,17 +124,17 @@ impl Forged {
   (data (i32.const {CONFIGURED}) "\00\00\00\00\07")
   (data (i32.const {OPENED}) "\01")
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) {realloc})
-  (func (export "{POLICY}#describe") (result i32) {describe})
-  (func (export "{POLICY}#configure") (param i32 i32) (result i32) {configure})
-  (func (export "{POLICY}#[constructor]exchange") (result i32)
+  (func (export "{policy}#describe") (result i32) {describe})
+  (func (export "{policy}#configure") (param i32 i32) (result i32) {configure})
+  (func (export "{policy}#[constructor]exchange") (result i32)
     (global.set $real (i64.ne (call $size) (i64.const 0))) {constructor})
-  (func (export "{POLICY}#[method]exchange.on-request") (param i32) (result i32) {on_request})
-  (func (export "{POLICY}#[method]exchange.on-answer")
+  (func (export "{policy}#[method]exchange.on-request") (param i32) (result i32) {on_request})
+  (func (export "{policy}#[method]exchange.on-answer")
     (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32) {on_answer})
-  (func (export "{POLICY}#[method]exchange.on-complete") (param i32) (if (global.get $real) (then {on_complete})))
-  (func (export "{POLICY}#[method]passage.on-delta") (param i32 i32 i32) (result i32) {on_delta})
-  (func (export "{POLICY}#[method]passage.on-end") (param i32 i32 i32) (result i32) {on_end})
-  (func (export "{POLICY}#[dtor]passage") (param i32) (if (global.get $real) (then {destructor})))
+  (func (export "{policy}#[method]exchange.on-complete") (param i32) (if (global.get $real) (then {on_complete})))
+  (func (export "{policy}#[method]passage.on-delta") (param i32 i32 i32) (result i32) {on_delta})
+  (func (export "{policy}#[method]passage.on-end") (param i32 i32 i32) (result i32) {on_end})
+  (func (export "{policy}#[dtor]passage") (param i32) (if (global.get $real) (then {destructor})))
   {extra}
 )"#
         );
@@ -140,9 +145,13 @@ impl Forged {
     pub(crate) fn component(&self) -> Vec<u8> {
         let mut module = self.module();
         let mut resolve = Resolve::default();
-        let (package, _) = resolve
-            .push_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../wit"))
-            .unwrap();
+        let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
+        let older = if self.contract == "0.1.0" {
+            self.contract
+        } else {
+            ""
+        };
+        let (package, _) = resolve.push_path(wit.join(older)).unwrap();
         let world = resolve.select_world(&[package], Some(self.world)).unwrap();
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
         let mut encoder = ComponentEncoder::default().module(&module).unwrap();

@@ -40,7 +40,7 @@ pub(crate) const MISDEEDS: &[Misdeed] = &[
         reallocating(&format!("{LOOP_IF_REAL} i32.const 8192"))
     }),
     ("loop-in-the-destructor-of-the-exchange", Well, || {
-        let name = "witgate:policy/policy@0.1.0#[dtor]exchange";
+        let name = "witgate:policy/policy@1.0.0#[dtor]exchange";
         exporting(name, "(param i32)", LOOP)
     }),
     // Falling over where nobody looks.

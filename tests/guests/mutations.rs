@@ -64,7 +64,7 @@ pub(super) fn exporting(name: &str, params: &str, body: &str) -> Vec<Forged> {
 
 /// After a result was read, the guest may free it: another place to misbehave in.
 pub(super) fn after(function: &str, body: &str) -> Vec<Forged> {
-    let name = format!("cabi_post_witgate:policy/policy@0.1.0#{function}");
+    let name = format!("cabi_post_witgate:policy/policy@1.0.0#{function}");
     exporting(&name, "(param i32)", body)
 }
 
@@ -76,7 +76,7 @@ pub(super) fn giving(handle: &str) -> String {
 
 /// `on-answer` makes a passage, does that with it, and gives that handle.
 pub(super) fn dropping(body: &str, given: &str) -> Forged {
-    let import = r#"(import "[export]witgate:policy/policy@0.1.0" "[resource-drop]passage" (func $drop (param i32)))"#;
+    let import = r#"(import "[export]witgate:policy/policy@1.0.0" "[resource-drop]passage" (func $drop (param i32)))"#;
     Forged {
         imports: import.into(),
         on_answer: format!(
@@ -103,7 +103,7 @@ pub(super) fn calling(interface: &str, function: &str, signature: &str, argument
     Forged {
         world: ALL_GRANTS,
         imports: format!(
-            r#"(import "witgate:policy/{interface}@0.1.0" "{function}" (func $function {signature}))"#
+            r#"(import "witgate:policy/{interface}@1.0.0" "{function}" (func $function {signature}))"#
         ),
         on_delta: garbled(call),
         ..Forged::default()
@@ -153,7 +153,7 @@ pub(super) fn telling(text: &str) -> Vec<Forged> {
 /// `on-request` asks for the segments, and the answer goes there.
 pub(super) fn segments(place: &str) -> Forged {
     let import =
-        r#"(import "witgate:policy/request@0.1.0" "segments" (func $segments (param i32 i32)))"#;
+        r#"(import "witgate:policy/request@1.0.0" "segments" (func $segments (param i32 i32)))"#;
     Forged {
         imports: import.into(),
         on_request: format!("(call $segments (i32.const 0) ({place})) (i32.const {VERDICT})"),
@@ -170,7 +170,7 @@ pub(super) fn tables(body: &str) -> Vec<Forged> {
 
 pub(super) const ALL_GRANTS: &str = "policy-component-with-all-grants";
 pub(super) const APPEND: &str =
-    r#"(import "witgate:policy/journal@0.1.0" "append" (func $append (param i32 i32 i32)))"#;
+    r#"(import "witgate:policy/journal@1.0.0" "append" (func $append (param i32 i32 i32)))"#;
 
 pub(super) fn journaling(entry: &str) -> String {
     format!("(call $append {entry} (i32.const 3072))")

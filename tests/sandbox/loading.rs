@@ -87,7 +87,7 @@ async fn wrong_world() {
 
 #[tokio::test]
 async fn wrong_version_of_the_contract() {
-    for version in ["0.2.0", "1.0.0", "0.0.9"] {
+    for version in ["0.2.0", "2.0.0", "0.0.9"] {
         let text = format!(
             r#"(component (instance $i) (export "witgate:policy/policy@{version}" (instance $i)))"#
         );
@@ -102,7 +102,7 @@ async fn wrong_version_of_the_contract() {
 
 #[tokio::test]
 async fn right_name_and_wrong_shape() {
-    let empty = r#"(component (instance $i) (export "witgate:policy/policy@0.1.0" (instance $i)))"#;
+    let empty = r#"(component (instance $i) (export "witgate:policy/policy@1.0.0" (instance $i)))"#;
     let error = refusal_of_text(empty).await;
     assert!(matches!(error, LoadError::Misfit(_)), "{error}");
 }
@@ -111,7 +111,7 @@ async fn right_name_and_wrong_shape() {
 async fn journal_without_the_grant() {
     let forged = Forged {
         world: "policy-component-with-all-grants",
-        imports: r#"(import "witgate:policy/journal@0.1.0" "append" (func (param i32 i32 i32)))"#
+        imports: r#"(import "witgate:policy/journal@1.0.0" "append" (func (param i32 i32 i32)))"#
             .into(),
         ..Forged::default()
     };
@@ -128,12 +128,12 @@ async fn journal_without_the_grant() {
 
 #[tokio::test]
 async fn grants_that_are_not_offered() {
-    let error = refusal_of_text(&importing("witgate:policy/everything@0.1.0")).await;
+    let error = refusal_of_text(&importing("witgate:policy/everything@1.0.0")).await;
     assert!(
         matches!(&error, LoadError::NotOffered(name) if name == "everything"),
         "{error}"
     );
-    let error = refusal_of_text(&importing("witgate:policy/http@0.1.0")).await;
+    let error = refusal_of_text(&importing("witgate:policy/http@1.0.0")).await;
     let wanted = "`grants: [{http: {hosts: [{url: https://HOST,";
     assert!(error.to_string().contains(wanted), "{error}");
 }
@@ -157,7 +157,7 @@ async fn imports_that_no_policy_is_given() {
 fn importing(import: &str) -> String {
     format!(
         r#"(component (import "{import}" (instance))
-            (instance $i) (export "witgate:policy/policy@0.1.0" (instance $i)))"#
+            (instance $i) (export "witgate:policy/policy@1.0.0" (instance $i)))"#
     )
 }
 
@@ -316,7 +316,7 @@ async fn a_component_of_two_parts_is_compiled() {
             (core instance $i (instantiate $m (with "" (instance (export "take" (func $take))))))
             (func (export "give") (canon lift (core func $i "give"))))
           (instance $b (instantiate $B (with "take" (func $a "take"))))
-          (export "witgate:policy/policy@0.1.0" (instance $b)))"#,
+          (export "witgate:policy/policy@1.0.0" (instance $b)))"#,
     )
     .await;
     // It was compiled, and is no policy.
@@ -326,15 +326,18 @@ async fn a_component_of_two_parts_is_compiled() {
 /// A policy of the future: the interfaces that it imports have functions that this host's haven't.
 #[tokio::test]
 async fn what_needs_a_newer_host_is_told_so() {
-    for (interface, function) in [
-        ("host", "sing"),
-        ("request", "rewind"),
-        ("counters", "halve"),
+    for (version, interface, function) in [
+        ("1.7.0", "host", "sing"),
+        ("1.7.0", "request", "rewind"),
+        ("1.7.0", "counters", "halve"),
+        // Of the contract before, which hadn't what the present one has.
+        ("0.1.7", "host", "sing"),
+        ("0.1.0", "request", "respond-finish"),
     ] {
         let text = format!(
             r#"(component
-              (import "witgate:policy/{interface}@0.1.7" (instance (export "{function}" (func))))
-              (instance $i) (export "witgate:policy/policy@0.1.7" (instance $i)))"#
+              (import "witgate:policy/{interface}@{version}" (instance (export "{function}" (func))))
+              (instance $i) (export "witgate:policy/policy@{version}" (instance $i)))"#
         );
         let mut all = spec(&json!({}));
         all.grants = witgate::config::Grant::ALL.to_vec();
@@ -349,8 +352,8 @@ async fn what_needs_a_newer_host_is_told_so() {
     }
     // What it takes of another's shape is no sign of age.
     let text = r#"(component
-      (import "witgate:policy/request@0.1.0" (instance (export "size" (func (result string)))))
-      (instance $i) (export "witgate:policy/policy@0.1.0" (instance $i)))"#;
+      (import "witgate:policy/request@1.0.0" (instance (export "size" (func (result string)))))
+      (instance $i) (export "witgate:policy/policy@1.0.0" (instance $i)))"#;
     let error = refusal_of_text(text).await;
     assert!(matches!(error, LoadError::Misfit(_)), "{error}");
 }

@@ -156,7 +156,7 @@ async fn a_destructor_that_fails_or_never_ends_retires_the_instance() {
     for destructor in ["unreachable", "(loop $for_ever (br $for_ever))"] {
         let forged = Forged {
             extra: format!(
-                r#"(func (export "witgate:policy/policy@0.1.0#[dtor]exchange") (param i32) {destructor})"#
+                r#"(func (export "witgate:policy/policy@1.0.0#[dtor]exchange") (param i32) {destructor})"#
             ),
             ..Forged::default()
         };

@@ -19,14 +19,19 @@ pub(super) trait Render {
 
     /// A choice ends: what of it has not gone never will.
     fn denied(&mut self, denied: &Denied<'_>) -> Result<(), NotAChunk>;
+
+    /// A choice ends as if the model had stopped: what of it has not come out never will.
+    fn finished(&mut self, choice: u32) -> Result<(), NotAChunk>;
 }
 
-/// The denials of an answer, by choice.
+/// The choices of an answer that stages ended, and why.
 #[derive(Debug, Default)]
 pub(super) struct Assembled {
     denials: SmallVec<[ChoiceDenial; 1]>,
-    /// The choices of `denials`, for those who ask for them alone.
-    denied: SmallVec<[u32; 1]>,
+    /// The choices that were denied or finished.
+    ended: SmallVec<[u32; 1]>,
+    /// Those that were finished.
+    finished: SmallVec<[u32; 1]>,
 }
 
 /// A choice that a stage ended.
@@ -61,21 +66,36 @@ impl Assembled {
                 } => {
                     stages.denied(stage, choice, &denial);
                     render.denied(&told(choice, stages.name(stage), &denial))?;
-                    self.denied.push(choice);
+                    self.ended.push(choice);
                     self.denials.push(ChoiceDenial {
                         choice,
                         stage,
                         denial,
                     });
                 }
+                Output::Finished { choice } => {
+                    render.finished(choice)?;
+                    self.ended.push(choice);
+                    self.finished.push(choice);
+                }
             }
         }
         Ok(())
     }
 
-    /// The choices that were denied.
-    pub(super) fn denied(&self) -> &[u32] {
-        &self.denied
+    /// The choices that stages ended: nothing more of them goes.
+    pub(super) fn ended(&self) -> &[u32] {
+        &self.ended
+    }
+
+    /// Those of them that were finished, and not denied.
+    pub(super) fn finished(&self) -> &[u32] {
+        &self.finished
+    }
+
+    /// Whether stages ended each of so many choices.
+    pub(super) fn has_ended(&self, choices: usize) -> bool {
+        !self.ended.is_empty() && self.ended.len() >= choices
     }
 
     /// The denials in the order of choices.
@@ -132,6 +152,11 @@ mod tests {
                 .push(format!("{} denied: {}", denied.choice, denied.code));
             Ok(())
         }
+
+        fn finished(&mut self, choice: u32) -> Result<(), NotAChunk> {
+            self.0.push(format!("{choice} finished"));
+            Ok(())
+        }
     }
 
     fn denied(choice: u32, stage: usize, code: &str) -> Output {
@@ -168,6 +193,7 @@ mod tests {
                 text: "more".into(),
             },
             denied(2, 0, "rude"),
+            Output::Finished { choice: 1 },
         ];
         let rendered = folded(&mut Assembled::default(), outputs);
         assert_eq!(
@@ -176,7 +202,8 @@ mod tests {
                 "7: as it came",
                 "7: new",
                 "added to 1: more",
-                "2 denied: rude"
+                "2 denied: rude",
+                "1 finished"
             ]
         );
     }
@@ -196,7 +223,7 @@ mod tests {
             let told = assembled.denial_of_all(3);
             let told = told.map(|it| (it.choice, it.stage, &*it.denial.code));
             assert_eq!(told, Some((0, StageId(2), "first")), "{order:?}");
-            assert_eq!(assembled.denied(), order);
+            assert_eq!(assembled.ended(), order);
             let choices: Vec<u32> = assembled.denials().iter().map(|it| it.choice).collect();
             assert_eq!(choices, [0, 1, 2]);
         }

@@ -47,12 +47,13 @@ use self::client::{ChainStatus, Client};
 use self::driver::ClientGone;
 use self::passages::{Aborted, AnswerStages as _};
 use self::record::ExchangeRecord;
+use self::stage_run::Response;
 use self::stages::{RequestDecision, Stages};
 use self::upstream::{NoAnswer, Upstream};
 use self::whole::Filtered;
 use crate::api::{ApiError, Permit};
 use crate::metrics::Metrics;
-use crate::policy::types::{Delta, Ending};
+use crate::policy::types::Ending;
 use crate::upstream::{Answer, WHOLE_BODY_CAP};
 use crate::wire::Dialect;
 
@@ -105,7 +106,7 @@ impl<U: Upstream> Exchange<U> {
         }
         match decision {
             RequestDecision::Proceed => self.ask().await,
-            RequestDecision::Respond(deltas) => self.respond(&deltas).await,
+            RequestDecision::Respond(response) => self.respond(&response).await,
             RequestDecision::Deny(stage, denial) => {
                 let error = errors::denied(self.stages.name(stage), &denial);
                 Ok(self.refuse(error, Ending::Denied))
@@ -202,10 +203,10 @@ impl<U: Upstream> Exchange<U> {
     }
 
     /// A stage answers in the model's place.
-    async fn respond(&mut self, deltas: &[Delta]) -> Result<Ending, ClientGone> {
+    async fn respond(&mut self, response: &Response) -> Result<Ending, ClientGone> {
         self.stages.begin_answer();
         self.record.responded();
-        let synthetic = match synthetic::respond(&mut self.stages, deltas).await {
+        let synthetic = match synthetic::respond(&mut self.stages, response).await {
             Ok(synthetic) => synthetic,
             Err(aborted) => return Ok(self.failed(aborted)),
         };

@@ -222,8 +222,9 @@ impl Draft for RequestDraft {
         role: types::Role,
         text: String,
     ) -> Result<(), String> {
-        self.body
-            .insert_message(before, role_from_policy(role), &text)
+        let role = role_from_policy(role)
+            .ok_or("a message can't be put in for a speaker without a word: `other`")?;
+        self.body.insert_message(before, role, &text)
     }
 
     fn set(&mut self, pointer: &str, json: Option<&str>) -> Result<(), String> {

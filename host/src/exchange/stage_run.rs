@@ -42,7 +42,7 @@ pub(super) struct StageRun {
     findings: Vec<Finding>,
     /// What it put on what the client gets, in `on-request`; nothing in shadow.
     answer_headers: Vec<(String, String)>,
-    /// In shadow: the choices that it denied. Enforced, these choices would have ended, so no further deltas are delivered for
+    /// In shadow: the choices that it denied or finished. Enforced, these choices would have ended, so no further deltas are delivered for
     /// them.
     ended: Vec<u32>,
     /// The first call that failed.
@@ -56,8 +56,15 @@ pub(super) enum RequestStep {
     /// The next stage's turn; with the request as this one made it, where it changed anything.
     Proceed(Option<Arc<RequestState>>),
     Deny(Denial),
-    Respond(Vec<Delta>),
+    Respond(Response),
     Aborted,
+}
+
+/// An answer in the model's place.
+pub(super) struct Response {
+    pub(super) deltas: Vec<Delta>,
+    /// Why choices end, by choice, where the stage said so.
+    pub(super) finishes: Vec<(u32, String)>,
 }
 
 /// A passage that a stage sees, and the choice that it is of.
@@ -206,9 +213,13 @@ impl StageRun {
         self.collect(tags);
         let shadow = self.stage.is_shadow();
         let instance = self.instance.as_mut();
-        let headers = instance
-            .map(Instance::take_answer_headers)
-            .unwrap_or_default();
+        let said = |instance: &mut Instance| {
+            (
+                instance.take_answer_headers(),
+                instance.take_response_finishes(),
+            )
+        };
+        let (headers, finishes) = instance.map(said).unwrap_or_default();
         let plain = matches!(verdict, Verdict::Proceed) && request.is_none() && headers.is_empty();
         if !shadow {
             self.answer_headers = headers;
@@ -216,7 +227,7 @@ impl StageRun {
         if clear && !(plain && self.findings.is_empty()) {
             self.broke_promise("request");
         }
-        let step = self.decided(verdict, request);
+        let step = self.decided(verdict, request, finishes);
         let goes_on = shadow || matches!(step, RequestStep::Proceed(_));
         if goes_on
             && !self.sees_answer()
@@ -234,7 +245,12 @@ impl StageRun {
     }
 
     /// Notes the verdict and counts it.
-    fn decided(&mut self, verdict: Verdict, changed: Option<Arc<RequestState>>) -> RequestStep {
+    fn decided(
+        &mut self,
+        verdict: Verdict,
+        changed: Option<Arc<RequestState>>,
+        finishes: Vec<(u32, String)>,
+    ) -> RequestStep {
         self.stage.decisions().verdict(&verdict);
         match verdict {
             Verdict::Proceed => {
@@ -247,7 +263,7 @@ impl StageRun {
             }
             Verdict::Respond(deltas) => {
                 self.status = StageStatus::Responded;
-                RequestStep::Respond(deltas)
+                RequestStep::Respond(Response { deltas, finishes })
             }
         }
     }
@@ -405,14 +421,22 @@ impl StageRun {
 
     /// It said this of a text of that choice: what is to be done. In shadow it is noted, and everything goes as it came.
     fn edit(&mut self, choice: u32, edit: Edit) -> Edit {
-        self.edited |= matches!(edit, Edit::Replace(_) | Edit::ReplaceAndHoldLast(_));
+        let edits = matches!(
+            edit,
+            Edit::Replace(_) | Edit::ReplaceAndHoldLast(_) | Edit::Finish(_)
+        );
+        self.edited |= edits;
         self.stage.decisions().edit(&edit);
         if !self.stage.is_shadow() {
             return edit;
         }
-        if let Edit::Deny(denial) = edit {
-            self.denied(Some(choice), denial);
-            self.ended.push(choice);
+        match edit {
+            Edit::Deny(denial) => {
+                self.denied(Some(choice), denial);
+                self.ended.push(choice);
+            }
+            Edit::Finish(_) => self.ended.push(choice),
+            _ => {}
         }
         Edit::Forward
     }

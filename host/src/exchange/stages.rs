@@ -6,11 +6,11 @@ use super::entries::Entries;
 use super::interest;
 use super::passages::{Aborted, AnswerStages, HoldLimits, StageFailure, StageId};
 use super::request::RequestState;
-use super::stage_run::{Passage, RequestStep, StageRun, Tags};
+use super::stage_run::{Passage, RequestStep, Response, StageRun, Tags};
 use crate::api::Turns;
 use crate::generation::ExchangeGuard;
 use crate::metrics::Hook;
-use crate::policy::types::{Account, Delta, Denial, Edit, Hooks};
+use crate::policy::types::{Account, Denial, Edit, Hooks};
 use crate::policy::{Class, Failure, Interest, Outcome, Stage};
 use crate::wire::Channel;
 
@@ -36,7 +36,7 @@ pub(super) enum RequestDecision {
     /// That stage denied it.
     Deny(StageId, Denial),
     /// A stage answers in the model's place.
-    Respond(Vec<Delta>),
+    Respond(Response),
     /// A stage failed, and its `on_error` is deny.
     Failed(Aborted),
 }
@@ -94,7 +94,7 @@ impl Stages {
                     found = None;
                 }
                 RequestStep::Deny(denial) => return RequestDecision::Deny(id, denial),
-                RequestStep::Respond(deltas) => return RequestDecision::Respond(deltas),
+                RequestStep::Respond(response) => return RequestDecision::Respond(response),
                 RequestStep::Aborted => return RequestDecision::Failed(Aborted(id)),
             }
         }

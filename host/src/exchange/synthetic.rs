@@ -7,14 +7,16 @@ use smallvec::SmallVec;
 
 use super::assembled::{Assembled, Render, told};
 use super::passages::{Aborted, AnswerStages, Delta, Passages, TextRef};
+use super::stage_run::Response;
 use super::translate::channel_from_policy;
-use crate::policy::types;
 use crate::wire::choices::chunk::NotAChunk;
 use crate::wire::choices::compose::{Composition, Denied};
 use crate::wire::{Channel, ChannelKey, Dialect};
 
 /// What came out of the other stages.
 pub(super) struct Synthetic {
+    /// Why choices end, by choice, where the stage said so.
+    finishes: Vec<(u32, String)>,
     /// In order, each with its choice and the channel as the policy named it.
     texts: Vec<(u32, Channel<'static>, String)>,
     choices: SmallVec<[u32; 1]>,
@@ -26,9 +28,10 @@ pub(super) struct Synthetic {
 /// Takes the deltas through every other stage.
 pub(super) async fn respond<S: AnswerStages>(
     stages: &mut S,
-    deltas: &[types::Delta],
+    response: &Response,
 ) -> Result<Synthetic, Aborted> {
-    let deltas: Vec<_> = deltas
+    let deltas: Vec<_> = response
+        .deltas
         .iter()
         .map(|delta| {
             (
@@ -59,7 +62,12 @@ pub(super) async fn respond<S: AnswerStages>(
         let calls = deltas
             .iter()
             .any(|(of, channel, _)| of == choice && channel.key().is_call());
-        let finish = if calls { "tool_calls" } else { "stop" };
+        let said = response.finishes.iter().find(|(of, _)| of == choice);
+        let finish = match said {
+            Some((_, finish)) => finish,
+            None if calls => "tool_calls",
+            None => "stop",
+        };
         passages
             .finish(stages, *choice, finish, &mut outputs)
             .await?;
@@ -73,6 +81,7 @@ pub(super) async fn respond<S: AnswerStages>(
         .fold(&mut outputs, stages, &mut render)
         .expect("nothing is read here");
     Ok(Synthetic {
+        finishes: response.finishes.clone(),
         texts: render.texts,
         choices,
         assembled,
@@ -125,7 +134,7 @@ impl Synthetic {
             choices: &self.choices,
             texts: &self.texts,
             denied: &denied,
-            finish: None,
+            finishes: &self.finishes,
         })
     }
 }
@@ -154,6 +163,11 @@ impl Render for SyntheticRender<'_> {
     }
 
     fn denied(&mut self, _: &Denied<'_>) -> Result<(), NotAChunk> {
+        Ok(())
+    }
+
+    /// What came out of it is all that there is of it.
+    fn finished(&mut self, _: u32) -> Result<(), NotAChunk> {
         Ok(())
     }
 }

@@ -38,6 +38,8 @@ pub(super) fn channel_from_policy(channel: &types::Channel) -> Channel<'static> 
             call.id.clone(),
             call.name.clone(),
         )),
+        // No response has another, as the sandbox sees to.
+        types::Channel::Other(_) => Channel::Content,
     }
 }
 
@@ -59,14 +61,16 @@ pub(super) fn role_for_policy(role: Role) -> types::Role {
     }
 }
 
-pub(super) fn role_from_policy(role: types::Role) -> Role {
-    match role {
+/// None of `other`.
+pub(super) fn role_from_policy(role: types::Role) -> Option<Role> {
+    Some(match role {
         types::Role::System => Role::System,
         types::Role::Developer => Role::Developer,
         types::Role::User => Role::User,
         types::Role::Assistant => Role::Assistant,
         types::Role::Tool => Role::Tool,
-    }
+        types::Role::Other => return None,
+    })
 }
 
 pub(super) fn segment_for_policy(segment: Segment<'_>) -> types::Segment {

@@ -251,6 +251,23 @@ impl Render for WholeRender<'_> {
         self.body.deny_choice(denied);
         Ok(())
     }
+
+    /// What had not come in by then is no part of the answer.
+    fn finished(&mut self, choice: u32) -> Result<(), NotAChunk> {
+        let texts = self.body.texts().iter().zip(&mut self.texts);
+        let mut calls = 0;
+        for (text, state) in texts.filter(|(text, _)| text.choice == choice) {
+            if !state.starts.is_empty() {
+                calls += usize::from(text.channel.key().is_call());
+            }
+            // A stage may have put a text there at the end all the same.
+            if state.starts.is_empty() && state.now.is_none() {
+                state.now = Some(String::new());
+            }
+        }
+        self.body.finish_choice(choice, calls);
+        Ok(())
+    }
 }
 
 /// The piece that begins there, cut at a character, and where the next one begins. A text that is empty is one piece: it opens a tool call.

@@ -1,7 +1,7 @@
 // Puts stars in the place of words that answers shouldn't say, and denies requests that are too long.
 
-import host from "witgate:policy/host@0.1.0";
-import request from "witgate:policy/request@0.1.0";
+import host from "witgate:policy/host@1.0.0";
+import request from "witgate:policy/request@1.0.0";
 import { HoldBack, Words } from "./hold-back.js";
 
 // What `configure` makes; the host keeps it, and each exchange begins there.

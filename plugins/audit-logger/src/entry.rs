@@ -312,5 +312,6 @@ pub(crate) fn role(role: Role) -> &'static str {
         Role::User => "user",
         Role::Assistant => "assistant",
         Role::Tool => "tool",
+        Role::Other => "other",
     }
 }

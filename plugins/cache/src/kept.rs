@@ -14,6 +14,8 @@ pub(crate) type Lane = usize;
 pub(crate) struct Kept {
     lanes: Vec<Passage>,
     pieces: Vec<(Lane, String)>,
+    /// The passages of which more may come.
+    open: usize,
     bytes: usize,
     most: usize,
 }
@@ -59,6 +61,7 @@ impl Kept {
         Kept {
             lanes: Vec::new(),
             pieces: Vec::new(),
+            open: 0,
             bytes: 0,
             most,
         }
@@ -71,7 +74,8 @@ impl Kept {
     /// A passage begins.
     pub(crate) fn open(&mut self, choice: u32, channel: &Channel) -> Lane {
         let (kind, call) = match channel {
-            Channel::Content => (Kind::Content, None),
+            // No response has another; what is kept of one is read as what is said.
+            Channel::Content | Channel::Other(_) => (Kind::Content, None),
             Channel::Reasoning => (Kind::Reasoning, None),
             Channel::Refusal => (Kind::Refusal, None),
             Channel::ToolArguments(call) => {
@@ -90,7 +94,13 @@ impl Kept {
             self.pieces.push((lane, String::new()));
         }
         self.lanes.push(Passage { choice, kind, call });
+        self.open += 1;
         lane
+    }
+
+    /// A passage ends: all of it came.
+    pub(crate) fn close(&mut self) {
+        self.open = self.open.saturating_sub(1);
     }
 
     /// The next text of a passage.
@@ -110,9 +120,10 @@ impl Kept {
         }
     }
 
-    /// The text to keep; `None` where there is nothing, or too much.
+    /// The text to keep; `None` where there is nothing, or too much, or a passage that didn't end: a stage behind this one finished the choice there, and
+    /// what it wrote was never shown here.
     pub(crate) fn written(&mut self) -> Option<String> {
-        if self.is_too_long() || self.pieces.is_empty() {
+        if self.is_too_long() || self.pieces.is_empty() || self.open > 0 {
             return None;
         }
         let written = Written {

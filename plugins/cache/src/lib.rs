@@ -1,6 +1,6 @@
 //! Equal requests get the answer that the first of them got.
 //!
-//! What must stay true: only an answer that was complete, and that nobody denied or failed over, is kept; nobody gets one that was made for
+//! What must stay true: only an answer that was complete, and that nobody denied, failed over or finished behind this stage, is kept; nobody gets one that was made for
 //! somebody outside of the scope; and of a request there is nothing in the store but a hash.
 //!
 //! - `key` is what makes requests equal, `canonical` the JSON of it.
@@ -135,6 +135,11 @@ struct Listener(Lane);
 impl Passage<Cache> for Listener {
     fn on_delta(&mut self, policy: &mut Cache, text: &str) -> Edit {
         policy.kept.push(self.0, text);
+        Edit::Forward
+    }
+
+    fn on_end(&mut self, policy: &mut Cache, _finish: &str) -> Edit {
+        policy.kept.close();
         Edit::Forward
     }
 }

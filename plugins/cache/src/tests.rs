@@ -360,3 +360,26 @@ fn settings_that_cannot_be_are_errors() {
         assert!(said.contains(wanted), "{said}\n{wanted}");
     }
 }
+
+/// A stage behind that finishes the choice puts its own text at the end, and the rest of the model's never came.
+#[test]
+fn what_a_stage_behind_finished_is_not_kept() {
+    let (policy, state) = (shared(), StageState::default());
+    let (_, mut exchange) = ask(&policy, &state, Request::user("hi"));
+    let thought = exchange.open(0, Channel::Reasoning);
+    let content = exchange.open(0, Channel::Content);
+    exchange.delta(thought, "hm");
+    exchange.delta(content, "one two");
+    // Of the channel that was finished it hears no end; of the others it does.
+    exchange.end(thought, "stop");
+    exchange.complete(Outcome::completed());
+    assert!(state.keys().is_empty());
+    assert_eq!(
+        answered(&policy, &state, Request::user("hi"), "whole"),
+        "whole"
+    );
+    assert_eq!(
+        answered(&policy, &state, Request::user("hi"), "other"),
+        "whole"
+    );
+}

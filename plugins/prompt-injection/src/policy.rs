@@ -88,7 +88,7 @@ impl Speaker {
         match text.role {
             Some(Role::System) => Speaker::System,
             Some(Role::Developer) => Speaker::Developer,
-            Some(Role::User) => Speaker::User,
+            Some(Role::User | Role::Other) => Speaker::User,
             Some(Role::Assistant) => Speaker::Assistant,
             Some(Role::Tool) => Speaker::Tool,
             None => Speaker::Request,

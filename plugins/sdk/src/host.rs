@@ -1,4 +1,6 @@
-//! The functions that every policy may use at any time: the log, findings, and counters.
+//! The functions that every policy may use at any time: the log, findings, counters, and what it may hold.
+
+use std::time::Duration;
 
 use crate::imports::host as host_side;
 use crate::{Finding, Level};
@@ -12,6 +14,16 @@ pub fn log(level: Level, message: &str) {
 /// matches `[a-z0-9][a-z0-9._-]{0,63}`, anything else is a fault; choose few, for 64 are told apart. Not while configuring.
 pub fn count(name: &str, n: u64) {
     host_side::count(name, n);
+}
+
+/// How many bytes of a passage the policy may hold: its limit `held_text`. At any time, also while configuring.
+pub fn held_text() -> u64 {
+    host_side::held_text()
+}
+
+/// For how long it may hold a text: its limit `held_time`. Time in which nothing comes hardly counts.
+pub fn held_time() -> Duration {
+    Duration::from_millis(host_side::held_time())
 }
 
 /// Reports a finding. [`report`](crate::report()) is the short form.

@@ -55,6 +55,7 @@
 //! | [`Edit::replace`] | this goes in its place |
 //! | [`Edit::replace_and_hold_last`] | this goes in the place of all but the last so many bytes, which wait |
 //! | [`Edit::deny`] | the choice ends, and what is held is dropped |
+//! | [`Edit::finish`] | this goes in its place, and the choice ends as if the model had stopped |
 //! | [`Edit::Hold`] | all of it waits; seldom what you want, since it makes a clean text late |
 //!
 //! A [`redact::Redactor`] does this for whoever takes things out. It is a passage, so it is returned as it is:
@@ -89,8 +90,8 @@
 //! # Ok::<(), String>(())
 //! ```
 //!
-//! [`redact::Guard`] does the same to requests, and redacts, denies or reports as its operator says. Write a [`redact::Finder`] for what you look for, or with [`patterns`] for
-//! values that have a shape.
+//! [`redact::Guard`] does the same to requests, and redacts, denies or reports as its operator says. [`patterns::Patterns`] finds what has a shape, by regular expressions; for what
+//! none of them tells, write a [`redact::Finder`].
 //!
 //! # Grants
 //!

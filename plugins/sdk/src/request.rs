@@ -107,6 +107,11 @@ pub fn replace_text(index: u32, text: &str) -> Result<(), String> {
     host_side::replace_text(index, text)
 }
 
+/// The name of the tool whose result that message is. `None` where it is no result, or no call before it has its id.
+pub fn tool_of(message: u32) -> Option<String> {
+    host_side::tool_of(message)
+}
+
 /// Puts a message of its own before that one; at the end when there is none such.
 ///
 /// # Errors
@@ -205,6 +210,16 @@ where
 /// `ratelimit-policy`), when the value is no line of up to 256 visible ASCII characters, or when there are more than 16.
 pub fn answer_header(name: &str, value: &str) -> Result<(), String> {
     host_side::answer_header(name, value)
+}
+
+/// Why a choice of the response ends that this call of [`on_request`](crate::Policy::on_request) returns: `length`, say. Without it that is `stop`, or
+/// `tool_calls` where there is such a call.
+///
+/// # Errors
+///
+/// A sentence when the reason isn't 1 to 32 of `a-z` and `_`, or the choice is past 127.
+pub fn respond_finish(choice: u32, reason: &str) -> Result<(), String> {
+    host_side::respond_finish(choice, reason)
 }
 
 /// What so many tokens of request and answer cost at a model, by the name under which a target is asked for it ([`targets`]), in millionths

@@ -63,6 +63,12 @@ impl Edit {
         }
     }
 
+    /// Sends this text instead of the delta and all held text, and ends the choice there, as if the model had stopped. Not in the arguments of a
+    /// tool call.
+    pub fn finish(text: impl Into<String>) -> Self {
+        Self::Finish(text.into())
+    }
+
     /// Sends this text instead of the delta and all held text.
     pub fn replace(text: impl Into<String>) -> Self {
         Self::Replace(text.into())

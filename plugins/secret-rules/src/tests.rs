@@ -1,6 +1,6 @@
 //! Every rule finds the keys that its shape makes, in every place and at every cut, and leaves alone what is nearly one.
 
-use witgate_policy::patterns::{self, At, Bytes, Cursor, More, Patterns, Word};
+use witgate_policy::patterns::{self, At, Bytes, Cursor, More, Recognisers, Word};
 use witgate_policy::redact::{Finder, Form, Redactor, Scan, View, find_all, redact_all};
 use witgate_policy::testing;
 
@@ -15,7 +15,7 @@ const ALL: Scope = Scope {
 
 struct Secrets(Scope);
 
-impl Patterns for Secrets {
+impl Recognisers for Secrets {
     type Memory = ();
     const MARKS: Bytes = MARKS;
 

@@ -2,7 +2,7 @@
 
 use secret_rules::{GENERIC, MARKS, Scope};
 use sha2::{Digest, Sha256};
-use witgate_policy::patterns::{self, At, Bytes, Cursor, More, Patterns, Word};
+use witgate_policy::patterns::{self, At, Bytes, Cursor, More, Recognisers, Word};
 use witgate_policy::redact::{Finder, Named, Scan, View};
 
 use crate::policy::{Format, Generic, Settings};
@@ -55,7 +55,7 @@ impl SecretFinder {
     }
 }
 
-impl Patterns for SecretFinder {
+impl Recognisers for SecretFinder {
     type Memory = ();
     const MARKS: Bytes = MARKS;
 

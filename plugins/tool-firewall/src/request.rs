@@ -113,7 +113,7 @@ pub(crate) fn history(rules: &Rules, roles: &[String]) -> Result<(), (String, Re
                 let result = content(&message["content"]);
                 rules.check_result(name, &result).map_err(refused)?;
             }
-            Role::System | Role::Developer | Role::User => {}
+            Role::System | Role::Developer | Role::User | Role::Other => {}
         }
     }
     Ok(())

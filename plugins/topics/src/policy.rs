@@ -117,7 +117,7 @@ impl Speaker {
         match self {
             Speaker::System => role == Role::System,
             Speaker::Developer => role == Role::Developer,
-            Speaker::User => role == Role::User,
+            Speaker::User => matches!(role, Role::User | Role::Other),
             Speaker::Assistant => role == Role::Assistant,
             Speaker::Tool => role == Role::Tool,
         }

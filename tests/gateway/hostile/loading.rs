@@ -36,7 +36,7 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
             "unknown-import",
             text(
                 r#"(component (import "wasi:http/types@0.2.0" (instance))
-                    (instance $i) (export "witgate:policy/policy@0.1.0" (instance $i)))"#,
+                    (instance $i) (export "witgate:policy/policy@1.0.0" (instance $i)))"#,
             ),
         ),
     ]

@@ -9,9 +9,11 @@ use super::*;
 
 /// Those that are kept in the repository, with the contract that each was built against. Rust's plays the contract's cases in the gateway's
 /// tests; Python's is too large to keep, and is built against the oldest contract by the tests beside this.
-const KEPT: [(&str, &str); 2] = [
+const KEPT: [(&str, &str); 4] = [
     ("0.1.0", "banned-words.c.wasm.gz"),
     ("0.1.0", "banned-words.js.wasm.gz"),
+    ("1.0.0", "banned-words.c.wasm.gz"),
+    ("1.0.0", "banned-words.js.wasm.gz"),
 ];
 
 #[test]
@@ -42,6 +44,72 @@ fn components_built_against_an_older_contract_do_what_they_did() {
             "{version}/{name}: {came:?}"
         );
     }
+}
+
+/// Of the contract that is frozen, every type, hook and function is still there, and no type and no hook has more than it had.
+#[test]
+fn the_contract_has_gained_nothing_but_functions_and_interfaces() {
+    let read =
+        |path: &str| declared(&std::fs::read_to_string(root().join("wit").join(path)).unwrap());
+    let (frozen, now) = (read("1.0.0/policy.wit"), read("policy.wit"));
+    let shapes = |all: &[Declared]| -> Vec<Declared> {
+        all.iter().filter(|it| it.is_shape()).cloned().collect()
+    };
+    let known = shapes(&frozen);
+    let still = shapes(&now)
+        .into_iter()
+        .filter(|it| known.iter().any(|known| known.place == it.place));
+    assert_eq!(still.collect::<Vec<_>>(), known);
+    let gone: Vec<_> = frozen.iter().filter(|it| !now.contains(it)).collect();
+    assert!(gone.is_empty(), "{gone:?}");
+}
+
+/// A line of a contract, and the blocks in which it stands.
+#[derive(Clone, Debug, PartialEq)]
+struct Declared {
+    place: Vec<String>,
+    line: String,
+}
+
+impl Declared {
+    /// Whether it is part of a type, or of what a component exports: neither may grow.
+    fn is_shape(&self) -> bool {
+        let frozen = [
+            "record ",
+            "variant ",
+            "enum ",
+            "flags ",
+            "resource ",
+            "interface policy ",
+        ];
+        let mut place = self.place.iter();
+        place.any(|block| frozen.iter().any(|kind| block.starts_with(kind)))
+    }
+}
+
+/// All that a contract declares, without its words.
+fn declared(text: &str) -> Vec<Declared> {
+    let mut place: Vec<String> = Vec::new();
+    let mut all = Vec::new();
+    let lines = text.lines().map(str::trim);
+    for line in lines.filter(|line| !line.is_empty() && !line.starts_with("//")) {
+        if line.starts_with('}') {
+            place.pop();
+            continue;
+        }
+        // What stands on one line has no block of its own.
+        let opens = line.ends_with('{');
+        if !line.starts_with("use ") {
+            all.push(Declared {
+                place: place.clone(),
+                line: line.to_owned(),
+            });
+        }
+        if opens {
+            place.push(line.to_owned());
+        }
+    }
+    all
 }
 
 /// A contract that was released isn't touched: what may change is the one that isn't.

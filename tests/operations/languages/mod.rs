@@ -5,6 +5,7 @@
 mod golden;
 mod projects;
 mod templates;
+mod tutorial;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

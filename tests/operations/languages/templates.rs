@@ -52,7 +52,7 @@ fn a_policy_in_javascript_gets_the_grant_that_its_manifest_names() {
     change(
         "policy.js",
         "import host",
-        "import kv from \"witgate:policy/kv@0.1.0\";\nimport host",
+        "import kv from \"witgate:policy/kv@1.0.0\";\nimport host",
     );
     change(
         "policy.js",

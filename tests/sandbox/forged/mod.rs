@@ -62,6 +62,44 @@ async fn ends_well(misdeed: &str) {
     }
 }
 
+#[tokio::test]
+async fn a_component_of_0_1_0_calls_what_0_1_0_had_last() {
+    let mut imports = String::new();
+    for (interface, function, parameters) in [
+        ("request", "team", "i32"),
+        ("request", "roles", "i32"),
+        ("request", "cost-of", "i32 i32 i32 i32 i32"),
+        ("request", "tags", "i32"),
+        ("request", "answer-header", "i32 i32 i32 i32 i32"),
+        ("kv", "put-new", "i32 i32 i32 i32 i32 i32"),
+    ] {
+        imports += &format!(
+            r#"(import "witgate:policy/{interface}@0.1.0" "{function}" (func ${function} (param {parameters})))"#
+        );
+    }
+    let text = "(i32.const 64) (i32.const 6)";
+    let forged = Forged {
+        world: "policy-component-with-all-grants",
+        contract: "0.1.0",
+        imports,
+        // The team, which is none, and the price of a model without one: what is returned there says so. Each word of 4 bytes begins as 1.
+        on_request: format!(
+            "(i32.store (i32.const 3072) (i32.const 1)) (i32.store (i32.const 3088) (i32.const 1)) \
+             (call $team (i32.const 3072)) (call $roles (i32.const 3104)) (call $tags (i32.const 3104)) \
+             (call $cost-of {text} (i32.const 1) (i32.const 1) (i32.const 3088)) \
+             (call $answer-header {text} {text} (i32.const 3104)) \
+             (call $put-new {text} {text} (i32.const 60) (i32.const 3104)) \
+             (if (i32.or (i32.load8_u (i32.const 3072)) (i32.load8_u (i32.const 3088))) (then unreachable)) \
+             (i32.const {VERDICT})"
+        ),
+        ..Forged::default()
+    };
+    let mut granted = spec(&json!({}));
+    granted.grants = vec![Grant::Kv];
+    let loaded = load(granted, &forged.component()).await.unwrap();
+    exchange(&loaded).await.unwrap();
+}
+
 #[test]
 fn every_misdeed_has_a_test_and_every_test_a_misdeed() {
     let names = MISDEEDS.iter().map(|(name, ..)| *name);
@@ -70,7 +108,7 @@ fn every_misdeed_has_a_test_and_every_test_a_misdeed() {
 
 /// A policy that replaces the first segment, and proceeds.
 pub(crate) async fn policy_that_edits() -> Served {
-    let import = r#"(import "witgate:policy/request@0.1.0" "replace-segment" (func $replace (param i32 i32 i32)))"#;
+    let import = r#"(import "witgate:policy/request@1.0.0" "replace-segment" (func $replace (param i32 i32 i32)))"#;
     loaded(&Forged {
         imports: import.into(),
         extra: r#"(data (i32.const 2048) "edited")"#.into(),

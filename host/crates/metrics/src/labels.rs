@@ -57,6 +57,8 @@ labels! {
         Replace = "replace",
         /// The policy denied the choice.
         Deny = "deny",
+        /// The policy ended the choice with what it had.
+        Finish = "finish",
     }
 }
 

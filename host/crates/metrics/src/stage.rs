@@ -136,7 +136,7 @@ impl StageMetrics {
 #[derive(Debug, Default)]
 pub struct Decisions {
     verdicts: Counts<VerdictKind, 4>,
-    edits: Counts<EditKind, 4>,
+    edits: Counts<EditKind, 5>,
 }
 
 impl Decisions {

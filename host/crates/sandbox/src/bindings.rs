@@ -1,4 +1,4 @@
-//! The contract as Rust types: what `bindgen!` makes of `wit/`, and which version of it that is.
+//! The contract as Rust types: what `bindgen!` makes of `wit/`, and which version of it that is. [`earlier`](super::earlier) has the one before.
 //!
 //! The world with all grants is used so that every interface has its types; what is linked for a component is only what its
 //! stage was granted (see [`super::grants`]).
@@ -9,13 +9,11 @@ pub use generated::witgate::policy::types;
 pub(super) use generated::PolicyComponentWithAllGrants as Bindings;
 /// A linked component, from which typed instances are made.
 pub(super) use generated::PolicyComponentWithAllGrantsPre as BindingsPre;
-/// The contract's `policy` interface: what the gateway calls.
-pub(super) use generated::exports::witgate::policy::policy::Guest as Exports;
 /// The contract's interfaces: what a guest may call.
 pub(super) use generated::witgate::policy as wit;
 
 /// The version of the contract that this gateway speaks.
-pub const CONTRACT: &str = "0.1.0";
+pub const CONTRACT: &str = "1.0.0";
 
 mod generated {
     #![expect(

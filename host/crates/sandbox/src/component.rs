@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 use wasmparser::{Parser, Payload, TypeRef, Validator, WasmFeatures};
 
 use super::bindings::CONTRACT;
+use super::earlier;
 use super::error::LoadError;
 use super::limits::MAX_SIZE;
 use super::manifest::{Producer, Said};
@@ -118,13 +119,21 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadError> {
     })
 }
 
+/// The contract that a component speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Contract {
+    /// The present one.
+    Now,
+    /// The one before.
+    Earlier,
+}
+
 /// Whether it can be linked at all: first the contract's version, then what it asks for, each in a sentence.
-pub(super) fn admit(inspection: &Inspection, granted: &[Grant]) -> Result<(), LoadError> {
-    if !speaks(&inspection.contract) {
-        return Err(LoadError::WrongVersion {
-            found: inspection.contract.clone(),
-        });
-    }
+pub(super) fn admit(inspection: &Inspection, granted: &[Grant]) -> Result<Contract, LoadError> {
+    let found = &inspection.contract;
+    let contract = spoken(found).ok_or_else(|| LoadError::WrongVersion {
+        found: found.clone(),
+    })?;
     for needed in &inspection.grants {
         let offered = Grant::ALL.iter().find(|grant| grant.as_str() == needed);
         let Some(grant) = offered else {
@@ -143,13 +152,23 @@ pub(super) fn admit(inspection: &Inspection, granted: &[Grant]) -> Result<(), Lo
     if let Some(name) = inspection.imports.iter().find(foreign) {
         return Err(LoadError::UnknownImport(name.clone()));
     }
-    Ok(())
+    Ok(contract)
 }
 
-/// Before 1.0 a minor version is a major one: 0.1.x speaks with 0.1.y.
-fn speaks(version: &str) -> bool {
-    let major = |version: &str| version.rsplit_once('.').map(|(major, _)| major.to_owned());
-    major(version).is_some() && major(version) == major(CONTRACT)
+/// Which contract a version is of: any of the same major version; before 1.0 a minor version is one, 0.1.x speaks with 0.1.y.
+fn spoken(version: &str) -> Option<Contract> {
+    let major = |version: &str| match version.split('.').collect::<Vec<_>>()[..] {
+        ["0", minor, _] => Some(format!("0.{minor}")),
+        [major, _, _] => Some(major.to_owned()),
+        _ => None,
+    };
+    let of = major(version)?;
+    let all = [
+        (Contract::Now, CONTRACT),
+        (Contract::Earlier, earlier::CONTRACT),
+    ];
+    let mut all = all.into_iter();
+    all.find_map(|(contract, known)| (major(known)? == of).then_some(contract))
 }
 
 /// The parts of WASI that language runtimes import whether they need them or not. Each is there and leads nowhere: no file, no
@@ -193,11 +212,18 @@ mod tests {
     }
 
     #[test]
-    fn a_minor_version_is_a_major_one_before_the_first_release() {
-        assert!(speaks("0.1.0"));
-        assert!(speaks("0.1.7"));
-        assert!(!speaks("0.2.0"));
-        assert!(!speaks("1.1.0"));
-        assert!(!speaks("nonsense"));
+    fn a_version_speaks_with_those_of_its_major_one() {
+        for (version, contract) in [
+            ("1.0.0", Some(Contract::Now)),
+            ("1.7.3", Some(Contract::Now)),
+            ("0.1.0", Some(Contract::Earlier)),
+            ("0.1.7", Some(Contract::Earlier)),
+            ("0.2.0", None),
+            ("2.0.0", None),
+            ("10.0.0", None),
+            ("nonsense", None),
+        ] {
+            assert_eq!(spoken(version), contract, "{version}");
+        }
     }
 }

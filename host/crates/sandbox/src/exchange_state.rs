@@ -10,6 +10,7 @@ use super::grants::GrantStates;
 use super::limits::{Cpu, EDITS, OUTPUT, REPLACEMENT};
 use super::outcome::Outcome;
 use super::request::{Draft, RequestView};
+use super::tool_names::ToolNames;
 use super::types::Finding;
 
 /// What the guest is in the middle of: it decides which imports it may call.
@@ -31,6 +32,8 @@ pub(super) struct ExchangeState {
     pub(super) cpu: Cpu,
     /// The request as the stages before made it. `None` while the component is configured for the snapshot.
     pub(super) request: Option<Arc<dyn RequestView>>,
+    /// Of which tools the request has results, once that was asked for.
+    tool_names: Option<ToolNames>,
     /// What `on-request` changed so far.
     pub(super) draft: Option<Box<dyn Draft>>,
     pub(super) outcome: Option<Arc<Outcome>>,
@@ -44,6 +47,8 @@ pub(super) struct ExchangeState {
     tagged: usize,
     /// Headers for the client, each name once; of `on-request`, which is one call.
     pub(super) answer_headers: Vec<(String, String)>,
+    /// Why choices of its response end, each choice once; of `on-request`.
+    pub(super) response_finishes: Vec<(u32, String)>,
     /// What each grant keeps for the exchange.
     pub(super) grants: GrantStates,
     /// Bytes of text that the edits of this call bring.
@@ -72,6 +77,7 @@ impl ExchangeState {
             phase: HookPhase::Configure,
             cpu,
             request: None,
+            tool_names: None,
             draft: None,
             outcome: None,
             findings: Vec::new(),
@@ -80,6 +86,7 @@ impl ExchangeState {
             earlier_tags: Vec::new(),
             tagged: 0,
             answer_headers: Vec::new(),
+            response_finishes: Vec::new(),
             grants: GrantStates::default(),
             edited: 0,
             edits: 0,
@@ -102,6 +109,7 @@ impl ExchangeState {
         self.draft = None;
         self.tags.truncate(self.tagged);
         self.answer_headers.clear();
+        self.response_finishes.clear();
     }
 
     /// The request, for a guest that may read it.
@@ -110,6 +118,23 @@ impl ExchangeState {
             Some(request) if self.phase != HookPhase::Configure => Ok(&**request),
             _ => Err(Misused("asked for the request while being configured".into()).into()),
         }
+    }
+
+    /// What later hooks read as the request.
+    pub(super) fn set_request(&mut self, request: Arc<dyn RequestView>) {
+        self.request = Some(request);
+        self.tool_names = None;
+    }
+
+    /// The tool whose result that message of the request is, for a guest that may read it.
+    pub(super) fn tool_of(&mut self, message: u32) -> wasmtime::Result<Option<String>> {
+        if self.tool_names.is_none() {
+            let request = self.request()?;
+            let names = ToolNames::of(&request.messages(), |pointer| request.get(pointer));
+            self.tool_names = Some(names);
+        }
+        let names = self.tool_names.as_ref();
+        Ok(names.and_then(|names| names.get(message)).map(Into::into))
     }
 
     /// The changes under way, for a guest that may make another one which brings that many bytes.

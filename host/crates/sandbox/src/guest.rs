@@ -1,6 +1,7 @@
 //! The data of a store: what stands behind one instance's imports, and the state of the exchange that it serves.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
@@ -9,6 +10,7 @@ use super::exchange_state::{ExchangeState, HookPhase};
 use super::grants::{GrantCaller, GrantHost, GrantStates};
 use super::limits::{Cpu, HOST_HANDLES, MemoryLimit};
 use super::wasi::{Frozen, Printed};
+use witgate_config::Limits;
 
 /// The data of a store.
 pub(super) struct Guest {
@@ -17,15 +19,38 @@ pub(super) struct Guest {
     /// What the host keeps for the guest under a handle: streams, pollables.
     pub(super) table: ResourceTable,
     pub(super) memory: MemoryLimit,
+    /// What it may hold of an answer.
+    pub(super) held: HeldLimits,
     /// The id of the stage.
     pub(super) stage: Arc<str>,
     pub(super) exchange: ExchangeState,
 }
 
+/// How many bytes a stage may hold of a passage, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HeldLimits {
+    pub(super) text: u64,
+    pub(super) time: Duration,
+}
+
+impl From<&Limits> for HeldLimits {
+    fn from(limits: &Limits) -> Self {
+        HeldLimits {
+            text: limits.held_text,
+            time: limits.held_time,
+        }
+    }
+}
+
 impl Guest {
     /// For an exchange: nothing of the outside but the clock, randomness, and a log for what it prints.
-    pub(super) fn live(stage: &Arc<str>, memory: u64, exchange: ExchangeState) -> Self {
-        Guest::new(None, stage, memory, exchange)
+    pub(super) fn live(
+        stage: &Arc<str>,
+        memory: u64,
+        held: HeldLimits,
+        exchange: ExchangeState,
+    ) -> Self {
+        Guest::new(None, stage, memory, held, exchange)
     }
 
     /// For configuring: clocks stand still and randomness comes from the seed, so that the same bytes and the same
@@ -33,6 +58,7 @@ impl Guest {
     pub(super) fn frozen(
         stage: &Arc<str>,
         memory: u64,
+        held: HeldLimits,
         exchange: ExchangeState,
         seed: [u8; 32],
     ) -> Self {
@@ -45,7 +71,7 @@ impl Guest {
             .wall_clock(Frozen)
             .monotonic_clock(Frozen)
             .build();
-        Guest::new(Some(wasi), stage, memory, exchange)
+        Guest::new(Some(wasi), stage, memory, held, exchange)
     }
 
     /// Between two exchanges: nothing that the host kept for the one before is left, and what was printed in it is logged. `false`: the
@@ -63,17 +89,24 @@ impl Guest {
         let memory = std::mem::replace(&mut self.memory, MemoryLimit::new(0));
         *self = Guest {
             memory,
-            ..Guest::live(&self.stage, 0, exchange)
+            ..Guest::live(&self.stage, 0, self.held, exchange)
         };
     }
 
-    fn new(wasi: Option<WasiCtx>, stage: &Arc<str>, memory: u64, exchange: ExchangeState) -> Self {
+    fn new(
+        wasi: Option<WasiCtx>,
+        stage: &Arc<str>,
+        memory: u64,
+        held: HeldLimits,
+        exchange: ExchangeState,
+    ) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(HOST_HANDLES);
         Guest {
             wasi,
             table,
             memory: MemoryLimit::new(memory),
+            held,
             stage: stage.clone(),
             exchange,
         }

@@ -13,16 +13,16 @@ use std::time::{Duration, Instant};
 use wasmtime::Store;
 use wasmtime::component::ResourceAny;
 
-use super::bindings::{Bindings, Exports};
 use super::exchange_state::{ExchangeState, HookPhase};
 use super::failure::{Class, Failure};
 use super::grants::GrantStates;
 use super::guest::Guest;
-use super::limits::{CONFIGURE_CPU, Cpu, DELTA, DELTA_OUTPUT, OUTPUT};
+use super::limits::{CHOICES, CONFIGURE_CPU, Cpu, DELTA, DELTA_OUTPUT, OUTPUT};
 use super::meter::{gave_way, metered};
 use super::outcome::Outcome;
 use super::request::{Draft, RequestView};
 use super::reuse::{IdleInstances, LiveInstance};
+use super::spoken::Policy;
 use super::stage::{Instantiation, Stage};
 use super::store::store;
 use super::text::{cut, is_name, quoted};
@@ -82,8 +82,7 @@ impl Instance {
             None => fresh(stage, exchange).await?,
         };
         live.store.data_mut().exchange.begin(HookPhase::Answer);
-        let exports = live.bindings.witgate_policy_policy().exchange();
-        let construct = exports.call_constructor(&mut live.store);
+        let construct = live.policy.begin(&mut live.store);
         let exchange = within(limits.call_time, true, pin!(construct)).await?;
         stage.metrics().observe(Hook::New, began.elapsed());
         Ok(Instance {
@@ -102,7 +101,7 @@ impl Instance {
 
     /// What later hooks read as the request.
     pub fn set_request(&mut self, request: Arc<dyn RequestView>) {
-        self.state().request = Some(request);
+        self.state().set_request(request);
     }
 
     /// What the stages before have tagged.
@@ -125,6 +124,11 @@ impl Instance {
         std::mem::take(&mut self.state().answer_headers)
     }
 
+    /// Why choices of its response end, by choice, where it said so.
+    pub fn take_response_finishes(&mut self) -> Vec<(u32, String)> {
+        std::mem::take(&mut self.state().response_finishes)
+    }
+
     /// Asks for a verdict on the request.
     ///
     /// # Errors
@@ -133,8 +137,8 @@ impl Instance {
         let (cpu, size) = self.reading_time();
         let output = OUTPUT + 2 * usize::try_from(size).unwrap_or(usize::MAX / 4);
         let exchange = self.exchange;
-        let call = async |exports: &Exports, store: &mut Store<Guest>| {
-            exports.exchange().call_on_request(store, exchange).await
+        let call = async |policy: &Policy, store: &mut Store<Guest>| {
+            policy.on_request(store, exchange).await
         };
         let verdict = self
             .call(Hook::OnRequest, HookPhase::Request, cpu, output, call)
@@ -169,11 +173,8 @@ impl Instance {
     ) -> Result<Option<Passage>, Failure> {
         let cpu = self.stage.limits().delta_cpu;
         let exchange = self.exchange;
-        let call = async |exports: &Exports, store: &mut Store<Guest>| {
-            let exports = exports.exchange();
-            exports
-                .call_on_answer(store, exchange, choice, channel)
-                .await
+        let call = async |policy: &Policy, store: &mut Store<Guest>| {
+            policy.on_answer(store, exchange, choice, channel).await
         };
         let passage = self
             .call(Hook::OnAnswer, HookPhase::Answer, cpu, DELTA_OUTPUT, call)
@@ -189,11 +190,8 @@ impl Instance {
     pub async fn on_delta(&mut self, passage: &Passage, text: &str) -> Answered {
         let output = DELTA_OUTPUT + 2 * text.len();
         let cpu = delta_time(self.stage.limits().delta_cpu, text.len());
-        let call = async |exports: &Exports, store: &mut Store<Guest>| {
-            exports
-                .passage()
-                .call_on_delta(store, passage.0, text)
-                .await
+        let call = async |policy: &Policy, store: &mut Store<Guest>| {
+            policy.on_delta(store, passage.0, text).await
         };
         let edit = self
             .call(Hook::OnDelta, HookPhase::Answer, cpu, output, call)
@@ -207,9 +205,8 @@ impl Instance {
     /// Where the call fails, or what it comes to can't be used.
     pub async fn on_end(&mut self, passage: Passage, finish: &str) -> Answered {
         let cpu = self.stage.limits().delta_cpu;
-        let call = async |exports: &Exports, store: &mut Store<Guest>| {
-            let exports = exports.passage();
-            let edit = exports.call_on_end(&mut *store, passage.0, finish).await?;
+        let call = async |policy: &Policy, store: &mut Store<Guest>| {
+            let edit = policy.on_end(&mut *store, passage.0, finish).await?;
             passage.0.resource_drop_async(store).await?;
             Ok(edit)
         };
@@ -238,8 +235,8 @@ impl Instance {
         self.state().outcome = Some(outcome);
         let (cpu, _) = self.reading_time();
         let exchange = self.exchange;
-        let call = async |exports: &Exports, store: &mut Store<Guest>| {
-            exports.exchange().call_on_complete(store, exchange).await
+        let call = async |policy: &Policy, store: &mut Store<Guest>| {
+            policy.on_complete(store, exchange).await
         };
         self.call(Hook::OnComplete, HookPhase::Complete, cpu, OUTPUT, call)
             .await
@@ -290,7 +287,7 @@ impl Instance {
         phase: HookPhase,
         cpu: Duration,
         output: usize,
-        call: impl AsyncFnOnce(&Exports, &mut Store<Guest>) -> wasmtime::Result<T>,
+        call: impl AsyncFnOnce(&Policy, &mut Store<Guest>) -> wasmtime::Result<T>,
     ) -> Result<T, Failure> {
         if self.lost {
             let what = "was asked again after a call that failed or was broken off";
@@ -306,9 +303,8 @@ impl Instance {
         self.live.store.set_epoch_deadline(1);
         let limit = self.stage.limits().call_time;
         let began = Instant::now();
-        let exports = self.live.bindings.witgate_policy_policy();
-        let call = call(exports, &mut self.live.store);
-        let done = within(limit, measured, pin!(call)).await;
+        let called = call(&self.live.policy, &mut self.live.store);
+        let done = within(limit, measured, pin!(called)).await;
         self.stage.metrics().observe(hook, began.elapsed());
         if !self.state().counts.is_empty() {
             for (name, count) in std::mem::take(&mut self.state().counts) {
@@ -365,9 +361,9 @@ impl Instance {
 /// A fresh copy of the snapshot.
 async fn fresh(stage: &Stage, exchange: ExchangeState) -> Result<LiveInstance, Failure> {
     let (loaded, limits) = (stage.loaded(), stage.limits());
-    let guest = Guest::live(stage.id(), limits.memory, exchange);
+    let guest = Guest::live(stage.id(), limits.memory, limits.into(), exchange);
     let mut store = store(loaded.pre.engine(), guest);
-    let bindings = match &loaded.instantiation {
+    let policy = match &loaded.instantiation {
         Instantiation::Snapshot => {
             let instantiate = loaded.pre.instantiate_async(&mut store);
             within(limits.call_time, false, pin!(instantiate)).await?
@@ -375,17 +371,16 @@ async fn fresh(stage: &Stage, exchange: ExchangeState) -> Result<LiveInstance, F
         // Apart: the exchanges that need it are few, and all others would keep room for it.
         Instantiation::PerInstance(_) => Box::pin(configured(stage, &mut store)).await?,
     };
-    Ok(LiveInstance::new(store, bindings, stage.metrics()))
+    Ok(LiveInstance::new(store, policy, stage.metrics()))
 }
 
 /// Makes an instance and configures it, for a component that can't be snapshotted.
-async fn configured(stage: &Stage, store: &mut Store<Guest>) -> Result<Bindings, Failure> {
+async fn configured(stage: &Stage, store: &mut Store<Guest>) -> Result<Policy, Failure> {
     let (loaded, limits) = (stage.loaded(), stage.limits());
     store.data_mut().exchange.cpu.begin(CONFIGURE_CPU);
     let instantiate = loaded.pre.instantiate_async(&mut *store);
-    let bindings = within(limits.call_time, false, pin!(instantiate)).await?;
-    let exports = bindings.witgate_policy_policy();
-    let configure = exports.call_configure(&mut *store, &loaded.spec.settings);
+    let policy = within(limits.call_time, false, pin!(instantiate)).await?;
+    let configure = policy.configure(&mut *store, &loaded.spec.settings);
     let hooks = within(limits.call_time, true, pin!(configure)).await?;
     hooks.map_err(|why| {
         Failure::new(
@@ -401,14 +396,21 @@ async fn configured(stage: &Stage, store: &mut Store<Guest>) -> Result<Bindings,
     cpu.begin(limits.request_cpu);
     store.data_mut().exchange.cpu = cpu;
     store.set_epoch_deadline(1);
-    Ok(bindings)
+    Ok(policy)
 }
 
 fn valid_deltas(deltas: Vec<Delta>) -> Result<Vec<Delta>, Failure> {
-    if deltas.iter().any(|delta| delta.choice >= 128) {
+    if deltas.iter().any(|delta| delta.choice >= CHOICES) {
         return Err(Failure::new(
             Class::Output,
             "responded with a choice past the 128th",
+        ));
+    }
+    let other = |delta: &Delta| matches!(delta.channel, Channel::Other(_));
+    if deltas.iter().any(other) {
+        return Err(Failure::new(
+            Class::Output,
+            "responded on a channel that no response has",
         ));
     }
     Ok(deltas)

@@ -22,6 +22,7 @@ impl From<&Edit> for EditKind {
             Edit::Hold | Edit::HoldLast(_) => EditKind::Hold,
             Edit::Replace(_) | Edit::ReplaceAndHoldLast(_) => EditKind::Replace,
             Edit::Deny(_) => EditKind::Deny,
+            Edit::Finish(_) => EditKind::Finish,
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! From the ground up (no two files import each other in a circle):
 //!
-//! - [`types`], [`CONTRACT`]: the contract. [`Failure`]: what went wrong in a guest, by class. [`LoadError`]: why there is no stage.
+//! - [`types`], [`CONTRACT`]: the contract; `earlier` is the one before, and `spoken` a component in the one that it speaks. [`Failure`]: what went wrong in a guest, by class. [`LoadError`]: why there is no stage.
 //! - [`RequestView`] and [`Draft`]: what a policy sees of a request; the wire's owner implements them.
 //! - `exchange_state` is what an instance knows of one exchange, `guest` the data of its store, with the functions that it may call
 //!   in `imports` and `grants`.
@@ -27,6 +27,7 @@ mod clock;
 mod compiled;
 mod compiler;
 mod component;
+mod earlier;
 pub mod engine;
 mod error;
 mod exchange_state;
@@ -54,9 +55,11 @@ mod selftest;
 mod slim;
 mod snapshot;
 mod spec;
+mod spoken;
 mod stage;
 mod store;
 mod text;
+mod tool_names;
 mod wasi;
 
 pub use bindings::{CONTRACT, types};

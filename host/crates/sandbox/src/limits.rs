@@ -44,6 +44,9 @@ pub(super) const GUEST_HANDLES: usize = 10_000;
 /// Elements of one table.
 const TABLE_ELEMENTS: usize = 20_000;
 
+/// Choices that a response may have.
+pub(super) const CHOICES: u32 = 128;
+
 /// Sums every memory of a store: wasmtime's own limits count each by itself.
 #[derive(Debug)]
 pub(super) struct MemoryLimit {

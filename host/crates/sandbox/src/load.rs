@@ -26,9 +26,9 @@ pub async fn ask(
     spec: &StageSpec,
     bytes: &[u8],
 ) -> Result<(Description, Result<Hooks, LoadError>), LoadError> {
-    component::admit(&component::inspect(bytes)?, &spec.grants)?;
+    let contract = component::admit(&component::inspect(bytes)?, &spec.grants)?;
     let quick = sandbox.configuring();
-    let pre = quick.pre(&sandbox.compile(quick, bytes)?, &spec.grants)?;
+    let pre = quick.pre(&sandbox.compile(quick, bytes)?, contract, &spec.grants)?;
     let mut store = quick.store(snapshot::frozen(spec));
     let mut configuring = snapshot::Configuring::start(&pre, &mut store).await?;
     let description = configuring.describe(&mut store).await?;
@@ -56,13 +56,13 @@ pub async fn load(
             pinned: pinned.clone(),
         });
     }
-    component::admit(&inspection, &spec.grants)?;
+    let contract = component::admit(&inspection, &spec.grants)?;
     if let Some(manifest) = &inspection.manifest {
         manifest::fits(&manifest.limits, &spec.limits)?;
         manifest::allows(manifest.schema.as_ref(), &spec)?;
     }
 
-    let configured = snapshot::configure(sandbox, &spec, bytes).await?;
+    let configured = snapshot::configure(sandbox, &spec, contract, bytes).await?;
     if let Instantiation::PerInstance(why) = &configured.instantiation {
         tracing::warn!(
             target: TARGET,

@@ -4,14 +4,23 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 
-use super::component::PACKAGE;
+use super::component::{Contract, PACKAGE};
 use super::error::LoadError;
 
-/// The contract, whose names are read where something is missing.
-const WIT: &str = include_str!("../../../../wit/policy.wit");
+/// A contract, whose names are read where something is missing.
+fn wit(contract: Contract) -> &'static str {
+    match contract {
+        Contract::Now => include_str!("../../../../wit/policy.wit"),
+        Contract::Earlier => include_str!("../../../../wit/0.1.0/policy.wit"),
+    }
+}
 
 /// The first function that it calls and that the contract hasn't.
-pub(super) fn missing(engine: &Engine, component: &Component) -> Option<LoadError> {
+pub(super) fn missing(
+    engine: &Engine,
+    component: &Component,
+    contract: Contract,
+) -> Option<LoadError> {
     for (name, import) in component.component_type().imports(engine) {
         let interface = name
             .strip_prefix(PACKAGE)
@@ -23,7 +32,9 @@ pub(super) fn missing(engine: &Engine, component: &Component) -> Option<LoadErro
             continue;
         };
         for (function, item) in instance.exports(engine) {
-            if matches!(item.ty, ComponentItem::ComponentFunc(_)) && !has(interface, function) {
+            if matches!(item.ty, ComponentItem::ComponentFunc(_))
+                && !has(wit(contract), interface, function)
+            {
                 return Some(LoadError::Newer {
                     interface: interface.to_owned(),
                     function: function.to_owned(),
@@ -35,9 +46,9 @@ pub(super) fn missing(engine: &Engine, component: &Component) -> Option<LoadErro
 }
 
 /// Whether an interface of the contract has that function: `wit/policy.wit` has each on a line of its own, and a `}` alone ends an interface.
-fn has(interface: &str, function: &str) -> bool {
+fn has(wit: &str, interface: &str, function: &str) -> bool {
     let begins = format!("interface {interface} {{");
-    let within = WIT.lines().skip_while(|line| *line != begins);
+    let within = wit.lines().skip_while(|line| *line != begins);
     let mut within = within.take_while(|line| *line != "}");
     within.any(|line| {
         let named = line.trim_start().split_once(": func(");
@@ -51,13 +62,14 @@ mod tests {
 
     #[test]
     fn functions_are_found_in_their_interface_alone() {
+        let now = wit(Contract::Now);
         for (interface, function) in [
             ("request", "replace-segment"),
             ("host", "count"),
             ("outcome", "total-us"),
             ("kv", "put"),
         ] {
-            assert!(has(interface, function), "{interface} {function}");
+            assert!(has(now, interface, function), "{interface} {function}");
         }
         for (interface, function) in [
             ("request", "count"),
@@ -65,7 +77,10 @@ mod tests {
             ("none", "put"),
             ("kv", "pu"),
         ] {
-            assert!(!has(interface, function), "{interface} {function}");
+            assert!(!has(now, interface, function), "{interface} {function}");
         }
+        let earlier = wit(Contract::Earlier);
+        assert!(has(earlier, "request", "roles") && has(earlier, "kv", "put-new"));
+        assert!(has(now, "request", "tool-of") && !has(earlier, "request", "tool-of"));
     }
 }

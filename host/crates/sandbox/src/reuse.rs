@@ -12,15 +12,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use wasmtime::Store;
 
-use super::bindings::Bindings;
 use super::guest::Guest;
+use super::spoken::Policy;
 use witgate_config::Reuse;
 use witgate_metrics::StageMetrics;
 
 /// What is instantiated: a store, and the way into it.
 pub(super) struct LiveInstance {
     pub(super) store: Store<Guest>,
-    pub(super) bindings: Bindings,
+    pub(super) policy: Policy,
     metrics: Arc<StageMetrics>,
     made: Instant,
     /// Exchanges that it has served to a clean end.
@@ -30,16 +30,12 @@ pub(super) struct LiveInstance {
 }
 
 impl LiveInstance {
-    pub(super) fn new(
-        store: Store<Guest>,
-        bindings: Bindings,
-        metrics: &Arc<StageMetrics>,
-    ) -> Self {
+    pub(super) fn new(store: Store<Guest>, policy: Policy, metrics: &Arc<StageMetrics>) -> Self {
         metrics.instance_created();
         let memory = store.data().memory.used();
         LiveInstance {
             store,
-            bindings,
+            policy,
             metrics: metrics.clone(),
             made: Instant::now(),
             exchanges: 0,

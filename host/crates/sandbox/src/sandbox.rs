@@ -8,12 +8,13 @@ use tokio::sync::Semaphore;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Cache, Engine, Store};
 
-use super::bindings::BindingsPre;
 use super::compiled::{self, Checked, CompiledFiles};
 use super::compiler::{Compiler, Job, NotCompiled};
+use super::component::Contract;
 use super::engine::{self, EngineError, EngineSettings, Kind};
 use super::error::LoadError;
 use super::guest::Guest;
+use super::spoken::PolicyPre;
 use super::{grants, imports, newer, store};
 use witgate_config::Grant;
 
@@ -164,16 +165,17 @@ impl Linked {
     pub(super) fn pre(
         &self,
         component: &Component,
+        contract: Contract,
         grants: &[Grant],
-    ) -> Result<BindingsPre<Guest>, LoadError> {
+    ) -> Result<PolicyPre, LoadError> {
         let mut linker = self.linker.clone();
         for grant in grants {
             grants::link(*grant, &mut linker).map_err(LoadError::Misfit)?;
         }
         let pre = linker.instantiate_pre(component).map_err(|error| {
-            newer::missing(&self.engine, component).unwrap_or(LoadError::Misfit(error))
+            newer::missing(&self.engine, component, contract).unwrap_or(LoadError::Misfit(error))
         })?;
-        BindingsPre::new(pre).map_err(LoadError::Misfit)
+        PolicyPre::new(pre, contract).map_err(LoadError::Misfit)
     }
 
     pub(super) fn store(&self, guest: Guest) -> Store<Guest> {

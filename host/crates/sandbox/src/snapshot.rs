@@ -13,8 +13,7 @@ use wasmtime::Store;
 use wasmtime::component::Instance;
 use wasmtime_wizer::Wizer;
 
-use super::bindings::{Bindings, BindingsPre};
-use super::component;
+use super::component::{self, Contract};
 use super::error::LoadError;
 use super::exchange_state::ExchangeState;
 use super::failure::{Class, Failure};
@@ -26,6 +25,7 @@ use super::meter::metered;
 use super::sandbox::Sandbox;
 use super::slim::slim;
 use super::spec::StageSpec;
+use super::spoken::{Policy, PolicyPre};
 use super::stage::{Instantiation, Making};
 use super::text::quoted;
 use super::types::{Description, Wants};
@@ -37,7 +37,7 @@ const TARGET: &str = "witgate::policy::load";
 const SNAPSHOT_FUEL: usize = 1 << 30;
 
 pub(super) struct Configured {
-    pub(super) pre: BindingsPre<Guest>,
+    pub(super) pre: PolicyPre,
     pub(super) instantiation: Instantiation,
     pub(super) wants: Wants,
     pub(super) description: Description,
@@ -50,14 +50,15 @@ pub(super) struct Configured {
 pub(super) async fn configure(
     sandbox: &Sandbox,
     spec: &StageSpec,
+    contract: Contract,
     bytes: &[u8],
 ) -> Result<Configured, LoadError> {
-    let why_not = match snapshot(sandbox, spec, bytes).await? {
+    let why_not = match snapshot(sandbox, spec, contract, bytes).await? {
         Ok(configured) => return Ok(configured),
         Err(why_not) => why_not,
     };
     let serving = sandbox.serving();
-    let pre = serving.pre(&sandbox.compile(serving, bytes)?, &spec.grants)?;
+    let pre = serving.pre(&sandbox.compile(serving, bytes)?, contract, &spec.grants)?;
     let mut store = serving.store(frozen(spec));
     let mut configuring = Configuring::start(&pre, &mut store).await?;
     let description = configuring.describe(&mut store).await?;
@@ -83,6 +84,7 @@ pub(super) async fn configure(
 async fn snapshot(
     sandbox: &Sandbox,
     spec: &StageSpec,
+    contract: Contract,
     bytes: &[u8],
 ) -> Result<Result<Configured, String>, LoadError> {
     let wizer = Wizer::new();
@@ -99,7 +101,7 @@ async fn snapshot(
         Ok(component) => component,
         Err(error) => return Ok(Err(error.to_string())),
     };
-    let pre = quick.pre(&component, &spec.grants)?;
+    let pre = quick.pre(&component, contract, &spec.grants)?;
     let mut store = quick.store(frozen(spec));
     let mut configuring = Configuring::start(&pre, &mut store).await?;
     let description = configuring.describe(&mut store).await?;
@@ -147,7 +149,7 @@ async fn snapshot(
         Err(error) => return Ok(Err(error.to_string())),
     };
     Ok(Ok(Configured {
-        pre: serving.pre(&component, &spec.grants)?,
+        pre: serving.pre(&component, contract, &spec.grants)?,
         instantiation: Instantiation::Snapshot,
         wants,
         description,
@@ -171,6 +173,7 @@ pub(super) fn frozen(spec: &StageSpec) -> Guest {
     Guest::frozen(
         &spec.id,
         spec.limits.memory,
+        (&spec.limits).into(),
         exchange,
         seed.finalize().into(),
     )
@@ -179,29 +182,28 @@ pub(super) fn frozen(spec: &StageSpec) -> Guest {
 /// An instance that is being configured.
 pub(super) struct Configuring {
     instance: Instance,
-    bindings: Bindings,
+    policy: Policy,
 }
 
 impl Configuring {
     pub(super) async fn start(
-        pre: &BindingsPre<Guest>,
+        pre: &PolicyPre,
         store: &mut Store<Guest>,
     ) -> Result<Self, LoadError> {
         let step = "start";
         begin(store);
         let instance = timed(step, pre.instance_pre().instantiate_async(&mut *store)).await;
         let instance = instance.map_err(|error| with_last_words(store, error))?;
-        let bindings = Bindings::new(&mut *store, &instance).map_err(LoadError::Misfit)?;
-        Ok(Configuring { instance, bindings })
+        let policy = pre.policy(store, &instance).map_err(LoadError::Misfit)?;
+        Ok(Configuring { instance, policy })
     }
 
     pub(super) async fn describe(
         &mut self,
         store: &mut Store<Guest>,
     ) -> Result<Description, LoadError> {
-        let policy = self.bindings.witgate_policy_policy();
         begin(store);
-        let description = timed("describe", policy.call_describe(&mut *store)).await;
+        let description = timed("describe", self.policy.describe(&mut *store)).await;
         let description = description.map_err(|error| with_last_words(store, error))?;
         for (what, text) in [
             ("name", &description.name),
@@ -230,12 +232,9 @@ impl Configuring {
         // One that can't be read says nothing: the policy has the last word.
         let schema = schema.and_then(|text| serde_json::from_str(text).ok());
         manifest::allows(schema.as_ref(), spec)?;
-        let policy = self.bindings.witgate_policy_policy();
         begin(store);
-        let call = timed(
-            "configure",
-            policy.call_configure(&mut *store, &spec.settings),
-        );
+        let configure = self.policy.configure(&mut *store, &spec.settings);
+        let call = timed("configure", configure);
         let configured = call.await;
         let configured = configured.map_err(|error| with_last_words(store, error))?;
         configured.map_err(|why| LoadError::Refused {

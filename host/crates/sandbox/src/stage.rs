@@ -6,18 +6,17 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use super::bindings::BindingsPre;
 use super::breaker::Breaker;
 use super::component::digest;
 use super::failure::Class;
 use super::grants::{GrantBackends, HttpBackend, ScriptedReply};
-use super::guest::Guest;
 use super::interest::Interest;
 use super::least_entry::least_entry;
 use super::outcome::Outcome;
 use super::request::RequestView;
 use super::reuse::IdleInstances;
 use super::spec::StageSpec;
+use super::spoken::PolicyPre;
 use super::types::Hooks;
 use witgate_config::{Isolation, Limits, Manifest, Mode, OnError};
 use witgate_metrics::{Decisions, Hook, Metrics, StageMetrics};
@@ -47,7 +46,7 @@ pub struct Making {
 /// shared by every [`Stage`] that is made of it.
 pub struct Loaded {
     pub(super) spec: StageSpec,
-    pub(super) pre: BindingsPre<Guest>,
+    pub(super) pre: PolicyPre,
     pub(super) instantiation: Instantiation,
     pub(super) hooks: Hooks,
     pub(super) interest: Option<Arc<Interest>>,

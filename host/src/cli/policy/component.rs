@@ -93,13 +93,17 @@ impl Component {
     }
 }
 
+/// The id of the stage of a policy that an author looks at alone. It is part of what a snapshot is made from, so all commands have the same: what
+/// one of them compiled the others find.
+pub(super) const STAGE: &str = "policy";
+
 /// A stage of a policy that is looked at alone: every grant, and the usual limits, or what its author says that it needs.
-pub(super) fn alone(id: &str, settings: &Value, bytes: &[u8]) -> StageSpec {
+pub(super) fn alone(settings: &Value, bytes: &[u8]) -> StageSpec {
     // What can't be inspected doesn't load either, and says why there.
     let manifest = inspect(bytes).ok().and_then(|it| it.manifest);
     let needed = manifest.map(|it| it.limits).unwrap_or_default();
     StageSpec {
-        id: id.into(),
+        id: STAGE.into(),
         on_error: OnError::Deny,
         breaker: false,
         mode: Mode::Enforce,

@@ -38,7 +38,7 @@ pub(super) async fn inspect(args: InspectArgs) -> Result<ExitCode, Wrong> {
         ..EngineSettings::default()
     })?;
     let settings = component.settings(args.settings);
-    let spec = alone("inspected", &settings, &bytes);
+    let spec = alone(&settings, &bytes);
     let (described, hooked) = match policy::ask(&sandbox, &spec, &bytes).await {
         Ok((description, Ok(wanted))) => (Some(description), Ok(hook_names(wanted))),
         Ok((description, Err(error))) => (Some(description), Err(error.to_string())),

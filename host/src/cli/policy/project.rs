@@ -2,12 +2,19 @@
 //!
 //! Building makes `NAME.wasm` in it, beside `NAME.samples.yaml`, so that a gateway that is given the component finds its samples.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use crate::cli::Wrong;
 use crate::config::{Manifest, PolicyFile, read_file_within};
+
+/// Sources that are looked at. A project has fewer.
+const MOST_FILES: usize = 500;
+
+/// Folders in which there are no sources.
+const NO_SOURCES: [&str; 5] = ["target", "node_modules", "sdk", "build", "__pycache__"];
 
 /// The project's file.
 pub(super) const FILE: &str = "policy.yaml";
@@ -87,6 +94,52 @@ impl Project {
     /// The component that building makes.
     pub(super) fn component(&self) -> PathBuf {
         self.folder.join(format!("{}.wasm", self.manifest.name))
+    }
+
+    /// What it is built from.
+    pub(super) fn sources(&self) -> BTreeSet<PathBuf> {
+        // Where it is written anew it isn't there for a moment.
+        let mut files = BTreeSet::from([self.folder.join(FILE)]);
+        collect_sources(&self.folder, &mut files);
+        files
+    }
+
+    /// Whether a source is newer than the component, or there is no component.
+    pub(super) fn is_stale(&self) -> bool {
+        let changed = |file: &Path| std::fs::metadata(file).and_then(|it| it.modified()).ok();
+        let Some(built) = changed(&self.component()) else {
+            return true;
+        };
+        let sources = self.sources();
+        sources
+            .iter()
+            .filter_map(|file| changed(file))
+            .any(|at| at > built)
+    }
+}
+
+fn collect_sources(folder: &Path, into: &mut BTreeSet<PathBuf>) {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries {
+        let (path, name) = (entry.path(), entry.file_name());
+        let name = name.to_string_lossy();
+        if name.starts_with('.') || into.len() >= MOST_FILES {
+            continue;
+        }
+        // What building writes is no source, nor are samples.
+        let none = name.contains(".wasm")
+            || name.ends_with(".samples.yaml")
+            || name.ends_with(".md")
+            || matches!(&*name, "Cargo.lock" | "package-lock.json");
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() && !NO_SOURCES.contains(&&*name) => {
+                collect_sources(&path, into);
+            }
+            Ok(kind) if kind.is_file() && !none => {
+                into.insert(path);
+            }
+            _ => {}
+        }
     }
 }
 

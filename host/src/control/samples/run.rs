@@ -83,13 +83,19 @@ fn answer(sample: &Sample, cut: Cut) -> Vec<Bytes> {
     let texts: Vec<_> = pieces.map(|(channel, text)| (0, channel, text)).collect();
     let request = sample.request(cut);
     let id = request.dialect().answer_id(ANSWER);
+    let finishes: Vec<_> = said
+        .finish
+        .clone()
+        .map(|finish| (0, finish))
+        .into_iter()
+        .collect();
     let composition = Composition {
         id: &id,
         model: request.model(),
         choices: &[0],
         texts: &texts,
         denied: &[],
-        finish: said.finish.as_deref(),
+        finishes: &finishes,
     };
     let answer = request.dialect().compose(&composition, request.stream());
     if !request.stream() {

@@ -118,7 +118,9 @@ async fn accounted_for(dialect: Dialect, script: &[u8]) {
         );
     }
     let finished = (0..upstream.choices).all(|choice| {
-        upstream.finishes.contains_key(&choice) || stages.denied.contains_key(&choice)
+        let ended_by_stage =
+            stages.denied.contains_key(&choice) || stages.inner.finished.contains(&choice);
+        upstream.finishes.contains_key(&choice) || ended_by_stage
     });
     match ended {
         Ended::Aborted => return,
@@ -135,8 +137,13 @@ async fn accounted_for(dialect: Dialect, script: &[u8]) {
         }
     }
     for (choice, finish) in &upstream.finishes {
-        let denied = stages.denied.contains_key(choice);
-        let expected = if denied { "content_filter" } else { finish };
+        let expected = if stages.denied.contains_key(choice) {
+            "content_filter"
+        } else if stages.inner.finished.contains(choice) {
+            "stop"
+        } else {
+            finish
+        };
         assert_eq!(
             read.finishes.get(choice).map(Vec::as_slice),
             Some(&[expected.to_owned()][..]),
@@ -166,11 +173,16 @@ async fn whole_accounted_for(stages: &mut Recorder<anyone::Anyone<'_>>, upstream
         assert_eq!(read.texts.get(key), expected, "{key:?}");
     }
     for (choice, finish) in &upstream.finishes {
-        let denied = stages.denied.contains_key(choice);
-        let expected = if denied { "content_filter" } else { finish };
+        let expected = if stages.denied.contains_key(choice) {
+            "content_filter"
+        } else if stages.inner.finished.contains(choice) {
+            "stop"
+        } else {
+            finish
+        };
         assert_eq!(read.finishes[choice], [expected]);
     }
-    if stages.denied.is_empty() {
+    if stages.denied.is_empty() && stages.inner.finished.is_empty() {
         assert_eq!(
             client::without_texts(&filtered.body.to_bytes()),
             client::without_texts(&body)

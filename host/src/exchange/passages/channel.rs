@@ -9,11 +9,17 @@ use super::sleeper::Sleeper;
 use crate::policy::types::{Denial, Edit, Replacement};
 use crate::wire::{Channel, ChannelKey};
 
+/// What a stage did that finished a choice where it can't.
+pub(super) const FINISHED_A_CALL: &str =
+    "it finished a choice in the arguments of a tool call, which would be broken off";
+
 /// A channel that has begun, and every stage that it passes.
 pub(super) struct OpenChannel<P> {
     pub(super) key: ChannelKey,
     /// Of a tool call: the name that the stages were told.
     pub(super) name: Option<Box<str>>,
+    /// The stage that finished the choice there: to it and to those before it nothing more of the channel comes.
+    pub(super) finished_by: Option<usize>,
     /// As a stage that sleeps will be told of it.
     pub(super) channel: Channel<'static>,
     pub(super) hops: SmallVec<[Hop<P>; 4]>,
@@ -44,6 +50,8 @@ pub(super) struct Delivered<'a> {
 pub(super) enum Ended<'a> {
     /// The stage denied the choice.
     Denied(Denial),
+    /// The stage finished the choice.
+    Finished,
     /// The stage failed and the exchange goes on without it.
     Skipped,
     /// It holds more than it may, for that reason; and what is behind that.
@@ -67,7 +75,8 @@ pub(super) fn said_at_end<'a, P>(
         Edit::Forward | Edit::Hold | Edit::HoldLast(_) | Edit::ReplaceAndHoldLast(_) => {
             hold.release()
         }
-        Edit::Replace(text) => {
+        // It ends there anyway.
+        Edit::Replace(text) | Edit::Finish(text) => {
             if let Some(arguments) = &mut channel.arguments {
                 arguments.edited_by(at);
             }
@@ -173,6 +182,26 @@ impl<P: Send> OpenChannel<P> {
                     delivered.ended = Some(Ended::Denied(denial));
                     break;
                 }
+                Ok(Edit::Finish(_)) if self.key.is_call() => {
+                    match stages.misused(at, FINISHED_A_CALL.to_owned()) {
+                        StageFailure::Skip => {
+                            hold.release_into(onward);
+                            onward.push(item);
+                            onward.extend(items);
+                            delivered.ended = Some(Ended::Skipped);
+                            break;
+                        }
+                        StageFailure::Abort(aborted) => return Err(aborted),
+                    }
+                }
+                Ok(Edit::Finish(text)) => {
+                    let mut items = hold.release();
+                    items.push(item);
+                    replace(&mut items, text);
+                    onward.extend(items);
+                    delivered.ended = Some(Ended::Finished);
+                    break;
+                }
                 Err(StageFailure::Skip) => {
                     hold.release_into(onward);
                     onward.push(item);
@@ -184,6 +213,16 @@ impl<P: Send> OpenChannel<P> {
             }
         }
         Ok(delivered)
+    }
+
+    /// That stage finished the choice in this channel: what it and those before it hold came after the end.
+    pub(super) fn finish(&mut self, at: usize) {
+        self.finished_by = self.finished_by.max(Some(at));
+        for hop in &mut self.hops[..=at] {
+            hop.passage = None;
+            hop.sleeper = None;
+            hop.hold.release();
+        }
     }
 
     /// Gives out what has passed every stage, as text of that choice.

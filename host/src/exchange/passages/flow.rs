@@ -52,12 +52,17 @@ impl<P: Send> Passages<P> {
             let mut ending = None;
             for at in work.from..count {
                 let ends = work.ends && at == work.from;
-                if work.items.is_empty() && !ends || self.choices[choice].denied {
+                if work.items.is_empty() && !ends || self.choices[choice].ended {
                     break;
                 }
                 let items = std::mem::take(&mut work.items);
                 let index = self.choices[choice].index;
                 let channel = self.channel(work.channel);
+                if channel.finished_by.is_some_and(|by| at <= by) {
+                    // It came after the end.
+                    work.items.clear();
+                    break;
+                }
                 let delivered = if channel.hops[at].sleeper.is_some() {
                     let place = (at, index);
                     channel
@@ -70,6 +75,10 @@ impl<P: Send> Passages<P> {
                 match delivered.ended {
                     None => {}
                     Some(Ended::Denied(denial)) => ending = Some((at, denial)),
+                    Some(Ended::Finished) => {
+                        self.channel(work.channel).finish(at);
+                        self.choices[choice].finishing = true;
+                    }
                     // What it held of other channels goes on too.
                     Some(Ended::Skipped) => self.release_all(at, &mut todo),
                     Some(Ended::HeldTooMuch(why, behind)) => {
@@ -86,7 +95,7 @@ impl<P: Send> Passages<P> {
                     }
                 }
             }
-            if !self.choices[choice].denied {
+            if !self.choices[choice].ended {
                 let index = self.choices[choice].index;
                 self.channel(work.channel).emit(index, work.items, out);
                 if let Some((at, denial)) = ending {
@@ -147,7 +156,7 @@ impl<P: Send> Passages<P> {
         let all = self.choices.iter().enumerate().flat_map(open);
         let others: Vec<ChannelAt> = all.filter(|it| *it != here).collect();
         for channel in std::iter::once(here).chain(others) {
-            let gone = self.choices[channel.choice].denied;
+            let gone = self.choices[channel.choice].ended;
             if gone || said.denial.is_some() && channel.choice == here.choice {
                 continue;
             }
@@ -178,7 +187,7 @@ impl<P: Send> Passages<P> {
                 Err(StageFailure::Skip) => {
                     // It failed over it, and can't be asked any more.
                     said.asked = false;
-                    if said.denial.is_none() && !self.choices[here.choice].denied {
+                    if said.denial.is_none() && !self.choices[here.choice].ended {
                         said.here.extend(self.channel(here).hops[at].hold.release());
                     }
                     self.release_all(at, &mut said.elsewhere);

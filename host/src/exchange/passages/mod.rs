@@ -11,8 +11,8 @@
 //! The channels of a choice stand beside each other, each to the choice's finish: text that another channel interrupts is one text.
 //! What is held of one doesn't hold up the others.
 //!
-//! What must stay true: every place that goes in comes out exactly once, or its choice is denied; within a channel of a choice the
-//! order stays; after a denial nothing of that choice comes out.
+//! What must stay true: every place that goes in comes out exactly once, or its choice is ended by a stage; within a channel of a choice the
+//! order stays; after a denial or a stage's finish nothing of that choice comes out.
 
 mod arguments;
 mod channel;
@@ -39,6 +39,9 @@ pub(super) use self::seam::{
 };
 use self::sleeper::Sleeper;
 
+/// Why a choice ends that a stage finished, as the stages behind it are told.
+const STOP: &str = "stop";
+
 /// The passages of one answer. `P` is what a stage has of a passage.
 pub(super) struct Passages<P> {
     choices: Vec<Choice<P>>,
@@ -48,7 +51,10 @@ pub(super) struct Passages<P> {
 
 struct Choice<P> {
     index: u32,
-    denied: bool,
+    /// It was denied, or a stage finished it.
+    ended: bool,
+    /// A stage has finished it, and its channels are still to be ended.
+    finishing: bool,
     /// Whether the stages were told of its content.
     has_content: bool,
     open: SmallVec<[OpenChannel<P>; 1]>,
@@ -86,8 +92,18 @@ impl<P: Send> Passages<P> {
         delta: Delta<'_>,
         out: &mut Vec<Output>,
     ) -> Result<(), Aborted> {
+        self.take(stages, delta, out).await?;
+        self.end_finished(stages, out).await
+    }
+
+    async fn take<S: AnswerStages<Passage = P>>(
+        &mut self,
+        stages: &mut S,
+        delta: Delta<'_>,
+        out: &mut Vec<Output>,
+    ) -> Result<(), Aborted> {
         let choice = self.choice(delta.choice);
-        if self.choices[choice].denied {
+        if self.choices[choice].ended {
             return Ok(());
         }
         self.deltas += 1;
@@ -101,7 +117,7 @@ impl<P: Send> Passages<P> {
             Some(open) => open,
             None => self.open(stages, choice, delta.channel, out).await?,
         };
-        if self.choices[choice].denied {
+        if self.choices[choice].ended {
             // A stage failed over the opening, and what it had held was denied further on.
             return Ok(());
         }
@@ -134,13 +150,41 @@ impl<P: Send> Passages<P> {
     ) -> Result<(), Aborted> {
         let choice = self.choice(choice);
         let known = &self.choices[choice];
-        if !known.denied && !known.has_content && stages.count() > 0 {
+        if !known.ended && !known.has_content && stages.count() > 0 {
             self.open(stages, choice, &Channel::Content, out).await?;
         }
-        if !self.choices[choice].denied {
+        if !self.choices[choice].ended {
             self.close(stages, choice, finish, out).await?;
+            self.finished(choice, out);
+        }
+        self.end_finished(stages, out).await
+    }
+
+    /// Ends the choices that stages have finished: each of their channels ends, and each stage that still follows one is told.
+    async fn end_finished<S: AnswerStages<Passage = P>>(
+        &mut self,
+        stages: &mut S,
+        out: &mut Vec<Output>,
+    ) -> Result<(), Aborted> {
+        let finishing = |choice: &Choice<P>| choice.finishing && !choice.ended;
+        while let Some(choice) = self.choices.iter().position(finishing) {
+            if !self.choices[choice].has_content {
+                self.open(stages, choice, &Channel::Content, out).await?;
+            }
+            self.close(stages, choice, STOP, out).await?;
+            self.finished(choice, out);
         }
         Ok(())
+    }
+
+    /// The channels of a choice have ended. If a stage finished it, perhaps over what another said at the end, nothing more of it comes.
+    fn finished(&mut self, choice: usize, out: &mut Vec<Output>) {
+        let choice = &mut self.choices[choice];
+        if choice.finishing && !choice.ended {
+            choice.ended = true;
+            let choice = choice.index;
+            out.push(Output::Finished { choice });
+        }
     }
 
     /// The answer is over: what is still open ends.
@@ -162,7 +206,8 @@ impl<P: Send> Passages<P> {
         known.unwrap_or_else(|| {
             self.choices.push(Choice {
                 index,
-                denied: false,
+                ended: false,
+                finishing: false,
                 has_content: false,
                 open: SmallVec::new(),
             });
@@ -220,6 +265,7 @@ impl<P: Send> Passages<P> {
             key,
             name: channel.name().map(Into::into),
             channel: channel.to_owned(),
+            finished_by: None,
             hops,
             arguments: (seen && key.is_call()).then(Arguments::default),
         });
@@ -242,7 +288,7 @@ impl<P: Send> Passages<P> {
         for open in 0..self.choices[choice].open.len() {
             let channel = ChannelAt { choice, open };
             for at in 0..stages.count() {
-                if self.choices[choice].denied {
+                if self.choices[choice].ended {
                     return Ok(());
                 }
                 if self.channel(channel).hops[at].sleeper.is_some() {
@@ -253,7 +299,7 @@ impl<P: Send> Passages<P> {
                         ends: true,
                     };
                     self.flow(stages, last_word, out).await?;
-                    if self.choices[choice].denied {
+                    if self.choices[choice].ended {
                         return Ok(());
                     }
                 }
@@ -306,7 +352,7 @@ impl<P: Send> Passages<P> {
         out: &mut Vec<Output>,
     ) {
         let choice = &mut self.choices[choice];
-        choice.denied = true;
+        choice.ended = true;
         choice.open.clear();
         out.push(Output::Denied {
             choice: choice.index,

@@ -49,6 +49,8 @@ pub(in crate::exchange) enum Output {
         stage: StageId,
         denial: Denial,
     },
+    /// A stage ended that choice as the model would: what has not come out never will.
+    Finished { choice: u32 },
 }
 
 /// A stage failed, and its `on_error` is deny: the exchange ends.

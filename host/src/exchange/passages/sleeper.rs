@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::channel::{Delivered, Ended, Hop, OpenChannel};
+use super::channel::{Delivered, Ended, FINISHED_A_CALL, Hop, OpenChannel};
 use super::hold::{CutsACharacter, Hold, Item, Items};
 use super::seam::{Aborted, AnswerStages, HoldLimits, StageFailure};
 use crate::policy::types::{Edit, Replacement};
@@ -193,6 +193,24 @@ impl<P: Send> OpenChannel<P> {
                 match edit {
                     Edit::Deny(denial) => {
                         delivered.ended = Some(Ended::Denied(denial));
+                        return Ok(delivered);
+                    }
+                    Edit::Finish(_) if self.key.is_call() => {
+                        match stages.misused(at, FINISHED_A_CALL.to_owned()) {
+                            StageFailure::Skip => {
+                                self.hops[at].declines(onward);
+                                return Ok(delivered.skipped(items));
+                            }
+                            StageFailure::Abort(aborted) => return Err(aborted),
+                        }
+                    }
+                    Edit::Finish(text) => {
+                        // What it wasn't shown came after the end.
+                        let (from, to) = (it.shown(hold).0, hold.bytes());
+                        let put = hold.put(from, to, &text);
+                        debug_assert!(put.is_ok(), "all of it ends with a character");
+                        hold.release_into(onward);
+                        delivered.ended = Some(Ended::Finished);
                         return Ok(delivered);
                     }
                     Edit::Replace(text) => {

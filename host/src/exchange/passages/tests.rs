@@ -805,3 +805,74 @@ proptest! {
         });
     }
 }
+
+/// What the stage before holds came after the end; the one behind is told of it, and nothing more comes.
+#[tokio::test]
+async fn a_stage_ends_a_choice_as_the_model_would() {
+    let before = stage(
+        |text| match text {
+            "stop" => Edit::Hold,
+            "after" => Edit::HoldLast(5),
+            _ => Edit::Forward,
+        },
+        |_| panic!("what it holds came after the end"),
+    );
+    let finishing = stage(
+        |text| match text {
+            "stop" => Edit::Finish("end".into()),
+            _ => Edit::Hold,
+        },
+        |_| panic!("it has said its last"),
+    );
+    let behind = stage(forward, |finish| Edit::Replace(format!("[{finish}]")));
+    let mut run = Run::new(Script::new(vec![before, finishing, behind]));
+    assert_eq!(run.content("a").await, []);
+    assert_eq!(run.content("stop").await, []);
+    let added = Output::Added {
+        choice: 0,
+        channel: ChannelKey::Content,
+        text: "[stop]".into(),
+    };
+    let finished = Output::Finished { choice: 0 };
+    assert_eq!(
+        run.content("after").await,
+        [changed(0, ""), changed(1, "end"), added, finished]
+    );
+    assert_eq!(run.content("more").await, []);
+    assert_eq!(run.finish().await, []);
+}
+
+#[tokio::test]
+async fn other_channels_of_a_choice_end_with_it_and_other_choices_go_on() {
+    let mut run = Run::new(Script::of(
+        |text| match text {
+            "stop" => Edit::Finish(String::new()),
+            "thought" => Edit::Hold,
+            _ => Edit::Forward,
+        },
+        |finish| Edit::Replace(format!("[{finish}]")),
+    ));
+    let thought = run.push(0, ChannelKey::Reasoning, "thought").await;
+    assert_eq!(thought.unwrap(), []);
+    let other = run.push(1, ChannelKey::Content, "a").await;
+    assert_eq!(other.unwrap(), [came(1)]);
+    let finished = Output::Finished { choice: 0 };
+    assert_eq!(
+        run.content("stop").await,
+        [changed(2, ""), changed(0, "[stop]"), finished]
+    );
+    let other = run.push(1, ChannelKey::Content, "b").await;
+    assert_eq!(other.unwrap(), [came(3)]);
+}
+
+#[tokio::test]
+async fn the_arguments_of_a_call_are_not_broken_off() {
+    let mut run = Run::new(Script::of(|_| Edit::Finish("}".into()), forward));
+    let outs = run.push(0, ChannelKey::ToolArguments(0), "{").await;
+    assert_eq!(outs.unwrap(), [came(0)]);
+    let misuse = run.script.misuse.as_deref();
+    assert!(
+        misuse.is_some_and(|it| it.contains("tool call")),
+        "{misuse:?}"
+    );
+}

@@ -86,9 +86,14 @@ impl StreamFacts {
             }
         }
         for (choice, finish) in &chunk.finishes {
-            if !self.has_finished(*choice) {
-                self.finishes.push((*choice, finish.to_string()));
-            }
+            self.finish(*choice, finish);
+        }
+    }
+
+    /// That choice has finished; the first time counts.
+    pub(super) fn finish(&mut self, choice: u32, finish: &str) {
+        if !self.has_finished(choice) {
+            self.finishes.push((choice, finish.to_owned()));
         }
     }
 
@@ -97,10 +102,10 @@ impl StreamFacts {
         self.finishes.iter().any(|(of, _)| *of == choice)
     }
 
-    /// Whether each choice that has begun has finished, but for those that were denied, and at least one has.
-    pub(super) fn all_finished(&self, denied: &[u32]) -> bool {
-        let ended = |choice: &u32| self.has_finished(*choice) || denied.contains(choice);
-        let any = !self.finishes.is_empty() || !denied.is_empty();
+    /// Whether each choice that has begun has finished, but for those that stages ended, and at least one has.
+    pub(super) fn all_finished(&self, ended: &[u32]) -> bool {
+        let any = !self.finishes.is_empty() || !ended.is_empty();
+        let ended = |choice: &u32| self.has_finished(*choice) || ended.contains(choice);
         any && self.begun.iter().all(ended)
     }
 }

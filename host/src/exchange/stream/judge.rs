@@ -68,10 +68,10 @@ impl<P: Send> AnswerStream<P> {
             self.ready.push(error);
             return Err(StreamError::Said);
         }
-        if !chunk.mentions(self.assembled.denied()) {
+        if !chunk.mentions(self.assembled.ended()) {
             return self.live(stages, chunk, event).await;
         }
-        match chunk.without(event, self.assembled.denied())? {
+        match chunk.without(event, self.assembled.ended())? {
             Rest::Nothing => {}
             Rest::Aside(event) => self.ready.push(event),
             Rest::Chunk(event) => {
@@ -87,7 +87,7 @@ impl<P: Send> AnswerStream<P> {
     /// Whether the chunk's texts may come here.
     fn in_turn(&self, chunk: &Chunk<'_>) -> Result<(), OutOfTurn> {
         for piece in &chunk.pieces {
-            if self.assembled.denied().contains(&piece.choice) {
+            if self.assembled.ended().contains(&piece.choice) {
                 continue;
             }
             if self.facts.has_finished(piece.choice) {

@@ -153,7 +153,7 @@ impl<P: Send> AnswerStream<P> {
         if self.facts.done {
             return self.is_all();
         }
-        let mut ended: SmallVec<[u32; 2]> = SmallVec::from_slice(self.assembled.denied());
+        let mut ended: SmallVec<[u32; 2]> = SmallVec::from_slice(self.assembled.ended());
         ended.extend(self.facts.finishes.iter().map(|(choice, _)| *choice));
         ended.sort_unstable();
         ended.dedup();
@@ -162,7 +162,7 @@ impl<P: Send> AnswerStream<P> {
 
     /// Whether each choice that began has ended. What couldn't be read, and needn't, may have been an end.
     fn is_all(&self) -> bool {
-        self.facts.unread || self.facts.all_finished(self.assembled.denied())
+        self.facts.unread || self.facts.all_finished(self.assembled.ended())
     }
 
     async fn event<S: AnswerStages<Passage = P>>(
@@ -300,6 +300,9 @@ impl<P: Send> AnswerStream<P> {
         };
         self.assembled
             .fold(&mut self.outputs, stages, &mut render)?;
+        for choice in self.assembled.finished() {
+            self.facts.finish(*choice, "stop");
+        }
         let mut last = render.last;
         let texts = render.current.map(|current| current.texts);
         if let (Some((chunk, event)), Some(texts)) = (current, texts) {
@@ -329,8 +332,8 @@ impl<P: Send> AnswerStream<P> {
                 render::let_go(&mut self.pending, &mut self.ready, number, text)?;
             }
         }
-        let denied = self.assembled.denied();
-        if !chunk.mentions(denied) {
+        let ended = self.assembled.ended();
+        if !chunk.mentions(ended) {
             let event = event.clone();
             return Ok(settle(
                 chunk,
@@ -341,8 +344,8 @@ impl<P: Send> AnswerStream<P> {
                 &mut self.ready,
             )?);
         }
-        texts.retain(|text| !denied.contains(&text.choice));
-        let rest = chunk.without(event, denied)?;
+        texts.retain(|text| !ended.contains(&text.choice));
+        let rest = chunk.without(event, ended)?;
         Ok(settle_rest(
             rest,
             number,

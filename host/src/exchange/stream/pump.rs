@@ -90,7 +90,7 @@ impl<U: Upstream> Exchange<U> {
                 self.send(bytes).await?;
             }
             match step {
-                Ok(()) if stream.assembled().denial_of_all(choices).is_some() => {
+                Ok(()) if stream.assembled().has_ended(choices) => {
                     // Dropping the body cancels the request upstream.
                     drop(body);
                     if !stream.facts().done {
@@ -98,7 +98,11 @@ impl<U: Upstream> Exchange<U> {
                     }
                     self.record.used(stream.facts());
                     self.end().await?;
-                    return Ok(Ending::Denied);
+                    let denied = stream.assembled().denial_of_all(choices).is_some();
+                    return Ok(match denied {
+                        true => Ending::Denied,
+                        false => Ending::Completed,
+                    });
                 }
                 Ok(()) if over || stream.facts().done && !stream.is_complete(choices) => {
                     self.record.used(stream.facts());

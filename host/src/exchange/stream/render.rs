@@ -1,6 +1,7 @@
 //! What the stages decided, carried out on a stream's chunks.
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::pending::{PendingChunk, Text, TextState, Texts};
 use crate::exchange::assembled::Render;
@@ -71,9 +72,9 @@ pub(super) struct StreamRender<'a, 'd> {
     pub(super) last: Vec<Bytes>,
 }
 
-impl StreamRender<'_, '_> {
+impl<'a> StreamRender<'a, '_> {
     /// What new chunks look like: a delta came before whatever is made here.
-    fn envelope(&self) -> &Envelope {
+    fn envelope(&self) -> &'a Envelope {
         self.envelope.expect("a delta came before")
     }
 }
@@ -125,9 +126,36 @@ impl Render for StreamRender<'_, '_> {
         Ok(())
     }
 
-    /// Chunks that wait with text of the choice are dropped. A usage in one of them stays.
     fn denied(&mut self, denied: &Denied<'_>) -> Result<(), NotAChunk> {
-        let choice = denied.choice;
+        self.drop_texts(denied.choice);
+        let data = self.envelope().denied_chunk(denied);
+        self.last.push(sse::event(&data));
+        Ok(())
+    }
+
+    /// What had come out of chunks of the choice goes in chunks of its own: of the rest of these nothing goes.
+    fn finished(&mut self, choice: u32) -> Result<(), NotAChunk> {
+        let envelope = self.envelope();
+        let mut waiting = Vec::new();
+        for pending in self.pending.iter() {
+            let chunk = pending.event.chunk()?;
+            waiting.extend(decided(envelope, choice, &chunk, &pending.texts));
+        }
+        self.ready.append(&mut waiting);
+        let current = self.current.iter();
+        let current = current.flat_map(|it| decided(envelope, choice, it.chunk, &it.texts));
+        let current: Vec<Bytes> = current.collect();
+        self.last.extend(current);
+        self.drop_texts(choice);
+        let data = self.envelope().finish_chunk(choice, "stop", None);
+        self.last.push(sse::event(&data));
+        Ok(())
+    }
+}
+
+impl StreamRender<'_, '_> {
+    /// Chunks that wait with text of the choice are dropped. A usage in one of them stays.
+    fn drop_texts(&mut self, choice: u32) {
         let ready = &mut *self.ready;
         self.pending.retain_mut(|pending| {
             if pending.texts.iter().all(|text| text.choice != choice) {
@@ -150,10 +178,28 @@ impl Render for StreamRender<'_, '_> {
         for text in texts.filter(|text| text.choice == choice) {
             text.state = TextState::Gone;
         }
-        let data = self.envelope().denied_chunk(denied);
-        self.last.push(sse::event(&data));
-        Ok(())
     }
+}
+
+/// The texts of a chunk that have come out, of that choice, as chunks of their own.
+fn decided(
+    envelope: &Envelope,
+    choice: u32,
+    chunk: &Chunk<'_>,
+    texts: &Texts,
+) -> SmallVec<[Bytes; 1]> {
+    let mine = texts.iter().zip(&chunk.pieces);
+    let mine = mine.filter(|(text, _)| text.choice == choice);
+    let came = mine.filter_map(|(text, piece)| {
+        let now = match &text.state {
+            TextState::AsCame => &*piece.text,
+            TextState::Changed(now) => now,
+            TextState::Waiting | TextState::Gone => return None,
+        };
+        let data = envelope.text_chunk(choice, &piece.channel, now);
+        (!now.is_empty()).then(|| sse::event(&data))
+    });
+    came.collect()
 }
 
 /// More text of that channel of a choice is about to go. Chunks before that one may keep back text of the channel only for the sake of

@@ -3,164 +3,176 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Imported Functions from `witgate:policy/journal@0.1.0`
+// Imported Functions from `witgate:policy/journal@1.0.0`
 
-__attribute__((__import_module__("witgate:policy/journal@0.1.0"), __import_name__("append")))
+__attribute__((__import_module__("witgate:policy/journal@1.0.0"), __import_name__("append")))
 extern void __wasm_import_witgate_policy_journal_append(uint8_t *, size_t, uint8_t *);
 
-// Imported Functions from `witgate:policy/counters@0.1.0`
+// Imported Functions from `witgate:policy/counters@1.0.0`
 
-__attribute__((__import_module__("witgate:policy/counters@0.1.0"), __import_name__("add")))
+__attribute__((__import_module__("witgate:policy/counters@1.0.0"), __import_name__("add")))
 extern void __wasm_import_witgate_policy_counters_add(uint8_t *, size_t, int64_t, int32_t, uint8_t *);
 
-__attribute__((__import_module__("witgate:policy/counters@0.1.0"), __import_name__("take")))
+__attribute__((__import_module__("witgate:policy/counters@1.0.0"), __import_name__("take")))
 extern void __wasm_import_witgate_policy_counters_take(uint8_t *, size_t, int64_t, int32_t, int64_t, uint8_t *);
 
-// Imported Functions from `witgate:policy/kv@0.1.0`
+// Imported Functions from `witgate:policy/kv@1.0.0`
 
-__attribute__((__import_module__("witgate:policy/kv@0.1.0"), __import_name__("get")))
+__attribute__((__import_module__("witgate:policy/kv@1.0.0"), __import_name__("get")))
 extern void __wasm_import_witgate_policy_kv_get(uint8_t *, size_t, uint8_t *);
 
-__attribute__((__import_module__("witgate:policy/kv@0.1.0"), __import_name__("put")))
+__attribute__((__import_module__("witgate:policy/kv@1.0.0"), __import_name__("put")))
 extern void __wasm_import_witgate_policy_kv_put(uint8_t *, size_t, uint8_t *, size_t, int32_t, uint8_t *);
 
-__attribute__((__import_module__("witgate:policy/kv@0.1.0"), __import_name__("put-new")))
+__attribute__((__import_module__("witgate:policy/kv@1.0.0"), __import_name__("put-new")))
 extern void __wasm_import_witgate_policy_kv_put_new(uint8_t *, size_t, uint8_t *, size_t, int32_t, uint8_t *);
 
-// Imported Functions from `witgate:policy/http@0.1.0`
+// Imported Functions from `witgate:policy/http@1.0.0`
 
-__attribute__((__import_module__("witgate:policy/http@0.1.0"), __import_name__("send")))
+__attribute__((__import_module__("witgate:policy/http@1.0.0"), __import_name__("send")))
 extern void __wasm_import_witgate_policy_http_send(uint8_t *, size_t, uint8_t *, size_t, uint8_t *, size_t, uint8_t *, size_t, int32_t, uint8_t *);
 
-// Imported Functions from `witgate:policy/request@0.1.0`
+// Imported Functions from `witgate:policy/request@1.0.0`
 
-__attribute__((__import_module__("witgate:policy/request@0.1.0"), __import_name__("id")))
+__attribute__((__import_module__("witgate:policy/request@1.0.0"), __import_name__("id")))
 extern void __wasm_import_witgate_policy_request_id(uint8_t *);
 
-__attribute__((__import_module__("witgate:policy/request@0.1.0"), __import_name__("endpoint")))
+__attribute__((__import_module__("witgate:policy/request@1.0.0"), __import_name__("endpoint")))
 extern void __wasm_import_witgate_policy_request_endpoint(uint8_t *);
 
-__attribute__((__import_module__("witgate:policy/request@0.1.0"), __import_name__("model")))
+__attribute__((__import_module__("witgate:policy/request@1.0.0"), __import_name__("model")))
 extern void __wasm_import_witgate_policy_request_model(uint8_t *);
 
-__attribute__((__import_module__("witgate:policy/request@0.1.0"), __import_name__("principal")))
+__attribute__((__import_module__("witgate:policy/request@1.0.0"), __import_name__("principal")))
 extern void __wasm_import_witgate_policy_request_principal(uint8_t *);
 
-__attribute__((__import_module__("witgate:policy/request@0.1.0"), __import_name__("team")))
+__attribute__((__import_module__("witgate:policy/request@1.0.0"), __import_name__("team")))
 extern void __wasm_import_witgate_policy_request_team(uint8_t *);
 
-__attribute__((__import_module__("witgate:policy/request@0.1.0"), __import_name__("roles")))
+__attribute__((__import_module__("witgate:policy/request@1.0.0"), __import_name__("roles")))
 extern void __wasm_import_witgate_policy_request_roles(uint8_t *);
 
-__attribute__((__import_module__("witgate:policy/request@0.1.0"), __import_name__("received-at")))
+__attribute__((__import_module__("witgate:policy/request@1.0.0"), __import_name__("received-at")))
 extern int64_t __wasm_import_witgate_policy_request_received_at(void);
 
-__attribute__((__import_module__("witgate:policy/request@0.1.0"), __import_name__("header")))
+__attribute__((__import_module__("witgate:policy/request@1.0.0"), __import_name__("header")))
 extern void __wasm_import_witgate_policy_request_header(uint8_t *, size_t, uint8_t *);
 
-__attribute__((__import_module__("witgate:policy/request@0.1.0"), __import_name__("messages")))
+__attribute__((__import_module__("witgate:policy/request@1.0.0"), __import_name__("messages")))
 extern void __wasm_import_witgate_policy_request_messages(uint8_t *);
 
-__attribute__((__import_module__("witgate:policy/request@0.1.0"), __import_name__("size")))
+__attribute__((__import_module__("witgate:policy/request@1.0.0"), __import_name__("size")))
 extern int64_t __wasm_import_witgate_policy_request_size(void);
 
-__attribute__((__import_module__("witgate:policy/request@0.1.0"), __import_name__("segments")))
+__attribute__((__import_module__("witgate:policy/request@1.0.0"), __import_name__("segments")))
 extern void __wasm_import_witgate_policy_request_segments(int32_t, uint8_t *);
 
-__attribute__((__import_module__("witgate:policy/request@0.1.0"), __import_name__("replace-segment")))
+__attribute__((__import_module__("witgate:policy/request@1.0.0"), __import_name__("replace-segment")))
 extern void __wasm_import_witgate_policy_request_replace_segment(int32_t, uint8_t *, size_t);
 
-__attribute__((__import_module__("witgate:policy/request@0.1.0"), __import_name__("texts")))
+__attribute__((__import_module__("witgate:policy/request@1.0.0"), __import_name__("texts")))
 extern void __wasm_import_witgate_policy_request_texts(int32_t, uint8_t *);
 
-__attribute__((__import_module__("witgate:policy/request@0.1.0"), __import_name__("replace-text")))
+__attribute__((__import_module__("witgate:policy/request@1.0.0"), __import_name__("replace-text")))
 extern void __wasm_import_witgate_policy_request_replace_text(int32_t, uint8_t *, size_t, uint8_t *);
 
-__attribute__((__import_module__("witgate:policy/request@0.1.0"), __import_name__("insert-message")))
+__attribute__((__import_module__("witgate:policy/request@1.0.0"), __import_name__("tool-of")))
+extern void __wasm_import_witgate_policy_request_tool_of(int32_t, uint8_t *);
+
+__attribute__((__import_module__("witgate:policy/request@1.0.0"), __import_name__("insert-message")))
 extern void __wasm_import_witgate_policy_request_insert_message(int32_t, int32_t, uint8_t *, size_t, uint8_t *);
 
-__attribute__((__import_module__("witgate:policy/request@0.1.0"), __import_name__("tools")))
+__attribute__((__import_module__("witgate:policy/request@1.0.0"), __import_name__("tools")))
 extern void __wasm_import_witgate_policy_request_tools(uint8_t *);
 
-__attribute__((__import_module__("witgate:policy/request@0.1.0"), __import_name__("get")))
+__attribute__((__import_module__("witgate:policy/request@1.0.0"), __import_name__("get")))
 extern void __wasm_import_witgate_policy_request_get(uint8_t *, size_t, uint8_t *);
 
-__attribute__((__import_module__("witgate:policy/request@0.1.0"), __import_name__("set")))
+__attribute__((__import_module__("witgate:policy/request@1.0.0"), __import_name__("set")))
 extern void __wasm_import_witgate_policy_request_set(uint8_t *, size_t, int32_t, uint8_t *, size_t, uint8_t *);
 
-__attribute__((__import_module__("witgate:policy/request@0.1.0"), __import_name__("targets")))
+__attribute__((__import_module__("witgate:policy/request@1.0.0"), __import_name__("targets")))
 extern void __wasm_import_witgate_policy_request_targets(uint8_t *);
 
-__attribute__((__import_module__("witgate:policy/request@0.1.0"), __import_name__("restrict-targets")))
+__attribute__((__import_module__("witgate:policy/request@1.0.0"), __import_name__("restrict-targets")))
 extern void __wasm_import_witgate_policy_request_restrict_targets(uint8_t *, size_t, uint8_t *);
 
-__attribute__((__import_module__("witgate:policy/request@0.1.0"), __import_name__("cost-of")))
+__attribute__((__import_module__("witgate:policy/request@1.0.0"), __import_name__("cost-of")))
 extern void __wasm_import_witgate_policy_request_cost_of(uint8_t *, size_t, int32_t, int32_t, uint8_t *);
 
-__attribute__((__import_module__("witgate:policy/request@0.1.0"), __import_name__("tag")))
+__attribute__((__import_module__("witgate:policy/request@1.0.0"), __import_name__("tag")))
 extern void __wasm_import_witgate_policy_request_tag(uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
 
-__attribute__((__import_module__("witgate:policy/request@0.1.0"), __import_name__("tags")))
+__attribute__((__import_module__("witgate:policy/request@1.0.0"), __import_name__("tags")))
 extern void __wasm_import_witgate_policy_request_tags(uint8_t *);
 
-__attribute__((__import_module__("witgate:policy/request@0.1.0"), __import_name__("answer-header")))
+__attribute__((__import_module__("witgate:policy/request@1.0.0"), __import_name__("answer-header")))
 extern void __wasm_import_witgate_policy_request_answer_header(uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
 
-// Imported Functions from `witgate:policy/outcome@0.1.0`
+__attribute__((__import_module__("witgate:policy/request@1.0.0"), __import_name__("respond-finish")))
+extern void __wasm_import_witgate_policy_request_respond_finish(int32_t, uint8_t *, size_t, uint8_t *);
 
-__attribute__((__import_module__("witgate:policy/outcome@0.1.0"), __import_name__("ended")))
+// Imported Functions from `witgate:policy/outcome@1.0.0`
+
+__attribute__((__import_module__("witgate:policy/outcome@1.0.0"), __import_name__("ended")))
 extern int32_t __wasm_import_witgate_policy_outcome_ended(void);
 
-__attribute__((__import_module__("witgate:policy/outcome@0.1.0"), __import_name__("model")))
+__attribute__((__import_module__("witgate:policy/outcome@1.0.0"), __import_name__("model")))
 extern void __wasm_import_witgate_policy_outcome_model(uint8_t *);
 
-__attribute__((__import_module__("witgate:policy/outcome@0.1.0"), __import_name__("target")))
+__attribute__((__import_module__("witgate:policy/outcome@1.0.0"), __import_name__("target")))
 extern void __wasm_import_witgate_policy_outcome_target(uint8_t *);
 
-__attribute__((__import_module__("witgate:policy/outcome@0.1.0"), __import_name__("status")))
+__attribute__((__import_module__("witgate:policy/outcome@1.0.0"), __import_name__("status")))
 extern void __wasm_import_witgate_policy_outcome_status(uint8_t *);
 
-__attribute__((__import_module__("witgate:policy/outcome@0.1.0"), __import_name__("finish-reasons")))
+__attribute__((__import_module__("witgate:policy/outcome@1.0.0"), __import_name__("finish-reasons")))
 extern void __wasm_import_witgate_policy_outcome_finish_reasons(uint8_t *);
 
-__attribute__((__import_module__("witgate:policy/outcome@0.1.0"), __import_name__("tokens")))
+__attribute__((__import_module__("witgate:policy/outcome@1.0.0"), __import_name__("tokens")))
 extern void __wasm_import_witgate_policy_outcome_tokens(uint8_t *);
 
-__attribute__((__import_module__("witgate:policy/outcome@0.1.0"), __import_name__("cost-micros")))
+__attribute__((__import_module__("witgate:policy/outcome@1.0.0"), __import_name__("cost-micros")))
 extern void __wasm_import_witgate_policy_outcome_cost_micros(uint8_t *);
 
-__attribute__((__import_module__("witgate:policy/outcome@0.1.0"), __import_name__("stages")))
+__attribute__((__import_module__("witgate:policy/outcome@1.0.0"), __import_name__("stages")))
 extern void __wasm_import_witgate_policy_outcome_stages(uint8_t *);
 
-__attribute__((__import_module__("witgate:policy/outcome@0.1.0"), __import_name__("tags")))
+__attribute__((__import_module__("witgate:policy/outcome@1.0.0"), __import_name__("tags")))
 extern void __wasm_import_witgate_policy_outcome_tags(uint8_t *);
 
-__attribute__((__import_module__("witgate:policy/outcome@0.1.0"), __import_name__("deltas")))
+__attribute__((__import_module__("witgate:policy/outcome@1.0.0"), __import_name__("deltas")))
 extern int64_t __wasm_import_witgate_policy_outcome_deltas(void);
 
-__attribute__((__import_module__("witgate:policy/outcome@0.1.0"), __import_name__("sent-bytes")))
+__attribute__((__import_module__("witgate:policy/outcome@1.0.0"), __import_name__("sent-bytes")))
 extern int64_t __wasm_import_witgate_policy_outcome_sent_bytes(void);
 
-__attribute__((__import_module__("witgate:policy/outcome@0.1.0"), __import_name__("first-delta-us")))
+__attribute__((__import_module__("witgate:policy/outcome@1.0.0"), __import_name__("first-delta-us")))
 extern void __wasm_import_witgate_policy_outcome_first_delta_us(uint8_t *);
 
-__attribute__((__import_module__("witgate:policy/outcome@0.1.0"), __import_name__("total-us")))
+__attribute__((__import_module__("witgate:policy/outcome@1.0.0"), __import_name__("total-us")))
 extern int64_t __wasm_import_witgate_policy_outcome_total_us(void);
 
-// Imported Functions from `witgate:policy/host@0.1.0`
+// Imported Functions from `witgate:policy/host@1.0.0`
 
-__attribute__((__import_module__("witgate:policy/host@0.1.0"), __import_name__("log")))
+__attribute__((__import_module__("witgate:policy/host@1.0.0"), __import_name__("log")))
 extern void __wasm_import_witgate_policy_host_log(int32_t, uint8_t *, size_t);
 
-__attribute__((__import_module__("witgate:policy/host@0.1.0"), __import_name__("report")))
+__attribute__((__import_module__("witgate:policy/host@1.0.0"), __import_name__("report")))
 extern void __wasm_import_witgate_policy_host_report(uint8_t *, size_t, int32_t, int32_t, uint8_t *, size_t);
 
-__attribute__((__import_module__("witgate:policy/host@0.1.0"), __import_name__("count")))
+__attribute__((__import_module__("witgate:policy/host@1.0.0"), __import_name__("count")))
 extern void __wasm_import_witgate_policy_host_count(uint8_t *, size_t, int64_t);
 
-// Exported Functions from `witgate:policy/policy@0.1.0`
+__attribute__((__import_module__("witgate:policy/host@1.0.0"), __import_name__("held-text")))
+extern int64_t __wasm_import_witgate_policy_host_held_text(void);
 
-__attribute__((__weak__, __export_name__("cabi_post_witgate:policy/policy@0.1.0#describe")))
+__attribute__((__import_module__("witgate:policy/host@1.0.0"), __import_name__("held-time")))
+extern int64_t __wasm_import_witgate_policy_host_held_time(void);
+
+// Exported Functions from `witgate:policy/policy@1.0.0`
+
+__attribute__((__weak__, __export_name__("cabi_post_witgate:policy/policy@1.0.0#describe")))
 void __wasm_export_exports_witgate_policy_policy_describe_post_return(uint8_t * arg0) {
   if ((*((size_t*) (arg0 + sizeof(void*)))) > 0) {
     free(*((uint8_t **) (arg0 + 0)));
@@ -181,7 +193,7 @@ void __wasm_export_exports_witgate_policy_policy_describe_post_return(uint8_t * 
   }
 }
 
-__attribute__((__weak__, __export_name__("cabi_post_witgate:policy/policy@0.1.0#configure")))
+__attribute__((__weak__, __export_name__("cabi_post_witgate:policy/policy@1.0.0#configure")))
 void __wasm_export_exports_witgate_policy_policy_configure_post_return(uint8_t * arg0) {
   switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
     case 0: {
@@ -208,7 +220,7 @@ void __wasm_export_exports_witgate_policy_policy_configure_post_return(uint8_t *
 }
 
 
-__attribute__((__weak__, __export_name__("cabi_post_witgate:policy/policy@0.1.0#[method]exchange.on-request")))
+__attribute__((__weak__, __export_name__("cabi_post_witgate:policy/policy@1.0.0#[method]exchange.on-request")))
 void __wasm_export_exports_witgate_policy_policy_method_exchange_on_request_post_return(uint8_t * arg0) {
   switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
     case 0: {
@@ -249,6 +261,12 @@ void __wasm_export_exports_witgate_policy_policy_method_exchange_on_request_post
               }
               break;
             }
+            case 4: {
+              if ((*((size_t*) (base + (3*sizeof(void*))))) > 0) {
+                free(*((uint8_t **) (base + (2*sizeof(void*)))));
+              }
+              break;
+            }
           }
           if ((*((size_t*) (base + (8*sizeof(void*))))) > 0) {
             free(*((uint8_t **) (base + (7*sizeof(void*)))));
@@ -263,7 +281,7 @@ void __wasm_export_exports_witgate_policy_policy_method_exchange_on_request_post
 
 
 
-__attribute__((__weak__, __export_name__("cabi_post_witgate:policy/policy@0.1.0#[method]passage.on-delta")))
+__attribute__((__weak__, __export_name__("cabi_post_witgate:policy/policy@1.0.0#[method]passage.on-delta")))
 void __wasm_export_exports_witgate_policy_policy_method_passage_on_delta_post_return(uint8_t * arg0) {
   switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
     case 0: {
@@ -296,10 +314,16 @@ void __wasm_export_exports_witgate_policy_policy_method_passage_on_delta_post_re
       }
       break;
     }
+    case 6: {
+      if ((*((size_t*) (arg0 + (2*sizeof(void*))))) > 0) {
+        free(*((uint8_t **) (arg0 + sizeof(void*))));
+      }
+      break;
+    }
   }
 }
 
-__attribute__((__weak__, __export_name__("cabi_post_witgate:policy/policy@0.1.0#[method]passage.on-end")))
+__attribute__((__weak__, __export_name__("cabi_post_witgate:policy/policy@1.0.0#[method]passage.on-end")))
 void __wasm_export_exports_witgate_policy_policy_method_passage_on_end_post_return(uint8_t * arg0) {
   switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
     case 0: {
@@ -327,6 +351,12 @@ void __wasm_export_exports_witgate_policy_policy_method_passage_on_end_post_retu
       break;
     }
     case 5: {
+      if ((*((size_t*) (arg0 + (2*sizeof(void*))))) > 0) {
+        free(*((uint8_t **) (arg0 + sizeof(void*))));
+      }
+      break;
+    }
+    case 6: {
       if ((*((size_t*) (arg0 + (2*sizeof(void*))))) > 0) {
         free(*((uint8_t **) (arg0 + sizeof(void*))));
       }
@@ -462,6 +492,10 @@ void witgate_policy_types_channel_free(witgate_policy_types_channel_t *ptr) {
       witgate_policy_types_tool_call_free(&ptr->val.tool_arguments);
       break;
     }
+    case 4: {
+      witgate_string_free(&ptr->val.other);
+      break;
+    }
   }
 }
 
@@ -548,6 +582,10 @@ void witgate_policy_types_edit_free(witgate_policy_types_edit_t *ptr) {
     }
     case 5: {
       witgate_policy_types_replacement_free(&ptr->val.replace_and_hold_last);
+      break;
+    }
+    case 6: {
+      witgate_string_free(&ptr->val.finish);
       break;
     }
   }
@@ -740,17 +778,17 @@ void exports_witgate_policy_policy_channel_free(exports_witgate_policy_policy_ch
   witgate_policy_types_channel_free(ptr);
 }
 
-__attribute__((__import_module__("[export]witgate:policy/policy@0.1.0"), __import_name__("[resource-drop]exchange")))
+__attribute__((__import_module__("[export]witgate:policy/policy@1.0.0"), __import_name__("[resource-drop]exchange")))
 extern void __wasm_import_exports_witgate_policy_policy_exchange_drop(int32_t handle);
 
 void exports_witgate_policy_policy_exchange_drop_own(exports_witgate_policy_policy_own_exchange_t handle) {
   __wasm_import_exports_witgate_policy_policy_exchange_drop(handle.__handle);
 }
 
-__attribute__(( __import_module__("[export]witgate:policy/policy@0.1.0"), __import_name__("[resource-new]exchange")))
+__attribute__(( __import_module__("[export]witgate:policy/policy@1.0.0"), __import_name__("[resource-new]exchange")))
 extern int32_t __wasm_import_exports_witgate_policy_policy_exchange_new(int32_t);
 
-__attribute__((__import_module__("[export]witgate:policy/policy@0.1.0"), __import_name__("[resource-rep]exchange")))
+__attribute__((__import_module__("[export]witgate:policy/policy@1.0.0"), __import_name__("[resource-rep]exchange")))
 extern int32_t __wasm_import_exports_witgate_policy_policy_exchange_rep(int32_t);
 
 exports_witgate_policy_policy_own_exchange_t exports_witgate_policy_policy_exchange_new(exports_witgate_policy_policy_exchange_t *rep) {
@@ -761,22 +799,22 @@ exports_witgate_policy_policy_exchange_t* exports_witgate_policy_policy_exchange
   return (exports_witgate_policy_policy_exchange_t*) __wasm_import_exports_witgate_policy_policy_exchange_rep(handle.__handle);
 }
 
-__attribute__((__export_name__("witgate:policy/policy@0.1.0#[dtor]exchange")))
+__attribute__((__export_name__("witgate:policy/policy@1.0.0#[dtor]exchange")))
 void __wasm_export_exports_witgate_policy_policy_exchange_dtor(exports_witgate_policy_policy_exchange_t* arg) {
   exports_witgate_policy_policy_exchange_destructor(arg);
 }
 
-__attribute__((__import_module__("[export]witgate:policy/policy@0.1.0"), __import_name__("[resource-drop]passage")))
+__attribute__((__import_module__("[export]witgate:policy/policy@1.0.0"), __import_name__("[resource-drop]passage")))
 extern void __wasm_import_exports_witgate_policy_policy_passage_drop(int32_t handle);
 
 void exports_witgate_policy_policy_passage_drop_own(exports_witgate_policy_policy_own_passage_t handle) {
   __wasm_import_exports_witgate_policy_policy_passage_drop(handle.__handle);
 }
 
-__attribute__(( __import_module__("[export]witgate:policy/policy@0.1.0"), __import_name__("[resource-new]passage")))
+__attribute__(( __import_module__("[export]witgate:policy/policy@1.0.0"), __import_name__("[resource-new]passage")))
 extern int32_t __wasm_import_exports_witgate_policy_policy_passage_new(int32_t);
 
-__attribute__((__import_module__("[export]witgate:policy/policy@0.1.0"), __import_name__("[resource-rep]passage")))
+__attribute__((__import_module__("[export]witgate:policy/policy@1.0.0"), __import_name__("[resource-rep]passage")))
 extern int32_t __wasm_import_exports_witgate_policy_policy_passage_rep(int32_t);
 
 exports_witgate_policy_policy_own_passage_t exports_witgate_policy_policy_passage_new(exports_witgate_policy_policy_passage_t *rep) {
@@ -787,7 +825,7 @@ exports_witgate_policy_policy_passage_t* exports_witgate_policy_policy_passage_r
   return (exports_witgate_policy_policy_passage_t*) __wasm_import_exports_witgate_policy_policy_passage_rep(handle.__handle);
 }
 
-__attribute__((__export_name__("witgate:policy/policy@0.1.0#[dtor]passage")))
+__attribute__((__export_name__("witgate:policy/policy@1.0.0#[dtor]passage")))
 void __wasm_export_exports_witgate_policy_policy_passage_dtor(exports_witgate_policy_policy_passage_t* arg) {
   exports_witgate_policy_policy_passage_destructor(arg);
 }
@@ -1205,6 +1243,27 @@ bool witgate_policy_request_replace_text(uint32_t index, witgate_string_t *text,
   }
 }
 
+bool witgate_policy_request_tool_of(uint32_t message, witgate_string_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_witgate_policy_request_tool_of((int32_t) (message), ptr);
+  witgate_option_string_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (witgate_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
+}
+
 bool witgate_policy_request_insert_message(uint32_t before, witgate_policy_request_role_t role, witgate_string_t *text, witgate_string_t *err) {
   __attribute__((__aligned__(sizeof(void*))))
   uint8_t ret_area[(3*sizeof(void*))];
@@ -1393,6 +1452,31 @@ bool witgate_policy_request_answer_header(witgate_string_t *name, witgate_string
   uint8_t ret_area[(3*sizeof(void*))];
   uint8_t *ptr = (uint8_t *) &ret_area;
   __wasm_import_witgate_policy_request_answer_header((uint8_t *) (*name).ptr, (*name).len, (uint8_t *) (*value).ptr, (*value).len, ptr);
+  witgate_policy_journal_result_void_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (witgate_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool witgate_policy_request_respond_finish(uint32_t choice, witgate_string_t *reason, witgate_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_witgate_policy_request_respond_finish((int32_t) (choice), (uint8_t *) (*reason).ptr, (*reason).len, ptr);
   witgate_policy_journal_result_void_string_t result;
   switch ((int32_t) *((uint8_t*) (ptr + 0))) {
     case 0: {
@@ -1613,7 +1697,17 @@ void witgate_policy_host_count(witgate_string_t *name, uint64_t n) {
   __wasm_import_witgate_policy_host_count((uint8_t *) (*name).ptr, (*name).len, (int64_t) (n));
 }
 
-__attribute__((__export_name__("witgate:policy/policy@0.1.0#describe")))
+uint64_t witgate_policy_host_held_text(void) {
+  int64_t ret = __wasm_import_witgate_policy_host_held_text();
+  return (uint64_t) (ret);
+}
+
+uint64_t witgate_policy_host_held_time(void) {
+  int64_t ret = __wasm_import_witgate_policy_host_held_time();
+  return (uint64_t) (ret);
+}
+
+__attribute__((__export_name__("witgate:policy/policy@1.0.0#describe")))
 uint8_t * __wasm_export_exports_witgate_policy_policy_describe(void) {
   exports_witgate_policy_policy_description_t ret;
   exports_witgate_policy_policy_describe(&ret);
@@ -1633,7 +1727,7 @@ uint8_t * __wasm_export_exports_witgate_policy_policy_describe(void) {
   return ptr;
 }
 
-__attribute__((__export_name__("witgate:policy/policy@0.1.0#configure")))
+__attribute__((__export_name__("witgate:policy/policy@1.0.0#configure")))
 uint8_t * __wasm_export_exports_witgate_policy_policy_configure(uint8_t * arg, size_t arg0) {
   witgate_string_t arg1 = (witgate_string_t) { (uint8_t*)(arg), (arg0) };
   exports_witgate_policy_policy_result_wants_string_t ret;
@@ -1666,13 +1760,13 @@ uint8_t * __wasm_export_exports_witgate_policy_policy_configure(uint8_t * arg, s
   return ptr;
 }
 
-__attribute__((__export_name__("witgate:policy/policy@0.1.0#[constructor]exchange")))
+__attribute__((__export_name__("witgate:policy/policy@1.0.0#[constructor]exchange")))
 int32_t __wasm_export_exports_witgate_policy_policy_constructor_exchange(void) {
   exports_witgate_policy_policy_own_exchange_t ret = exports_witgate_policy_policy_constructor_exchange();
   return (ret).__handle;
 }
 
-__attribute__((__export_name__("witgate:policy/policy@0.1.0#[method]exchange.on-request")))
+__attribute__((__export_name__("witgate:policy/policy@1.0.0#[method]exchange.on-request")))
 uint8_t * __wasm_export_exports_witgate_policy_policy_method_exchange_on_request(uint8_t * arg) {
   exports_witgate_policy_policy_verdict_t ret;
   exports_witgate_policy_policy_method_exchange_on_request(((exports_witgate_policy_policy_exchange_t*) arg), &ret);
@@ -1716,8 +1810,8 @@ uint8_t * __wasm_export_exports_witgate_policy_policy_method_exchange_on_request
   return ptr;
 }
 
-__attribute__((__export_name__("witgate:policy/policy@0.1.0#[method]exchange.on-answer")))
-uint8_t * __wasm_export_exports_witgate_policy_policy_method_exchange_on_answer(uint8_t * arg, int32_t arg0, int32_t arg1, int32_t arg2, uint8_t * arg3, size_t arg4, uint8_t * arg5, size_t arg6) {
+__attribute__((__export_name__("witgate:policy/policy@1.0.0#[method]exchange.on-answer")))
+uint8_t * __wasm_export_exports_witgate_policy_policy_method_exchange_on_answer(uint8_t * arg, int32_t arg0, int32_t arg1, uint8_t * arg2, uint8_t * arg3, size_t arg4, uint8_t * arg5, size_t arg6) {
   witgate_policy_types_channel_t variant;
   variant.tag = arg1;
   switch ((int32_t) variant.tag) {
@@ -1732,10 +1826,14 @@ uint8_t * __wasm_export_exports_witgate_policy_policy_method_exchange_on_answer(
     }
     case 3: {
       variant.val.tool_arguments = (witgate_policy_types_tool_call_t) {
-        (uint32_t) (uint32_t) (arg2),
+        (uint32_t) (uint32_t) ((uintptr_t) arg2),
         (witgate_string_t) (witgate_string_t) { (uint8_t*)(arg3), (arg4) },
         (witgate_string_t) (witgate_string_t) { (uint8_t*)(arg5), (arg6) },
       };
+      break;
+    }
+    case 4: {
+      variant.val.other = (witgate_string_t) { (uint8_t*)(arg2), ((uintptr_t) arg3) };
       break;
     }
   }
@@ -1757,12 +1855,12 @@ uint8_t * __wasm_export_exports_witgate_policy_policy_method_exchange_on_answer(
   return ptr;
 }
 
-__attribute__((__export_name__("witgate:policy/policy@0.1.0#[method]exchange.on-complete")))
+__attribute__((__export_name__("witgate:policy/policy@1.0.0#[method]exchange.on-complete")))
 void __wasm_export_exports_witgate_policy_policy_method_exchange_on_complete(uint8_t * arg) {
   exports_witgate_policy_policy_method_exchange_on_complete(((exports_witgate_policy_policy_exchange_t*) arg));
 }
 
-__attribute__((__export_name__("witgate:policy/policy@0.1.0#[method]passage.on-delta")))
+__attribute__((__export_name__("witgate:policy/policy@1.0.0#[method]passage.on-delta")))
 uint8_t * __wasm_export_exports_witgate_policy_policy_method_passage_on_delta(uint8_t * arg, uint8_t * arg0, size_t arg1) {
   witgate_string_t arg2 = (witgate_string_t) { (uint8_t*)(arg0), (arg1) };
   exports_witgate_policy_policy_edit_t ret;
@@ -1821,11 +1919,18 @@ uint8_t * __wasm_export_exports_witgate_policy_policy_method_passage_on_delta(ui
       *((int32_t*)(ptr + (3*sizeof(void*)))) = (int32_t) ((*payload11).held);
       break;
     }
+    case 6: {
+      const witgate_string_t *payload12 = &(ret).val.finish;
+      *((int8_t*)(ptr + 0)) = 6;
+      *((size_t*)(ptr + (2*sizeof(void*)))) = (*payload12).len;
+      *((uint8_t **)(ptr + sizeof(void*))) = (uint8_t *) (*payload12).ptr;
+      break;
+    }
   }
   return ptr;
 }
 
-__attribute__((__export_name__("witgate:policy/policy@0.1.0#[method]passage.on-end")))
+__attribute__((__export_name__("witgate:policy/policy@1.0.0#[method]passage.on-end")))
 uint8_t * __wasm_export_exports_witgate_policy_policy_method_passage_on_end(uint8_t * arg, uint8_t * arg0, size_t arg1) {
   witgate_string_t arg2 = (witgate_string_t) { (uint8_t*)(arg0), (arg1) };
   exports_witgate_policy_policy_edit_t ret;
@@ -1882,6 +1987,13 @@ uint8_t * __wasm_export_exports_witgate_policy_policy_method_passage_on_end(uint
       *((size_t*)(ptr + (2*sizeof(void*)))) = ((*payload11).text).len;
       *((uint8_t **)(ptr + sizeof(void*))) = (uint8_t *) ((*payload11).text).ptr;
       *((int32_t*)(ptr + (3*sizeof(void*)))) = (int32_t) ((*payload11).held);
+      break;
+    }
+    case 6: {
+      const witgate_string_t *payload12 = &(ret).val.finish;
+      *((int8_t*)(ptr + 0)) = 6;
+      *((size_t*)(ptr + (2*sizeof(void*)))) = (*payload12).len;
+      *((uint8_t **)(ptr + sizeof(void*))) = (uint8_t *) (*payload12).ptr;
       break;
     }
   }

@@ -124,6 +124,8 @@ typedef uint8_t witgate_policy_types_role_t;
 #define WITGATE_POLICY_TYPES_ROLE_ASSISTANT 3
 // What a tool returned.
 #define WITGATE_POLICY_TYPES_ROLE_TOOL 4
+// Someone for whom there is no word here: `get` shows the message. To be treated as `user`. No message can be put in for one.
+#define WITGATE_POLICY_TYPES_ROLE_OTHER 5
 
 // A tool that the model may call.
 typedef struct witgate_policy_types_tool_t {
@@ -150,6 +152,7 @@ typedef struct witgate_policy_types_channel_t {
   uint8_t tag;
   union {
     witgate_policy_types_tool_call_t     tool_arguments;
+    witgate_string_t     other;
   } val;
 } witgate_policy_types_channel_t;
 
@@ -161,6 +164,9 @@ typedef struct witgate_policy_types_channel_t {
 #define WITGATE_POLICY_TYPES_CHANNEL_REFUSAL 2
 // Arguments of a tool call: raw JSON text. What is put in must be escaped, and leave JSON what was JSON.
 #define WITGATE_POLICY_TYPES_CHANNEL_TOOL_ARGUMENTS 3
+// A text for which there is no word here, by the name that the host has for it: a transcript, say. The model wrote it or reads it like any other, so
+// whatever guards content guards it, and edits are as in content. No response can have one.
+#define WITGATE_POLICY_TYPES_CHANNEL_OTHER 4
 
 // One piece of text that the model will read. A message may have several.
 typedef struct witgate_policy_types_segment_t {
@@ -267,6 +273,7 @@ typedef struct witgate_policy_types_edit_t {
     witgate_string_t     replace;
     witgate_policy_types_denial_t     deny;
     witgate_policy_types_replacement_t     replace_and_hold_last;
+    witgate_string_t     finish;
   } val;
 } witgate_policy_types_edit_t;
 
@@ -284,6 +291,11 @@ typedef struct witgate_policy_types_edit_t {
 // A text goes in the place of all but its end, which stays held as it came: whatever becomes of the stage, it isn't lost. Not at the
 // end of a passage.
 #define WITGATE_POLICY_TYPES_EDIT_REPLACE_AND_HOLD_LAST 5
+// This goes in its place, and the choice ends there as if the model had stopped: with `stop`, and no text of it after. The stages behind are told of the
+// end, this one for its other channels too; what the ones before hold of this channel came after the end, and is dropped. Once no choice is
+// left, the upstream is let go. At the end of a passage it is `replace`; so it is where the host asks for a last word, and there the model goes on. Not in the
+// arguments of a tool call.
+#define WITGATE_POLICY_TYPES_EDIT_FINISH 6
 
 // Something worth telling that stops nothing.
 typedef struct witgate_policy_types_finding_t {
@@ -516,20 +528,20 @@ typedef struct {
   exports_witgate_policy_policy_own_passage_t val;
 } exports_witgate_policy_policy_option_own_passage_t;
 
-// Imported Functions from `witgate:policy/journal@0.1.0`
+// Imported Functions from `witgate:policy/journal@1.0.0`
 // Adds an entry, a JSON object of at most 1 MiB, and returns when it has its place in the order; the error says why it can't have
 // one. The host takes it to the disk. Where it isn't kept the host writes an entry of its own in its place; so it does where
 // `on-complete` fails.
 extern bool witgate_policy_journal_append(witgate_string_t *entry, witgate_string_t *err);
 
-// Imported Functions from `witgate:policy/counters@0.1.0`
+// Imported Functions from `witgate:policy/counters@1.0.0`
 // Adds to a window's sum and returns it. 0 reads; a negative amount gives back.
 extern bool witgate_policy_counters_add(witgate_string_t *key, int64_t amount, uint32_t window_seconds, int64_t *ret, witgate_string_t *err);
 // Adds to it if that makes it no more than `most`, and returns it; `none`: it would, and nothing was added. Between two that take the
 // last of something, one gets it.
 extern bool witgate_policy_counters_take(witgate_string_t *key, int64_t amount, uint32_t window_seconds, int64_t most, witgate_option_s64_t *ret, witgate_string_t *err);
 
-// Imported Functions from `witgate:policy/kv@0.1.0`
+// Imported Functions from `witgate:policy/kv@1.0.0`
 // The value of a key, if there is one that hasn't expired.
 extern bool witgate_policy_kv_get(witgate_string_t *key, witgate_option_string_t *ret, witgate_string_t *err);
 // Keeps a value for so long, in the place of the one before; 0 removes it.
@@ -537,11 +549,11 @@ extern bool witgate_policy_kv_put(witgate_string_t *key, witgate_string_t *value
 // Keeps a value for so long if there is none that hasn't expired, and says whether it did. Of two that ask at once, one is told so.
 extern bool witgate_policy_kv_put_new(witgate_string_t *key, witgate_string_t *value, uint32_t ttl_seconds, bool *ret, witgate_string_t *err);
 
-// Imported Functions from `witgate:policy/http@0.1.0`
+// Imported Functions from `witgate:policy/http@1.0.0`
 // Sends it and waits for the reply. The error says why there is none that it may see; a policy that guards something denies then.
 extern bool witgate_policy_http_send(witgate_policy_http_call_t *call, witgate_policy_http_reply_t *ret, witgate_string_t *err);
 
-// Imported Functions from `witgate:policy/request@0.1.0`
+// Imported Functions from `witgate:policy/request@1.0.0`
 // The exchange's id: unique and not guessable; the client gets it in `x-request-id`.
 extern void witgate_policy_request_id(witgate_string_t *ret);
 // The route it came by: `chat`, `completions`, `responses`, `messages`, `action`. The last three come as the chat request that
@@ -577,6 +589,8 @@ extern void witgate_policy_request_texts(uint32_t first, witgate_policy_request_
 // Puts a string in the place of one of the texts, by its index among them. The error says why it can't be: a key that another
 // member has, a name that is too long. One that is out of range is a fault.
 extern bool witgate_policy_request_replace_text(uint32_t index, witgate_string_t *text, witgate_string_t *err);
+// The name of the tool whose result that message is; none where its role isn't `tool`, it has no id that is a string, or no call before it has that.
+extern bool witgate_policy_request_tool_of(uint32_t message, witgate_string_t *ret);
 // Puts a message of its own before that one, or at the end when there is none such. The error says why it can't be.
 extern bool witgate_policy_request_insert_message(uint32_t before, witgate_policy_request_role_t role, witgate_string_t *text, witgate_string_t *err);
 // The tools that the model may call.
@@ -606,8 +620,11 @@ extern void witgate_policy_request_tags(witgate_list_tuple2_string_string_t *ret
 // has at most 64 bytes of letters, digits and `-`; the value has 1 to 256 visible ASCII characters, with spaces between them. The error says that it
 // is none of these, or that there are more than 16 of one stage.
 extern bool witgate_policy_request_answer_header(witgate_string_t *name, witgate_string_t *value, witgate_string_t *err);
+// Why that choice ends, of the response that this call returns: `length`, say. Without it that is `stop`, or `tool_calls` where there is such a call. In
+// `on-request` alone. 1 to 32 of `a-z` and `_`; the error says that it is none, or that there is no such choice: 0 to 127.
+extern bool witgate_policy_request_respond_finish(uint32_t choice, witgate_string_t *reason, witgate_string_t *err);
 
-// Imported Functions from `witgate:policy/outcome@0.1.0`
+// Imported Functions from `witgate:policy/outcome@1.0.0`
 // How it ended.
 extern witgate_policy_outcome_ending_t witgate_policy_outcome_ended(void);
 // The model that answered.
@@ -635,7 +652,7 @@ extern bool witgate_policy_outcome_first_delta_us(uint64_t *ret);
 // Microseconds from the request's arrival to the answer's end.
 extern uint64_t witgate_policy_outcome_total_us(void);
 
-// Imported Functions from `witgate:policy/host@0.1.0`
+// Imported Functions from `witgate:policy/host@1.0.0`
 // Writes a line to the gateway's log: at most 8 KiB, and 100 lines in an exchange.
 extern void witgate_policy_host_log(witgate_policy_host_level_t level, witgate_string_t *message);
 // Tells of something that was found. The same code and detail again adds to the count. The gateway's metrics show how often, by code:
@@ -644,8 +661,12 @@ extern void witgate_policy_host_report(witgate_policy_host_finding_t *finding);
 // Adds to a counter of the policy's own, which the gateway's metrics show with the stage's id: `witgate_policy_count_total`. The name matches
 // `[a-z0-9][a-z0-9._-]{0,63}`; a stage has 64 of them, what goes to further ones is counted as `other`. Not while configuring.
 extern void witgate_policy_host_count(witgate_string_t *name, uint64_t n);
+// How many bytes of a passage it may hold: its limit `held_text`.
+extern uint64_t witgate_policy_host_held_text(void);
+// For how long it may hold a text, in milliseconds: its limit `held_time`. Time in which nothing comes hardly counts.
+extern uint64_t witgate_policy_host_held_time(void);
 
-// Exported Functions from `witgate:policy/policy@0.1.0`
+// Exported Functions from `witgate:policy/policy@1.0.0`
 void exports_witgate_policy_policy_describe(exports_witgate_policy_policy_description_t *ret);
 bool exports_witgate_policy_policy_configure(witgate_string_t *config, exports_witgate_policy_policy_wants_t *ret, witgate_string_t *err);
 exports_witgate_policy_policy_own_exchange_t exports_witgate_policy_policy_constructor_exchange(void);

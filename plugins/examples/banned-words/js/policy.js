@@ -1,6 +1,6 @@
 // Masks words in answers, counts them, and ends an answer that has too many.
 
-import host from "witgate:policy/host@0.1.0";
+import host from "witgate:policy/host@1.0.0";
 import { HoldBack, Words } from "./hold-back.js";
 
 const CODE = "banned-words";

@@ -22,6 +22,8 @@ recipes! {
     once = "once",
     roles = "roles",
     sampling = "sampling",
+    shapes = "shapes",
+    stop = "stop",
     targets = "targets",
     tickets = "tickets",
     tools = "tools",

@@ -1,6 +1,6 @@
-//! Replaces what has a shape rather than a name: `T-` and five digits, wherever the answer is cut.
+//! Finds by a function what no expression tells: here `T-` and five digits, wherever the answer is cut.
 
-use witgate_policy::patterns::{self, At, Cursor, More, Patterns, Word};
+use witgate_policy::patterns::{self, At, Cursor, More, Recognisers, Word};
 use witgate_policy::prelude::*;
 use witgate_policy::redact::{Finder, Form, Redactor, Scan, View};
 
@@ -28,7 +28,7 @@ impl Policy for Tickets {
     }
 }
 
-impl Patterns for Tickets {
+impl Recognisers for Tickets {
     type Memory = ();
 
     fn at(&self, cursor: &Cursor<'_>, _: &Word, _: &mut ()) -> Result<Option<At>, More> {

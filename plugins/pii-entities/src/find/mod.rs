@@ -10,7 +10,7 @@ mod number;
 mod phone;
 mod plans;
 
-use witgate_policy::patterns::{self, At, Bytes, Cursor, More, Patterns, Word};
+use witgate_policy::patterns::{self, At, Bytes, Cursor, More, Recognisers, Word};
 use witgate_policy::redact::{Scan, View};
 
 use crate::entity::Entity;
@@ -129,7 +129,7 @@ impl MayBe for Word {
     }
 }
 
-impl Patterns for Entities {
+impl Recognisers for Entities {
     type Memory = email::Runs;
     const MARKS: Bytes = Bytes::of(b"+(:-");
 

@@ -1,6 +1,9 @@
-//! A finder of patterns, built from recognisers that each know one: an e-mail address, a card's number, a ticket of yours.
+//! Finders of what has a shape: an e-mail address, a card's number, a ticket of yours.
 //!
-//! [`Patterns`] is what an author writes; [`scan`] makes the [`Finder::scan`](crate::redact::Finder::scan) of it. It goes over the text once,
+//! [`Patterns`] takes regular expressions, and has some ready: [`Pattern::email`], [`Pattern::key`], [`Pattern::card`]. Where an expression
+//! doesn't tell, because numbers are checked or words nearby count, a finder is built from recognisers, functions that each know one thing.
+//!
+//! [`Recognisers`] is what their author writes; [`scan`] makes the [`Finder::scan`](crate::redact::Finder::scan) of it. It goes over the text once,
 //! and asks at the start of each word, behind each `_` and each letter with an accent in it, and at each of the marks that a match may begin with,
 //! whether something is there. A mark that an address escapes (`%3D`) is a border like any other. The answer is one of
 //! three: a match, none, or [`More`], which says *undecided from here*. A recogniser gets that answer for nothing: it reads the text through a
@@ -14,13 +17,13 @@
 //! - It has a greatest length, so that no text stays undecided for long, and a long text is linear work.
 //!
 //! ```
-//! use witgate_policy::patterns::{self, At, Cursor, More, Patterns, Word};
+//! use witgate_policy::patterns::{self, At, Cursor, More, Recognisers, Word};
 //! use witgate_policy::redact::{Finder, Form, Scan, View, redact_all};
 //!
 //! /// `T-` and five digits.
 //! struct Tickets;
 //!
-//! impl Patterns for Tickets {
+//! impl Recognisers for Tickets {
 //!     type Memory = ();
 //!
 //!     fn at(&self, cursor: &Cursor<'_>, _word: &Word, _memory: &mut ()) -> Result<Option<At>, More> {
@@ -50,14 +53,17 @@
 //! assert_eq!(text.as_deref(), Some("See [TICKET], not T-123456."));
 //! ```
 
+mod automaton;
 mod bytes;
 mod cursor;
+mod expressions;
 
 #[cfg(test)]
 mod tests;
 
 pub use bytes::{Bytes, is_word, is_word_byte, width};
 pub use cursor::{Cursor, More};
+pub use expressions::{Pattern, Patterns};
 
 use crate::redact::{Found, Scan, View};
 use bytes::{MARK, WORD};
@@ -66,7 +72,7 @@ use bytes::{MARK, WORD};
 pub type Answer<T = usize> = Result<Option<T>, More>;
 
 /// What to look for.
-pub trait Patterns {
+pub trait Recognisers {
     /// What recognisers know of the text within one search, so that none walks the same run of bytes twice. Mostly `()`.
     type Memory: Default;
 
@@ -124,7 +130,7 @@ pub enum At {
 }
 
 /// The first match at or after `from`, or from where on the text is undecided.
-pub fn scan<P: Patterns>(patterns: &P, view: &View<'_>, from: usize) -> Scan {
+pub fn scan<P: Recognisers>(patterns: &P, view: &View<'_>, from: usize) -> Scan {
     let classes = const { &bytes::classes(P::MARKS) };
     let bytes = view.text.as_bytes();
     let mut at = from;

@@ -7,7 +7,7 @@ use crate::testing;
 /// `#` and three digits, or a number of three digits after the word `ticket`; nothing in `v123`.
 struct Tickets;
 
-impl Patterns for Tickets {
+impl Recognisers for Tickets {
     type Memory = ();
     const MARKS: Bytes = Bytes::of(b"#");
 

@@ -7,6 +7,9 @@ use super::redactor::count;
 use super::{Finder, Form, Redactor, redact_request};
 use crate::{Channel, Denial, Finding, Hooks, Verdict, host};
 
+/// The most bytes before a kind's name in a finding's code. The contract gives a code 64, and `patterns::Pattern` a name 40.
+const PREFIX: usize = 24;
+
 /// What to do with what was found: a setting, `redact`, `deny` or `report`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -22,7 +25,8 @@ pub enum Action {
 
 /// A finder whose kinds have names.
 pub trait Named: Finder {
-    /// A kind's name, for findings and denials, as in `email`. Several kinds may have one. It never tells a value.
+    /// A kind's name, for findings and denials, as in `email`: at most 40 bytes where an operator chooses it, so that it fits behind [`Terms::finding`]. Several kinds may have
+    /// one. It never tells a value.
     fn name(&self, kind: usize) -> &str;
 
     /// What a match becomes where only a name can stand, with a number behind it: `EMAIL_1`. Letters, digits, `_` and `-`.
@@ -37,7 +41,7 @@ pub trait Named: Finder {
 pub struct Terms {
     /// The code of its denials: `secret`.
     pub denial: &'static str,
-    /// What goes before a kind's name in the code of a finding: `secrets.`.
+    /// What goes before a kind's name in the code of a finding: `secrets.`. At most 24 bytes: a code has 64, and a name may have 40.
     pub finding: &'static str,
     /// What a denial's message calls it all: `secrets`.
     pub things: &'static str,
@@ -114,7 +118,16 @@ impl<F> Clone for Guard<F> {
 
 impl<F: Named> Guard<F> {
     /// Does this with what the finder finds.
+    ///
+    /// # Panics
+    ///
+    /// Where the prefix of findings has more than 24 bytes. So that is known when the policy is configured, and not with the first match.
     pub fn new(finder: F, action: Action, terms: Terms) -> Self {
+        assert!(
+            terms.finding.len() <= PREFIX,
+            "`{}` goes before names in findings, and has more than {PREFIX} bytes",
+            terms.finding
+        );
         Guard {
             finder: Rc::new(finder),
             action,

@@ -186,7 +186,9 @@ impl Form {
     pub fn of(channel: &Channel) -> Form {
         match channel {
             Channel::ToolArguments(_) => Form::Json,
-            Channel::Content | Channel::Reasoning | Channel::Refusal => Form::Text,
+            Channel::Content | Channel::Reasoning | Channel::Refusal | Channel::Other(_) => {
+                Form::Text
+            }
         }
     }
 }

@@ -334,3 +334,14 @@ fn escapes_are_undone_as_finders_see_a_text() {
         assert_eq!(unescaped(text), undone, "{text}");
     }
 }
+
+#[test]
+#[should_panic(expected = "has more than 24 bytes")]
+fn a_prefix_that_leaves_a_name_no_room_is_told_when_the_policy_is_configured() {
+    let terms = Terms {
+        denial: "digit",
+        finding: "digits-as-people-write-them.",
+        things: "digits",
+    };
+    let _ = Guard::new(Digits, Action::Report, terms);
+}

@@ -12,6 +12,8 @@ pub struct Answer {
     pub chunks: Vec<String>,
     /// Why the choice ended early.
     pub denial: Option<Denial>,
+    /// Whether the policy ended the choice as the model would, by [`Edit::Finish`].
+    pub finished: bool,
     /// The most bytes held at once; the host bounds them (`held_text`).
     pub most_held: usize,
     /// The most deltas held at once, which is the most deltas by which one goes out late. 0 if each went out when it came.
@@ -66,7 +68,7 @@ impl Kept {
         denial
     }
 
-    /// Applies the edit at the passage's end. Returns the denial, if it is one.
+    /// Applies the edit at the passage's end, where a finish is a replacement. Returns the denial, if it is one.
     ///
     /// # Panics
     ///
@@ -165,7 +167,7 @@ impl Kept {
                 self.let_go(gone);
             }
             Edit::Forward => self.let_go(self.held.len()),
-            Edit::Replace(text) => {
+            Edit::Replace(text) | Edit::Finish(text) => {
                 self.put(&text, 0);
                 self.let_go(self.held.len());
             }

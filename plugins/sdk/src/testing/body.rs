@@ -40,6 +40,23 @@ impl Body {
         }
     }
 
+    /// The tool whose call, in a message before, that message answers.
+    pub(super) fn tool_of(&self, message: u32) -> Option<String> {
+        let messages = list(&self.0["messages"]);
+        let at = message as usize;
+        let result = messages.get(at).filter(|it| role(it) == Role::Tool)?;
+        let id = result["tool_call_id"].as_str()?;
+        let calling = messages[..at].iter().rev();
+        let mut calling = calling.filter(|it| role(it) == Role::Assistant);
+        calling.find_map(|it| {
+            let call = list(&it["tool_calls"]).iter().find(|it| it["id"] == id)?;
+            let mut names = ["function", "custom"]
+                .iter()
+                .map(|kind| &call[kind]["name"]);
+            names.find_map(|name| Some(name.as_str()?.to_owned()))
+        })
+    }
+
     /// Every text that the model reads, each with its JSON pointer. The members of a message come in the order in which the
     /// `Value` has them: serde_json keeps that of the document with its feature `preserve_order` alone.
     pub(super) fn segments(&self) -> Vec<(String, Segment)> {
@@ -167,6 +184,7 @@ pub(super) fn message(role: Role, text: &str) -> Value {
         Role::User => "user",
         Role::Assistant => "assistant",
         Role::Tool => "tool",
+        Role::Other => "other",
     };
     json!({"role": role, "content": text})
 }

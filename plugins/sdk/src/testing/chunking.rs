@@ -175,6 +175,10 @@ impl Answered {
             "cut as {pieces:?}, the answer gives another text than whole"
         );
         assert_eq!(
+            self.answer.finished, whole.answer.finished,
+            "cut as {pieces:?}, the policy ends the answer differently than whole"
+        );
+        assert_eq!(
             self.findings, whole.findings,
             "cut as {pieces:?}, other things are found in the answer than whole"
         );

@@ -104,6 +104,10 @@ impl Draft {
         if role == Role::Tool {
             return Err("a tool message needs a tool_call_id; put it in with `set`".into());
         }
+        if role == Role::Other {
+            let sentence = "a message can't be put in for a speaker without a word: `other`";
+            return Err(sentence.into());
+        }
         self.inserted.push((before as usize, message(role, text)));
         Ok(())
     }

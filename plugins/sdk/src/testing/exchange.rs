@@ -1,6 +1,6 @@
 //! One exchange of a policy under test: one stage, and the host's part of the contract.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -48,6 +48,8 @@ pub struct Exchange<P> {
     state: State,
     passages: Vec<OpenPassage<P>>,
     denied: BTreeMap<u32, Denial>,
+    /// The choices that it finished.
+    finished: BTreeSet<u32>,
     deltas: u64,
     /// What the policy is shown: `None` for everything.
     interest: Option<Interest>,
@@ -77,6 +79,7 @@ impl<P: Policy> Exchange<P> {
             },
             passages: Vec::new(),
             denied: BTreeMap::new(),
+            finished: BTreeSet::new(),
             deltas: 0,
             interest: None,
             twin: None,
@@ -248,7 +251,9 @@ impl<P: Policy> Exchange<P> {
         assert!(!open.ended, "a delta after the passage's end");
         let opens_call =
             open.passage.is_none() && matches!(open.channel, Channel::ToolArguments(_));
-        if self.denied.contains_key(&open.choice) || (text.is_empty() && !opens_call) {
+        let is_over =
+            self.denied.contains_key(&open.choice) || self.finished.contains(&open.choice);
+        if is_over || (text.is_empty() && !opens_call) {
             return;
         }
         self.deltas += 1;
@@ -307,6 +312,16 @@ impl<P: Policy> Exchange<P> {
             None => Edit::Forward,
         };
         let forwards = edit == Edit::Forward;
+        if matches!(edit, Edit::Finish(_)) {
+            assert!(
+                !matches!(open.channel, Channel::ToolArguments(_)),
+                "it finished a choice in the arguments of a tool call, which would be broken off"
+            );
+            // Nothing more is asked of this one.
+            open.passage = Some(None);
+            open.sleep = None;
+            self.finished.insert(open.choice);
+        }
         if let Some(denial) = open.kept.delta(text, edit) {
             self.deny(passage, denial);
         }
@@ -356,6 +371,7 @@ impl<P: Policy> Exchange<P> {
             }
         }
         let open = &mut self.passages[passage];
+        open.kept.answer.finished = self.finished.contains(&open.choice);
         open.kept.finished(self.denied.get(&open.choice).cloned())
     }
 

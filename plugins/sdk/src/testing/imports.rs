@@ -34,6 +34,8 @@ pub(super) struct State {
     pub(super) tagged: usize,
     /// Headers for the client, each name once.
     pub(super) answer_headers: Vec<(String, String)>,
+    /// Why choices of its response end.
+    pub(super) response_finishes: Vec<(u32, String)>,
     pub(super) outcome: Option<Outcome>,
     pub(super) findings: Vec<Finding>,
     /// Findings that there were when they were last collected.
@@ -178,6 +180,16 @@ pub(crate) mod host {
             let counter = state.counts.entry(name.into()).or_default();
             *counter = counter.saturating_add(n);
         });
+    }
+
+    /// The limit of a stage that names none, in bytes.
+    pub(crate) fn held_text() -> u64 {
+        16 << 10
+    }
+
+    /// The limit of a stage that names none, in milliseconds.
+    pub(crate) fn held_time() -> u64 {
+        2000
     }
 
     /// Outside an exchange there is nobody to tell.
@@ -543,6 +555,23 @@ pub(crate) mod request {
                     "an answer takes no more than {ANSWER_HEADERS} headers of one stage"
                 ));
             }
+            Ok(())
+        })
+    }
+    pub(crate) fn tool_of(message: u32) -> Option<String> {
+        of("request::tool_of", |request| request.body.tool_of(message))
+    }
+    pub(crate) fn respond_finish(choice: u32, reason: &str) -> Result<(), String> {
+        with("request::respond_finish", WRITE, |state| {
+            let word = |c: char| c.is_ascii_lowercase() || c == '_';
+            if !(1..=32).contains(&reason.len()) || !reason.chars().all(word) {
+                return Err("a finish has 1 to 32 of a-z and `_`".into());
+            }
+            if choice >= 128 {
+                return Err("a response has choices 0 to 127".into());
+            }
+            state.response_finishes.retain(|(of, _)| *of != choice);
+            state.response_finishes.push((choice, reason.to_owned()));
             Ok(())
         })
     }

@@ -49,6 +49,7 @@ enum Said {
     Replace(String),
     ReplaceAndHoldLast(String, u32),
     Deny(String),
+    Finish(String),
     /// A delta of content for this choice.
     Respond(u32, String),
 }
@@ -170,6 +171,7 @@ fn edit(said: Option<&Said>) -> Edit {
             held: *held,
         }),
         Some(Said::Deny(code)) => Edit::deny(code, "as the case says"),
+        Some(Said::Finish(text)) => Edit::finish(text),
         Some(Said::Respond(..)) => panic!("no edit"),
     }
 }
@@ -254,6 +256,12 @@ fn made(call: &Call) -> Value {
         ("answer-header", [name, value]) => {
             result(request::answer_header(&text(name), &text(value)))
         }
+        ("tool-of", [message]) => request::tool_of(number(message)).into(),
+        ("respond-finish", [choice, reason]) => {
+            result(request::respond_finish(number(choice), &text(reason)))
+        }
+        ("held-text", []) => host::held_text().into(),
+        ("held-time", []) => (host::held_time().as_millis() as u64).into(),
         ("ended", []) => word(&outcome::ended()),
         ("status", []) => outcome::status().into(),
         ("cost-micros", []) => outcome::cost_micros().into(),
@@ -357,6 +365,7 @@ fn role_named(name: &str) -> Role {
         "user" => Role::User,
         "assistant" => Role::Assistant,
         "tool" => Role::Tool,
+        "other" => Role::Other,
         other => panic!("no role is {other}"),
     }
 }
@@ -370,6 +379,7 @@ fn shown(segment: Segment) -> Value {
         Channel::ToolArguments(call) => {
             format!("call {} {} {}", call.index, call.id, call.name)
         }
+        Channel::Other(name) => name,
     };
     json!([segment.message, word(&segment.role), channel, segment.text])
 }

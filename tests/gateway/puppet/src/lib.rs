@@ -23,6 +23,8 @@ enum Act {
     Spin,
     Deny(Why),
     Respond(Vec<ScriptedDelta>),
+    /// The same, with why its first choice ends.
+    RespondWith(String, Vec<ScriptedDelta>),
     /// Another text for the last segment.
     Rewrite(String),
     Set(String, String),
@@ -69,6 +71,7 @@ enum Then {
     Deny(String),
     Hold,
     Replace(String),
+    Finish(String),
     /// Text after the passage's end.
     Add(String),
     /// As the code of `deny`, with all that a denial may say.
@@ -159,6 +162,10 @@ impl Policy for Puppet {
             Some(Act::Respond(said)) => {
                 return Verdict::Respond(said.into_iter().map(delta).collect());
             }
+            Some(Act::RespondWith(finish, said)) => {
+                request::respond_finish(0, &finish).expect("it is a finish");
+                return Verdict::Respond(said.into_iter().map(delta).collect());
+            }
             Some(Act::Rewrite(text)) => {
                 let last = request::segments().len() - 1;
                 request::replace_segment(last as u32, &text);
@@ -211,6 +218,7 @@ impl Passage<Puppet> for Watching {
             Then::Deny(code) => Edit::deny(code, "as ordered"),
             Then::Hold => Edit::Hold,
             Then::Replace(text) => Edit::Replace(text.clone()),
+            Then::Finish(text) => Edit::finish(text),
             Then::DenyAs(why) => Edit::Deny(denial(why.clone())),
             Then::Add(_) | Then::AddToEmpty(_) | Then::DenyEmpty(_) => Edit::Forward,
             Then::Slow(nanoseconds) => {

@@ -24,7 +24,7 @@ mod bindings {
         inline: r#"
             package hostile:guest;
             world hostile {
-                include witgate:policy/policy-component@0.1.0;
+                include witgate:policy/policy-component@1.0.0;
                 import wasi:clocks/monotonic-clock@0.2.0;
                 import wasi:random/random@0.2.0;
             }

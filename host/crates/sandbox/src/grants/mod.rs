@@ -6,6 +6,8 @@
 //! What must stay true: a guest that a stage wasn't granted something for is never linked to it, and a granted function sees the
 //! [`GrantCaller`] and its own state, nothing more.
 
+mod earlier;
+
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -13,6 +15,7 @@ use wasmtime::component::{HasData, Linker};
 
 pub use self::http::{HttpBackend, ScriptedReply};
 use super::bindings::wit;
+use super::earlier::wit as then;
 use super::outcome::Outcome;
 use super::request::RequestView;
 use witgate_config::Grant;
@@ -103,11 +106,15 @@ macro_rules! grants {
             linker: &mut Linker<T>,
         ) -> wasmtime::Result<()> {
             match grant {
-                $(Grant::$grant => wit::$file::add_to_linker::<T, HasCall<$file::State>>(linker, |guest| {
-                    let (caller, states) = guest.grants();
-                    let state = &mut states.$file;
-                    Call { caller, state }
-                }),)+
+                $(Grant::$grant => {
+                    fn call<T: GrantHost>(guest: &mut T) -> Call<'_, $file::State> {
+                        let (caller, states) = guest.grants();
+                        let state = &mut states.$file;
+                        Call { caller, state }
+                    }
+                    wit::$file::add_to_linker::<T, HasCall<$file::State>>(linker, call)?;
+                    then::$file::add_to_linker::<T, HasCall<$file::State>>(linker, call)
+                })+
             }
         }
     };

@@ -96,4 +96,12 @@ impl wit::host::Host for Guest {
         }
         Ok(())
     }
+
+    fn held_text(&mut self) -> wasmtime::Result<u64> {
+        Ok(self.held.text)
+    }
+
+    fn held_time(&mut self) -> wasmtime::Result<u64> {
+        Ok(u64::try_from(self.held.time.as_millis()).unwrap_or(u64::MAX))
+    }
 }

@@ -1,5 +1,6 @@
 //! What every component may import: WASI, which leads nowhere, and the contract's own interfaces, a file each.
 
+mod earlier;
 mod host;
 mod outcome;
 mod request;
@@ -18,5 +19,5 @@ pub(super) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     wit::request::add_to_linker::<_, HasSelf<_>>(linker, |guest| guest)?;
     wit::outcome::add_to_linker::<_, HasSelf<_>>(linker, |guest| guest)?;
     wit::host::add_to_linker::<_, HasSelf<_>>(linker, |guest| guest)?;
-    Ok(())
+    earlier::link(linker)
 }

@@ -5,7 +5,7 @@ use super::super::bindings::wit;
 use super::super::exchange_state::HookPhase;
 use super::super::failure::{BadOutput, Misused};
 use super::super::guest::Guest;
-use super::super::limits::{ANSWER_HEADERS, TAGS};
+use super::super::limits::{ANSWER_HEADERS, CHOICES, TAGS};
 use super::super::request::NotReplaced;
 use super::super::text::is_name;
 use super::super::types::{Role, Segment, Target, Text, Tool};
@@ -73,6 +73,10 @@ impl wit::request::Host for Guest {
             Err(NotReplaced::Refused(why)) => Ok(Err(why)),
             Err(NotReplaced::OutOfRange(why)) => Err(Misused(why).into()),
         }
+    }
+
+    fn tool_of(&mut self, message: u32) -> wasmtime::Result<Option<String>> {
+        self.exchange.tool_of(message)
     }
 
     fn insert_message(
@@ -166,6 +170,28 @@ impl wit::request::Host for Guest {
                 "an answer takes no more than {ANSWER_HEADERS} headers of one stage"
             )));
         }
+        Ok(Ok(()))
+    }
+
+    fn respond_finish(
+        &mut self,
+        choice: u32,
+        reason: String,
+    ) -> wasmtime::Result<Result<(), String>> {
+        if self.exchange.phase != HookPhase::Request {
+            let what = "said why a response ends outside of on-request";
+            return Err(Misused(what.into()).into());
+        }
+        let word = |c: char| c.is_ascii_lowercase() || c == '_';
+        if !(1..=32).contains(&reason.len()) || !reason.chars().all(word) {
+            return Ok(Err("a finish has 1 to 32 of a-z and `_`".into()));
+        }
+        if choice >= CHOICES {
+            return Ok(Err(format!("a response has choices 0 to {}", CHOICES - 1)));
+        }
+        let finishes = &mut self.exchange.response_finishes;
+        finishes.retain(|(of, _)| *of != choice);
+        finishes.push((choice, reason));
         Ok(Ok(()))
     }
 }

@@ -40,8 +40,8 @@ pub struct Composition<'a> {
     pub texts: &'a [(u32, Channel<'static>, String)],
     /// The choices that were denied.
     pub denied: &'a [Denied<'a>],
-    /// Why the others end, where that isn't to be told from their texts.
-    pub finish: Option<&'a str>,
+    /// Why the others end, by choice, where that isn't to be told from their texts.
+    pub finishes: &'a [(u32, String)],
 }
 
 impl Composition<'_> {
@@ -52,13 +52,20 @@ impl Composition<'_> {
         };
         if self.denial(choice).is_some() {
             super::envelope::DENIED
-        } else if let Some(finish) = self.finish {
+        } else if let Some(finish) = self.said(choice) {
             finish
         } else if self.texts.iter().any(calls) {
             "tool_calls"
         } else {
             "stop"
         }
+    }
+
+    /// Why that choice ends, where it is said.
+    fn said(&self, choice: u32) -> Option<&str> {
+        let mut finishes = self.finishes.iter();
+        let said = finishes.find(|(of, _)| *of == choice);
+        said.map(|(_, finish)| &**finish)
     }
 
     fn denial(&self, choice: u32) -> Option<&Denied<'_>> {
@@ -92,11 +99,16 @@ impl Composition<'_> {
             let mine = self.texts.iter().filter(|(of, ..)| of == choice);
             let mine = mine.map(|(_, channel, text)| (channel, &**text));
             match dialect {
-                Dialect::Chat => write_choice(list, *choice, self.finish, mine),
+                Dialect::Chat => write_choice(list, *choice, self.said(*choice), mine),
                 Dialect::Completions => {
                     let plain = mine.filter(|(channel, _)| is_plain(channel));
                     let text: String = plain.map(|(_, text)| text).collect();
-                    write_plain_choice(list, *choice, Some(self.finish.unwrap_or("stop")), &text);
+                    write_plain_choice(
+                        list,
+                        *choice,
+                        Some(self.said(*choice).unwrap_or("stop")),
+                        &text,
+                    );
                 }
             }
         }

@@ -49,6 +49,8 @@ pub struct WholeAnswer {
     plain: bool,
     /// The choices that are denied, each with what the answer says of it, in JSON.
     denied: Vec<(u32, Vec<u8>)>,
+    /// The choices that end early, each with how many of its calls stay.
+    finished: Vec<(u32, usize)>,
 }
 
 impl WholeAnswer {
@@ -116,6 +118,7 @@ impl WholeAnswer {
             changed: Vec::new(),
             added: Vec::new(),
             denied: Vec::new(),
+            finished: Vec::new(),
             unknown: chunk.unknown,
             readable,
             plain,
@@ -207,9 +210,18 @@ impl WholeAnswer {
         }
     }
 
+    /// Ends a choice early, as if the model had stopped: with `stop`, and with the first so many of its tool calls alone.
+    pub fn finish_choice(&mut self, choice: u32, calls: usize) {
+        self.finished.push((choice, calls));
+    }
+
     /// Whether it goes as it came.
     pub fn is_unchanged(&self) -> bool {
-        self.changed.is_empty() && self.added.is_empty() && self.denied.is_empty()
+        self.changed.is_empty() && !self.changes_choices()
+    }
+
+    fn changes_choices(&self) -> bool {
+        !(self.added.is_empty() && self.denied.is_empty() && self.finished.is_empty())
     }
 
     /// Bytes of it, as it came.
@@ -235,7 +247,7 @@ impl WholeAnswer {
             nulled.extend(logprobs.map(|logprobs| logprobs.span.clone()));
         }
         let body = set_texts(&self.original, &edits, &nulled);
-        if self.denied.is_empty() && self.added.is_empty() {
+        if !self.changes_choices() {
             return Bytes::from(body);
         }
         Bytes::from(
@@ -283,8 +295,19 @@ impl WholeAnswer {
             .and_then(|index| index.get().parse().ok())
             .unwrap_or(0);
         if !self.denied.iter().any(|(denied, _)| *denied == index) {
-            match self.added.iter().find(|(of, _)| *of == index) {
+            let added = self.added.iter().find(|(of, _)| *of == index);
+            let finished = self.finished.iter().find(|(of, _)| *of == index);
+            let mut ended = Vec::new();
+            let choice = match finished {
+                Some((_, calls)) => {
+                    write_finished(&choice, *calls, &mut ended)?;
+                    RawObject::parse(std::str::from_utf8(&ended)?)?
+                }
+                None => choice,
+            };
+            match added {
                 Some((_, text)) => self.with_content(&choice, text, out)?,
+                None if finished.is_some() => out.extend_from_slice(&ended),
                 None => out.extend_from_slice(json.get().as_bytes()),
             }
             return Ok(());
@@ -331,6 +354,39 @@ impl WholeAnswer {
         writer.end();
         Ok(())
     }
+}
+
+/// A choice that ends early: `stop`, and the first so many of its calls.
+fn write_finished(
+    choice: &RawObject<'_>,
+    calls: usize,
+    out: &mut Vec<u8>,
+) -> Result<(), NotAChunk> {
+    let mut writer = ObjectWriter::new(out);
+    for (key, value) in &choice.members {
+        match key.as_ref() {
+            "finish_reason" => writer.text("finish_reason", "stop"),
+            "message" => {
+                let mut message = ObjectWriter::new(writer.key(key));
+                for (key, value) in &RawObject::parse(value.get())?.members {
+                    match key.as_ref() {
+                        "function_call" if calls == 0 => {}
+                        "tool_calls" if calls == 0 => {}
+                        "tool_calls" => {
+                            let all: Vec<&RawValue> = serde_json::from_str(value.get())?;
+                            let kept = &all[..calls.min(all.len())];
+                            message.raw(key, &serde_json::to_string(kept)?);
+                        }
+                        _ => message.raw(key, value.get()),
+                    }
+                }
+                message.end();
+            }
+            _ => writer.raw(key, value.get()),
+        }
+    }
+    writer.end();
+    Ok(())
 }
 
 #[cfg(test)]

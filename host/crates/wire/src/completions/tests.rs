@@ -301,7 +301,7 @@ fn answers_made_here_are_text_completions() {
             (1, Channel::Content, "gone".to_owned()),
         ],
         denied: &denied,
-        finish: None,
+        finishes: &[],
     };
     let whole = Dialect::Completions.compose(&composition, false);
     let whole: Value = serde_json::from_slice(&whole).unwrap();

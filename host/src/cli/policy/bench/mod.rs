@@ -120,7 +120,7 @@ pub(super) async fn bench(args: BenchArgs) -> Result<ExitCode, Wrong> {
 }
 
 async fn load(sandbox: &Sandbox, bytes: &[u8], settings: &Value) -> Result<Loaded, Wrong> {
-    let mut spec = alone("measured", settings, bytes);
+    let mut spec = alone(settings, bytes);
     // What takes long is to be measured, and not to be cut.
     let minute = Duration::from_secs(60);
     spec.limits = Limits {

@@ -101,7 +101,7 @@ async fn finished(project: &Project, component: &[u8]) -> Result<(Vec<u8>, Arc<L
         version: version.to_owned(),
     });
     let component = with_manifest(&with_producers(component, &made_by), &manifest)?;
-    let spec = alone("built", &project.settings, &component);
+    let spec = alone(&project.settings, &component);
     let loaded = policy::load(&sandbox, spec, &component).await?;
     Ok((component, loaded))
 }
@@ -112,7 +112,7 @@ async fn describe(
     project: &Project,
     component: &[u8],
 ) -> Result<(String, String), Wrong> {
-    let spec = alone("built", &project.settings, component);
+    let spec = alone(&project.settings, component);
     let (description, _) = policy::ask(sandbox, &spec, component).await?;
     Ok((description.name, description.version))
 }

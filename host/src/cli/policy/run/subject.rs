@@ -8,15 +8,9 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::Wrong;
 use crate::cli::policy::build;
-use crate::cli::policy::component::Component;
-use crate::cli::policy::project::{FILE, Project};
+use crate::cli::policy::component::{Component, STAGE};
+use crate::cli::policy::project::Project;
 use crate::policy::inspect;
-
-/// Sources that are watched. A project has fewer.
-const MOST_FILES: usize = 500;
-
-/// Folders in which there are no sources.
-const NO_SOURCES: [&str; 5] = ["target", "node_modules", "sdk", "build", "__pycache__"];
 
 /// The policy that is run.
 pub(super) struct Subject {
@@ -87,13 +81,13 @@ impl Subject {
         std::fs::write(&aside, &bytes)?;
         std::fs::rename(&aside, &component)?;
         let entry = json!({
-            "id": "policy", "component": component, "grants": inspection.grants, "limits": limits,
+            "id": STAGE, "component": component, "grants": inspection.grants, "limits": limits,
         });
         // JSON is YAML.
         let text = json!({
             "pack": {"name": "policy-run", "version": "0.0.0", "enabled": true},
             "policies": {"chain": [entry]},
-            "policy": {"policy": settings},
+            "policy": {STAGE: settings},
             "providers": {"targets": [{"id": "model", "provider": "cerebras"}]},
         });
         let aside = self.configuration.with_extension("new");
@@ -105,36 +99,12 @@ impl Subject {
     pub(super) fn files(&self) -> BTreeSet<PathBuf> {
         let mut files = BTreeSet::new();
         match self.component.project() {
-            Some(project) => {
-                // Where it is written anew it isn't there for a moment.
-                files.insert(project.folder.join(FILE));
-                sources(&project.folder, &mut files);
-            }
+            Some(project) => files = project.sources(),
             None => {
                 files.extend(self.component.file().map(Path::to_owned));
             }
         }
         let absolute = |file: PathBuf| std::path::absolute(&file).unwrap_or(file);
         files.into_iter().map(absolute).collect()
-    }
-}
-
-/// What a project is built from.
-fn sources(folder: &Path, into: &mut BTreeSet<PathBuf>) {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    for entry in entries {
-        let (path, name) = (entry.path(), entry.file_name());
-        let name = name.to_string_lossy();
-        if name.starts_with('.') || into.len() >= MOST_FILES {
-            continue;
-        }
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() && !NO_SOURCES.contains(&&*name) => sources(&path, into),
-            // What building writes is no source.
-            Ok(kind) if kind.is_file() && !name.contains(".wasm") && name != "Cargo.lock" => {
-                into.insert(path);
-            }
-            _ => {}
-        }
     }
 }

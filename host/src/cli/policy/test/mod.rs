@@ -13,7 +13,9 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use self::report::{Case, Report};
+use super::build;
 use super::component::{Component, alone, settings};
+use super::project::Project;
 use crate::cli::{Wrong, setup};
 use crate::config::{ComponentSource, Config, Mode, read_file_within};
 use crate::control::samples::{MAX_SIZE as MAX_SAMPLES_SIZE, Samples, suites};
@@ -45,7 +47,7 @@ pub(in crate::cli) struct TestArgs {
     /// Write what came into the samples, where it isn't what they expect
     #[arg(long)]
     update: bool,
-    /// Go on, and test again whenever the component or the samples change
+    /// Go on, and test again whenever the samples, or the component or its project's sources, change
     #[arg(long)]
     watch: bool,
 }
@@ -124,6 +126,7 @@ async fn once(args: &TestArgs, subject: &Subject) -> Result<ExitCode, Wrong> {
                 Some(file) => file.display().to_string(),
                 None => format!("the samples of {component}"),
             };
+            fresh(component).await?;
             let settings = component.settings(args.settings.clone());
             let report = policy(component, &settings, named, &text, seed).await?;
             (report, file.as_ref().map(|file| (file, text)))
@@ -146,6 +149,16 @@ async fn once(args: &TestArgs, subject: &Subject) -> Result<ExitCode, Wrong> {
     })
 }
 
+/// Builds the component of a project whose sources are newer: samples of what was written before say nothing of what is.
+async fn fresh(component: &Component) -> Result<(), Wrong> {
+    let Some(project) = component.project().filter(|project| project.is_stale()) else {
+        return Ok(());
+    };
+    eprintln!("witgate: the sources are newer than {component}, so it is built");
+    build::make(&Project::read(&project.folder)?).await?;
+    Ok(())
+}
+
 /// A policy's samples, through a chain of the one stage.
 async fn policy(
     component: &Component,
@@ -157,7 +170,7 @@ async fn policy(
     let bytes = component.bytes()?;
     let samples = Samples::parse(samples).map_err(|error| format!("{named}: {error}"))?;
     let sandbox = setup::sandbox(&Config::embedded()?, 1)?;
-    let spec = alone("tested", settings, &bytes);
+    let spec = alone(settings, &bytes);
     let loaded = policy::load(&sandbox, spec, &bytes).await;
     let stages = [loaded.map_err(|error| format!("{component}: {error}"))?];
     let mut report = Report::new(component.to_string(), named, seed);
@@ -230,8 +243,12 @@ impl Subject {
     fn files(&self) -> BTreeSet<PathBuf> {
         let files = match self {
             Subject::Policy(component, samples) => {
-                let component = component.file().map(Path::to_owned);
-                [component, samples.clone()].into_iter().flatten().collect()
+                let mut files: Vec<_> = samples.clone().into_iter().collect();
+                match component.project() {
+                    Some(project) => files.extend(project.sources()),
+                    None => files.extend(component.file().map(Path::to_owned)),
+                }
+                files
             }
             Subject::Chain(file) => {
                 // One that can't be read has no components yet.

@@ -14,6 +14,8 @@ pub(in crate::exchange) struct Anyone<'s> {
     stages: Vec<StageScript>,
     /// Tool calls, by stage and passage, that were told to it.
     opened: BTreeSet<(usize, u64)>,
+    /// Choices that they finished.
+    pub(in crate::exchange) finished: BTreeSet<u32>,
     passages: u64,
 }
 
@@ -28,6 +30,7 @@ struct StageScript {
 /// A passage knows whether it is a tool call's, and goes by number.
 pub(in crate::exchange) struct Passage {
     number: u64,
+    choice: u32,
     tool: bool,
 }
 
@@ -51,7 +54,7 @@ impl Anyone<'_> {
     }
 
     fn edit(&mut self, at: usize) -> Result<Edit, StageFailure> {
-        Ok(match next(&mut self.script, 18) {
+        Ok(match next(&mut self.script, 20) {
             0..=4 => Edit::Forward,
             5..=8 => Edit::Hold,
             9 | 10 => Edit::HoldLast(next(&mut self.script, 16).into()),
@@ -62,6 +65,7 @@ impl Anyone<'_> {
                 text: self.text(),
                 held: next(&mut self.script, 16).into(),
             }),
+            18 | 19 => Edit::Finish(self.text()),
             _ => Edit::Deny(Denial {
                 code: String::new(),
                 message: String::new(),
@@ -98,7 +102,7 @@ impl AnswerStages for Anyone<'_> {
     async fn on_answer(
         &mut self,
         at: usize,
-        _: u32,
+        choice: u32,
         channel: &Channel<'_>,
     ) -> Result<Option<Passage>, StageFailure> {
         if self.stages[at].off {
@@ -111,6 +115,7 @@ impl AnswerStages for Anyone<'_> {
                 self.passages += 1;
                 Ok(Some(Passage {
                     number: self.passages,
+                    choice,
                     tool: matches!(channel, Channel::ToolArguments(_)),
                 }))
             }
@@ -126,7 +131,11 @@ impl AnswerStages for Anyone<'_> {
         assert!(!self.stages[at].off, "stage {at} was skipped and is told");
         let opens = passage.tool && self.opened.insert((at, passage.number));
         assert!(opens || !text.is_empty(), "stage {at} is told nothing");
-        self.edit(at)
+        let edit = self.edit(at)?;
+        if matches!(edit, Edit::Finish(_)) && !passage.tool {
+            self.finished.insert(passage.choice);
+        }
+        Ok(edit)
     }
 
     async fn on_end(&mut self, at: usize, _: Passage, _: &str) -> Result<Edit, StageFailure> {
@@ -159,7 +168,8 @@ struct Ledger {
     came_out: BTreeSet<u64>,
     /// The last place that came out with its text, by choice and channel.
     last: BTreeMap<(u32, ChannelKey), u64>,
-    denied: BTreeSet<u32>,
+    /// Choices that stages denied or finished.
+    ended: BTreeSet<u32>,
 }
 
 impl Ledger {
@@ -188,22 +198,22 @@ impl Ledger {
                     assert!(!text.is_empty(), "nothing was added");
                     *choice
                 }
-                Output::Denied { choice, .. } => *choice,
+                Output::Denied { choice, .. } | Output::Finished { choice } => *choice,
             };
-            assert!(!self.denied.contains(&choice), "{out:?} after the denial");
-            if matches!(out, Output::Denied { .. }) {
-                self.denied.insert(choice);
+            assert!(!self.ended.contains(&choice), "{out:?} after the end");
+            if matches!(out, Output::Denied { .. } | Output::Finished { .. }) {
+                self.ended.insert(choice);
             }
         }
     }
 
-    /// Places of choices that weren't denied, still inside.
+    /// Places of choices that no stage ended, still inside.
     fn inside(&self, of: Option<u32>) -> usize {
         let places = self.went_in.iter().zip(0_u64..);
         places
             .filter(|((choice, ..), _)| of.is_none_or(|of| of == *choice))
             .filter(|((choice, ..), chunk)| {
-                !self.denied.contains(choice) && !self.came_out.contains(chunk)
+                !self.ended.contains(choice) && !self.came_out.contains(chunk)
             })
             .count()
     }
@@ -226,6 +236,7 @@ impl<'s> Anyone<'s> {
             script,
             stages,
             opened: BTreeSet::new(),
+            finished: BTreeSet::new(),
             passages: 0,
         }
     }

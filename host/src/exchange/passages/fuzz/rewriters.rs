@@ -265,7 +265,7 @@ pub(super) async fn run(mut script: Unstructured<'_>) {
                 channel,
                 text,
             } => (*choice, *channel, text),
-            Output::Denied { .. } => panic!("nobody denies"),
+            Output::Denied { .. } | Output::Finished { .. } => panic!("nobody denies"),
         };
         said.entry((choice, key)).or_default().push_str(text);
     }

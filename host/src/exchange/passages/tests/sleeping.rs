@@ -185,7 +185,7 @@ fn text(outs: Vec<Output>, pieces: &[String]) -> String {
             Output::AsCame(place) => (Some(place), pieces[place.chunk as usize].clone()),
             Output::Changed(place, text) => (Some(place), text),
             Output::Added { text, .. } => (None, text),
-            Output::Denied { .. } => panic!("nobody denies"),
+            Output::Denied { .. } | Output::Finished { .. } => panic!("nobody denies"),
         };
         if let Some(place) = place {
             assert!(seen.insert(place.chunk, ()).is_none(), "{place:?} twice");

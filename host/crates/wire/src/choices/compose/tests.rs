@@ -15,7 +15,7 @@ fn composition<'a>(
         choices,
         texts,
         denied: &[],
-        finish: None,
+        finishes: &[],
     }
 }
 
