@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::errors;
-use super::passages::{AnswerStages, Output, StageId, TextRef};
+use super::passages::{AnswerStages, Output, STOP, StageId, TextRef};
 use crate::policy::types::Denial;
 use crate::wire::ChannelKey;
 use crate::wire::choices::chunk::NotAChunk;
@@ -93,11 +93,6 @@ impl Assembled {
         &self.finished
     }
 
-    /// Whether stages ended each of so many choices.
-    pub(super) fn has_ended(&self, choices: usize) -> bool {
-        !self.ended.is_empty() && self.ended.len() >= choices
-    }
-
     /// The denials in the order of choices.
     pub(super) fn denials(&self) -> Vec<&ChoiceDenial> {
         let mut denials: Vec<_> = self.denials.iter().collect();
@@ -112,6 +107,12 @@ impl Assembled {
         let first = self.denials.iter().min_by_key(|denial| denial.choice);
         first.filter(|_| all)
     }
+}
+
+/// A stage finished that choice, whatever the upstream says of it.
+pub(super) fn stopped(finishes: &mut Vec<(u32, String)>, choice: u32) {
+    finishes.retain(|(of, _)| *of != choice);
+    finishes.push((choice, STOP.to_owned()));
 }
 
 /// A denial as a client reads it.

@@ -193,7 +193,8 @@ impl<U: Upstream> Exchange<U> {
             Ok(filtered) => filtered,
             Err(aborted) => return Ok(self.failed(aborted)),
         };
-        self.record.filtered(filtered.deltas);
+        let finished = filtered.assembled.finished();
+        self.record.filtered(filtered.deltas, finished);
         if let Some(ended) = self.denied_wholly(&filtered.assembled, choices) {
             return Ok(ended);
         }

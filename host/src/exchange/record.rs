@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::assembled::stopped;
 use super::stream::StreamFacts;
 use super::translate::usage_for_policy;
 use crate::config::{Price, PricingConfig};
@@ -25,7 +26,8 @@ pub(super) struct ExchangeRecord {
     target: Option<String>,
     model: Option<String>,
     status: Option<u16>,
-    finishes: Vec<String>,
+    /// Why the choices ended, by choice.
+    finishes: Vec<(u32, String)>,
     usage: Option<Usage>,
     first_delta: Option<Instant>,
     deltas: u64,
@@ -100,7 +102,7 @@ impl ExchangeRecord {
     }
 
     /// What came out of a stage's own answer.
-    pub(super) fn synthesized(&mut self, deltas: u64, finishes: Vec<String>) {
+    pub(super) fn synthesized(&mut self, deltas: u64, finishes: Vec<(u32, String)>) {
         self.deltas += deltas;
         self.finishes = finishes;
     }
@@ -109,16 +111,18 @@ impl ExchangeRecord {
     pub(super) fn whole(&mut self, answer: &WholeAnswer) {
         self.first_delta = Some(Instant::now());
         self.usage = answer.usage().map(usage_for_policy);
-        let finishes = answer.finishes().iter();
-        self.finishes = finishes.map(|(_, finish)| finish.clone()).collect();
+        self.finishes = answer.finishes().to_vec();
         if let Some(model) = answer.model() {
             self.model = Some(model.to_owned());
         }
     }
 
-    /// So many deltas of a whole answer went through the stages.
-    pub(super) fn filtered(&mut self, deltas: u64) {
+    /// So many deltas of a whole answer went through the stages, which finished these choices.
+    pub(super) fn filtered(&mut self, deltas: u64, finished: &[u32]) {
         self.deltas += deltas;
+        for choice in finished {
+            stopped(&mut self.finishes, *choice);
+        }
     }
 
     /// What a stream says that it took, before the client is told that it is over.
@@ -130,8 +134,7 @@ impl ExchangeRecord {
     pub(super) fn streamed(&mut self, facts: &StreamFacts, deltas: u64) {
         self.deltas += deltas;
         self.used(facts);
-        let finishes = facts.finishes.iter();
-        self.finishes = finishes.map(|(_, finish)| finish.clone()).collect();
+        self.finishes.clone_from(&facts.finishes);
         self.first_delta = facts.first_delta;
         if let Some(model) = &facts.model {
             self.model = Some(model.clone());
@@ -167,6 +170,16 @@ impl ExchangeRecord {
         self.began.elapsed()
     }
 
+    /// In the order of choices: that in which they finish depends on how a stream was cut.
+    fn finish_reasons(&self) -> Vec<String> {
+        let mut finishes: Vec<_> = self.finishes.iter().collect();
+        finishes.sort_by_key(|(choice, _)| *choice);
+        finishes
+            .into_iter()
+            .map(|(_, finish)| finish.clone())
+            .collect()
+    }
+
     /// What the stages are told at the end.
     pub(super) fn outcome(
         &self,
@@ -181,7 +194,7 @@ impl ExchangeRecord {
             model: self.model.clone(),
             target: self.target.clone().filter(|_| self.answered),
             status: self.status,
-            finish_reasons: self.finishes.clone(),
+            finish_reasons: self.finish_reasons(),
             tokens: self.usage,
             cost_micros: self.cost_micros(),
             stages,
@@ -224,4 +237,21 @@ fn priced(usage: &Usage) -> [u64; 3] {
 
 fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_choice_that_a_stage_finished_has_stopped_whatever_the_upstream_says() {
+        let body = r#"{"choices":[
+            {"index":0,"message":{"content":"now"},"finish_reason":"length"},
+            {"index":1,"message":{"content":"never"},"finish_reason":"length"}]}"#;
+        let answer = WholeAnswer::parse(body.into()).expect("an answer");
+        let mut record = ExchangeRecord::new(Instant::now(), PricingConfig::default());
+        record.whole(&answer);
+        record.filtered(2, &[0]);
+        assert_eq!(record.finish_reasons(), ["stop", "length"]);
+    }
 }

@@ -5,7 +5,7 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use super::passages::{Aborted, StageFailure, StageId};
+use super::passages::{Aborted, FINISHED_A_CALL, StageFailure, StageId};
 use super::request::{RequestMeta, RequestState};
 use super::stage_status::{StageStatus, drained};
 use super::translate::channel_for_policy;
@@ -17,7 +17,7 @@ use crate::policy::types::{Account, Delta, Denial, Edit, Finding, Hooks, Verdict
 use crate::policy::{
     self, Class, Failure, Instance, Interest, Outcome, Refused, Requested, Stage, Trial,
 };
-use crate::wire::Channel;
+use crate::wire::{Channel, ChannelKey};
 
 /// Operators filter by these names: they stay, wherever the code lies.
 const LOG: &str = "witgate::exchange::part";
@@ -42,9 +42,10 @@ pub(super) struct StageRun {
     findings: Vec<Finding>,
     /// What it put on what the client gets, in `on-request`; nothing in shadow.
     answer_headers: Vec<(String, String)>,
-    /// In shadow: the choices that it denied or finished. Enforced, these choices would have ended, so no further deltas are delivered for
-    /// them.
+    /// In shadow: the choices that it denied. Enforced, these choices would have ended, so no further deltas are delivered for them.
     ended: Vec<u32>,
+    /// In shadow: the channels in which it finished their choice. Enforced, nothing more of them would have come to it.
+    finished: Vec<(u32, ChannelKey)>,
     /// The first call that failed.
     failure: Option<(Hook, Failure)>,
     /// Journal entries that it wrote, on their way to the disk.
@@ -70,6 +71,7 @@ pub(super) struct Response {
 /// A passage that a stage sees, and the choice that it is of.
 pub(super) struct Passage {
     choice: u32,
+    channel: ChannelKey,
     guest: policy::Passage,
 }
 
@@ -104,6 +106,7 @@ impl StageRun {
             findings: Vec::new(),
             answer_headers: Vec::new(),
             ended: Vec::new(),
+            finished: Vec::new(),
             failure: None,
             entries: Vec::new(),
         }
@@ -302,7 +305,11 @@ impl StageRun {
             Err(failure) => Err((Hook::New, failure)),
         };
         match opened {
-            Ok(guest) => Ok(guest.map(|guest| Passage { choice, guest })),
+            Ok(guest) => Ok(guest.map(|guest| Passage {
+                choice,
+                channel: channel.key(),
+                guest,
+            })),
             Err((hook, failure)) => Err(self.failed(hook, &failure, tags)),
         }
     }
@@ -318,11 +325,23 @@ impl StageRun {
         if guard.is_expired() {
             return Err(self.failed(Hook::OnDelta, &drained(), tags));
         }
-        let Some(instance) = self.instance_of(passage.choice) else {
+        let Some(instance) = self.instance_of(passage) else {
             return Ok(Edit::Forward);
         };
         match instance.on_delta(&passage.guest, text).await {
-            Ok(edit) => Ok(self.edit(passage.choice, edit)),
+            Ok(edit) => {
+                let would_finish = self.stage.is_shadow() && matches!(edit, Edit::Finish(_));
+                let edit = self.edit(passage.choice, edit);
+                if would_finish && passage.channel.is_call() {
+                    // Of a stage that enforces, that is found where its edits are carried out.
+                    let failure = Failure::new(Class::Misuse, FINISHED_A_CALL);
+                    return Err(self.failed(Hook::OnDelta, &failure, tags));
+                }
+                if would_finish {
+                    self.finished.push((passage.choice, passage.channel));
+                }
+                Ok(edit)
+            }
             Err(failure) => Err(self.failed(Hook::OnDelta, &failure, tags)),
         }
     }
@@ -338,7 +357,7 @@ impl StageRun {
         if guard.is_expired() {
             return Err(self.failed(Hook::OnEnd, &drained(), tags));
         }
-        let Some(instance) = self.instance_of(passage.choice) else {
+        let Some(instance) = self.instance_of(&passage) else {
             return Ok(Edit::Forward);
         };
         match instance.on_end(passage.guest, finish).await {
@@ -430,13 +449,9 @@ impl StageRun {
         if !self.stage.is_shadow() {
             return edit;
         }
-        match edit {
-            Edit::Deny(denial) => {
-                self.denied(Some(choice), denial);
-                self.ended.push(choice);
-            }
-            Edit::Finish(_) => self.ended.push(choice),
-            _ => {}
+        if let Edit::Deny(denial) = edit {
+            self.denied(Some(choice), denial);
+            self.ended.push(choice);
         }
         Edit::Forward
     }
@@ -466,9 +481,10 @@ impl StageRun {
         Ok(self.instance.as_mut().expect("it was just made"))
     }
 
-    /// The instance, if there is something to tell it of that choice.
-    fn instance_of(&mut self, choice: u32) -> Option<&mut Instance> {
-        if self.ended.contains(&choice) {
+    /// The instance, if there is something to tell it of that passage.
+    fn instance_of(&mut self, passage: &Passage) -> Option<&mut Instance> {
+        let channel = (passage.choice, passage.channel);
+        if self.ended.contains(&passage.choice) || self.finished.contains(&channel) {
             return None;
         }
         self.instance.as_mut()

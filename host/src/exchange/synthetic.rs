@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::assembled::{Assembled, Render, told};
-use super::passages::{Aborted, AnswerStages, Delta, Passages, TextRef};
+use super::assembled::{Assembled, Render, stopped, told};
+use super::passages::{Aborted, AnswerStages, Delta, Passages, STOP, TextRef};
 use super::stage_run::Response;
 use super::translate::channel_from_policy;
 use crate::wire::choices::chunk::NotAChunk;
@@ -15,7 +15,7 @@ use crate::wire::{Channel, ChannelKey, Dialect};
 
 /// What came out of the other stages.
 pub(super) struct Synthetic {
-    /// Why choices end, by choice, where the stage said so.
+    /// Why choices end, by choice, where the stage said so or another one finished them.
     finishes: Vec<(u32, String)>,
     /// In order, each with its choice and the channel as the policy named it.
     texts: Vec<(u32, Channel<'static>, String)>,
@@ -66,7 +66,7 @@ pub(super) async fn respond<S: AnswerStages>(
         let finish = match said {
             Some((_, finish)) => finish,
             None if calls => "tool_calls",
-            None => "stop",
+            None => STOP,
         };
         passages
             .finish(stages, *choice, finish, &mut outputs)
@@ -80,8 +80,12 @@ pub(super) async fn respond<S: AnswerStages>(
     assembled
         .fold(&mut outputs, stages, &mut render)
         .expect("nothing is read here");
+    let mut finishes = response.finishes.clone();
+    for choice in assembled.finished() {
+        stopped(&mut finishes, *choice);
+    }
     Ok(Synthetic {
-        finishes: response.finishes.clone(),
+        finishes,
         texts: render.texts,
         choices,
         assembled,
@@ -96,9 +100,9 @@ impl Synthetic {
     }
 
     /// The finish reason of each choice.
-    pub(super) fn finishes<S: AnswerStages>(&self, stages: &S) -> Vec<String> {
+    pub(super) fn finishes<S: AnswerStages>(&self, stages: &S) -> Vec<(u32, String)> {
         self.composed("", "", stages, |composition| {
-            let finish = |choice: &u32| composition.finish(*choice).to_owned();
+            let finish = |choice: &u32| (*choice, composition.finish(*choice).to_owned());
             self.choices.iter().map(finish).collect()
         })
     }
@@ -169,5 +173,36 @@ impl Render for SyntheticRender<'_> {
     /// What came out of it is all that there is of it.
     fn finished(&mut self, _: u32) -> Result<(), NotAChunk> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::passages::tests::{Script, forward};
+    use crate::policy::types::{self, Edit};
+
+    #[tokio::test]
+    async fn a_choice_that_another_stage_finishes_says_so_whatever_the_response_said() {
+        let mut stages = Script::of(
+            |text| match text {
+                "now" => Edit::Finish("!".into()),
+                _ => Edit::Forward,
+            },
+            forward,
+        );
+        let content = |choice, text: &str| types::Delta {
+            choice,
+            channel: types::Channel::Content,
+            text: text.into(),
+        };
+        let response = Response {
+            deltas: vec![content(0, "now"), content(1, "never")],
+            finishes: vec![(0, "length".into()), (1, "length".into())],
+        };
+        let synthetic = respond(&mut stages, &response).await.ok();
+        let synthetic = synthetic.expect("no stage fails");
+        let finishes = synthetic.finishes(&stages);
+        assert_eq!(finishes, [(0, "stop".into()), (1, "length".into())]);
     }
 }

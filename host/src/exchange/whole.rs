@@ -197,6 +197,8 @@ fn finish_of(body: &WholeAnswer, choice: u32) -> String {
 struct Text {
     /// Where its pieces begin.
     starts: Vec<usize>,
+    /// Something came out of it, if only the opening of a tool call.
+    came: bool,
     /// So much of its beginning went as it came.
     went: usize,
     /// The text as it is now, once anything of it is another one.
@@ -213,6 +215,7 @@ impl WholeRender<'_> {
     /// The text as it is now, to be written on.
     fn now(&mut self, number: usize) -> &mut String {
         let (text, before) = (&mut self.texts[number], &self.body.texts()[number].text);
+        text.came = true;
         let went = text.went;
         text.now.get_or_insert_with(|| before[..went].to_owned())
     }
@@ -229,6 +232,7 @@ impl Render for WholeRender<'_> {
         let text = &mut self.texts[number];
         let start = text.starts[place.piece as usize];
         let (piece, _) = piece(whole, start);
+        text.came = true;
         match &mut text.now {
             Some(now) => now.push_str(piece),
             None => text.went = start + piece.len(),
@@ -252,20 +256,24 @@ impl Render for WholeRender<'_> {
         Ok(())
     }
 
-    /// What had not come in by then is no part of the answer.
+    /// What had not come out by then is no part of the answer: no stage has let it go.
     fn finished(&mut self, choice: u32) -> Result<(), NotAChunk> {
         let texts = self.body.texts().iter().zip(&mut self.texts);
-        let mut calls = 0;
+        let (mut calls, mut kept) = (0, 0);
         for (text, state) in texts.filter(|(text, _)| text.choice == choice) {
-            if !state.starts.is_empty() {
-                calls += usize::from(text.channel.key().is_call());
+            if text.channel.key().is_call() {
+                calls += 1;
+                if state.came {
+                    kept = calls;
+                }
             }
-            // A stage may have put a text there at the end all the same.
-            if state.starts.is_empty() && state.now.is_none() {
-                state.now = Some(String::new());
-            }
+            // A long text goes in piece by piece, and may have come out in part.
+            let went = state.went;
+            state
+                .now
+                .get_or_insert_with(|| text.text[..went].to_owned());
         }
-        self.body.finish_choice(choice, calls);
+        self.body.finish_choice(choice, kept);
         Ok(())
     }
 }
@@ -282,7 +290,10 @@ fn piece(text: &str, start: usize) -> (&str, Option<usize>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exchange::passages::StageFailure;
     use crate::exchange::passages::fuzz::rewriters::Rewriters;
+    use crate::exchange::passages::tests::{OnDelta, OnEnd, Script, forward, stage};
+    use crate::policy::types::Edit;
 
     fn pieces(text: &str) -> Vec<&str> {
         let mut pieces = Vec::new();
@@ -323,5 +334,55 @@ mod tests {
         });
         assert!(filtered.await.is_ok());
         assert!(turns >= 10, "{turns}");
+    }
+
+    /// Holds content, and fails at the second piece of a call's arguments: what it held then meets a stage that finishes the choice.
+    #[tokio::test]
+    async fn of_a_text_that_is_cut_short_nothing_goes_that_no_stage_saw() {
+        let mut pieces = 0;
+        let moderation: (OnDelta, OnEnd) = (
+            Box::new(move |text| {
+                if text == "stop" {
+                    return Ok(Edit::Hold);
+                }
+                pieces += 1;
+                match pieces {
+                    2 => Err(StageFailure::Skip),
+                    _ => Ok(Edit::Forward),
+                }
+            }),
+            Box::new(forward),
+        );
+        let stop = stage(
+            |text| match text {
+                "stop" => Edit::Finish("end".into()),
+                _ => Edit::Forward,
+            },
+            forward,
+        );
+        let pii = stage(forward, forward);
+        let mut stages = Script::new(vec![moderation, stop, pii]);
+        let long = "a".repeat(5 * PIECE);
+        let call = |name: &str, text: &str| serde_json::json!({"id": name, "function": {"name": name, "arguments": text}});
+        let calls = [call("one", &long), call("two", "{}")];
+        let message = serde_json::json!({"content": "stop", "tool_calls": calls});
+        let body = serde_json::json!({"choices": [{"index": 0, "message": message}]});
+        let answer = WholeAnswer::parse(body.to_string().into()).expect("an answer");
+        let filtered = filter(&mut stages, answer).await.ok().expect("none aborts");
+        let body = filtered.body.to_bytes();
+        let said: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+        let choice = &said["choices"][0];
+        assert_eq!(choice["message"]["content"], "end");
+        assert_eq!(choice["finish_reason"], "stop");
+        let calls = choice["message"]["tool_calls"].as_array().expect("calls");
+        assert_eq!(calls.len(), 1, "nothing came of the second");
+        let arguments = calls[0]["function"]["arguments"].as_str();
+        let seen: String = stages.saw[2]
+            .iter()
+            .filter(|it| *it != "end")
+            .cloned()
+            .collect();
+        assert_eq!(arguments, Some(&*seen), "{} bytes went", body.len());
+        assert_eq!(seen.len(), 2 * PIECE);
     }
 }

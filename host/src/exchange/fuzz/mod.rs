@@ -96,13 +96,14 @@ async fn stream<S: AnswerStages>(
 /// Stages that do anything: what the last of them let go is what the client reads.
 async fn accounted_for(dialect: Dialect, script: &[u8]) {
     let mut script = Unstructured::new(script);
-    let upstream = Upstream::draw(&mut script, Limits::any(dialect));
-    let pieces = upstream.cut(&mut script);
     let whole = next(&mut script, 3) == 0;
-    let mut stages = Recorder::new(anyone::Anyone::draw(script));
+    let upstream = Upstream::draw(&mut script, Limits::any(dialect, whole));
     if whole {
+        let mut stages = Recorder::new(anyone::Anyone::draw(script));
         return whole_accounted_for(&mut stages, &upstream).await;
     }
+    let pieces = upstream.cut(&mut script);
+    let mut stages = Recorder::new(anyone::Anyone::draw(script));
     let pause = |stages: &mut Recorder<anyone::Anyone<'_>>| match next(&mut stages.inner.script, 4)
     {
         0 => Duration::from_millis(u64::from(next(&mut stages.inner.script, 12))),

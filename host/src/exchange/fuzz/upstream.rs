@@ -34,16 +34,20 @@ pub(super) struct Limits {
     unfinished: bool,
     /// There are members that nobody knows, and logprobs of other texts.
     odd: bool,
+    /// There are texts that are longer than the pieces that a whole answer is cut into.
+    long: bool,
 }
 
 impl Limits {
-    pub(super) fn any(dialect: Dialect) -> Self {
+    /// `long`: there are long texts.
+    pub(super) fn any(dialect: Dialect, long: bool) -> Self {
         Limits {
             dialect,
             texts: 3,
             tools: true,
             unfinished: true,
             odd: true,
+            long,
         }
     }
 
@@ -55,6 +59,7 @@ impl Limits {
             tools: false,
             unfinished: false,
             odd: true,
+            long: false,
         }
     }
 
@@ -65,6 +70,7 @@ impl Limits {
             tools: false,
             unfinished: false,
             odd: false,
+            long: false,
         }
     }
 }
@@ -151,7 +157,7 @@ impl Upstream {
         let mut delta = Map::new();
         let mut calls = Vec::new();
         for key in keys {
-            let text = text(script, key);
+            let text = text(script, key, limits);
             let name = match key {
                 ChannelKey::Content => "content",
                 ChannelKey::Reasoning => "reasoning",
@@ -362,7 +368,10 @@ fn key(script: &mut Unstructured<'_>, limits: Limits) -> ChannelKey {
 }
 
 /// A short text; of arguments, parts of JSON.
-fn text(script: &mut Unstructured<'_>, key: ChannelKey) -> String {
+fn text(script: &mut Unstructured<'_>, key: ChannelKey, limits: Limits) -> String {
+    if limits.long && next(script, 8) == 7 {
+        return format!("\"{}\"", "é".repeat(usize::from(next(script, 4)) * 2_500));
+    }
     if matches!(key, ChannelKey::ToolArguments(_)) {
         let parts = ["{}", "", "{\"a\":", "1}", "[", "\"x\"", "]"];
         return parts[usize::from(next(script, 7))].to_owned();

@@ -10,7 +10,7 @@ use crate::policy::types::{Denial, Edit, Replacement};
 use crate::wire::{Channel, ChannelKey};
 
 /// What a stage did that finished a choice where it can't.
-pub(super) const FINISHED_A_CALL: &str =
+pub(in crate::exchange) const FINISHED_A_CALL: &str =
     "it finished a choice in the arguments of a tool call, which would be broken off";
 
 /// A channel that has begun, and every stage that it passes.

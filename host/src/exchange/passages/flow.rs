@@ -76,6 +76,8 @@ impl<P: Send> Passages<P> {
                     None => {}
                     Some(Ended::Denied(denial)) => ending = Some((at, denial)),
                     Some(Ended::Finished) => {
+                        // What another denied before it came after the end.
+                        ending = None;
                         self.channel(work.channel).finish(at);
                         self.choices[choice].finishing = true;
                     }

@@ -23,7 +23,7 @@ mod hold;
 mod seam;
 mod sleeper;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use crate::policy::types::Denial;
 use crate::wire::Channel;
@@ -31,6 +31,7 @@ pub(super) use crate::wire::ChannelKey;
 use smallvec::{SmallVec, smallvec};
 
 use self::arguments::Arguments;
+pub(super) use self::channel::FINISHED_A_CALL;
 use self::channel::{Hop, OpenChannel, said_at_end};
 use self::flow::{ChannelAt, Work};
 use self::hold::{Hold, Item};
@@ -39,8 +40,8 @@ pub(super) use self::seam::{
 };
 use self::sleeper::Sleeper;
 
-/// Why a choice ends that a stage finished, as the stages behind it are told.
-const STOP: &str = "stop";
+/// Why a choice ends that a stage finished, as the stages behind it, the client and the outcome are told.
+pub(super) const STOP: &str = "stop";
 
 /// The passages of one answer. `P` is what a stage has of a passage.
 pub(super) struct Passages<P> {
@@ -119,6 +120,13 @@ impl<P: Send> Passages<P> {
         };
         if self.choices[choice].ended {
             // A stage failed over the opening, and what it had held was denied further on.
+            return Ok(());
+        }
+        if self.choices[choice].finishing {
+            // Or finished further on. A call of which nothing came is none: nobody hears of its end.
+            if begins && key.is_call() {
+                self.choices[choice].open.remove(open);
+            }
             return Ok(());
         }
         if let Some(arguments) = &mut self.choices[choice].open[open].arguments {

@@ -16,20 +16,22 @@ use crate::policy::Interest;
 use crate::policy::types::{Edit, Replacement};
 
 /// One scripted stage: what it says to each delta, and at the end.
-type OnDelta = Box<dyn FnMut(&str) -> Result<Edit, StageFailure> + Send>;
-type OnEnd = Box<dyn FnMut(&str) -> Edit + Send>;
+pub(in crate::exchange) type OnDelta = Box<dyn FnMut(&str) -> Result<Edit, StageFailure> + Send>;
+pub(in crate::exchange) type OnEnd = Box<dyn FnMut(&str) -> Edit + Send>;
 
-struct Script {
+pub(in crate::exchange) struct Script {
     stages: Vec<(OnDelta, OnEnd)>,
     limits: HoldLimits,
     /// What `held_too_much` means.
     too_much: fn() -> StageFailure,
     /// What it said that can't be said.
     misuse: Option<String>,
-    /// The choice whose opening every stage fails over.
+    /// The choice whose openings the stages fail over.
     fails_to_open: Option<u32>,
+    /// Only the first one does.
+    fails_alone: bool,
     /// What each stage saw.
-    saw: Vec<Vec<String>>,
+    pub(in crate::exchange) saw: Vec<Vec<String>>,
     /// The channels that were opened, as the first stage was told.
     opened: Vec<ChannelKey>,
     off: Vec<bool>,
@@ -38,7 +40,7 @@ struct Script {
 }
 
 impl Script {
-    fn new(stages: Vec<(OnDelta, OnEnd)>) -> Self {
+    pub(in crate::exchange) fn new(stages: Vec<(OnDelta, OnEnd)>) -> Self {
         Script {
             saw: vec![Vec::new(); stages.len()],
             opened: Vec::new(),
@@ -51,11 +53,12 @@ impl Script {
             too_much: || StageFailure::Abort(Aborted(StageId(0))),
             misuse: None,
             fails_to_open: None,
+            fails_alone: false,
             interest: None,
         }
     }
 
-    fn of(
+    pub(in crate::exchange) fn of(
         delta: impl FnMut(&str) -> Edit + Send + 'static,
         end: impl FnMut(&str) -> Edit + Send + 'static,
     ) -> Self {
@@ -63,14 +66,14 @@ impl Script {
     }
 }
 
-fn stage(
+pub(in crate::exchange) fn stage(
     mut delta: impl FnMut(&str) -> Edit + Send + 'static,
     end: impl FnMut(&str) -> Edit + Send + 'static,
 ) -> (OnDelta, OnEnd) {
     (Box::new(move |text| Ok(delta(text))), Box::new(end))
 }
 
-fn forward(_: &str) -> Edit {
+pub(in crate::exchange) fn forward(_: &str) -> Edit {
     Edit::Forward
 }
 
@@ -110,7 +113,8 @@ impl AnswerStages for Script {
         if at == 0 {
             self.opened.push(channel.key());
         }
-        if self.fails_to_open == Some(choice) {
+        let fails = !self.off[at] && (at == 0 || !self.fails_alone);
+        if fails && self.fails_to_open == Some(choice) {
             self.off[at] = true;
             return Err(StageFailure::Skip);
         }
@@ -875,4 +879,53 @@ async fn the_arguments_of_a_call_are_not_broken_off() {
         misuse.is_some_and(|it| it.contains("tool call")),
         "{misuse:?}"
     );
+}
+
+/// What a stage held goes on because it fails over another channel's opening: nothing of that channel goes behind the finish.
+#[tokio::test]
+async fn a_channel_over_whose_opening_a_choice_is_finished_does_not_begin() {
+    for key in [ChannelKey::Reasoning, ChannelKey::ToolArguments(0)] {
+        let holds = stage(|_| Edit::Hold, |_| panic!("it has failed"));
+        let finishes = stage(
+            |text| match text {
+                "stop" => Edit::Finish("end".into()),
+                _ => Edit::Forward,
+            },
+            forward,
+        );
+        let mut script = Script::new(vec![holds, finishes]);
+        script.fails_alone = true;
+        let mut run = Run::new(script);
+        assert_eq!(run.content("stop").await, []);
+        run.script.fails_to_open = Some(0);
+        let finished = Output::Finished { choice: 0 };
+        assert_eq!(
+            run.push(0, key, "{}").await.unwrap(),
+            [changed(0, "end"), finished]
+        );
+    }
+}
+
+/// The text that it denies came after the finish, as it would where the two came one after the other.
+#[tokio::test]
+async fn a_denial_of_text_behind_a_finish_is_none() {
+    let releases = stage(
+        |text| match text {
+            "first" => Edit::Hold,
+            _ => Edit::Forward,
+        },
+        forward,
+    );
+    let denies = stage(
+        |text| match text {
+            "second" => Edit::Deny(denial()),
+            _ => Edit::Forward,
+        },
+        forward,
+    );
+    let finishes = stage(|_| Edit::Finish("end".into()), forward);
+    let mut run = Run::new(Script::new(vec![releases, denies, finishes]));
+    assert_eq!(run.content("first").await, []);
+    let finished = Output::Finished { choice: 0 };
+    assert_eq!(run.content("second").await, [changed(0, "end"), finished]);
 }

@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
+use crate::exchange::assembled::stopped;
 use crate::exchange::passages::StageId;
 use crate::wire::Usage;
 use crate::wire::choices::chunk::{Chunk, NotAChunk};
@@ -60,7 +61,7 @@ impl From<OutOfTurn> for StreamError {
 pub(in crate::exchange) struct StreamFacts {
     pub(in crate::exchange) usage: Option<Usage>,
     pub(in crate::exchange) model: Option<String>,
-    /// The finish of each choice that has one: the first.
+    /// The finish of each choice that has one: the first, or a stage's.
     pub(in crate::exchange) finishes: Vec<(u32, String)>,
     /// The choices that have begun, of chunks that were read.
     begun: SmallVec<[u32; 1]>,
@@ -86,15 +87,15 @@ impl StreamFacts {
             }
         }
         for (choice, finish) in &chunk.finishes {
-            self.finish(*choice, finish);
+            if !self.has_finished(*choice) {
+                self.finishes.push((*choice, finish.to_string()));
+            }
         }
     }
 
-    /// That choice has finished; the first time counts.
-    pub(super) fn finish(&mut self, choice: u32, finish: &str) {
-        if !self.has_finished(choice) {
-            self.finishes.push((choice, finish.to_owned()));
-        }
+    /// A stage finished that choice: that counts, and not what the upstream says.
+    pub(super) fn stopped(&mut self, choice: u32) {
+        stopped(&mut self.finishes, choice);
     }
 
     /// Whether that choice has finished.

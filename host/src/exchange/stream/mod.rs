@@ -153,11 +153,22 @@ impl<P: Send> AnswerStream<P> {
         if self.facts.done {
             return self.is_all();
         }
+        self.ended() >= choices && self.is_all()
+    }
+
+    /// Whether the upstream can be let go: each of so many choices has ended, and stages ended one at least, so that what the upstream
+    /// might add isn't waited for.
+    pub(super) fn has_enough(&self, choices: usize) -> bool {
+        !self.assembled.ended().is_empty() && self.ended() >= choices
+    }
+
+    /// How many choices have ended: by the upstream, or by stages.
+    fn ended(&self) -> usize {
         let mut ended: SmallVec<[u32; 2]> = SmallVec::from_slice(self.assembled.ended());
         ended.extend(self.facts.finishes.iter().map(|(choice, _)| *choice));
         ended.sort_unstable();
         ended.dedup();
-        ended.len() >= choices && self.is_all()
+        ended.len()
     }
 
     /// Whether each choice that began has ended. What couldn't be read, and needn't, may have been an end.
@@ -295,13 +306,13 @@ impl<P: Send> AnswerStream<P> {
             envelope: self.envelope.as_ref(),
             pending: &mut self.pending,
             ready: &mut self.ready,
-            current: current.map(|(chunk, _)| Current::new(chunk, self.chunks)),
+            current: current.map(|(chunk, event)| Current::new(chunk, event, self.chunks)),
             last: Vec::new(),
         };
         self.assembled
             .fold(&mut self.outputs, stages, &mut render)?;
         for choice in self.assembled.finished() {
-            self.facts.finish(*choice, "stop");
+            self.facts.stopped(*choice);
         }
         let mut last = render.last;
         let texts = render.current.map(|current| current.texts);

@@ -90,7 +90,7 @@ impl<U: Upstream> Exchange<U> {
                 self.send(bytes).await?;
             }
             match step {
-                Ok(()) if stream.assembled().has_ended(choices) => {
+                Ok(()) if stream.has_enough(choices) => {
                     // Dropping the body cancels the request upstream.
                     drop(body);
                     if !stream.facts().done {

@@ -1,27 +1,30 @@
 //! What the stages decided, carried out on a stream's chunks.
 
 use bytes::Bytes;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use smallvec::SmallVec;
 
 use super::pending::{PendingChunk, Text, TextState, Texts};
 use crate::exchange::assembled::Render;
-use crate::exchange::passages::TextRef;
+use crate::exchange::passages::{STOP, TextRef};
 use crate::wire::ChannelKey;
 use crate::wire::choices::chunk::{Chunk, NotAChunk};
 use crate::wire::choices::compose::Denied;
 use crate::wire::choices::envelope::Envelope;
-use crate::wire::choices::render::Rest;
+use crate::wire::choices::render::{ChunkEvent, Rest};
 use crate::wire::sse;
 
 /// The chunk at hand.
 pub(super) struct Current<'a, 'd> {
     chunk: &'a Chunk<'d>,
+    event: &'a ChunkEvent,
     number: u64,
     pub(super) texts: Texts,
 }
 
 impl<'a, 'd> Current<'a, 'd> {
-    pub(super) fn new(chunk: &'a Chunk<'d>, number: u64) -> Self {
+    pub(super) fn new(chunk: &'a Chunk<'d>, event: &'a ChunkEvent, number: u64) -> Self {
         let texts = chunk.pieces.iter().zip(0..).map(|(piece, number)| Text {
             piece: number,
             choice: piece.choice,
@@ -30,6 +33,7 @@ impl<'a, 'd> Current<'a, 'd> {
         });
         Current {
             chunk,
+            event,
             number,
             texts: texts.collect(),
         }
@@ -136,6 +140,11 @@ impl Render for StreamRender<'_, '_> {
     /// What had come out of chunks of the choice goes in chunks of its own: of the rest of these nothing goes.
     fn finished(&mut self, choice: u32) -> Result<(), NotAChunk> {
         let envelope = self.envelope();
+        let waiting = self.pending.iter().map(|pending| &pending.event);
+        let current = self.current.iter().map(|current| current.event);
+        if waiting.chain(current).any(|event| opens(event, choice)) {
+            self.ready.push(sse::event(&envelope.role_chunk(choice)));
+        }
         let mut waiting = Vec::new();
         for pending in self.pending.iter() {
             let chunk = pending.event.chunk()?;
@@ -147,7 +156,7 @@ impl Render for StreamRender<'_, '_> {
         let current: Vec<Bytes> = current.collect();
         self.last.extend(current);
         self.drop_texts(choice);
-        let data = self.envelope().finish_chunk(choice, "stop", None);
+        let data = self.envelope().finish_chunk(choice, STOP, None);
         self.last.push(sse::event(&data));
         Ok(())
     }
@@ -179,6 +188,29 @@ impl StreamRender<'_, '_> {
             text.state = TextState::Gone;
         }
     }
+}
+
+/// Whether the event says who speaks in that choice: a client begins a message with it.
+fn opens(event: &ChunkEvent, choice: u32) -> bool {
+    #[derive(Deserialize)]
+    struct Spoken {
+        #[serde(default)]
+        choices: Vec<Voiced>,
+    }
+    #[derive(Deserialize)]
+    struct Voiced {
+        #[serde(default)]
+        index: u32,
+        #[serde(default)]
+        delta: Role,
+    }
+    #[derive(Default, Deserialize)]
+    struct Role {
+        role: Option<IgnoredAny>,
+    }
+    let spoken = serde_json::from_slice::<Spoken>(&event.data);
+    let said = |it: &Voiced| it.index == choice && it.delta.role.is_some();
+    spoken.is_ok_and(|it| it.choices.iter().any(said))
 }
 
 /// The texts of a chunk that have come out, of that choice, as chunks of their own.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 use super::*;
+use crate::exchange::passages::tests::{Script, forward};
 use crate::exchange::passages::{HoldLimits, StageFailure, StageId};
 use crate::policy::types::{Denial, Edit};
 use crate::wire::{Channel, ChannelKey};
@@ -341,4 +342,77 @@ async fn comments_do_not_pile_up_behind_a_text_that_waits() {
     }
     // All of the long ones went at once, and of the short ones all but a few.
     assert_eq!(sent, 100 * long.len() + (100 - 16) * short.len());
+}
+
+/// A stage that finishes a choice at that text.
+fn finishes_at(at: &'static str) -> Script {
+    let says = move |text: &str| match text == at {
+        true => Edit::Finish("!".into()),
+        false => Edit::Forward,
+    };
+    Script::of(says, forward)
+}
+
+#[tokio::test]
+async fn a_choice_that_a_stage_finished_has_stopped_whatever_the_upstream_says() {
+    let say = event(r#"{"content":"now"}"#);
+    let length = FINISH.replace("stop", "length");
+    let together = say.replace("}}]}", "},\"finish_reason\":\"length\"}]}");
+    assert!(together.contains("length"), "{together}");
+    for events in [[say, length].concat(), together] {
+        let mut stream = AnswerStream::new(Dialect::Chat, UnknownMembers::Drop);
+        let mut stages = finishes_at("now");
+        stream.read(&mut stages, events.into()).await.unwrap();
+        assert_eq!(stream.facts().finishes, [(0, "stop".to_owned())]);
+    }
+}
+
+#[tokio::test]
+async fn a_client_is_told_who_speaks_where_the_first_chunk_is_the_last() {
+    // Also where the chunk that says it waits.
+    for (holds, texts) in [("", vec!["now"]), ("wait", vec!["wait", "now"])] {
+        let says = move |text: &str| match text {
+            "now" => Edit::Finish("!".into()),
+            _ if text == holds => Edit::Hold,
+            _ => Edit::Forward,
+        };
+        let mut stages = Script::of(says, forward);
+        let events = texts.iter().enumerate().map(|(at, text)| {
+            let role = if at == 0 {
+                r#""role":"assistant","#
+            } else {
+                ""
+            };
+            event(&format!(r#"{{{role}"content":"{text}"}}"#)).into()
+        });
+        let events: Vec<Bytes> = events.collect();
+        let sent = sent(&mut stages, &events).await.concat();
+        let role = sent.find("\"role\"").expect(&sent);
+        let text = sent.find("\"!\"").expect(&sent);
+        assert!(role < text, "{sent}");
+        assert_eq!(sent.matches("\"role\"").count(), 1, "{sent}");
+    }
+}
+
+#[tokio::test]
+async fn an_upstream_is_let_go_once_it_and_the_stages_have_ended_every_choice() {
+    let other = event(r#"{"content":"now"}"#).replace("\"index\":0", "\"index\":1");
+    let say = event(r#"{"content":"say"}"#);
+    for events in [[&say, FINISH, &other], [&other, &say, FINISH]] {
+        let mut stream = AnswerStream::new(Dialect::Chat, UnknownMembers::Drop);
+        let mut stages = finishes_at("now");
+        for (number, event) in events.iter().enumerate() {
+            assert!(!stream.has_enough(2), "before {number} of {events:?}");
+            let event = Bytes::from((*event).to_owned());
+            stream.read(&mut stages, event).await.unwrap();
+        }
+        assert!(stream.has_enough(2), "{events:?}");
+        assert!(!stream.has_enough(3), "{events:?}");
+    }
+    // What the upstream ends by itself may have its usage behind it.
+    let mut stream = AnswerStream::new(Dialect::Chat, UnknownMembers::Drop);
+    let mut stages = finishes_at("now");
+    let all = [&*say, FINISH].concat();
+    stream.read(&mut stages, all.into()).await.unwrap();
+    assert!(!stream.has_enough(1));
 }
