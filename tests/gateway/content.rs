@@ -153,3 +153,43 @@ async fn an_answer_that_is_held_until_it_matches_is_not_let_go_for_its_length() 
     let reply = bench.chat(&ask_stream("hello")).await;
     assert_eq!(reply.error(), (422, "json_held".into()));
 }
+
+/// What the last word denies is its own choice: the others are read on, whatever `on_error` says.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_choice_that_is_too_long_to_hold_takes_no_other_with_it() {
+    use crate::support::scripted::{DONE, Scripted, Step, delta, finish};
+    let long = format!("[{}", "1, ".repeat(6_000));
+    let text = |choice: u32, text: &str| Step::Write(delta(choice, json!({"content": text})));
+    let mut streamed = vec![text(0, "["), text(1, "{\"a\":")];
+    streamed.extend((0..6).map(|_| text(0, &"1, ".repeat(1_000))));
+    streamed.extend([text(1, " 1}"), Step::Write(finish(0) + &finish(1))]);
+    // It begins when the first choice has been too long already.
+    streamed.extend([text(2, "prose"), Step::Write(finish(2) + DONE)]);
+    let choice = |index: u32, content: &str| json!({"index": index, "finish_reason": "stop", "message": {"role": "assistant", "content": content}});
+    let whole = json!({"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "llama3.1-8b",
+        "choices": [choice(0, &long), choice(1, "{\"a\": 1}"), choice(2, "prose")]});
+    for on_error in ["skip", "deny"] {
+        let chain = format!(
+            "policies: {{chain: [{{id: json-answer, on_error: {on_error}}}]}}\npolicy: {{json-answer: {{hold: true}}}}"
+        );
+        for is_stream in [true, false] {
+            let upstream = match is_stream {
+                true => Scripted::serve(streamed.clone()).await,
+                false => {
+                    let steps = vec![Step::Write(whole.to_string())];
+                    Scripted::serve_as("200 OK", "application/json", steps).await
+                }
+            };
+            let bench = Bench::to(&chain, vec![upstream.address]).await;
+            let body = with(ask("hi"), json!({"n": 3, "stream": is_stream}));
+            let reply = bench.chat(&body).await;
+            let which = format!("{on_error} {is_stream}: {}", reply.text());
+            assert_eq!(reply.status, 200, "{which}");
+            let said = reply.said();
+            assert_eq!(said.denials[&0]["code"], "json_held", "{which}");
+            assert_eq!(said.denials[&2]["code"], "json_syntax", "{which}");
+            let contents = [0, 1, 2].map(|choice| said.of(choice, "content"));
+            assert_eq!(contents, ["", "{\"a\": 1}", ""], "{which}");
+        }
+    }
+}

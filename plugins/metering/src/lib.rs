@@ -9,6 +9,7 @@
 
 mod estimate;
 pub mod keys;
+mod parts;
 mod shown;
 mod taken;
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! What the model is shown of a request: bytes of text, and images.
 //!
-//! What must stay true: it takes no longer however a request is made. The data of images never crosses into the sandbox, and what has more pieces
-//! than are looked at one by one is counted as JSON, which is more.
-
-use std::collections::BTreeMap;
+//! What must stay true: every byte of a request is looked at so many times and no more, however it is made. What has more pieces than are looked at
+//! one by one is counted as JSON, which is more. Images are counted the same for both.
 
 use witgate_policy::request;
+
+use crate::parts::NotText;
 
 /// What the model is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,49 +19,35 @@ pub(crate) struct Shown {
 /// Members that a model is shown as JSON, all of it.
 const AS_JSON: [&str; 2] = ["/tools", "/response_format"];
 
-/// So many strings are looked at one by one, and so many messages.
+/// So many strings are looked at one by one.
 const MOST: usize = 1024;
-
-/// What a message's content is, as far as its texts tell.
-enum Content {
-    /// One string.
-    Text,
-    /// A list, of which so many are texts.
-    Parts(u64),
-}
 
 impl Shown {
     pub(crate) fn read() -> Shown {
-        Shown::piece_by_piece().unwrap_or_else(|| Shown {
-            bytes: request::get("").map_or(u64::MAX, |body| body.len() as u64),
-            images: 0,
-        })
-    }
-
-    /// `None`: it has too many pieces.
-    fn piece_by_piece() -> Option<Shown> {
-        let json = AS_JSON.map(|pointer| request::get(pointer).map_or(0, |json| json.len() as u64));
-        let mut bytes: u64 = json.into_iter().sum();
-        let mut contents = BTreeMap::new();
-        let mut next = 0;
-        loop {
-            let texts = request::texts_from(next);
-            if texts.is_empty() {
-                break;
-            }
-            next += texts.len() as u32;
-            if next as usize > MOST {
-                return None;
-            }
-            for text in texts.iter().filter(|text| !is_in_json(&text.pointer)) {
-                bytes += text.text.len() as u64;
-                note(&mut contents, &text.pointer);
-            }
+        let whole = || request::get("").map_or(u64::MAX, |body| body.len() as u64);
+        Shown {
+            bytes: piece_by_piece().unwrap_or_else(whole),
+            images: images(),
         }
-        Some(Shown {
-            bytes,
-            images: images(&contents)?,
-        })
+    }
+}
+
+/// Bytes that the model is shown. `None`: they are in too many pieces.
+fn piece_by_piece() -> Option<u64> {
+    let json = AS_JSON.map(|pointer| request::get(pointer).map_or(0, |json| json.len() as u64));
+    let mut bytes: u64 = json.into_iter().sum();
+    let mut next = 0;
+    loop {
+        let texts = request::texts_from(next);
+        if texts.is_empty() {
+            return Some(bytes);
+        }
+        next += texts.len() as u32;
+        if next as usize > MOST {
+            return None;
+        }
+        let outside = texts.iter().filter(|text| !is_in_json(&text.pointer));
+        bytes += outside.map(|text| text.text.len() as u64).sum::<u64>();
     }
 }
 
@@ -73,64 +59,15 @@ fn is_in_json(pointer: &str) -> bool {
     AS_JSON.iter().any(|member| within(member))
 }
 
-/// Takes down which message's content, or part of it, a text is.
-fn note(contents: &mut BTreeMap<usize, Content>, pointer: &str) {
-    let mut names = pointer.split('/').skip(1);
-    let (Some("messages"), Some(message), Some("content")) =
-        (names.next(), names.next(), names.next())
-    else {
-        return;
-    };
-    let Ok(message) = message.parse() else { return };
-    if names.next().is_none() {
-        contents.insert(message, Content::Text);
-        return;
+/// The parts of messages that are no texts, read once from beginning to end: whoever searches for them can be led astray, or made to search for
+/// long. What can't be read is taken for more than any limit has.
+fn images() -> u64 {
+    if request::endpoint() == "completions" {
+        // It has prompts and no messages.
+        return 0;
     }
-    // What else stands in a part, behind a name that nobody knows, makes no text of it.
-    let is_text = matches!(names.next(), Some("text" | "refusal")) && names.next().is_none();
-    if let Content::Parts(texts) = contents.entry(message).or_insert(Content::Parts(0)) {
-        *texts += u64::from(is_text);
+    match request::read::<NotText>("/messages") {
+        Ok(parts) => parts.map_or(0, |parts| parts.0),
+        Err(_) => u64::MAX,
     }
-}
-
-/// The parts of messages that are no texts. A message whose content is one string is asked for nothing. `None`: there are too many others.
-fn images(contents: &BTreeMap<usize, Content>) -> Option<u64> {
-    let mut images = 0;
-    let mut asked = 0;
-    for message in 0..request::messages().len() {
-        let texts = match contents.get(&message) {
-            Some(Content::Text) => continue,
-            Some(Content::Parts(texts)) => *texts,
-            None => 0,
-        };
-        asked += 1;
-        if asked > MOST {
-            return None;
-        }
-        images += parts(message).saturating_sub(texts);
-    }
-    Some(images)
-}
-
-/// How many parts a message's content has; 0 where it is no list. It is looked for by halves: what stands before a part is passed over again for
-/// each question about it.
-fn parts(message: usize) -> u64 {
-    let has = |part: u64| {
-        let pointer = format!("/messages/{message}/content/{part}/type");
-        request::get(&pointer).is_some()
-    };
-    let mut beyond = 1;
-    while has(beyond - 1) {
-        beyond *= 2;
-    }
-    // As many as half of it there are, and fewer than it.
-    let (mut least, mut beyond) = (beyond / 2, beyond);
-    while beyond - least > 1 {
-        let middle = least + (beyond - least) / 2;
-        match has(middle - 1) {
-            true => least = middle,
-            false => beyond = middle,
-        }
-    }
-    least
 }

@@ -176,6 +176,69 @@ fn what_a_model_is_shown_outside_of_messages_counts() {
     assert!((3_750..3_900).contains(&took), "{took}");
 }
 
+/// What a request is taken to take, of an answer of no tokens.
+fn reserved(request: Request) -> i64 {
+    let policy = policy(json!({"limits": [{"tokens": 10_000_000, "per": "minute"}]}));
+    let state = StageState::default();
+    let request = request.with("max_completion_tokens", json!(0));
+    assert_eq!(ask(&policy, &state, request).0, Verdict::Proceed);
+    state.sum("tokens-minute", 60, AT)
+}
+
+#[test]
+fn images_are_counted_whatever_stands_beside_them() {
+    let image = json!({"type": "image_url", "image_url": {"url": "https://example.org/a.png"}});
+    let with = |key: &str, value: Value| {
+        let mut image = image.clone();
+        image[key] = value;
+        image
+    };
+    let of_parts = |parts: Vec<Value>| {
+        reserved(of("ann").with("messages", json!([{"role": "user", "content": parts}])))
+    };
+    let hundred = |part: &Value| of_parts(vec![part.clone(); 100]);
+    // A member that a text has makes no text of it.
+    for part in [
+        image.clone(),
+        with("text", json!("a")),
+        with("refusal", json!("a")),
+        with("Type", json!("text")),
+        json!({"text": "a"}),
+        json!(["text"]),
+    ] {
+        let took = hundred(&part);
+        assert!((28_000..29_000).contains(&took), "{part}: {took}");
+    }
+    for kind in ["text", "refusal"] {
+        let mut part = json!({"type": kind, "x": {"type": "image_url"}});
+        part[kind] = json!("abcd");
+        let took = hundred(&part);
+        assert!((100..1_000).contains(&took), "{part}: {took}");
+    }
+    // However many strings there are, in a part or elsewhere.
+    let mut parts = vec![json!({"type": "text", "text": ""}); 1_100];
+    parts.extend(vec![image.clone(); 100]);
+    let took = of_parts(parts);
+    assert!((36_000..48_000).contains(&took), "{took}");
+    let padded = of("ann")
+        .with(
+            "messages",
+            json!([{"role": "user", "content": vec![image; 100]}]),
+        )
+        .with("unknown", json!(vec![""; 2_000]));
+    let took = reserved(padded);
+    assert!((28_000..33_000).contains(&took), "{took}");
+}
+
+#[test]
+fn prompts_have_no_images_however_many_there_are() {
+    for (prompts, most) in [(500, 600), (1_024, 1_100), (1_025, 2_100)] {
+        let body = json!({"model": "m", "prompt": vec!["abcd"; prompts], "max_tokens": 0});
+        let took = reserved(Request::from_body(body).principal("ann"));
+        assert!((prompts as i64..most).contains(&took), "{prompts}: {took}");
+    }
+}
+
 #[test]
 fn what_a_refused_request_took_from_other_limits_it_gives_back() {
     let policy = policy(json!({"limits": [

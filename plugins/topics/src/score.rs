@@ -249,3 +249,14 @@ impl Score {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{ALLOWED, FORBIDDEN};
+
+    #[test]
+    fn the_schema_says_the_likelihoods_that_count() {
+        let said = format!("{FORBIDDEN} where it is forbidden and {ALLOWED} where it is allowed");
+        assert!(include_str!("../settings.schema.json").contains(&said));
+    }
+}

@@ -239,7 +239,7 @@ pub(super) fn read(
         None => None,
     };
     settled?;
-    if let Some(why) = keeps_what_was_restored(&stages, answers.as_deref()) {
+    if let Some(why) = keeps_what_a_vault_cannot(&stages, answers.as_deref()) {
         let place = policies.get("answers").or(policies.get("chain"))?;
         place.problem(why);
         return None;
@@ -251,9 +251,11 @@ pub(super) fn read(
     })
 }
 
-/// Where a `cache` would keep answers in which a `pii-vault` has put personal data back. A request's key has placeholders by then, so it is equal for
-/// other people's data, and they would be given this. The sentence that says what to write.
-fn keeps_what_was_restored(stages: &[StageConfig], answers: Option<&[String]>) -> Option<String> {
+/// Where a `cache` would keep what it mustn't of answers that a `pii-vault` restores; the sentence that says what to write.
+///
+/// Behind a vault, a request's key has placeholders, so it is equal for other people's data: with the data put back an answer would be given to them.
+/// Before a vault, a hit ends the request's way, and the vault knows none of the placeholders in an answer that was kept with them.
+fn keeps_what_a_vault_cannot(stages: &[StageConfig], answers: Option<&[String]>) -> Option<String> {
     let of = |name: &'static str| {
         let is = move |stage: &&StageConfig| stage.component == ComponentSource::Bundled(name);
         stages.iter().filter(is).map(|stage| &*stage.id)
@@ -272,6 +274,13 @@ fn keeps_what_was_restored(stages: &[StageConfig], answers: Option<&[String]>) -
                 return Some(format!(
                     "`{cache}` would keep answers into which `{vault}` has put personal data back, and give them to requests about somebody else, \
                      which are equal with placeholders. Let answers pass `{vault}` behind it: `answers: [{}]`",
+                    order.join(", ")
+                ));
+            }
+            if requests(cache) < requests(vault) && answered(cache) < answered(vault) {
+                return Some(format!(
+                    "`{cache}` would keep answers with the placeholders of `{vault}`, and give them to requests that `{vault}` doesn't see, whose \
+                     placeholders nobody can put back. Put `{vault}` before `{cache}` in `chain`, and let answers pass it behind: `answers: [{}]`",
                     order.join(", ")
                 ));
             }

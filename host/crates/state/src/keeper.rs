@@ -240,8 +240,9 @@ fn take(
     }
     let held = room.of(&sum.owner);
     if to == 0 {
-        // What was taken was given back, so it needn't wait for its window's end: of clients who were refused nothing stays.
-        held.sums = held.sums.saturating_sub(known.is_some().into());
+        // What was taken was given back, so it needn't wait for its window's end: of clients who were refused nothing stays. A sum that comes to 0
+        // by an amount was there before: one that wasn't would come to that amount.
+        held.sums = held.sums.saturating_sub(1);
         file::remove_sum(connection, sum)?;
         return Ok(Ok(Some(to)));
     }

@@ -28,7 +28,7 @@ pub(super) struct ChannelAt {
 struct LastWords<'a> {
     /// What goes on of the channel in question.
     here: Items<'a>,
-    /// Its choice is denied.
+    /// Its choice is denied, and nothing else was asked.
     denial: Option<Denial>,
     /// What goes on of other channels.
     elsewhere: SmallVec<[Work<'a>; 1]>,
@@ -85,14 +85,16 @@ impl<P: Send> Passages<P> {
                     Some(Ended::Skipped) => self.release_all(at, &mut todo),
                     Some(Ended::HeldTooMuch(why, behind)) => {
                         let said = self.last_words(stages, at, work.channel, out).await?;
+                        if let Some(denial) = said.denial {
+                            // Nothing goes for its having held too much, so it stays for all the rest of the exchange.
+                            ending = Some((at, denial));
+                            continue;
+                        }
                         if said.asked {
                             self.no_longer(stages, at, why)?;
                         }
                         work.items.extend(said.here);
-                        match said.denial {
-                            Some(denial) => ending = Some((at, denial)),
-                            None => work.items.extend(behind),
-                        }
+                        work.items.extend(behind);
                         todo.extend(said.elsewhere);
                     }
                 }
@@ -138,7 +140,8 @@ impl<P: Send> Passages<P> {
     }
 
     /// The stage holds more than it may, in that channel. Before the exchange goes on without it, it has the last word on what it holds
-    /// there and in every other channel: nothing of it goes that the stage would have changed.
+    /// there and in every other channel: nothing of it goes that the stage would have changed. If its word on that channel is a denial, the
+    /// choice ends and nothing has to go, so it isn't asked of others.
     async fn last_words<'a, S: AnswerStages<Passage = P>>(
         &mut self,
         stages: &mut S,
@@ -158,8 +161,7 @@ impl<P: Send> Passages<P> {
         let all = self.choices.iter().enumerate().flat_map(open);
         let others: Vec<ChannelAt> = all.filter(|it| *it != here).collect();
         for channel in std::iter::once(here).chain(others) {
-            let gone = self.choices[channel.choice].ended;
-            if gone || said.denial.is_some() && channel.choice == here.choice {
+            if self.choices[channel.choice].ended {
                 continue;
             }
             let Some(hop) = self.channel(channel).hops.get_mut(at) else {
@@ -189,7 +191,7 @@ impl<P: Send> Passages<P> {
                 Err(StageFailure::Skip) => {
                     // It failed over it, and can't be asked any more.
                     said.asked = false;
-                    if said.denial.is_none() && !self.choices[here.choice].ended {
+                    if !self.choices[here.choice].ended {
                         said.here.extend(self.channel(here).hops[at].hold.release());
                     }
                     self.release_all(at, &mut said.elsewhere);
@@ -205,7 +207,10 @@ impl<P: Send> Passages<P> {
                     items,
                     ends: false,
                 }),
-                Err(denial) if channel == here => said.denial = Some(denial),
+                Err(denial) if channel == here => {
+                    said.denial = Some(denial);
+                    break;
+                }
                 Err(denial) => self.deny(stages, channel.choice, at, denial, out),
             }
         }

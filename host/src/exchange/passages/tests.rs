@@ -720,22 +720,45 @@ async fn a_stage_has_no_last_word_on_what_has_not_reached_it() {
     assert_eq!(run.script.saw[2], ["removed", "", "{}"]);
 }
 
+/// It ends the choice that is held, and the stage stays for the others, whatever its failure would mean.
 #[tokio::test]
 async fn a_last_word_may_be_a_denial() {
-    let mut script = removes();
-    script.stages[0].1 = Box::new(|_| Edit::Deny(denial()));
-    let mut run = Run::new(script);
-    run.content("secret").await;
-    run.push(1, ChannelKey::Content, "too").await.unwrap();
-    let outs = run.content("s").await;
-    let denied: Vec<u32> = outs
-        .iter()
-        .map(|out| match out {
-            Output::Denied { choice, .. } => *choice,
-            other => panic!("{other:?}"),
-        })
-        .collect();
-    assert_eq!(denied, [1, 0]);
+    let means: [fn() -> StageFailure; 2] = [
+        || StageFailure::Skip,
+        || StageFailure::Abort(Aborted(StageId(0))),
+    ];
+    for too_much in means {
+        let mut script = removes();
+        script.too_much = too_much;
+        let mut asked = 0;
+        script.stages[0].1 = Box::new(move |_| {
+            asked += 1;
+            match asked {
+                1 => Edit::Deny(denial()),
+                _ => Edit::Replace("removed".into()),
+            }
+        });
+        let mut run = Run::new(script);
+        run.content("secret").await;
+        run.push(1, ChannelKey::Content, "too").await.unwrap();
+        let denied = Output::Denied {
+            choice: 0,
+            stage: StageId(0),
+            denial: denial(),
+        };
+        assert_eq!(run.content("s").await, [denied]);
+        assert!(!run.script.off[0]);
+        // One that has begun is held on, and one that begins is seen.
+        assert_eq!(run.push(1, ChannelKey::Content, "!").await.unwrap(), []);
+        assert_eq!(run.push(2, ChannelKey::Content, "raw").await.unwrap(), []);
+        let finished = run.answer.finish(&mut run.script, 1, "stop", &mut run.outs);
+        finished.await.unwrap();
+        assert_eq!(
+            std::mem::take(&mut run.outs),
+            [changed(1, "removed"), changed(3, "")]
+        );
+        assert_eq!(run.script.saw[0], ["secret", "too", "s", "!", "raw"]);
+    }
 }
 
 /// What a scripted stage does, drawn at random.
