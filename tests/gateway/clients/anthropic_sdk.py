@@ -104,7 +104,7 @@ def text_can_be_read_as_it_comes():
 
 @check
 def a_stream_may_be_left():
-    with client_with().messages.stream(**asked("chunk: 1 | say: " + "word " * 500)) as stream:
+    with client_with().messages.stream(**asked("chunk: 1 | say: " + "The river goes on to the sea, past towns and fields. " * 50)) as stream:
         for event in stream:
             if event.type == "text":
                 break
@@ -131,11 +131,11 @@ def tools_are_called_and_their_results_go_back_with_what_was_thought():
         # The second turn is where others break.
         messages = user(directive) + [
             {"role": "assistant", "content": message.content},
-            {"role": "user", "content": [*results, {"type": "text", "text": "think: now then | say: done"}]},
+            {"role": "user", "content": [*results, {"type": "text", "text": "think: the second turn | say: found, and nobody"}]},
         ]
         for again in BOTH:
             answer = again("", tools=TOOLS, messages=messages, thinking={"type": "enabled", "budget_tokens": 1024})
-            assert said(answer) == [("thinking", "now then"), ("text", "done")], answer
+            assert said(answer) == [("thinking", "the second turn"), ("text", "found, and nobody")], answer
 
 
 @check
