@@ -366,7 +366,7 @@ mod tests {
         let call = |name: &str, text: &str| serde_json::json!({"id": name, "function": {"name": name, "arguments": text}});
         let calls = [call("one", &long), call("two", "{}")];
         let message = serde_json::json!({"content": "stop", "tool_calls": calls});
-        let body = serde_json::json!({"choices": [{"index": 0, "message": message}]});
+        let body = serde_json::json!({"choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]});
         let answer = WholeAnswer::parse(body.to_string().into()).expect("an answer");
         let filtered = filter(&mut stages, answer).await.ok().expect("none aborts");
         let body = filtered.body.to_bytes();

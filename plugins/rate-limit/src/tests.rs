@@ -232,7 +232,7 @@ fn images_are_counted_whatever_stands_beside_them() {
 
 #[test]
 fn prompts_have_no_images_however_many_there_are() {
-    for (prompts, most) in [(500, 600), (1_024, 1_100), (1_025, 2_100)] {
+    for (prompts, most) in [(500, 600), (1_000, 1_100), (1_024, 2_100), (1_025, 2_100)] {
         let body = json!({"model": "m", "prompt": vec!["abcd"; prompts], "max_tokens": 0});
         let took = reserved(Request::from_body(body).principal("ann").received_at(AT));
         assert!((prompts as i64..most).contains(&took), "{prompts}: {took}");

@@ -59,9 +59,7 @@ async fn entries(misdeed: &str) -> Vec<(usize, usize)> {
         let mut spec = granted();
         spec.limits.request_cpu = Duration::from_secs(60);
         spec.limits.exchange_cpu = Duration::from_secs(60);
-        let loaded = policy::load(sandbox(), spec, &component)
-            .await
-            .unwrap();
+        let loaded = policy::load(sandbox(), spec, &component).await.unwrap();
         let backends = GrantBackends {
             journal: Some(journal.clone()),
             ..GrantBackends::default()

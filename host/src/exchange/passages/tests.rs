@@ -755,7 +755,7 @@ async fn a_last_word_may_be_a_denial() {
         finished.await.unwrap();
         assert_eq!(
             std::mem::take(&mut run.outs),
-            [changed(1, "removed"), changed(3, "")]
+            [changed(1, ""), changed(3, "removed")]
         );
         assert_eq!(run.script.saw[0], ["secret", "too", "s", "!", "raw"]);
     }
