@@ -368,7 +368,7 @@ mod tests {
         let message = serde_json::json!({"content": "stop", "tool_calls": calls});
         let body = serde_json::json!({"choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]});
         let answer = WholeAnswer::parse(body.to_string().into()).expect("an answer");
-        let filtered = filter(&mut stages, answer).await.ok().expect("none aborts");
+        let filtered = filter(&mut stages, answer).await.expect("none aborts");
         let body = filtered.body.to_bytes();
         let said: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
         let choice = &said["choices"][0];
