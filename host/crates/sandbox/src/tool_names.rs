@@ -52,6 +52,8 @@ fn named(call: &Value) -> Option<(String, String)> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test")]
+
     use std::cell::Cell;
 
     use serde_json::json;
