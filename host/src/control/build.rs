@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use tokio::task::JoinError;
 
 use super::fingerprint::Fingerprint;
@@ -271,7 +272,9 @@ async fn build_stage(
             cause,
         })?;
     }
-    let verified = VerifiedStage::load(&services.sandbox, inputs, config, spec).await?;
+    // Boxed: between here and a guest's call lie more futures than the compiler follows in whoever builds on this crate.
+    let verified = VerifiedStage::load(&services.sandbox, inputs, config, spec).boxed();
+    let verified = verified.await?;
     let backends = GrantBackends {
         journal: Some(services.journal.clone()),
         counters: Some(services.state.clone()),

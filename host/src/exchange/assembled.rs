@@ -111,8 +111,11 @@ impl Assembled {
 
 /// A stage finished that choice, whatever the upstream says of it.
 pub(super) fn stopped(finishes: &mut Vec<(u32, String)>, choice: u32) {
-    finishes.retain(|(of, _)| *of != choice);
-    finishes.push((choice, STOP.to_owned()));
+    match finishes.iter_mut().find(|(of, _)| *of == choice) {
+        Some((_, finish)) if finish == STOP => {}
+        Some((_, finish)) => STOP.clone_into(finish),
+        None => finishes.push((choice, STOP.to_owned())),
+    }
 }
 
 /// A denial as a client reads it.

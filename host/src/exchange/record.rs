@@ -172,12 +172,9 @@ impl ExchangeRecord {
 
     /// In the order of choices: that in which they finish depends on how a stream was cut.
     fn finish_reasons(&self) -> Vec<String> {
-        let mut finishes: Vec<_> = self.finishes.iter().collect();
+        let mut finishes = self.finishes.clone();
         finishes.sort_by_key(|(choice, _)| *choice);
-        finishes
-            .into_iter()
-            .map(|(_, finish)| finish.clone())
-            .collect()
+        finishes.into_iter().map(|(_, finish)| finish).collect()
     }
 
     /// What the stages are told at the end.

@@ -138,13 +138,7 @@ async fn accounted_for(dialect: Dialect, script: &[u8]) {
         }
     }
     for (choice, finish) in &upstream.finishes {
-        let expected = if stages.denied.contains_key(choice) {
-            "content_filter"
-        } else if stages.inner.finished.contains(choice) {
-            "stop"
-        } else {
-            finish
-        };
+        let expected = expected_finish(stages, *choice, finish);
         assert_eq!(
             read.finishes.get(choice).map(Vec::as_slice),
             Some(&[expected.to_owned()][..]),
@@ -157,6 +151,21 @@ async fn accounted_for(dialect: Dialect, script: &[u8]) {
         read.denials_are_last,
         "something of a choice came after its denial"
     );
+}
+
+/// Why a choice ended, as the client should read it.
+fn expected_finish<'a>(
+    stages: &Recorder<anyone::Anyone<'_>>,
+    choice: u32,
+    finish: &'a str,
+) -> &'a str {
+    if stages.denied.contains_key(&choice) {
+        "content_filter"
+    } else if stages.inner.finished.contains(&choice) {
+        "stop"
+    } else {
+        finish
+    }
 }
 
 async fn whole_accounted_for(stages: &mut Recorder<anyone::Anyone<'_>>, upstream: &Upstream) {
@@ -174,13 +183,7 @@ async fn whole_accounted_for(stages: &mut Recorder<anyone::Anyone<'_>>, upstream
         assert_eq!(read.texts.get(key), expected, "{key:?}");
     }
     for (choice, finish) in &upstream.finishes {
-        let expected = if stages.denied.contains_key(choice) {
-            "content_filter"
-        } else if stages.inner.finished.contains(choice) {
-            "stop"
-        } else {
-            finish
-        };
+        let expected = expected_finish(stages, *choice, finish);
         assert_eq!(read.finishes[choice], [expected]);
     }
     if stages.denied.is_empty() && stages.inner.finished.is_empty() {

@@ -370,8 +370,7 @@ fn write_finished(
                 let mut message = ObjectWriter::new(writer.key(key));
                 for (key, value) in &RawObject::parse(value.get())?.members {
                     match key.as_ref() {
-                        "function_call" if calls == 0 => {}
-                        "tool_calls" if calls == 0 => {}
+                        "function_call" | "tool_calls" if calls == 0 => {}
                         "tool_calls" => {
                             let all: Vec<&RawValue> = serde_json::from_str(value.get())?;
                             let kept = &all[..calls.min(all.len())];
