@@ -138,7 +138,7 @@ async fn accounted_for(dialect: Dialect, script: &[u8]) {
         }
     }
     for (choice, finish) in &upstream.finishes {
-        let expected = expected_finish(stages, *choice, finish);
+        let expected = expected_finish(&stages, *choice, finish);
         assert_eq!(
             read.finishes.get(choice).map(Vec::as_slice),
             Some(&[expected.to_owned()][..]),
