@@ -5,7 +5,7 @@
 //!
 //! - [`upstream`] and [`forwarder`] are roles of this program in processes of their own; [`peers`] starts them and the gateway;
 //! - [`load`] is the clients, [`process`] what the kernel says;
-//! - [`compare`] is the comparison, [`governance`] that of a long chain, and [`scaling`] what more of everything costs.
+//! - [`compare`] is the comparison, [`governance`] that of a long chain, [`large`] what large requests cost others, and [`scaling`] what more of everything costs.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark")]
 #![expect(unreachable_pub, reason = "nothing is reached from outside")]
@@ -18,6 +18,7 @@ mod forwarder;
 #[path = "../storm/gauge.rs"]
 mod gauge;
 mod governance;
+mod large;
 mod load;
 mod peers;
 mod process;
@@ -39,7 +40,7 @@ use load::Traffic;
 use peers::Role;
 use process::Core;
 
-const USAGE: &str = "it takes nothing, --hit, --governance, --streams [MOST], --memory [STREAMS], --stages, --prompt, or --idle";
+const USAGE: &str = "it takes nothing, --hit, --large, --governance, --streams [MOST], --memory [STREAMS], --stages, --prompt, or --idle";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -54,6 +55,7 @@ async fn main() -> ExitCode {
         println!("{}", listener.local_addr().unwrap());
         match (role, rest) {
             ("forwarder", [to]) => forwarder::serve(listener, to.parse().unwrap()).await,
+            ("large", [to]) => large::send(to.parse().unwrap()).await,
             _ => upstream::serve(listener).await,
         }
         return ExitCode::SUCCESS;
@@ -65,6 +67,7 @@ async fn main() -> ExitCode {
     match args[..] {
         [] => compare::run(to, Traffic::Plain).await,
         ["--hit"] => compare::run(to, Traffic::Hit).await,
+        ["--large"] => large::run(to).await,
         ["--governance"] => governance::run(to).await,
         ["--streams"] => scaling::streams(to, 10_000).await,
         ["--streams", most] if number(most).is_some() => {

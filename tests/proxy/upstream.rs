@@ -112,8 +112,7 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Either<Events, Full<Bytes>>>, Infallible> {
     let path = request.uri().path().to_owned();
-    let asked = request.into_body().collect().await;
-    let asked = asked.map(|it| it.to_bytes()).unwrap_or_default();
+    let asked = beginning(request.into_body()).await;
     let says = |what: &str| memmem::find(&asked, what.as_bytes()).is_some();
     let number = |word: &str| {
         let at = memmem::find(&asked, word.as_bytes())? + word.len();
@@ -161,6 +160,19 @@ fn answering(
     let kind = http::HeaderValue::from_static(kind);
     response.headers_mut().insert(CONTENT_TYPE, kind);
     response
+}
+
+/// Reads a body, and keeps its beginning: a large one must not take the time of those who ask little.
+async fn beginning(mut body: Incoming) -> Vec<u8> {
+    const KEPT: usize = 64 << 10;
+    let mut kept = Vec::new();
+    while let Some(Ok(frame)) = body.frame().await {
+        if let Some(data) = frame.data_ref() {
+            let rest = KEPT - kept.len();
+            kept.extend_from_slice(&data[..data.len().min(rest)]);
+        }
+    }
+    kept
 }
 
 /// What a moderation service says of texts in which there is nothing.
