@@ -218,6 +218,11 @@ fn settings_that_make_no_sense_say_so() {
             json!({"forbidden": {"a": {"terms": ["a"]}}, "ordinary": ["a b c d"]}),
             "no topic has any",
         ),
+        (many_topics(), "and each is weighed for 300 topics"),
+        (
+            topic(json!({"examples": long_sentences()})),
+            "words, and each is weighed for 1 topics",
+        ),
         (json!({"topics": {}}), "unknown field"),
     ] {
         let mut settings = settings;
@@ -230,6 +235,24 @@ fn settings_that_make_no_sense_say_so() {
     }
     let schema: Value = from_str(&Topics::schema().unwrap()).unwrap();
     assert_eq!(schema["properties"].as_object().unwrap().len(), 9);
+}
+
+/// Few sentences for each of very many topics.
+fn many_topics() -> Value {
+    let topics = (0..300).map(|n| {
+        let examples: Vec<String> = (0..5)
+            .map(|m| format!("thing{n} is done by {m} people"))
+            .collect();
+        (format!("t{n}"), json!({"examples": examples}))
+    });
+    json!({"forbidden": topics.collect::<Value>()})
+}
+
+/// Few sentences of very many words.
+fn long_sentences() -> Vec<String> {
+    (0..6)
+        .map(|n| format!("{n} {}", "word ".repeat(20_000)))
+        .collect()
 }
 
 /// Sentences about sailing: nothing is built in about that.

@@ -17,7 +17,14 @@ impl Words {
     /// Takes the next text, and tells of each word that has ended. `false` ends it there.
     pub(crate) fn push(&mut self, text: &str, mut word: impl FnMut(&str) -> bool) -> bool {
         for c in text.chars() {
-            if c.is_alphanumeric() && !is_unspaced(c) {
+            if c.is_ascii_alphanumeric() {
+                self.open += 1;
+                if self.word.len() < LONGEST {
+                    self.word.push(c.to_ascii_lowercase());
+                }
+                continue;
+            }
+            if !c.is_ascii() && c.is_alphanumeric() && !is_unspaced(c) {
                 self.open += c.len_utf8();
                 if self.word.len() < LONGEST {
                     self.word.extend(c.to_lowercase());

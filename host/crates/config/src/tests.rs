@@ -328,6 +328,24 @@ fn by_how_many_names_of_clients_requests_are_counted_may_be_said() {
     assert_eq!((principals, teams, roles), (0, 4096, 64));
     let usual = parse(&with("")).unwrap().client_metrics;
     assert_eq!(usual, ClientMetrics::default());
+    // A token's principal is a person.
+    let with_tokens = |metrics: &str| {
+        let clients =
+            format!("clients: {{jwt: {{issuer: https://login.example, audience: a}}{metrics}}}\n");
+        parse(&with(&clients)).unwrap().client_metrics
+    };
+    for (metrics, principals, teams) in [
+        ("", 0, 64),
+        (", metrics: {teams: 7}", 0, 7),
+        (", metrics: {principals: 9}", 9, 64),
+    ] {
+        let read = with_tokens(metrics);
+        assert_eq!(
+            (read.principals, read.teams),
+            (principals, teams),
+            "{metrics}"
+        );
+    }
     for (metrics, said) in [
         ("{principals: 4097}", "a whole number from 0 to 4096"),
         ("{principals: false}", "a whole number"),

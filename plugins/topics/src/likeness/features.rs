@@ -1,6 +1,7 @@
 //! What is looked at of a word: the word, its beginning, and the word with the one before it. Each is a number, so that nothing of the examples is kept.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use super::SILENT;
 
@@ -43,18 +44,41 @@ impl Features {
     }
 }
 
+/// Something by the number of a feature. The numbers are hashes already, and only those of an operator's sentences are kept, so that no text makes
+/// looking up dear.
+pub(crate) type ByFeature<T> = HashMap<u64, T, BuildHasherDefault<AsItIs>>;
+
+/// Takes a hash for a hash.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = hash(b'-', bytes);
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// The numbers of words that say nothing.
 #[derive(Debug, Default)]
-pub(crate) struct Silent(BTreeSet<u64>);
+pub(crate) struct Silent(ByFeature<()>);
 
 impl Silent {
     pub(crate) fn new() -> Silent {
         let words = SILENT.split_whitespace();
-        Silent(words.map(|word| hash(b'w', word.as_bytes())).collect())
+        let numbers = words.map(|word| (hash(b'w', word.as_bytes()), ()));
+        Silent(numbers.collect())
     }
 
     pub(crate) fn is(&self, word: u64) -> bool {
-        self.0.contains(&word)
+        self.0.contains_key(&word)
     }
 }
 

@@ -6,24 +6,29 @@
 //! the others come out, both sides counting alike. So a likelihood of 0.9 says: of texts that come out so, nine in ten are about the topic, where as many are
 //! about it as are not.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::features::{Features, Silent};
+use super::features::{ByFeature, Features, Silent};
 use super::seen::{Judged, Seen, Weights};
 use super::{LEAST_WORDS, ORDINARY};
 use crate::words::words;
+
+/// The most words that all sentences have together, and the most of these times topics: what is learned must fit into the time and memory that a policy has to
+/// be configured.
+const MOST_WORDS: usize = 100_000;
+const MOST_WEIGHED: usize = 500_000;
 
 /// The fewest sentences that anything can be learned from.
 const LEAST: usize = 5;
 
 /// What a word of none of a topic's sentences says of it, at most.
-const UNKNOWN: f64 = -0.4;
+const UNKNOWN: f32 = -0.4;
 
 /// The most that one feature says, for and against.
-const MOST: f64 = 5.0;
+const MOST: f32 = 5.0;
 
 /// A pair says again what its words have said.
-const OF_PAIRS: f64 = 0.5;
+const OF_PAIRS: f32 = 0.5;
 
 /// The sentences of a topic, and from which likelihood on a text is about it.
 pub(crate) struct Sentences<'a> {
@@ -50,41 +55,63 @@ pub(crate) struct Told {
     pub(crate) others: (usize, usize),
 }
 
-/// The weights of features, by their number. A topic for which a feature says nothing known has `UNKNOWN` there, if it is a word.
+/// The weights of features.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     silent: Silent,
-    features: BTreeMap<u64, Vec<f64>>,
     topics: usize,
+    /// Where the weights of a feature begin, one for each topic.
+    features: ByFeature<usize>,
+    weights: Vec<f32>,
+}
+
+impl Table {
+    fn add(&mut self, topic: usize, feature: u64, weight: f32) {
+        let at = *self.features.entry(feature).or_insert_with(|| {
+            let at = self.weights.len();
+            self.weights.resize(at + self.topics, UNKNOWN);
+            at
+        });
+        self.weights[at + topic] = weight;
+    }
+
+    fn of(&self, feature: Option<u64>) -> Option<&[f32]> {
+        let at = *self.features.get(&feature?)?;
+        Some(&self.weights[at..at + self.topics])
+    }
 }
 
 impl Weights for Table {
-    fn topics(&self) -> usize {
-        self.topics
-    }
-
-    fn of(&self, topic: usize, features: Features) -> f64 {
+    fn say(&self, features: Features, said: &mut [f32]) {
         if self.silent.is(features.word) {
-            return 0.0;
+            return said.fill(0.0);
         }
-        let known = |feature: Option<u64>| Some(self.features.get(&feature?)?[topic]);
-        let word = known(Some(features.word)).unwrap_or(UNKNOWN);
-        let stem = known(features.stem).unwrap_or(UNKNOWN);
-        // A beginning speaks for a word that isn't known, and says nothing more of one that is.
-        word.max(stem) + known(features.pair).map_or(0.0, |pair| pair.max(0.0) * OF_PAIRS)
+        let (word, stem) = (self.of(Some(features.word)), self.of(features.stem));
+        let pair = self.of(features.pair);
+        for (topic, said) in said.iter_mut().enumerate() {
+            let weight = |of: Option<&[f32]>| of.map(|weights| weights[topic]);
+            *said = together(weight(word), weight(stem), weight(pair));
+        }
     }
+}
+
+/// What a word says by what is known of it, of its beginning, and of it with the word before.
+fn together(word: Option<f32>, stem: Option<f32>, pair: Option<f32>) -> f32 {
+    // A beginning speaks for a word that isn't known, and says nothing more of one that is.
+    let alone = word.unwrap_or(UNKNOWN).max(stem.unwrap_or(UNKNOWN));
+    alone + pair.map_or(0.0, |pair| pair.max(0.0) * OF_PAIRS)
 }
 
 /// Sentences, and in how many of them each feature stands.
 #[derive(Default)]
 struct Counted {
     sentences: Vec<Sentence>,
-    features: BTreeMap<u64, u32>,
+    features: ByFeature<u32>,
 }
 
 struct Sentence {
     words: Vec<Features>,
-    features: BTreeSet<u64>,
+    features: ByFeature<()>,
 }
 
 impl Counted {
@@ -98,11 +125,16 @@ impl Counted {
                 features
             })
             .collect();
-        let features: BTreeSet<u64> = words.iter().flat_map(|word| word.all()).collect();
-        for feature in &features {
+        let features = words.iter().flat_map(|word| word.all());
+        let features: ByFeature<()> = features.map(|feature| (feature, ())).collect();
+        for feature in features.keys() {
             *self.features.entry(*feature).or_default() += 1;
         }
         self.sentences.push(Sentence { words, features });
+    }
+
+    fn words(&self) -> usize {
+        self.sentences.iter().map(|it| it.words.len()).sum()
     }
 
     fn times(&self, feature: u64) -> u32 {
@@ -111,10 +143,10 @@ impl Counted {
 }
 
 /// The weight of a feature that stands in so many of a topic's sentences, and of others.
-fn weight(own: u32, of_own: usize, others: u32, of_others: usize) -> f64 {
-    let share = |times: u32, of: usize, floor: f64| (times as f64 + floor) / (of as f64 + 2.0);
+fn weight(own: u32, of_own: usize, others: u32, of_others: usize) -> f32 {
+    let share = |times: u32, of: usize, floor: f32| (times as f32 + floor) / (of as f32 + 2.0);
     let ratio = share(own, of_own, 0.3) / share(others, of_others, 1.0);
-    let sure = own as f64 / (own as f64 + 1.0);
+    let sure = own as f32 / (own as f32 + 1.0);
     match own {
         0 => ratio.ln().clamp(-MOST, UNKNOWN),
         _ => (ratio.ln() * sure).clamp(-MOST, MOST),
@@ -126,7 +158,7 @@ struct Against<'a> {
     silent: &'a Silent,
     own: &'a Counted,
     /// In how many sentences each feature stands, of the topic's own and of others.
-    all: &'a BTreeMap<u64, u32>,
+    all: &'a ByFeature<u32>,
     others: Vec<&'a Sentence>,
 }
 
@@ -138,9 +170,9 @@ struct Without<'a> {
 }
 
 impl Without<'_> {
-    fn weight(&self, feature: Option<u64>) -> Option<f64> {
+    fn weight(&self, feature: Option<u64>) -> Option<f32> {
         let feature = feature?;
-        let left_out = u32::from(self.sentence.features.contains(&feature));
+        let left_out = u32::from(self.sentence.features.contains_key(&feature));
         let own = self.against.own.times(feature);
         let others = self.against.others_times(feature);
         let (own, others) = match self.is_own {
@@ -154,20 +186,13 @@ impl Without<'_> {
 }
 
 impl Weights for Without<'_> {
-    fn topics(&self) -> usize {
-        1
-    }
-
-    fn of(&self, _topic: usize, features: Features) -> f64 {
+    fn say(&self, features: Features, said: &mut [f32]) {
         if self.against.silent.is(features.word) {
-            return 0.0;
+            return said.fill(0.0);
         }
-        let word = self.weight(Some(features.word)).unwrap_or(UNKNOWN);
-        let stem = self.weight(features.stem).unwrap_or(UNKNOWN);
-        word.max(stem)
-            + self
-                .weight(features.pair)
-                .map_or(0.0, |pair| pair.max(0.0) * OF_PAIRS)
+        let (word, stem) = (Some(features.word), features.stem);
+        let pair = self.weight(features.pair);
+        said.fill(together(self.weight(word), self.weight(stem), pair));
     }
 }
 
@@ -189,19 +214,31 @@ impl Learned {
         for (at, topic) in topics.iter().enumerate() {
             counted.push(count(topic).map_err(|why| (at, why))?);
         }
+        let all = counted.iter().chain([&common]);
+        let words: usize = all.map(Counted::words).sum();
+        if words > MOST_WORDS || words * topics.len() > MOST_WEIGHED {
+            let why = format!(
+                "examples: all sentences, ordinary ones as well, have {words} words, and each is weighed for {} topics; at most {MOST_WORDS} words, and {MOST_WEIGHED} times that a \
+                 word is weighed, are possible. Write fewer or shorter ones",
+                topics.len()
+            );
+            return Err((0, why));
+        }
         let mut learned = Learned {
             weights: Table {
                 silent: Silent::new(),
                 topics: topics.len(),
-                features: BTreeMap::new(),
+                ..Table::default()
             },
             enough: Vec::new(),
             told: Vec::new(),
         };
-        let mut all = BTreeMap::new();
+        let mut all = ByFeature::default();
         for (feature, times) in counted.iter().chain([&common]).flat_map(|it| &it.features) {
             *all.entry(*feature).or_default() += times;
         }
+        let weights = &mut learned.weights.weights;
+        weights.reserve_exact(all.len() * topics.len());
         for (at, topic) in topics.iter().enumerate() {
             let rest = counted.iter().enumerate().filter(|(n, _)| *n != at);
             let others = rest.map(|(_, it)| it).chain([&common]);
@@ -219,8 +256,7 @@ impl Learned {
             learned.enough.push(enough);
             learned.told.push(told);
             for (feature, weight) in weights {
-                let weights = learned.weights.features.entry(feature);
-                weights.or_insert_with(|| vec![UNKNOWN; topics.len()])[at] = weight;
+                learned.weights.add(at, feature, weight);
             }
         }
         Ok(learned)
@@ -258,7 +294,7 @@ impl Against<'_> {
     }
 
     /// What each feature says of the topic.
-    fn weights(&self) -> Vec<(u64, f64)> {
+    fn weights(&self) -> Vec<(u64, f32)> {
         let of_own = self.own.sentences.len();
         let each = self.all.keys().map(|feature| {
             let (own, others) = (self.own.times(*feature), self.others_times(*feature));

@@ -27,11 +27,21 @@ impl Default for ClientMetrics {
 /// The most names of one sort: each may become five series.
 const MOST: u64 = 4096;
 
-pub(super) fn read(field: &Field<'_>) -> Option<ClientMetrics> {
+impl ClientMetrics {
+    /// What counts where nothing is said. With tokens a principal is a person, whom a provider names: that is nothing for metrics unless an operator says so.
+    pub(super) fn usual(with_tokens: bool) -> ClientMetrics {
+        let usual = ClientMetrics::default();
+        ClientMetrics {
+            principals: if with_tokens { 0 } else { usual.principals },
+            ..usual
+        }
+    }
+}
+
+pub(super) fn read(field: &Field<'_>, usual: ClientMetrics) -> Option<ClientMetrics> {
     let fields = field.fields(&["principals", "teams", "roles"])?;
     let names = |key| optional(&fields, key, |field| field.integer(0..=MOST));
     let (principals, teams, roles) = (names("principals"), names("teams"), names("roles"));
-    let usual = ClientMetrics::default();
     let or = |said: Option<u64>, usual| said.map_or(usual, |said| said as usize);
     Some(ClientMetrics {
         principals: or(principals?, usual.principals),

@@ -76,7 +76,8 @@ pub(super) fn read(document: &Fields<'_>, base: &Path) -> Option<Clients> {
     };
     let fields = field.fields(&["keys", "jwt", "metrics"])?;
     let jwt = fields.get("jwt").map(|field| jwt::read(field, base));
-    let metrics = optional(&fields, "metrics", metrics::read);
+    let usual = ClientMetrics::usual(jwt.is_some());
+    let metrics = optional(&fields, "metrics", |field| metrics::read(field, usual));
     let keys = match (fields.get("keys"), &jwt) {
         (None, Some(_)) => Some(Vec::new()),
         _ => keys(fields.required("keys")?, base, jwt.is_some()),
@@ -87,7 +88,7 @@ pub(super) fn read(document: &Fields<'_>, base: &Path) -> Option<Clients> {
             Some(jwt) => Some(jwt?),
             None => None,
         },
-        metrics: metrics?.unwrap_or_default(),
+        metrics: metrics?.unwrap_or(usual),
     })
 }
 
