@@ -1,22 +1,33 @@
 //! Turns for what is large. Whoever has much to read takes the processor in steps, and only so many take a step at once: so half of the
-//! workers, and of the cores, stay free for small requests, however many large ones there are.
+//! workers, and of the cores, stay free for small requests, however many large ones there are. What can be taken off the workers runs on
+//! threads of low priority: on a core that they share, a worker that wakes runs before them.
 //!
-//! A turn is one step: as long as a future runs without giving way, or a piece of work on a thread of its own. What must stay true: nobody
+//! A turn is one step: as long as a future runs without giving way, or a piece of work that can't. What must stay true: nobody
 //! who waits for anything else has a turn, whoever is gone has none, and turns are given in the order in which they were asked for. So a
 //! request of 100 KiB gets its few steps between those of 10 MiB.
 
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::ready;
 
+use futures_util::future::BoxFuture;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::{JoinError, JoinHandle};
+use tokio_util::task::AbortOnDropHandle;
+
+/// How much the threads for what is large give way, 19 being most. At 19 a busy machine would never come to it.
+const NICE: i32 = 10;
 
 /// What has no more bytes than this takes no turn: it is read in a tenth of a millisecond.
 const SMALL: u64 = 64 << 10;
 
 /// Hands out turns. Clones share them.
 #[derive(Clone, Debug)]
-pub struct Turns(Arc<Semaphore>);
+pub struct Turns {
+    turns: Arc<Semaphore>,
+    threads: Arc<Threads>,
+}
 
 impl Default for Turns {
     /// Those of a machine that runs a worker on each core.
@@ -29,12 +40,37 @@ impl Default for Turns {
 impl Turns {
     /// Of half of so many workers, but of one at least.
     pub fn beside(workers: usize) -> Self {
-        Turns(Arc::new(Semaphore::new((workers / 2).max(1))))
+        let turns = (workers / 2).max(1);
+        Turns {
+            turns: Arc::new(Semaphore::new(turns)),
+            threads: Arc::new(Threads {
+                count: turns,
+                runtime: OnceLock::new(),
+            }),
+        }
+    }
+
+    /// Whether so many bytes are many.
+    pub fn is_large(bytes: u64) -> bool {
+        bytes > SMALL
+    }
+
+    /// Does large work on what is lent to it off the workers, where it holds up nobody, and gives it back. Dropped, it ends where it next waits.
+    pub async fn apart<L: Send + 'static, T: Send + 'static>(
+        &self,
+        mut lent: L,
+        work: impl for<'a> FnOnce(&'a mut L) -> BoxFuture<'a, T> + Send + 'static,
+    ) -> (L, T) {
+        let task = async move {
+            let done = work(&mut lent).await;
+            (lent, done)
+        };
+        done(AbortOnDropHandle::new(self.threads.spawn(task)).await)
     }
 
     /// Does work that reads so many bytes: each step of it in a turn, if that is much. Work that is pinned elsewhere takes no room here.
     pub async fn run<F: Future + Unpin>(&self, bytes: u64, mut work: F) -> F::Output {
-        if bytes <= SMALL {
+        if !Turns::is_large(bytes) {
             return work.await;
         }
         let mut turn = pin!(self.next());
@@ -50,33 +86,87 @@ impl Turns {
         .await
     }
 
-    /// Does work on so many bytes that can't give way: if they are many, in a turn and on a thread of its own, where it holds up nobody.
+    /// Does work on so many bytes that can't give way: if they are many, in a turn and off the workers, where it holds up nobody.
     pub async fn aside<T: Send + 'static>(
         &self,
         bytes: u64,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> T {
-        if bytes <= SMALL {
+        if !Turns::is_large(bytes) {
             return work();
         }
         let turn = self.next().await;
         // The turn is the work's: it goes on when nobody waits for it any more.
-        let done = tokio::task::spawn_blocking(move || {
+        let task = async move {
             let done = work();
             drop(turn);
             done
-        });
-        match done.await {
-            Ok(done) => done,
-            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-        }
+        };
+        done(self.threads.spawn(task).await)
     }
 
     /// The next turn.
     pub async fn next(&self) -> Turn {
-        let turn = Arc::clone(&self.0).acquire_owned().await;
+        let turn = Arc::clone(&self.turns).acquire_owned().await;
         Turn(turn.expect("turns are never closed"))
     }
+}
+
+/// What a task came to. It isn't cancelled by anybody who still waits for it.
+fn done<T>(done: Result<T, JoinError>) -> T {
+    match done {
+        Ok(done) => done,
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+    }
+}
+
+/// As many threads of low priority as there are turns. They start when there is something large for the first time.
+#[derive(Debug)]
+struct Threads {
+    count: usize,
+    /// None: they could not be started, and the workers do it all.
+    runtime: OnceLock<Option<Runtime>>,
+}
+
+impl Threads {
+    fn spawn<T: Send + 'static>(
+        &self,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        match self.runtime.get_or_init(|| started(self.count)) {
+            Some(runtime) => runtime.spawn(task),
+            None => tokio::spawn(task),
+        }
+    }
+}
+
+impl Drop for Threads {
+    /// Without waiting for what is still done there: nobody wants it any more.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take().flatten() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn started(count: usize) -> Option<Runtime> {
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(count)
+        .thread_name("large")
+        .on_thread_start(|| {
+            // On Linux a priority is a thread's own. Elsewhere it may be the process's: so it is left alone there.
+            #[cfg(target_os = "linux")]
+            if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+                tracing::debug!(%error, "large requests are read at normal priority");
+            }
+        })
+        .enable_all()
+        .build();
+    runtime
+        .inspect_err(
+            |error| tracing::warn!(%error, "no threads for large requests: the workers read them"),
+        )
+        .ok()
 }
 
 /// A turn, over when this is dropped.
@@ -104,7 +194,7 @@ mod tests {
     #[test]
     fn half_of_the_workers_stay_free_and_one_has_a_turn_at_least() {
         for (workers, turns) in [(0, 1), (1, 1), (2, 1), (3, 1), (4, 2), (64, 32)] {
-            assert_eq!(Turns::beside(workers).0.available_permits(), turns);
+            assert_eq!(Turns::beside(workers).turns.available_permits(), turns);
         }
     }
 
@@ -153,7 +243,7 @@ mod tests {
         drop(all);
         let steps: String = steps.into_inner().into_iter().collect();
         assert_eq!(steps, "abcabcaca");
-        assert_eq!(turns.0.available_permits(), 1);
+        assert_eq!(turns.turns.available_permits(), 1);
     }
 
     #[tokio::test]
@@ -188,7 +278,7 @@ mod tests {
             Box::pin(turns.run(LARGE, std::future::pending()));
         assert!(!step(&mut third));
         drop(third);
-        assert_eq!(turns.0.available_permits(), 1);
+        assert_eq!(turns.turns.available_permits(), 1);
     }
 
     #[tokio::test]
@@ -200,7 +290,7 @@ mod tests {
         }));
         assert!(!step(&mut work));
         drop(work);
-        assert_eq!(turns.0.available_permits(), 0, "it still works");
+        assert_eq!(turns.turns.available_permits(), 0, "it still works");
         go_on.send(()).expect("it waits for this");
         drop(turns.next().await);
     }

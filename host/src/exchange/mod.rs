@@ -40,6 +40,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http::{HeaderMap, StatusCode};
 use tokio::time::Instant;
 
@@ -51,7 +52,7 @@ use self::stage_run::Response;
 use self::stages::{RequestDecision, Stages};
 use self::upstream::{NoAnswer, Upstream};
 use self::whole::Filtered;
-use crate::api::{ApiError, Permit};
+use crate::api::{ApiError, Permit, Turns};
 use crate::metrics::Metrics;
 use crate::policy::types::Ending;
 use crate::upstream::{Answer, WHOLE_BODY_CAP};
@@ -85,11 +86,26 @@ struct Ended {
 impl<U: Upstream> Exchange<U> {
     /// Runs it to its very end, and returns how it ended.
     async fn run(mut self) -> Ended {
-        let ended = match self.exchange().await {
+        let turns = self.permit.turns.clone();
+        let weight = self.stages.request().weight();
+        // What few exchanges need is apart on the heap.
+        let decision = if Turns::is_large(weight) {
+            let decision;
+            (self, decision) = turns.apart(self, |it| it.judge().boxed()).boxed().await;
+            decision
+        } else {
+            self.judge().await
+        };
+        let ended = match self.exchange(decision).await {
             Ok(ended) => ended,
             Err(ClientGone) => Ending::Disconnected,
         };
-        self.complete(ended).await;
+        if Turns::is_large(weight.max(self.client.bytes)) {
+            let complete = turns.apart(self, move |it| it.complete(ended).boxed());
+            (self, ()) = complete.boxed().await;
+        } else {
+            self.complete(ended).await;
+        }
         let Exchange { stages, permit, .. } = self;
         Ended {
             ended,
@@ -98,9 +114,14 @@ impl<U: Upstream> Exchange<U> {
         }
     }
 
-    async fn exchange(&mut self) -> Result<Ending, ClientGone> {
+    /// Takes the request through the stages.
+    async fn judge(&mut self) -> RequestDecision {
         let gone = || self.client.is_gone();
-        let decision = self.stages.run_request(&self.permit.turns, gone).await;
+        self.stages.run_request(&self.permit.turns, gone).await
+    }
+
+    /// Does what the stages decided of the request.
+    async fn exchange(&mut self, decision: RequestDecision) -> Result<Ending, ClientGone> {
         if self.client.is_gone() {
             return Err(ClientGone);
         }

@@ -12,7 +12,7 @@ use crate::upstream::{Answer, AskFailed, Begins, Outgoing, Question, ReadsBeginn
 use crate::wire::{Beginning, Begun};
 
 /// Answers an exchange: the targets of its generation, or a script.
-pub(super) trait Upstream: Send {
+pub(super) trait Upstream: Send + 'static {
     /// Asks for the answer. It has begun when it is returned.
     fn ask(&self, request: &RequestState) -> impl Future<Output = Result<Answer, NoAnswer>> + Send;
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 pub struct Limits {
     /// The linear memory of its instance, in bytes.
     pub memory: u64,
-    /// The CPU time of `on-request`. The gateway adds 20 ms for every MiB of the request.
+    /// The CPU time of `on-request`. The gateway adds 40 ms for every MiB of the request.
     pub request_cpu: Duration,
     /// The CPU time of one hook of an answer.
     pub delta_cpu: Duration,
