@@ -94,14 +94,14 @@ pub async fn run(upstream: SocketAddr) {
     );
     println!("                 quiet p50      p99   beside p50      p99   x p50   x p99");
     for row in &rows {
-        let median = |times: &[Times], of: fn(&Times) -> Duration| {
-            let mut all: Vec<_> = times.iter().map(of).collect();
-            us(at(&mut all, 0.5))
-        };
-        let (p50, p99): (fn(&Times) -> Duration, fn(&Times) -> Duration) =
-            (|it| it.p50, |it| it.p99);
-        let quiet = [p50, p99].map(|of| median(&row.quiet, of));
-        let beside = [p50, p99].map(|of| median(&row.beside, of));
+        let quiet = [
+            median(&row.quiet, |it| it.p50),
+            median(&row.quiet, |it| it.p99),
+        ];
+        let beside = [
+            median(&row.beside, |it| it.p50),
+            median(&row.beside, |it| it.p99),
+        ];
         println!(
             "{:<15} {:>10.0} {:>8.0} {:>12.0} {:>8.0} {:>7.2} {:>7.2}",
             row.name,
@@ -113,6 +113,12 @@ pub async fn run(upstream: SocketAddr) {
             beside[1] / quiet[1]
         );
     }
+}
+
+/// The median of rounds, in microseconds.
+fn median(rounds: &[Times], of: impl Fn(&Times) -> Duration) -> f64 {
+    let mut all: Vec<_> = rounds.iter().map(of).collect();
+    us(at(&mut all, 0.5))
 }
 
 /// Sends large requests to the end of the process. It runs with little right to its core, which it shares with those whose time is taken.

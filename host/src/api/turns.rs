@@ -258,6 +258,52 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_apart_runs_off_the_workers_and_comes_back() {
+        let turns = Turns::beside(1);
+        let here = std::thread::current().id();
+        let lent = vec![1];
+        let (lent, there) = turns
+            .apart(lent, |lent| {
+                Box::pin(async {
+                    lent.push(2);
+                    yield_now().await;
+                    lent.push(3);
+                    std::thread::current().id()
+                })
+            })
+            .await;
+        assert_eq!(lent, [1, 2, 3]);
+        assert_ne!(there, here);
+    }
+
+    #[tokio::test]
+    async fn what_is_apart_ends_when_nobody_waits_for_it() {
+        /// Tells when it goes.
+        struct Lent(Option<tokio::sync::oneshot::Sender<()>>);
+        impl Drop for Lent {
+            fn drop(&mut self) {
+                self.0.take().map(|gone| gone.send(()));
+            }
+        }
+        let turns = Turns::beside(1);
+        let (gone, goes) = tokio::sync::oneshot::channel();
+        let mut waits =
+            Box::pin(turns.apart(Lent(Some(gone)), |_| Box::pin(std::future::pending::<()>())));
+        assert!(futures_util::poll!(waits.as_mut()).is_pending());
+        drop(waits);
+        goes.await.expect("it goes, and what was lent with it");
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "as it is told")]
+    async fn a_panic_apart_is_one_here() {
+        let turns = Turns::beside(1);
+        let ((), ()) = turns
+            .apart((), |()| Box::pin(async { panic!("as it is told") }))
+            .await;
+    }
+
+    #[tokio::test]
     async fn whoever_leaves_gives_his_turn_up_and_his_place() {
         let turns = Turns::beside(1);
         let held = turns.next().await;

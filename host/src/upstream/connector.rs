@@ -126,7 +126,12 @@ impl fmt::Debug for Connector {
 pub(super) struct Made {
     io: Box<dyn Io>,
     to_proxy: bool,
+    /// How much was written since there was nothing to write, or since others had their turn.
+    written: usize,
 }
+
+/// After so much of a request, in bytes, others have their turn, however much more the connection takes.
+const STEP: usize = 128 << 10;
 
 trait Io: Read + Write + Connection + Send + Unpin {}
 
@@ -137,6 +142,7 @@ impl Made {
         Made {
             io: Box::new(io),
             to_proxy: false,
+            written: 0,
         }
     }
 
@@ -145,7 +151,27 @@ impl Made {
         Made {
             io: Box::new(io),
             to_proxy: true,
+            written: 0,
         }
+    }
+
+    /// Writes by `write`, which is told how much, unless it is others' turn.
+    fn write(
+        &mut self,
+        cx: &mut Context<'_>,
+        write: impl FnOnce(Pin<&mut dyn Io>, &mut Context<'_>, usize) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        let left = STEP.saturating_sub(self.written);
+        if left == 0 {
+            self.written = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let written = write(Pin::new(&mut *self.io), cx, left);
+        if let Poll::Ready(Ok(bytes)) = written {
+            self.written += bytes;
+        }
+        written
     }
 }
 
@@ -171,7 +197,9 @@ impl Write for Made {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
+        self.write(cx, |io, cx, most| {
+            io.poll_write(cx, &buf[..buf.len().min(most)])
+        })
     }
 
     fn poll_write_vectored(
@@ -179,7 +207,13 @@ impl Write for Made {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+        self.write(cx, |io, cx, most| {
+            let all: usize = bufs.iter().map(|buf| buf.len()).sum();
+            match bufs.iter().find(|buf| !buf.is_empty()) {
+                Some(first) if all > most => io.poll_write(cx, &first[..first.len().min(most)]),
+                _ => io.poll_write_vectored(cx, bufs),
+            }
+        })
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -187,7 +221,11 @@ impl Write for Made {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
+        let flushed = Pin::new(&mut self.io).poll_flush(cx);
+        if flushed.is_ready() {
+            self.written = 0;
+        }
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -230,6 +268,96 @@ mod tests {
         drop(stream);
         assert_eq!(asked.await.unwrap(), to.starts_with("http:"));
         String::from_utf8(said).unwrap()
+    }
+
+    /// Takes all that is written.
+    #[derive(Clone, Default)]
+    struct Takes(Arc<parking_lot::Mutex<Vec<u8>>>);
+
+    impl Read for Takes {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: ReadBufCursor<'_>,
+        ) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl Write for Takes {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buf: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.0.lock().extend_from_slice(buf);
+            Poll::Ready(Ok(buf.len()))
+        }
+
+        fn poll_write_vectored(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bufs: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            let mut taken = self.0.lock();
+            let before = taken.len();
+            bufs.iter().for_each(|buf| taken.extend_from_slice(buf));
+            Poll::Ready(Ok(taken.len() - before))
+        }
+
+        fn is_write_vectored(&self) -> bool {
+            true
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl Connection for Takes {
+        fn connected(&self) -> Connected {
+            Connected::new()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_large_request_lets_others_have_their_turn() {
+        let head = vec![b'h'; 100];
+        let body: Vec<u8> = (0..1 << 20).map(|n| (n % 251) as u8).collect();
+        let whole = [&head[..], &body].concat();
+        let takes = Takes::default();
+        let mut made = Made::to_target(takes.clone());
+        let (mut at, mut turns) = (0, 0);
+        std::future::poll_fn(|cx| {
+            turns += 1;
+            while at < whole.len() {
+                // The head by itself, as long as it hasn't gone, then the body.
+                let (head, body) = (&head[at.min(100)..], &whole[at.max(100)..]);
+                let bufs = [IoSlice::new(head), IoSlice::new(body)];
+                match Pin::new(&mut made).poll_write_vectored(cx, &bufs) {
+                    Poll::Ready(written) => at += written.unwrap(),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+            Poll::Ready(())
+        })
+        .await;
+        assert_eq!(*takes.0.lock(), whole);
+        assert_eq!(turns, whole.len().div_ceil(STEP));
+        // What is small goes at once, however much there was before.
+        assert!(
+            Pin::new(&mut made)
+                .poll_flush(&mut Context::from_waker(std::task::Waker::noop()))
+                .is_ready()
+        );
+        let small = vec![b's'; STEP];
+        let written = Pin::new(&mut made)
+            .poll_write(&mut Context::from_waker(std::task::Waker::noop()), &small);
+        assert!(matches!(written, Poll::Ready(Ok(STEP))));
     }
 
     const SHOWN: &str = "proxy-authorization: Basic bWU6c2VjcmV0\r\n";
