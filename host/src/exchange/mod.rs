@@ -54,6 +54,7 @@ use self::upstream::{NoAnswer, Upstream};
 use self::whole::Filtered;
 use crate::api::{ApiError, Permit, Turns};
 use crate::metrics::Metrics;
+use crate::policy::Outcome;
 use crate::policy::types::Ending;
 use crate::upstream::{Answer, WHOLE_BODY_CAP};
 use crate::wire::Dialect;
@@ -100,11 +101,13 @@ impl<U: Upstream> Exchange<U> {
             Ok(ended) => ended,
             Err(ClientGone) => Ending::Disconnected,
         };
-        if Turns::is_large(weight.max(self.client.bytes)) {
-            let complete = turns.apart(self, move |it| it.complete(ended).boxed());
-            (self, ()) = complete.boxed().await;
-        } else {
-            self.complete(ended).await;
+        match self.settled(ended).await {
+            None => self.stages.collect(),
+            Some(outcome) if Turns::is_large(weight.max(self.client.bytes)) => {
+                let complete = turns.apart(self, |it| it.complete(outcome).boxed());
+                (self, ()) = complete.boxed().await;
+            }
+            Some(outcome) => self.complete(outcome).await,
         }
         let Exchange { stages, permit, .. } = self;
         Ended {
@@ -252,21 +255,24 @@ impl<U: Upstream> Exchange<U> {
         Ok(ended.await)
     }
 
-    /// Tells every stage that wants it how the exchange ended. The client has all that it gets by then.
-    async fn complete(&mut self, ended: Ending) {
+    /// Counts what the exchange came to, and waits until the client has all that it gets. Returns what the stages are told of it, if any wants it.
+    async fn settled(&mut self, ended: Ending) -> Option<Outcome> {
         let total = self.record.elapsed();
         self.record.observe(total);
         self.metrics.deltas.inc_by(self.record.deltas());
         self.metrics.answer_bytes.inc_by(self.client.bytes);
-        if self.stages.wants_completion() {
-            self.client.left().await;
-            let (accounts, tags) = (self.stages.accounts(), self.stages.tags().to_vec());
-            let sent = self.client.bytes;
-            let outcome = self.record.outcome(ended, sent, total, accounts, tags);
-            self.stages.complete(outcome, &self.permit.turns).await;
-        } else {
-            self.stages.collect();
+        if !self.stages.wants_completion() {
+            return None;
         }
+        self.client.left().await;
+        let (accounts, tags) = (self.stages.accounts(), self.stages.tags().to_vec());
+        let sent = self.client.bytes;
+        Some(self.record.outcome(ended, sent, total, accounts, tags))
+    }
+
+    /// Tells every stage that wants it how the exchange ended.
+    async fn complete(&mut self, outcome: Outcome) {
+        self.stages.complete(outcome, &self.permit.turns).await;
     }
 
     /// Where no choice is left, before anything has gone out: the answer is one denial.
