@@ -8,11 +8,11 @@ use witgate::policy::{Class, Instance};
 
 use crate::support::{guest, guest_that, is, load, request, spec_of};
 
-/// 50 ms and 20 ms for each MiB.
+/// 50 ms and 40 ms for each MiB.
 #[tokio::test]
 async fn request_cpu_grows_with_the_request() {
     let loaded = guest_that("loop-in-on-request").await;
-    for (mebibytes, limit) in [(0, "of 50 ms"), (1, "of 70 ms"), (5, "of 150 ms")] {
+    for (mebibytes, limit) in [(0, "of 50 ms"), (1, "of 90 ms"), (5, "of 250 ms")] {
         let request = request::saying("x".repeat(mebibytes << 20));
         assert_eq!(request.messages(), [Role::User]);
         let mut instance = Instance::start(&loaded.stage, request).await.unwrap();

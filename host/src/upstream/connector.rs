@@ -326,7 +326,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_large_request_lets_others_have_their_turn() {
-        let head = vec![b'h'; 100];
+        let head = [b'h'; 100];
         let body: Vec<u8> = (0..1 << 20).map(|n| (n % 251) as u8).collect();
         let whole = [&head[..], &body].concat();
         let takes = Takes::default();
