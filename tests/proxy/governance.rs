@@ -9,7 +9,7 @@ use crate::load::{self, Streams};
 use crate::peers::Peer;
 use crate::process::cpu;
 use crate::support::{Value, ask, json, with};
-use crate::upstream::{ADDRESS, AS_JSON, CHUNKS, FIND, PACE};
+use crate::upstream::{ADDRESS, AS_JSON, FIND, paced};
 
 const ROUNDS: usize = 5;
 const CONNECTIONS: usize = 32;
@@ -79,7 +79,7 @@ impl Row {
             // What is kept is streamed at once, in pieces of its own.
             return;
         }
-        let says = format!("{} {PACE}{} {CHUNKS}{MANY}", self.says, EACH.as_micros());
+        let says = format!("{} {}", self.says, paced(EACH, MANY));
         let stream = post(&with(ask(&says), json!({"stream": true})));
         let streams = Streams::open(to, CONNECTIONS, stream).await;
         streams.read(WARM.min(time)).await;

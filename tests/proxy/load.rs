@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::connection::{Connection, post};
 use crate::support::{ask, ask_stream};
-use crate::upstream::{ADDRESS, CHUNKS, PACE};
+use crate::upstream::{ADDRESS, paced};
 
 /// What stands before the moment at which a chunk was sent, in nanoseconds.
 pub const MARK: &str = "fp_";
@@ -40,8 +40,7 @@ impl Traffic {
 
     /// A request for a stream of so many chunks, one at each `pace`.
     pub fn stream(self, pace: Duration, chunks: u64) -> Vec<u8> {
-        let pace = pace.as_micros();
-        let says = format!("{} {PACE}{pace} {CHUNKS}{chunks}", self.says());
+        let says = format!("{} {}", self.says(), paced(pace, chunks));
         post(&ask_stream(&says))
     }
 }

@@ -22,9 +22,9 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::load::now;
 
-/// Words of a request that ask for a chunk each so many microseconds, and for so many of them.
-pub const PACE: &str = "pace:";
-pub const CHUNKS: &str = "chunks:";
+/// Words of a request that ask for a chunk each so many microseconds, and for so many of them, in [`letters`].
+const PACE: &str = "pace:";
+const CHUNKS: &str = "chunks:";
 /// Words that ask for an answer that is a JSON object, and for one with [`ADDRESS`] in it though that isn't in the request.
 pub const AS_JSON: &str = "as-json";
 pub const FIND: &str = "find-it";
@@ -91,6 +91,24 @@ const FOUND: &[&str] = &[
 
 const WHOLE: &str = r#"{"id":"chatcmpl-1","object":"chat.completion","created":1700000000,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"Hello! This is a short answer that shows what stands between costs."},"finish_reason":"stop"}],"usage":{"prompt_tokens":12,"completion_tokens":16,"total_tokens":28}}"#;
 
+/// What asks for a stream of so many chunks, one at each `pace`.
+pub fn paced(pace: Duration, chunks: u64) -> String {
+    format!(
+        "{PACE}{} {CHUNKS}{}",
+        letters(pace.as_micros()),
+        letters(chunks.into())
+    )
+}
+
+/// A number whose digits are letters, `a` for 0: digits would be for a policy to look at.
+fn letters(number: u128) -> String {
+    number
+        .to_string()
+        .bytes()
+        .map(|digit| char::from(digit - b'0' + b'a'))
+        .collect()
+}
+
 /// Serves to the end of the process.
 pub async fn serve(listener: TcpListener) {
     loop {
@@ -116,8 +134,10 @@ async fn answer(
     let says = |what: &str| memmem::find(&asked, what.as_bytes()).is_some();
     let number = |word: &str| {
         let at = memmem::find(&asked, word.as_bytes())? + word.len();
-        let digits = asked[at..].iter().take_while(|it| it.is_ascii_digit());
-        Some(digits.fold(0, |number, digit| number * 10 + u64::from(digit - b'0')))
+        let digits = asked[at..]
+            .iter()
+            .take_while(|it| matches!(it, b'a'..=b'j'));
+        Some(digits.fold(0, |number, digit| number * 10 + u64::from(digit - b'a')))
     };
     if path.ends_with("/moderations") {
         return Ok(whole(moderated(&asked)));
