@@ -187,17 +187,23 @@ async fn a_policy_that_fails_in_a_sample_is_kept_out_with_the_class() {
     puppet.configure("{}");
     puppet.runs(2).await;
     for (orders, words) in [
-        ("{request: trap}", "failed in on-request (trap: "),
+        (
+            "{request: trap}",
+            "failed in on-request (trap: panicked at src/lib.rs:",
+        ),
         ("{request: spin}", "failed in on-request (deadline: "),
         (
             "{answer: {at: text, then: trap}}",
-            "failed in on-delta (trap: ",
+            "failed in on-delta (trap: panicked at src/lib.rs:",
         ),
         (
             "{answer: {at: some, then: spin}}",
             "failed in on-delta (deadline: ",
         ),
-        ("{complete: trap}", "failed in on-complete (trap: "),
+        (
+            "{complete: trap}",
+            "failed in on-complete (trap: panicked at src/lib.rs:",
+        ),
         ("{complete: spin}", "failed in on-complete (deadline: "),
     ] {
         puppet.ships(&ordered(orders));

@@ -94,6 +94,63 @@ async fn whatever_it_says_of_an_answer_every_byte_comes_out_as_it_was_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_it_would_finish_a_choice_that_is_noted_and_the_model_goes_on() {
+    let length = |text: String| text.replace("\"stop\"", "\"length\"");
+    let streamed = [
+        delta(0, json!({"role": "assistant", "reasoning": "hm"})),
+        delta(0, json!({"content": "It is "})),
+        delta(0, json!({"content": "now "})),
+        delta(0, json!({"content": "or never, and not now."})),
+        length(finish(0)),
+        DONE.into(),
+    ]
+    .concat();
+    let message = json!({"role": "assistant", "reasoning": "hm", "content": "It is now or never, and not now."});
+    let choice = json!({"index": 0, "message": message, "finish_reason": "length"});
+    let whole = json!({"id": "1", "choices": [choice]}).to_string();
+    for chain in chains() {
+        for (body, kind, sent) in [
+            (ask("hi"), "application/json", &whole),
+            (ask_stream("hi"), "text/event-stream", &streamed),
+        ] {
+            let steps = vec![Step::Write(sent.clone())];
+            let upstream = Scripted::serve_as("200 OK", kind, steps).await;
+            let bench = Bench::to(&chain, vec![upstream.address]).await;
+            let hooks = ["on-answer", "on-end"];
+            let [answers, ends] = calls(&bench, hooks).await;
+            let reply = bench
+                .puppet(&body, in_answer("now", json!({"finish": "!"})))
+                .await;
+            assert_eq!((reply.status, reply.text()), (200, &**sent));
+            let journal = bench.journal().await;
+            assert_eq!(journal[0]["stages"][0]["verdict"], "shadow:edit");
+            assert_eq!(journal[0]["finish_reasons"], json!(["length"]));
+            // Of the content it sees no more, as if it had been heard: not the text, and no end. Reasoning has its end.
+            let wanted = [answers + 2, ends + 1];
+            assert_eq!(calls(&bench, hooks).await, wanted, "{kind}");
+            for (metric, count) in [("shadow_edits_total", 1), ("edits_total", 0)] {
+                let counted = counted(&bench, metric, "kind=\"finish\"").await;
+                assert_eq!(counted, count, "{metric}, {kind}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_it_would_finish_a_choice_in_a_call_that_is_its_failure_and_the_call_goes_on() {
+    let call = "call: lookup {\"who\": \"Zoë\"}";
+    let bench = Bench::of(&shadow("")).await;
+    for body in [ask(call), ask_stream(call)] {
+        let sent = with(body, tools()).to_string();
+        let orders = in_answer("", json!({"finish": "!"})).to_string();
+        let reply = bench.send(sent.clone(), &[("x-puppet", &orders)]).await;
+        let straight = bench.straight(sent.clone()).await;
+        assert_eq!((reply.status, reply.text()), (200, straight.text()));
+        assert_eq!(account(&bench).await["verdict"], "shadow:error:misuse");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_nobody_else_looks_what_cannot_be_read_goes_as_it_came() {
     let refused = json!({"error": {"message": "no more"}, "choices": [{"index": 0, "delta": {"content": "lost?"}}]});
     let streams = [

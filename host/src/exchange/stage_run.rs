@@ -116,7 +116,7 @@ impl StageRun {
         &self.stage
     }
 
-    /// The first call that failed, and how.
+    /// The first call that failed, and how, in the guest's own words where it stopped itself: for samples, whose texts are nobody's.
     pub(super) fn first_failure(&self) -> Option<&(Hook, Failure)> {
         self.failure.as_ref()
     }
@@ -388,7 +388,9 @@ impl StageRun {
             );
             self.stage
                 .owe_entry(&**request, outcome, (hook, failure.class));
-            self.failure.get_or_insert((hook, failure));
+            let words = self.last_words();
+            self.failure
+                .get_or_insert_with(|| (hook, failure.with_last_words(words)));
         }
         // What it found now is in no account, and counts all the same.
         self.collect(&mut Tags::new());
@@ -521,6 +523,11 @@ impl StageRun {
         );
     }
 
+    /// What the instance logged last as an error.
+    fn last_words(&mut self) -> Option<String> {
+        self.instance.as_mut().and_then(Instance::take_last_words)
+    }
+
     /// Counts a failed call; its breaker hears of it, if it is the policy's doing.
     fn count_failure(&mut self, hook: Hook, failure: &Failure) {
         self.stage.metrics().failure(hook, failure.class.into());
@@ -556,8 +563,10 @@ impl StageRun {
             hook = hook.as_str(), %class, then,
             "a policy failed: {}", failure.message
         );
+        let words = self.last_words();
         self.instance = None;
-        self.failure.get_or_insert_with(|| (hook, failure.clone()));
+        self.failure
+            .get_or_insert_with(|| (hook, failure.clone().with_last_words(words)));
         self.status = status;
         effect
     }

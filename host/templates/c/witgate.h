@@ -147,12 +147,25 @@ typedef struct witgate_policy_types_tool_call_t {
   witgate_string_t   name;
 } witgate_policy_types_tool_call_t;
 
+typedef struct {
+  bool is_some;
+  witgate_policy_types_tool_call_t val;
+} witgate_policy_types_option_tool_call_t;
+
+// What a text is for which there is no word here.
+typedef struct witgate_policy_types_other_channel_t {
+  // The name that the host has for it: `transcript`, say.
+  witgate_string_t   name;
+  // The tool call that the text belongs to, where it belongs to one.
+  witgate_policy_types_option_tool_call_t   tool_call;
+} witgate_policy_types_other_channel_t;
+
 // What a text is.
 typedef struct witgate_policy_types_channel_t {
   uint8_t tag;
   union {
     witgate_policy_types_tool_call_t     tool_arguments;
-    witgate_string_t     other;
+    witgate_policy_types_other_channel_t     other;
   } val;
 } witgate_policy_types_channel_t;
 
@@ -164,8 +177,8 @@ typedef struct witgate_policy_types_channel_t {
 #define WITGATE_POLICY_TYPES_CHANNEL_REFUSAL 2
 // Arguments of a tool call: raw JSON text. What is put in must be escaped, and leave JSON what was JSON.
 #define WITGATE_POLICY_TYPES_CHANNEL_TOOL_ARGUMENTS 3
-// A text for which there is no word here, by the name that the host has for it: a transcript, say. The model wrote it or reads it like any other, so
-// whatever guards content guards it, and edits are as in content. No response can have one.
+// A text for which there is no word here. The model wrote it or reads it like any other, so whatever guards content guards it, whatever guards calls
+// guards it where it belongs to one, and edits are as in content. No response can have one.
 #define WITGATE_POLICY_TYPES_CHANNEL_OTHER 4
 
 // One piece of text that the model will read. A message may have several.
@@ -633,7 +646,8 @@ extern bool witgate_policy_outcome_model(witgate_string_t *ret);
 extern bool witgate_policy_outcome_target(witgate_string_t *ret);
 // The upstream's HTTP status.
 extern bool witgate_policy_outcome_status(uint16_t *ret);
-// The finish reasons of the answer, as they came.
+// Why the answer's choices finished, in the order of choices: as the upstream said; `stop` where a stage finished the choice; where a stage
+// answered, as the client was told. A choice that was denied, or of which no end came, may have none here.
 extern void witgate_policy_outcome_finish_reasons(witgate_list_string_t *ret);
 // What the upstream counted.
 extern bool witgate_policy_outcome_tokens(witgate_policy_outcome_usage_t *ret);
@@ -707,6 +721,10 @@ void witgate_policy_http_result_reply_string_free(witgate_policy_http_result_rep
 void witgate_policy_types_tool_free(witgate_policy_types_tool_t *ptr);
 
 void witgate_policy_types_tool_call_free(witgate_policy_types_tool_call_t *ptr);
+
+void witgate_policy_types_option_tool_call_free(witgate_policy_types_option_tool_call_t *ptr);
+
+void witgate_policy_types_other_channel_free(witgate_policy_types_other_channel_t *ptr);
 
 void witgate_policy_types_channel_free(witgate_policy_types_channel_t *ptr);
 

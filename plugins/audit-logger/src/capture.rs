@@ -87,7 +87,7 @@ impl Text {
             Channel::Reasoning => ("reasoning", None),
             Channel::Refusal => ("refusal", None),
             Channel::ToolArguments(call) => ("tool_arguments", Some(call.name)),
-            Channel::Other(_) => ("other", None),
+            Channel::Other(other) => ("other", other.tool_call.map(|call| call.name)),
         };
         let tool = tool.map(|tool| {
             let at = format_args!("/capture/segments/{at}/tool");

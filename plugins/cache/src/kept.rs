@@ -16,6 +16,8 @@ pub(crate) struct Kept {
     pieces: Vec<(Lane, String)>,
     /// The passages of which more may come.
     open: usize,
+    /// There was a text for which there is no word, which no response can give back.
+    other: bool,
     bytes: usize,
     most: usize,
 }
@@ -62,6 +64,7 @@ impl Kept {
             lanes: Vec::new(),
             pieces: Vec::new(),
             open: 0,
+            other: false,
             bytes: 0,
             most,
         }
@@ -74,8 +77,11 @@ impl Kept {
     /// A passage begins.
     pub(crate) fn open(&mut self, choice: u32, channel: &Channel) -> Lane {
         let (kind, call) = match channel {
-            // No response has another; what is kept of one is read as what is said.
-            Channel::Content | Channel::Other(_) => (Kind::Content, None),
+            Channel::Content => (Kind::Content, None),
+            Channel::Other(_) => {
+                self.other = true;
+                (Kind::Content, None)
+            }
             Channel::Reasoning => (Kind::Reasoning, None),
             Channel::Refusal => (Kind::Refusal, None),
             Channel::ToolArguments(call) => {
@@ -120,10 +126,10 @@ impl Kept {
         }
     }
 
-    /// The text to keep; `None` where there is nothing, or too much, or a passage that didn't end: a stage behind this one finished the choice there, and
-    /// what it wrote was never shown here.
+    /// The text to keep; `None` where there is nothing, or too much, or what can't be given back, or a passage that didn't end: a stage behind this one
+    /// finished the choice there, and what it wrote was never shown here.
     pub(crate) fn written(&mut self) -> Option<String> {
-        if self.is_too_long() || self.pieces.is_empty() || self.open > 0 {
+        if self.is_too_long() || self.pieces.is_empty() || self.open > 0 || self.other {
             return None;
         }
         let written = Written {

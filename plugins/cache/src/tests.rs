@@ -1,9 +1,9 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 use super::*;
-use witgate_policy::ToolCall;
 use witgate_policy::serde_json::{Value, json};
 use witgate_policy::testing::{self, Configured, Exchange, Outcome, Request, StageState};
+use witgate_policy::{OtherChannel, ToolCall};
 
 fn policy(settings: Value) -> Configured<Cache> {
     testing::configure(settings).unwrap()
@@ -282,6 +282,21 @@ fn every_channel_of_every_choice_comes_back_in_order() {
         (1, Channel::Content, "Or \u{1F600}"),
     ];
     assert_eq!(got, wanted);
+}
+
+#[test]
+fn an_answer_with_a_text_that_no_response_can_give_back_is_not_kept() {
+    let (policy, state) = (shared(), StageState::default());
+    let (_, mut exchange) = ask(&policy, &state, Request::user("hi"));
+    let other = Channel::Other(OtherChannel {
+        name: "transcript".into(),
+        tool_call: None,
+    });
+    assert!(exchange.answer_on(0, other, &["spoken"], "stop").untouched);
+    assert!(exchange.answer(&["said"]).untouched);
+    exchange.complete(Outcome::completed());
+    let (verdict, _) = ask(&policy, &state, Request::user("hi"));
+    assert_eq!(verdict, Verdict::Proceed);
 }
 
 #[test]

@@ -2,6 +2,9 @@
 //!
 //! A walk from a place on ends as soon as no pattern can match any more, so what is undecided is exact; and after [`LONGEST`] bytes, so that it is
 //! bounded. It knows of what comes before by one byte.
+//!
+//! The SDK's `Patterns` won't do in its place: it refuses an expression whose matches have no greatest length (`sk-[a-z]+`), which operators write and of
+//! which 256 bytes are the match here, takes 64 patterns at most, and walks once for each of them, where this walks once for all.
 
 use regex_automata::Anchored;
 use regex_automata::MatchKind;

@@ -27,6 +27,10 @@ impl Detector {
 }
 
 impl Named for Detector {
+    fn kinds(&self) -> usize {
+        Entity::ALL.len()
+    }
+
     fn name(&self, kind: usize) -> &str {
         Entity::ALL[kind].name()
     }

@@ -188,7 +188,7 @@ use testing::imports;
 
 pub use bindings::witgate::policy::types::{
     Account, Channel, DataPolicy, Delta, Denial, Description, Edit, Ending, Finding, Hooks, Level,
-    Replacement, Role, Segment, Target, Text, Tool, ToolCall, Usage, Verdict, Wants,
+    OtherChannel, Replacement, Role, Segment, Target, Text, Tool, ToolCall, Usage, Verdict, Wants,
 };
 pub use policy::{NoSettings, Passage, Policy};
 pub use sanction::Sanction;

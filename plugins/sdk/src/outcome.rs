@@ -24,7 +24,8 @@ pub fn status() -> Option<u16> {
     host_side::status()
 }
 
-/// The finish reason of each choice.
+/// Why the answer's choices finished, in the order of choices: as the upstream said; `stop` where a stage finished the choice; where a stage answered, as the
+/// client was told. A choice that was denied, or of which no end came, may have none here.
 pub fn finish_reasons() -> Vec<String> {
     host_side::finish_reasons()
 }

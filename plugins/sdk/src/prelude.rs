@@ -7,7 +7,7 @@
 pub use crate::print::{dbg, eprint, eprintln, print, println};
 pub use crate::{
     Account, Channel, DataPolicy, Delta, Denial, Edit, Ending, Finding, Hooks, Level, NoSettings,
-    Passage, Policy, Replacement, Role, Sanction, Segment, Target, Text, Tool, ToolCall, Usage,
-    Verdict, host, log, outcome, report, request,
+    OtherChannel, Passage, Policy, Replacement, Role, Sanction, Segment, Target, Text, Tool,
+    ToolCall, Usage, Verdict, host, log, outcome, report, request,
 };
 pub use serde::Deserialize;

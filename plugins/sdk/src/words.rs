@@ -38,6 +38,16 @@ impl Channel {
             name: tool.into(),
         })
     }
+
+    /// The tool call that the text belongs to: as its arguments, or as something for which there is no word yet. Whatever guards calls asks this.
+    #[must_use]
+    pub fn tool_call(&self) -> Option<&ToolCall> {
+        match self {
+            Self::ToolArguments(call) => Some(call),
+            Self::Other(other) => other.tool_call.as_ref(),
+            Self::Content | Self::Reasoning | Self::Refusal => None,
+        }
+    }
 }
 
 impl Edit {
@@ -145,6 +155,7 @@ pub fn report(code: impl Into<String>, count: u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::OtherChannel;
 
     #[test]
     fn a_denial_says_the_same_of_a_request_and_of_a_delta() {
@@ -158,6 +169,25 @@ mod tests {
             Verdict::deny("no", "never"),
             Denial::new("no", "never").into()
         );
+    }
+
+    #[test]
+    fn a_text_belongs_to_a_call_as_its_arguments_or_as_what_has_no_word() {
+        let arguments = Channel::arguments("send");
+        let call = arguments.tool_call().expect("it is of a call");
+        let other = |tool_call| {
+            let name = "input".into();
+            Channel::Other(OtherChannel { name, tool_call })
+        };
+        assert_eq!(other(Some(call.clone())).tool_call(), Some(call));
+        for channel in [
+            other(None),
+            Channel::Content,
+            Channel::Reasoning,
+            Channel::Refusal,
+        ] {
+            assert_eq!(channel.tool_call(), None);
+        }
     }
 
     #[test]

@@ -103,6 +103,10 @@ impl Finder for SecretFinder {
 }
 
 impl Named for SecretFinder {
+    fn kinds(&self) -> usize {
+        secret_rules::RULES
+    }
+
     fn name(&self, kind: usize) -> &str {
         secret_rules::name(kind)
     }

@@ -92,9 +92,8 @@ impl Policy for ToolFirewall {
     }
 
     fn on_answer(&mut self, choice: u32, channel: &Channel) -> Option<Box<dyn Passage<Self>>> {
-        let Channel::ToolArguments(call) = channel else {
-            return None;
-        };
+        // A text of a call for which there is no word yet is judged as its arguments are: where a rule reads these, what can't be read is denied.
+        let call = channel.tool_call()?;
         let refusal = self.refuses(choice, call);
         if refusal.is_none() && !self.rules.reads_arguments(&call.name) {
             return None;

@@ -97,6 +97,29 @@ fn a_call_whose_arguments_are_looked_at_is_held_from_its_opening() {
 }
 
 #[test]
+fn a_text_of_a_call_for_which_there_is_no_word_yet_is_judged_as_its_arguments() {
+    let settings =
+        json!({"blocked_tools": ["shell"], "rules": [{"tools": ["pay"], "forbid": ["rm"]}]});
+    let policy = configured(settings);
+    let said = |tool: Option<&str>, text: &str| {
+        let tool_call = tool.map(|name| ToolCall {
+            index: 0,
+            id: "call_0".into(),
+            name: name.into(),
+        });
+        let name = "input".into();
+        let channel = Channel::Other(OtherChannel { name, tool_call });
+        let mut exchange = policy.exchange(Request::user("hi"));
+        exchange.answer_on(0, channel, &[text], "tool_calls")
+    };
+    assert_eq!(denied(&said(Some("shell"), "ls")), Some("tool_denied"));
+    let unreadable = said(Some("pay"), "ls");
+    assert_eq!(denied(&unreadable), Some("tool_arguments_denied"));
+    assert!(said(Some("look_up"), "ls").untouched);
+    assert!(said(None, "rm").untouched);
+}
+
+#[test]
 fn a_pattern_is_looked_for_behind_escapes_and_in_keys() {
     let settings = json!({"rules": [{"tools": ["*"], "forbid": [r"rm\s+-rf"]}]});
     for arguments in [

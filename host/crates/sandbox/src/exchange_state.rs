@@ -57,7 +57,7 @@ pub(super) struct ExchangeState {
     edits: usize,
     /// Lines that the guest logged or tried to.
     pub(super) lines: u32,
-    /// While it is configured: the last line that it logged as an error, such as its panic's message and place.
+    /// The last line that it logged as an error, such as its panic's message and place.
     pub(super) last_error: Option<String>,
 }
 

@@ -87,6 +87,16 @@ impl Failure {
             message: message.into(),
         }
     }
+
+    /// With what the guest logged last as an error, where it stopped itself: it says why there, and its author reads that where the failure is told.
+    /// These are the guest's words.
+    #[must_use]
+    pub fn with_last_words(mut self, words: Option<String>) -> Self {
+        if let (Class::Trap, Some(words)) = (self.class, words) {
+            self.message = format!("{words} ({})", self.message);
+        }
+        self
+    }
 }
 
 /// Raised by the epoch callback: the guest used up its running time.

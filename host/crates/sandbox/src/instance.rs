@@ -114,6 +114,11 @@ impl Instance {
         std::mem::take(&mut self.state().findings)
     }
 
+    /// What it logged last as an error, such as its panic's message and place.
+    pub fn take_last_words(&mut self) -> Option<String> {
+        self.state().last_error.take()
+    }
+
     /// What it has tagged since it was last asked.
     pub fn take_tags(&mut self) -> Vec<(String, String)> {
         std::mem::take(&mut self.state().tags)

@@ -13,7 +13,7 @@ pub struct Outcome {
     pub target: Option<String>,
     /// The upstream's HTTP status.
     pub status: Option<u16>,
-    /// The finish reason of each choice that has one.
+    /// Why the choices finished, in their order; none of one that has none.
     pub finish_reasons: Vec<String>,
     /// What the upstream counted.
     pub tokens: Option<Usage>,

@@ -244,15 +244,16 @@ impl Configuring {
     }
 }
 
-/// A guest that ends itself says why in the log: its author reads that where the failure is told.
-fn with_last_words(store: &mut Store<Guest>, mut error: LoadError) -> LoadError {
-    if let LoadError::Failed { failure, .. } = &mut error
-        && failure.class == Class::Trap
-        && let Some(said) = store.data_mut().exchange.last_error.take()
-    {
-        failure.message = format!("{said} ({})", failure.message);
+/// Tells what the guest said last, where it stopped itself.
+fn with_last_words(store: &mut Store<Guest>, error: LoadError) -> LoadError {
+    match error {
+        LoadError::Failed { step, failure } => {
+            let words = store.data_mut().exchange.last_error.take();
+            let failure = failure.with_last_words(words);
+            LoadError::Failed { step, failure }
+        }
+        error => error,
     }
-    error
 }
 
 fn begin(store: &mut Store<Guest>) {

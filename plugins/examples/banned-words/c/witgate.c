@@ -240,7 +240,7 @@ void __wasm_export_exports_witgate_policy_policy_method_exchange_on_request_post
       if (len > 0) {
         uint8_t *ptr = *((uint8_t **) (arg0 + sizeof(void*)));
         for (size_t i = 0; i < len; i++) {
-          uint8_t *base = ptr + i * (9*sizeof(void*));
+          uint8_t *base = ptr + i * (12*sizeof(void*));
           (void) base;
           switch ((int32_t) (int32_t) *((uint8_t*) (base + sizeof(void*)))) {
             case 0: {
@@ -265,11 +265,25 @@ void __wasm_export_exports_witgate_policy_policy_method_exchange_on_request_post
               if ((*((size_t*) (base + (3*sizeof(void*))))) > 0) {
                 free(*((uint8_t **) (base + (2*sizeof(void*)))));
               }
+              switch ((int32_t) (int32_t) *((uint8_t*) (base + (4*sizeof(void*))))) {
+                case 0: {
+                  break;
+                }
+                case 1: {
+                  if ((*((size_t*) (base + (7*sizeof(void*))))) > 0) {
+                    free(*((uint8_t **) (base + (6*sizeof(void*)))));
+                  }
+                  if ((*((size_t*) (base + (9*sizeof(void*))))) > 0) {
+                    free(*((uint8_t **) (base + (8*sizeof(void*)))));
+                  }
+                  break;
+                }
+              }
               break;
             }
           }
-          if ((*((size_t*) (base + (8*sizeof(void*))))) > 0) {
-            free(*((uint8_t **) (base + (7*sizeof(void*)))));
+          if ((*((size_t*) (base + (11*sizeof(void*))))) > 0) {
+            free(*((uint8_t **) (base + (10*sizeof(void*)))));
           }
         }
         free(ptr);
@@ -486,6 +500,17 @@ void witgate_policy_types_tool_call_free(witgate_policy_types_tool_call_t *ptr) 
   witgate_string_free(&ptr->name);
 }
 
+void witgate_policy_types_option_tool_call_free(witgate_policy_types_option_tool_call_t *ptr) {
+  if (ptr->is_some) {
+    witgate_policy_types_tool_call_free(&ptr->val);
+  }
+}
+
+void witgate_policy_types_other_channel_free(witgate_policy_types_other_channel_t *ptr) {
+  witgate_string_free(&ptr->name);
+  witgate_policy_types_option_tool_call_free(&ptr->tool_call);
+}
+
 void witgate_policy_types_channel_free(witgate_policy_types_channel_t *ptr) {
   switch ((int32_t) ptr->tag) {
     case 3: {
@@ -493,7 +518,7 @@ void witgate_policy_types_channel_free(witgate_policy_types_channel_t *ptr) {
       break;
     }
     case 4: {
-      witgate_string_free(&ptr->val.other);
+      witgate_policy_types_other_channel_free(&ptr->val.other);
       break;
     }
   }
@@ -1811,7 +1836,7 @@ uint8_t * __wasm_export_exports_witgate_policy_policy_method_exchange_on_request
 }
 
 __attribute__((__export_name__("witgate:policy/policy@1.0.0#[method]exchange.on-answer")))
-uint8_t * __wasm_export_exports_witgate_policy_policy_method_exchange_on_answer(uint8_t * arg, int32_t arg0, int32_t arg1, uint8_t * arg2, uint8_t * arg3, size_t arg4, uint8_t * arg5, size_t arg6) {
+uint8_t * __wasm_export_exports_witgate_policy_policy_method_exchange_on_answer(uint8_t * arg, int32_t arg0, int32_t arg1, uint8_t * arg2, uint8_t * arg3, size_t arg4, uint8_t * arg5, uint8_t * arg6, size_t arg7, uint8_t * arg8, size_t arg9) {
   witgate_policy_types_channel_t variant;
   variant.tag = arg1;
   switch ((int32_t) variant.tag) {
@@ -1828,27 +1853,46 @@ uint8_t * __wasm_export_exports_witgate_policy_policy_method_exchange_on_answer(
       variant.val.tool_arguments = (witgate_policy_types_tool_call_t) {
         (uint32_t) (uint32_t) ((uintptr_t) arg2),
         (witgate_string_t) (witgate_string_t) { (uint8_t*)(arg3), (arg4) },
-        (witgate_string_t) (witgate_string_t) { (uint8_t*)(arg5), (arg6) },
+        (witgate_string_t) (witgate_string_t) { (uint8_t*)(arg5), ((uintptr_t) arg6) },
       };
       break;
     }
     case 4: {
-      variant.val.other = (witgate_string_t) { (uint8_t*)(arg2), ((uintptr_t) arg3) };
+      witgate_policy_types_option_tool_call_t option;
+      switch (arg4) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (witgate_policy_types_tool_call_t) {
+            (uint32_t) (uint32_t) ((uintptr_t) arg5),
+            (witgate_string_t) (witgate_string_t) { (uint8_t*)(arg6), (arg7) },
+            (witgate_string_t) (witgate_string_t) { (uint8_t*)(arg8), (arg9) },
+          };
+          break;
+        }
+      }
+      variant.val.other = (witgate_policy_types_other_channel_t) {
+        (witgate_string_t) (witgate_string_t) { (uint8_t*)(arg2), ((uintptr_t) arg3) },
+        (witgate_policy_types_option_tool_call_t) option,
+      };
       break;
     }
   }
-  exports_witgate_policy_policy_channel_t arg7 = variant;
+  exports_witgate_policy_policy_channel_t arg10 = variant;
   exports_witgate_policy_policy_own_passage_t val;
-  bool ret = exports_witgate_policy_policy_method_exchange_on_answer(((exports_witgate_policy_policy_exchange_t*) arg), (uint32_t) (arg0), &arg7, &val);
+  bool ret = exports_witgate_policy_policy_method_exchange_on_answer(((exports_witgate_policy_policy_exchange_t*) arg), (uint32_t) (arg0), &arg10, &val);
 
-  exports_witgate_policy_policy_option_own_passage_t ret8;
-  ret8.is_some = ret;
-  ret8.val = val;
+  exports_witgate_policy_policy_option_own_passage_t ret11;
+  ret11.is_some = ret;
+  ret11.val = val;
   uint8_t *ptr = (uint8_t *) &RET_AREA;
-  if ((ret8).is_some) {
-    const exports_witgate_policy_policy_own_passage_t *payload9 = &(ret8).val;
+  if ((ret11).is_some) {
+    const exports_witgate_policy_policy_own_passage_t *payload12 = &(ret11).val;
     *((int8_t*)(ptr + 0)) = 1;
-    *((int32_t*)(ptr + 4)) = (*payload9).__handle;
+    *((int32_t*)(ptr + 4)) = (*payload12).__handle;
   } else {
     *((int8_t*)(ptr + 0)) = 0;
   }

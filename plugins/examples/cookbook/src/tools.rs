@@ -33,12 +33,8 @@ impl Policy for Tools {
 
     fn on_answer(&mut self, _choice: u32, channel: &Channel) -> Option<Box<dyn Passage<Self>>> {
         // `None`: nothing more is asked of what passes.
-        match channel {
-            Channel::ToolArguments(call) if !self.allow.contains(&call.name) => {
-                Some(Box::new(Refused))
-            }
-            _ => None,
-        }
+        let call = channel.tool_call()?;
+        (!self.allow.contains(&call.name)).then(|| Box::new(Refused) as _)
     }
 }
 

@@ -256,6 +256,10 @@ impl Finder for Patterns {
 }
 
 impl Named for Patterns {
+    fn kinds(&self) -> usize {
+        self.all.len()
+    }
+
     fn name(&self, kind: usize) -> &str {
         &self.all[kind].0.name
     }

@@ -10,6 +10,17 @@ use crate::{Channel, Denial, Finding, Hooks, Verdict, host};
 /// The most bytes before a kind's name in a finding's code. The contract gives a code 64, and `patterns::Pattern` a name 40.
 const PREFIX: usize = 24;
 
+/// What codes look like.
+const CODE: &str = "[a-z0-9][a-z0-9._-]{0,63}";
+
+/// Whether the contract takes that for the code of a finding or a denial.
+fn is_code(text: &str) -> bool {
+    let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    text.len() <= 64
+        && text.starts_with(letter)
+        && text.chars().all(|c| letter(c) || "._-".contains(c))
+}
+
 /// What to do with what was found: a setting, `redact`, `deny` or `report`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -25,8 +36,11 @@ pub enum Action {
 
 /// A finder whose kinds have names.
 pub trait Named: Finder {
-    /// A kind's name, for findings and denials, as in `email`: at most 40 bytes where an operator chooses it, so that it fits behind [`Terms::finding`]. Several kinds may have
-    /// one. It never tells a value.
+    /// How many kinds there are: they count from 0.
+    fn kinds(&self) -> usize;
+
+    /// A kind's name, for findings and denials, as in `email`: behind [`Terms::finding`] it is a code, so where an operator chooses it, it matches
+    /// `[a-z0-9][a-z0-9._-]{0,39}`. Several kinds may have one. It never tells a value.
     fn name(&self, kind: usize) -> &str;
 
     /// What a match becomes where only a name can stand, with a number behind it: `EMAIL_1`. Letters, digits, `_` and `-`.
@@ -121,13 +135,25 @@ impl<F: Named> Guard<F> {
     ///
     /// # Panics
     ///
-    /// Where the prefix of findings has more than 24 bytes. So that is known when the policy is configured, and not with the first match.
+    /// Where the prefix of findings has more than 24 bytes, the prefix and a kind's name are no code of a finding, or the denial's code is none. So that is known when the policy is configured, and not with the first match.
     pub fn new(finder: F, action: Action, terms: Terms) -> Self {
         assert!(
             terms.finding.len() <= PREFIX,
             "`{}` goes before names in findings, and has more than {PREFIX} bytes",
             terms.finding
         );
+        assert!(
+            is_code(terms.denial),
+            "`{}` is the code of denials, and doesn't match {CODE}",
+            terms.denial
+        );
+        for kind in 0..finder.kinds() {
+            let code = format!("{}{}", terms.finding, finder.name(kind));
+            assert!(
+                is_code(&code),
+                "`{code}` would be the code of findings of kind {kind}, and doesn't match {CODE}: give that kind another name"
+            );
+        }
         Guard {
             finder: Rc::new(finder),
             action,

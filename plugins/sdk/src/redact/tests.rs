@@ -238,6 +238,10 @@ impl Finder for Digits {
 }
 
 impl Named for Digits {
+    fn kinds(&self) -> usize {
+        10
+    }
+
     fn name(&self, kind: usize) -> &str {
         if kind.is_multiple_of(2) {
             "even"
@@ -344,4 +348,63 @@ fn a_prefix_that_leaves_a_name_no_room_is_told_when_the_policy_is_configured() {
         things: "digits",
     };
     let _ = Guard::new(Digits, Action::Report, terms);
+}
+
+/// Finds nothing, and its second kind has that name.
+struct Called(&'static str);
+
+impl Finder for Called {
+    fn scan(&self, view: &View<'_>, _from: usize) -> Scan {
+        Scan::Clear(view.text.len())
+    }
+
+    fn replace(&self, _kind: usize, _value: &str, _out: &mut String) {}
+}
+
+impl Named for Called {
+    fn kinds(&self) -> usize {
+        2
+    }
+
+    fn name(&self, kind: usize) -> &str {
+        ["good", self.0][kind]
+    }
+}
+
+fn guards(name: &'static str, denial: &'static str) {
+    let (finding, things) = ("ids.", "ids");
+    let terms = Terms {
+        denial,
+        finding,
+        things,
+    };
+    let _ = Guard::new(Called(name), Action::Report, terms);
+}
+
+#[test]
+#[should_panic(
+    expected = "`ids.E-Mail` would be the code of findings of kind 1, and doesn't match [a-z0-9][a-z0-9._-]{0,63}"
+)]
+fn a_name_that_no_finding_can_have_is_told_when_the_policy_is_configured() {
+    guards("a.name_of-60", "id");
+    guards("E-Mail", "id");
+}
+
+#[test]
+#[should_panic(expected = "would be the code of findings of kind 1")]
+fn so_is_one_that_is_too_long_behind_the_prefix() {
+    guards(
+        "a23456789-b23456789-c23456789-d23456789-e23456789-f23456789-",
+        "id",
+    );
+    guards(
+        "a23456789-b23456789-c23456789-d23456789-e23456789-f23456789-g",
+        "id",
+    );
+}
+
+#[test]
+#[should_panic(expected = "`No ids` is the code of denials")]
+fn so_is_a_code_of_denials_that_is_none() {
+    guards("good", "No ids");
 }

@@ -95,6 +95,10 @@ impl Finder for Words {
 
 /// All of them are words: which one it was is what must not be told.
 impl Named for Words {
+    fn kinds(&self) -> usize {
+        1
+    }
+
     fn name(&self, _kind: usize) -> &str {
         "word"
     }

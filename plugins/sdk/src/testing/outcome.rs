@@ -14,7 +14,7 @@ pub struct Outcome {
     pub target: Option<String>,
     /// The upstream's HTTP status.
     pub status: Option<u16>,
-    /// The finish reason of each choice.
+    /// Why the choices finished, in their order.
     pub finish_reasons: Vec<String>,
     /// The tokens that the upstream counted.
     pub tokens: Option<Usage>,

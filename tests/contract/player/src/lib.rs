@@ -379,7 +379,7 @@ fn shown(segment: Segment) -> Value {
         Channel::ToolArguments(call) => {
             format!("call {} {} {}", call.index, call.id, call.name)
         }
-        Channel::Other(name) => name,
+        Channel::Other(other) => other.name,
     };
     json!([segment.message, word(&segment.role), channel, segment.text])
 }

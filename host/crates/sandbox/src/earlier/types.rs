@@ -164,3 +164,29 @@ impl From<then::Hooks> for now::Hooks {
         .fold(now::Hooks::empty(), |all, (_, now)| all | now)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_word_yet_is_shown_as_what_is_said_by_a_user() {
+        let call = now::ToolCall {
+            index: 0,
+            id: "a".into(),
+            name: "run".into(),
+        };
+        for tool_call in [None, Some(call)] {
+            let name = "input".into();
+            let segment = now::Segment {
+                message: 0,
+                role: now::Role::Other,
+                channel: now::Channel::Other(now::OtherChannel { name, tool_call }),
+                text: "ls".into(),
+            };
+            let shown = then::Segment::from(segment);
+            assert!(matches!(shown.channel, then::Channel::Content));
+            assert!(matches!(shown.role, then::Role::User));
+        }
+    }
+}

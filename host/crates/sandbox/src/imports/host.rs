@@ -34,7 +34,7 @@ impl wit::host::Host for Guest {
             message.truncate(message.floor_char_boundary(LOG_LINE));
         }
         let message = printable(&message);
-        if level == Level::Error && self.exchange.phase == HookPhase::Configure {
+        if level == Level::Error {
             self.exchange.last_error = Some(quoted(&message));
         }
         // The roles are put together where the line is wanted, and not before.
