@@ -165,7 +165,8 @@ def kept():
             if text.strip():
                 kind = "covert" if name == "tool_benign" else ""
                 rows.append({"text": text.strip(), "label": label, "kind": kind, "source": "own-tests", "language": "", "origin": "tool" if name == "tool_attacks" else "any", "weight": 8.0, "frame": text})
-    return rows
+    # A step of the descent has a length of its own, whatever the weight: so they are gone through more often, too.
+    return rows * 6
 
 
 def joined(rows, seed, count):
@@ -188,16 +189,21 @@ def joined(rows, seed, count):
 
 
 def assembled(own, others, seed, folds):
-    """All rows: as they are, in documents, with words around them. What is made of a fold's rows stays in that fold."""
+    """All rows: as they are, in documents, with words around them. What is made of a fold's rows stays in that fold.
+
+    Attacks of other people in documents that are `judged` are held out altogether: of those that are learned from, most are a grammar's.
+    """
     rows = others + own
     short = [row for row in rows if row["label"] == "attack" and len(row["text"]) < 600]
-    made = []
+    made, judged = [], []
     for fold in range(folds):
         of_fold = [row for row in rows if row.get("fold") == fold]
         payloads = [row for row in short if row.get("fold") == fold]
         payloads += [row for row in short if row.get("fold") is None][fold::folds]
         if any(CARRIERS.search(row["source"]) for row in of_fold):
             made += [dict(row, fold=fold) for row in documents(of_fold, payloads, f"{seed} {fold}", 600)]
+            theirs = [row for row in of_fold if row["label"] == "attack" and len(row["text"]) < 1500]
+            judged += [dict(row, fold=fold, judged=True, kind="judged in a document") for row in documents(of_fold, theirs, f"{seed} judged {fold}", 500 if theirs else 0)]
         made += mentions([row for row in payloads if len(row["text"]) < 250], f"{seed} {fold}", 500)
         made += joined(of_fold, f"{seed} {fold}", 60)
-    return rows + made + wrapped(short, seed, 3000)
+    return rows + made + wrapped(short, seed, 3000) + judged

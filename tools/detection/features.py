@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
-BITS = 16
 # As in `plugins/prompt-injection/src/score/mod.rs`.
-SHORT, LONG, STRIDE = 2, 6, 3
+BITS, PLACES = 29, 43_690
+SHORT, LONG, STRIDE, MANY = 2, 6, 3, 32
 
 
 def detect():
@@ -43,9 +43,14 @@ def blocks(program, rows):
     return found
 
 
-def buckets(features):
-    """The places of features in the table."""
-    return (features & 0x1FFFFFFF) >> (29 - BITS)
+def hashes(features):
+    """Features without their group."""
+    return features & ((1 << BITS) - 1)
+
+
+def places(hashes):
+    """Where features have their place, if they have one."""
+    return hashes.astype(np.int64) * PLACES >> BITS
 
 
 def windows(count):

@@ -8,8 +8,9 @@ FOLDER has JSON lines with `text`, `label` and `source`; without `--data` only t
 versions make the same bytes (`--check` trains again on the text in the repository and compares, as the tests do).
 
 How: a logistic regression over windows of words, once for people's texts and once for tools'. An attack is at least one of its windows, so
-a second round keeps only those that the first found. Then sources are held out, fold by fold, and what comes of their margins
-decides how margins, the rules' score and the length together become a probability.
+a second round keeps only those that the first found. Of the features that more than one source has, those that tell most get a place
+in the table, and their weights are learned again without the others. Then sources are held out, fold by fold, and what comes of their
+margins decides how margins, the rules' score and the length together become a probability.
 """
 
 import argparse
@@ -17,15 +18,13 @@ import hashlib
 import json
 import random
 import sys
-import warnings
 from pathlib import Path
 
 import numpy as np
-from scipy import sparse
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 import corpus
+import descent
 import features
 
 OUT = features.ROOT / "plugins/prompt-injection/src/score"
@@ -35,10 +34,26 @@ FALSE_ALARMS = {"low": 0.001, "medium": 0.005, "high": 0.02}
 THRESHOLDS = {"low": 0.8, "medium": 0.5, "high": 0.2}
 # Bytes of a short text.
 FEW = 140
+# Words that a window counts with, at least, as in the policy.
+FEWEST = 6
 
 
 def say(*words):
     print(*words, file=sys.stderr, flush=True)
+
+
+class Features:
+    """The features of blocks: those of block `b` are `columns[ends[b]:ends[b + 1]]`, of `count` that there are."""
+
+    def __init__(self, words, ends, columns, hashes):
+        self.words, self.ends, self.columns, self.hashes = words, ends, columns, hashes
+        self.count = len(hashes)
+
+    def only(self, kept):
+        """Without the features that aren't kept."""
+        stays = kept[self.columns]
+        ends = np.concatenate([[0], np.cumsum(stays)])[self.ends]
+        return Features(self.words, ends, (np.cumsum(kept) - 1)[self.columns[stays]].astype(np.int32), self.hashes[kept])
 
 
 class Set:
@@ -49,13 +64,17 @@ class Set:
         self.rows = [rows[i] for i in keep]
         found = [found[i] for i in keep]
         self.first = np.cumsum([0] + [len(blocks) for blocks in found])
-        self.words = np.array([words for blocks in found for words, _ in blocks])
-        indices = [features.buckets(f).astype(np.int32) for blocks in found for _, f in blocks]
-        ends = np.cumsum([0] + [len(f) for f in indices])
-        self.blocks = sparse.csr_matrix(
-            (np.ones(ends[-1], dtype=np.float32), np.concatenate(indices), ends), shape=(len(ends) - 1, 1 << features.BITS)
-        )
-        self.blocks.sum_duplicates()
+        words = np.array([words for blocks in found for words, _ in blocks])
+        ends = np.cumsum([0] + [len(f) for blocks in found for _, f in blocks])
+        hashes, columns = np.unique(features.hashes(np.concatenate([f for blocks in found for _, f in blocks])), return_inverse=True)
+        # A feature that a single source has says what that source is about.
+        origins = {}
+        origin = np.array([origins.setdefault(row.get("frame") or row["source"], len(origins)) for row in self.rows])
+        of_feature = np.repeat(np.repeat(origin, np.diff(self.first)), np.diff(ends))
+        lowest, highest = np.full(len(hashes), len(origins)), np.full(len(hashes), -1)
+        np.minimum.at(lowest, columns, of_feature)
+        np.maximum.at(highest, columns, of_feature)
+        self.features = Features(words, ends, columns, hashes).only(lowest < highest)
         self.attack = np.array([row["label"] == "attack" for row in self.rows])
         self.fold = np.array([-1 if row.get("fold") is None else row["fold"] for row in self.rows])
         self.hard = np.array([row["label"] != "attack" and bool(corpus.HARD.search(row["source"])) for row in self.rows])
@@ -73,37 +92,15 @@ class Set:
             found += [(i, first + a, first + b) for a, b in all_of]
         return np.array(found)
 
-    def matrix(self, windows):
-        lengths = windows[:, 2] - windows[:, 1]
-        ends = np.concatenate([[0], np.cumsum(lengths)])
-        columns = np.concatenate([np.arange(a, b) for _, a, b in windows])
-        picks = sparse.csr_matrix((np.ones(ends[-1], dtype=np.float32), columns, ends), shape=(len(windows), self.blocks.shape[0]))
-        words = picks @ self.words
-        return sparse.diags((1 / np.sqrt(words)).astype(np.float32)) @ (picks @ self.blocks)
 
-
-def fit(x, y, row, weight, count):
-    """Two rounds: in the second, only windows of attacks that the first found."""
-    keep = np.ones(len(y), bool)
-    for last in (False, True):
-        model = LogisticRegression(C=1.0, max_iter=60)
-        model.fit(x[keep], y[keep], sample_weight=weight[keep])
-        if last:
-            return model.coef_[0].astype(np.float64)
-        margins = x @ model.coef_[0]
-        best = np.full(count, -np.inf)
-        np.maximum.at(best, row, margins)
-        keep = ~y | (margins >= best[row] - 1.0)
-        kept = np.bincount(row[keep], minlength=count)
-        weight = np.where(y, weight * np.bincount(row, minlength=count)[row] / np.maximum(kept, 1)[row], weight)
-
-
-def learn(data, x, windows, rows_in, tool):
-    """Weights of the features, for people's texts or for tools'."""
+def learn(data, of, windows, rows_in, tool):
+    """Weights of the features `of` the rows, for people's texts or for tools'."""
     row = windows[:, 0]
     usable = rows_in.copy()
     for i, r in enumerate(data.rows):
-        if tool:
+        if r.get("judged"):
+            usable[i] = False
+        elif tool:
             # What people wrote to a model says little of what doesn't belong in a document.
             wanted = r["source"] != "written-person" if r["label"] == "attack" else not corpus.REQUESTS.search(r["source"])
             usable[i] &= wanted or r["kind"] in ("covert", "mention")
@@ -115,7 +112,36 @@ def learn(data, x, windows, rows_in, tool):
     weight = weight * np.array([r.get("weight", 1.0) for r in data.rows])[row]
     if not tool:
         weight = np.where(data.hard[row], 3.0, 1.0) * weight
-    return fit(x[keep], data.attack[row][keep], row[keep], weight[keep], len(data.rows))
+    return descent.fit(of, windows[keep], data.attack[row][keep], weight[keep], SEED)
+
+
+def chosen(data, windows, rows_in, weights):
+    """Which features get a place: of those that share one, the one that matters most."""
+    blocks = np.repeat(rows_in, np.diff(data.first)).astype(float)
+    often = descent.touched(data.features.ends, data.features.columns, blocks, data.features.count)
+    matters = np.max(np.abs(weights), axis=0) * np.sqrt(often)
+    order = np.argsort(-matters, kind="stable")
+    _, first = np.unique(features.places(data.features.hashes[order]), return_index=True)
+    kept = np.zeros(data.features.count, bool)
+    kept[order[first]] = True
+    return kept & (matters > 0)
+
+
+def scorer(data, windows, rows_in):
+    """The features that have a place, and their weights in people's texts and in tools', each with its scale."""
+    weights = [learn(data, data.features, windows, rows_in, tool) for tool in (False, True)]
+    of = data.features.only(chosen(data, windows, rows_in, weights))
+    return of, [quantised(learn(data, of, windows, rows_in, tool)) for tool in (False, True)]
+
+
+def table(of, weights):
+    """The bytes that the policy has."""
+    found = np.zeros((features.PLACES, 3), np.uint8)
+    places = features.places(of.hashes)
+    found[places, 0] = of.hashes & 0xFF
+    for role, (quantised, _) in enumerate(weights):
+        found[places, 1 + role] = quantised.view(np.uint8)
+    return found.tobytes()
 
 
 def quantised(weights):
@@ -123,13 +149,13 @@ def quantised(weights):
     return np.clip(np.rint(weights / scale), -127, 127).astype(np.int8), scale
 
 
-def margins(data, weights, scale, spans):
+def margins(of, weights, scale, spans):
     """As the policy reads them: `short`, `long`, `spread`, `mean` and the number of blocks, of each span of blocks."""
-    sums = np.concatenate([[0], np.cumsum(data.blocks @ weights.astype(np.float64))])
-    words = np.concatenate([[0], np.cumsum(data.words)])
+    sums = np.concatenate([[0], np.cumsum(descent.sums(of.ends, of.columns, weights.astype(float)))])
+    words = np.concatenate([[0], np.cumsum(of.words)])
 
     def margin(a, b):
-        return (sums[b] - sums[a]) * scale / np.sqrt(words[b] - words[a])
+        return (sums[b] - sums[a]) * scale / np.sqrt(max(words[b] - words[a], FEWEST))
 
     found = []
     for first, end in spans:
@@ -140,10 +166,23 @@ def margins(data, weights, scale, spans):
     return np.array(found)
 
 
-def inputs(m, rules):
-    """What the probability is made of; `Margins::probability` has the same."""
-    length = np.log2(m[:, 4])
-    return np.column_stack([m[:, 0], m[:, 1], m[:, 2], m[:, 3], length, rules])
+NAMES = ("short", "long", "spread", "mean", "length", "rules")
+
+
+def inputs(m, rules, tool):
+    """What the probability is made of; `Margins::probability` has the same.
+
+    Of a person's text these are few: with each margin by itself the weights fit the sources at hand, and fail on others.
+    """
+    length = np.maximum(np.log2(m[:, 4] / features.MANY), 0)
+    if tool:
+        return np.column_stack([m[:, :4], length, rules])
+    return np.column_stack([m[:, 0] + 0.5 * m[:, 1], length, rules])
+
+
+def named(weights, tool):
+    """The weight of each of [`NAMES`]."""
+    return weights if tool else [weights[0], 0.5 * weights[0], 0.0, 0.0, *weights[1:]]
 
 
 def rust(scale, calibrated):
@@ -173,8 +212,6 @@ def main():
     arguments.add_argument("--frames", type=int, default=0, help="texts of each frame of a grammar; 0 is the usual number")
     arguments.add_argument("--save", type=Path, help="keep what was learned of rows that were held out, for a closer look")
     given = arguments.parse_args()
-    warnings.filterwarnings("ignore", category=ConvergenceWarning)
-    np.random.seed(SEED)
     chance = random.Random(SEED)
 
     program = features.detect()
@@ -190,57 +227,56 @@ def main():
     say(len(rows), "rows,", sum(row["label"] == "attack" for row in rows), "of them attacks")
     data = Set(rows, features.blocks(program, rows))
     windows = data.windows(chance, {"attack": 24, "benign": 14})
-    x = data.matrix(windows)
-    say(x.shape, "windows and features;", len(data.words), "blocks")
+    say(len(windows), "windows;", len(data.features.words), "blocks;", data.features.count, "features")
 
     # What the rules say; the scorer has no part in it.
     answers = [json.loads(line) for line in features.ask(program, "rules", data.rows).decode().strip().split("\n")]
-    everything = np.ones(len(data.rows), bool)
     spans = np.column_stack([data.first[:-1], data.first[1:]])
-    table = np.zeros((1 << features.BITS, 2), np.int8)
-    scale, calibrated, held_out = {}, [], {}
-    for tool, name in ((False, "PERSON"), (True, "TOOL")):
-        rules = np.array([answer["tool" if tool else "person"] for answer in answers])
-        seen = np.full((len(data.rows), 5), np.nan)
-        for fold in range(folds):
-            weights = learn(data, x, windows, data.fold != fold, tool)
-            out = np.flatnonzero(data.fold == fold)
-            seen[out] = margins(data, *quantised(weights), spans[out])
-            say(name, "fold", fold, "held out", len(out))
-        weights, scale[name] = quantised(learn(data, x, windows, everything, tool))
-        table[:, int(tool)] = weights
-        calibrated.append(calibrate(data, seen, rules, tool))
-        held_out[name] = (seen, rules)
+    names = ("PERSON", "TOOL")
+    seen = {name: np.full((len(data.rows), 5), np.nan) for name in names}
+    for fold in range(folds):
+        of, weights = scorer(data, windows, data.fold != fold)
+        out = np.flatnonzero(data.fold == fold)
+        for name, (quantised, scale) in zip(names, weights):
+            seen[name][out] = margins(of, quantised, scale, spans[out])
+        say("fold", fold, "held out", len(out))
+    of, weights = scorer(data, windows, np.ones(len(data.rows), bool))
+    rules = {name: np.array([answer[name.lower()] for answer in answers]) for name in names}
+    calibrated = [calibrate(data, seen[name], rules[name], name == "TOOL") for name in names]
     given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / "weights.bin").write_bytes(table.tobytes())
-    (given.out / "calibration.rs").write_text(rust(scale, calibrated), encoding="utf-8")
+    (given.out / "weights.bin").write_bytes(table(of, weights))
+    (given.out / "calibration.rs").write_text(rust(dict(zip(names, (scale for _, scale in weights))), calibrated), encoding="utf-8")
     if given.save:
         import pickle
 
-        given.save.write_bytes(pickle.dumps((data.rows, held_out, calibrated)))
+        given.save.write_bytes(pickle.dumps((data.rows, {name: (seen[name], rules[name]) for name in names}, calibrated)))
 
 
 def calibrate(data, seen, rules, tool):
     """A logistic regression on what was held out, put where the false alarms are what they should be."""
-    known = ~np.isnan(seen[:, 0])
-    usable = known.copy()
+    usable = ~np.isnan(seen[:, 0])
     for i, row in enumerate(data.rows):
         if tool:
             usable[i] &= row["label"] == "attack" or not corpus.REQUESTS.search(row["source"])
         else:
-            usable[i] &= row["origin"] != "tool"
+            usable[i] &= row["origin"] != "tool" and not row.get("judged")
     # What was made of other rows says less than the rows do: thousands of made attacks would drown those that people wrote.
     inside = np.array([bool(row.get("inside")) for row in data.rows])
     made = np.array([bool(row.get("made")) for row in data.rows])
     usable &= ~made | ~data.attack
-    x, y = inputs(seen[usable], rules[usable]), data.attack[usable]
+    x, y = inputs(seen[usable], rules[usable], tool), data.attack[usable]
     long = np.array(["32 KiB" in row["kind"] for row in data.rows])[usable]
     few = np.array([len(row["text"]) for row in data.rows])[usable] < FEW
+    source = np.array([row["source"] for row in data.rows])[usable]
     weight = np.ones(len(y))
     if tool:
         weight[long] = 8.0
     else:
         weight[inside[usable]] = 0.15
+        # Each source of attacks counts the same: the one with the most would decide for all kinds.
+        for of in set(source[y]):
+            whole = y & ~inside[usable] & (source == of)
+            weight[whole] = 200 / max(whole.sum(), 1)
         # Harmless texts full of the words of attacks, short ones, and long documents are few here, and many elsewhere.
         weight[data.hard[usable]] = 5.0
         weight[~y & ~data.hard[usable] & few] = 5.0
@@ -251,12 +287,18 @@ def calibrate(data, seen, rules, tool):
     z = x @ model.coef_[0]
     harmless = (data.hard[usable] & ~long if data.hard[usable].sum() > 300 else ~y) & ~y
     # Where the middle threshold is, and how steep it must be for the others to be where they should.
-    at = {name: float(np.quantile(z[harmless], 1 - share)) for name, share in FALSE_ALARMS.items()}
+    short = ~y & ~data.hard[usable] & few & (source != "own-mentions")
+
+    def edge(share):
+        """Short questions may cost a bit more, and no more than that: they are most of what people write."""
+        of_short = float(np.quantile(z[short], 1 - 1.6 * share)) if short.sum() >= 400 and not tool else -np.inf
+        return max(float(np.quantile(z[harmless], 1 - share)), of_short)
+
+    at = {name: edge(share) for name, share in FALSE_ALARMS.items()}
     logit = {name: float(np.log(p / (1 - p))) for name, p in THRESHOLDS.items()}
     steep = (logit["low"] - logit["high"]) / max(at["low"] - at["high"], 1e-6)
     say("tool" if tool else "person", {name: round(float((z[y] > edge).mean()), 3) for name, edge in at.items()}, "found of", int(y.sum()), "weights", model.coef_[0].round(3), "long denied", float((z[long] > at["medium"]).mean()))
-    names = ["short", "long", "spread", "mean", "length", "rules"]
-    found = {name: float(weight * steep) for name, weight in zip(names, model.coef_[0])}
+    found = {name: float(weight * steep) for name, weight in zip(NAMES, named(model.coef_[0], tool))}
     found["start"] = logit["medium"] - at["medium"] * steep
     return found
 

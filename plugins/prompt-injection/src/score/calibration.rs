@@ -4,24 +4,24 @@ use super::Calibration;
 
 /// What margins and rules say of a person's text.
 pub(super) const PERSON: Calibration = Calibration {
-    scale: 0.025218,
-    short: 1.2004,
-    long: 0.58616,
-    spread: -1.3886,
-    mean: 0.54541,
-    length: -0.44766,
-    rules: 6.6957,
-    start: -2.6727,
+    scale: 0.033761,
+    short: 0.53016,
+    long: 0.26508,
+    spread: 0.0,
+    mean: 0.0,
+    length: -1.2307,
+    rules: 5.9591,
+    start: -1.7465,
 };
 
 /// What margins and rules say of a tool's.
 pub(super) const TOOL: Calibration = Calibration {
-    scale: 0.023842,
-    short: 1.5436,
-    long: 0.52061,
-    spread: -2.2619,
-    mean: 1.3514,
-    length: -0.15479,
-    rules: 3.6876,
-    start: -3.0467,
+    scale: 0.031327,
+    short: 1.2875,
+    long: 0.2184,
+    spread: 1.1227,
+    mean: -1.7049,
+    length: -3.7243,
+    rules: 3.1723,
+    start: -3.2554,
 };

@@ -1,7 +1,7 @@
 //! The statistical scorer: how much a text reads like attacks that were seen, window by window.
 //!
-//! Each feature of a word has a weight, learned from attacks and harmless texts. A window's margin is the sum of the weights of its words
-//! over the root of their number. `tools/detection/train.py` makes the weights and what follows from margins.
+//! Those features of words that tell most have a weight, learned from attacks and harmless texts; the others have none. A window's margin is
+//! the sum of the weights of its words over the root of their number. `tools/detection/train.py` makes the weights and what follows from margins.
 
 mod calibration;
 mod features;
@@ -17,9 +17,13 @@ use features::{BLOCK, Each, Features};
 use views::Unknown;
 use words::Words;
 
-/// Weights by hash, each for a person's text and for a tool's.
-const WEIGHTS: &[u8; 2 << BITS] = include_bytes!("weights.bin");
-const BITS: u32 = 16;
+/// A place by a feature's hash: a byte of the hash, so that a feature without a weight isn't taken for the one that has its place, and
+/// the weights in a person's text and in a tool's.
+const WEIGHTS: &[u8; PLACES * PLACE] = include_bytes!("weights.bin");
+const PLACES: usize = 43_690;
+const PLACE: usize = 3;
+/// Bits of a hash that are looked at.
+const BITS: u32 = 29;
 /// Blocks in a short window and in a long one, and from one long window to the next.
 const SHORT: usize = 2;
 const LONG: usize = 6;
@@ -66,7 +70,7 @@ impl Model {
         steps::took(text.len());
         let mut blocks = Vec::new();
         let mut features = Features::new(Sums {
-            offset: usize::from(origin == Origin::Tool),
+            offset: 1 + usize::from(origin == Origin::Tool),
             blocks: &mut blocks,
             now: Block::default(),
         });
@@ -130,9 +134,10 @@ struct Calibration {
     scale: f32,
     short: f32,
     long: f32,
+    /// In a tool's text a window is held against the others; a person's has little else than the attack, so there it isn't.
     spread: f32,
     mean: f32,
-    /// For each doubling of the length: the highest of many windows is higher.
+    /// For each doubling of the length beyond [`MANY`]: the highest of many windows is higher.
     length: f32,
     rules: f32,
     start: f32,
@@ -159,7 +164,7 @@ impl Margins {
             + by.long * self.long
             + by.spread * self.spread
             + by.mean * self.mean
-            + by.length * (self.blocks as f32).log2()
+            + by.length * (self.blocks as f32 / MANY).log2().max(0.0)
             + by.rules * rules;
         1.0 / (1.0 + (-z).exp())
     }
@@ -167,6 +172,8 @@ impl Margins {
 
 /// A few words say little, whatever they weigh: `hi` begins many attacks. (In training each text counts with the words that it has.)
 const FEWEST: u32 = 6;
+/// Blocks from which on a text is long.
+const MANY: f32 = 32.0;
 /// So many words say nothing: for them there are the rules.
 const NOTHING: u32 = 3;
 
@@ -223,8 +230,10 @@ struct Sums<'b> {
 impl Each for Sums<'_> {
     #[inline(always)]
     fn feature(&mut self, _: Group, hash: u32) {
-        let place = (hash >> (32 - BITS)) as usize * 2 + self.offset;
-        self.now.sum += i32::from(WEIGHTS[place] as i8);
+        let hash = hash >> (32 - BITS);
+        let place = ((u64::from(hash) * PLACES as u64) >> BITS) as usize * PLACE;
+        let same = -i32::from(WEIGHTS[place] == hash as u8);
+        self.now.sum += i32::from(WEIGHTS[place + self.offset] as i8) & same;
     }
 
     #[inline]
