@@ -6,17 +6,21 @@
 //! who waits for anything else has a turn, whoever is gone has none, and turns are given in the order in which they were asked for. So a
 //! request of 100 KiB gets its few steps between those of 10 MiB.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock};
 use std::task::ready;
 
 use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
+use tracing::instrument::WithSubscriber;
 
-/// How much the threads for what is large give way, 19 being most. At 19 a busy machine would never come to it.
+/// How much the threads for what is large give way to the others. With 19, the most there is, a busy machine would never come to it.
 const NICE: i32 = 10;
 
 /// What has no more bytes than this takes no turn: it is read in a tenth of a millisecond.
@@ -30,10 +34,13 @@ pub struct Turns {
 }
 
 impl Default for Turns {
-    /// Those of a machine that runs a worker on each core.
+    /// Those of the process, on a machine that runs a worker on each core.
     fn default() -> Self {
-        let cores = std::thread::available_parallelism();
-        Turns::beside(cores.map_or(1, usize::from))
+        static OF_ALL: LazyLock<Turns> = LazyLock::new(|| {
+            let cores = std::thread::available_parallelism();
+            Turns::beside(cores.map_or(1, usize::from))
+        });
+        OF_ALL.clone()
     }
 }
 
@@ -45,7 +52,7 @@ impl Turns {
             turns: Arc::new(Semaphore::new(turns)),
             threads: Arc::new(Threads {
                 count: turns,
-                runtime: OnceLock::new(),
+                runtime: Mutex::new(None),
             }),
         }
     }
@@ -124,8 +131,7 @@ fn done<T>(done: Result<T, JoinError>) -> T {
 #[derive(Debug)]
 struct Threads {
     count: usize,
-    /// None: they could not be started, and the workers do it all.
-    runtime: OnceLock<Option<Runtime>>,
+    runtime: Mutex<Option<Runtime>>,
 }
 
 impl Threads {
@@ -133,8 +139,15 @@ impl Threads {
         &self,
         task: impl Future<Output = T> + Send + 'static,
     ) -> JoinHandle<T> {
-        match self.runtime.get_or_init(|| started(self.count)) {
+        // Its log lines are those of whom it works for.
+        let task = task.in_current_span().with_current_subscriber();
+        let mut runtime = self.runtime.lock();
+        if runtime.is_none() {
+            *runtime = started(self.count);
+        }
+        match &*runtime {
             Some(runtime) => runtime.spawn(task),
+            // The workers do it, until threads can be had.
             None => tokio::spawn(task),
         }
     }
@@ -143,30 +156,41 @@ impl Threads {
 impl Drop for Threads {
     /// Without waiting for what is still done there: nobody wants it any more.
     fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take().flatten() {
+        if let Some(runtime) = self.runtime.get_mut().take() {
             runtime.shutdown_background();
         }
     }
 }
 
 fn started(count: usize) -> Option<Runtime> {
-    let runtime = Builder::new_multi_thread()
+    let mut builder = Builder::new_multi_thread();
+    builder
         .worker_threads(count)
         .thread_name("large")
         .on_thread_start(|| {
             // On Linux a priority is a thread's own. Elsewhere it may be the process's: so it is left alone there.
             #[cfg(target_os = "linux")]
-            if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+            if let Err(error) = give_way() {
                 tracing::debug!(%error, "large requests are read at normal priority");
             }
         })
-        .enable_all()
-        .build();
-    runtime
-        .inspect_err(
-            |error| tracing::warn!(%error, "no threads for large requests: the workers read them"),
-        )
-        .ok()
+        .enable_all();
+    // Where the system has no more threads, the library panics.
+    let built = catch_unwind(AssertUnwindSafe(|| builder.build()));
+    let why = match built {
+        Ok(Ok(runtime)) => return Some(runtime),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "the system has no more threads".to_owned(),
+    };
+    tracing::warn!(why, "no threads for large requests: the workers read them");
+    None
+}
+
+/// This thread lets those go first that have the process's own priority.
+#[cfg(target_os = "linux")]
+fn give_way() -> rustix::io::Result<()> {
+    let own = rustix::process::getpriority_process(None)?;
+    rustix::process::setpriority_process(None, (own + NICE).min(19))
 }
 
 /// A turn, over when this is dropped.

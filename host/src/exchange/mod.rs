@@ -88,9 +88,8 @@ impl<U: Upstream> Exchange<U> {
     /// Runs it to its very end, and returns how it ended.
     async fn run(mut self) -> Ended {
         let turns = self.permit.turns.clone();
-        let weight = self.stages.request().weight();
         // What few exchanges need is apart on the heap.
-        let decision = if Turns::is_large(weight) {
+        let decision = if Turns::is_large(self.stages.request().weight()) {
             let decision;
             (self, decision) = turns.apart(self, |it| it.judge().boxed()).boxed().await;
             decision
@@ -103,7 +102,9 @@ impl<U: Upstream> Exchange<U> {
         };
         match self.settled(ended).await {
             None => self.stages.collect(),
-            Some(outcome) if Turns::is_large(weight.max(self.client.bytes)) => {
+            Some(outcome)
+                if Turns::is_large(self.stages.request().weight().max(outcome.sent_bytes)) =>
+            {
                 let complete = turns.apart(self, |it| it.complete(outcome).boxed());
                 (self, ()) = complete.boxed().await;
             }

@@ -208,10 +208,17 @@ impl Write for Made {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.write(cx, |io, cx, most| {
-            let all: usize = bufs.iter().map(|buf| buf.len()).sum();
-            match bufs.iter().find(|buf| !buf.is_empty()) {
-                Some(first) if all > most => io.poll_write(cx, &first[..first.len().min(most)]),
-                _ => io.poll_write_vectored(cx, bufs),
+            let mut room = most;
+            let fits = |buf: &&IoSlice<'_>| {
+                let left = room.checked_sub(buf.len());
+                room = left.unwrap_or(0);
+                left.is_some()
+            };
+            let whole = bufs.iter().take_while(fits).count();
+            // What fits goes whole; of one that alone is too long goes what fits of it.
+            match bufs[..whole].iter().all(|buf| buf.is_empty()) {
+                true if whole < bufs.len() => io.poll_write(cx, &bufs[whole][..most]),
+                _ => io.poll_write_vectored(cx, &bufs[..whole]),
             }
         })
     }

@@ -9,7 +9,9 @@ use reqwest::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, SET_COOKIE,
 };
 use reqwest::{Client, Method, redirect};
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use url::{Host, Url};
 use witgate_config::{HttpConfig, HttpHost, Secret, SecretError};
@@ -38,6 +40,8 @@ struct Inner {
     to_public: Client,
     slots: Semaphore,
     metrics: Arc<StageMetrics>,
+    /// What it was made on. None: it was made to be looked at.
+    runtime: Option<Handle>,
 }
 
 /// A host that may be asked, and what is shown to it.
@@ -101,6 +105,7 @@ impl Outbound {
             to_private: client(true)?,
             to_public: client(false)?,
             metrics,
+            runtime: Handle::try_current().ok(),
         })))
     }
 
@@ -114,7 +119,7 @@ impl Outbound {
     /// # Errors
     /// Where it may not be asked, or there is no reply that a policy may see.
     pub async fn send(&self, call: Call) -> Result<Reply, NoReply> {
-        let came = self.ask(call).await;
+        let came = self.ask_at_home(call).await;
         self.0.metrics.asked(match &came {
             Ok(_) => HttpOutcome::Replied,
             Err(NoReply::Refused(_)) => HttpOutcome::Refused,
@@ -123,6 +128,25 @@ impl Outbound {
             Err(NoReply::Failed(_)) => HttpOutcome::Failed,
         });
         came
+    }
+
+    /// Asks on the runtime that it was made on, wherever the policy runs. A connection lives where it was made, and is kept for others: on the threads that
+    /// large requests have, small ones would wait for these.
+    async fn ask_at_home(&self, call: Call) -> Result<Reply, NoReply> {
+        let Some(runtime) = &self.0.runtime else {
+            return self.ask(call).await;
+        };
+        let this = self.clone();
+        // Dropped, it asks no more.
+        let mut asking = JoinSet::new();
+        asking.spawn_on(async move { this.ask(call).await }, runtime);
+        match asking.join_next().await {
+            Some(Ok(came)) => came,
+            Some(Err(broken)) if broken.is_panic() => {
+                std::panic::resume_unwind(broken.into_panic())
+            }
+            _ => Err(NoReply::Failed("the gateway stops".into())),
+        }
     }
 
     async fn ask(&self, call: Call) -> Result<Reply, NoReply> {

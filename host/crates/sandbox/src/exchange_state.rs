@@ -102,6 +102,7 @@ impl ExchangeState {
         self.edited = 0;
         self.edits = 0;
         self.tagged = self.tags.len();
+        self.last_error = None;
     }
 
     /// The call failed: what it changed, tagged and put on the answer doesn't count. What it found does.

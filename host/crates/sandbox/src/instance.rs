@@ -428,7 +428,7 @@ fn delta_time(delta_cpu: Duration, bytes: usize) -> Duration {
     delta_cpu.saturating_mul(u32::try_from(deltas).unwrap_or(u32::MAX))
 }
 
-/// A longer text may be looked at for longer: 40 ms a MiB. That is twice what the bundled policies need on a processor that has
+/// A longer text may be looked at for longer: 40 ms a MiB. That is twice what the default chain's policies need on a processor that has
 /// nothing else to do: beside other work each takes longer for the same.
 fn per_mebibyte(size: u64) -> Duration {
     Duration::from_micros(size.saturating_mul(40_000) >> 20)

@@ -298,3 +298,38 @@ async fn another_secret_is_another_way_to_ask() {
     );
     assert!(matches!(gone, Err(OutboundError::Secret { .. })));
 }
+
+/// A connection that is kept lives where it was made. Where a policy runs on other threads for once, it isn't made there.
+#[test]
+fn connections_are_made_where_it_was_made() {
+    let runtime = || tokio::runtime::Runtime::new().unwrap();
+    let (home, elsewhere) = (runtime(), runtime());
+    let (asks, url, accepted) = home.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/v1", listener.local_addr().unwrap());
+        let (accept, accepted) = unbounded_channel();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                accept.send(()).unwrap();
+                tokio::spawn(async move {
+                    let mut said = Vec::new();
+                    while stream.read_buf(&mut said).await.is_ok_and(|read| read > 0) {
+                        if said.ends_with(b"{}") {
+                            said.clear();
+                            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+                            stream.write_all(answer).await.unwrap();
+                        }
+                    }
+                });
+            }
+        });
+        (of(vec![host(&url, true)], |_| ()), url, accepted)
+    });
+    let first = elsewhere.block_on(asks.send(to(&url)));
+    assert_eq!(first.unwrap().status, 200);
+    // Whatever was made there is gone.
+    drop(elsewhere);
+    let second = home.block_on(asks.send(to(&url)));
+    assert_eq!(second.unwrap().status, 200);
+    assert_eq!(accepted.len(), 1, "the connection was kept");
+}

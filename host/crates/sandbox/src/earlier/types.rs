@@ -59,6 +59,11 @@ impl From<then::Role> for now::Role {
 impl From<now::Channel> for then::Channel {
     fn from(channel: now::Channel) -> Self {
         match channel {
+            // Whoever guards calls guards it by its call, or refuses what isn't JSON.
+            now::Channel::Other(now::OtherChannel {
+                tool_call: Some(call),
+                ..
+            }) => then::Channel::ToolArguments(call.into()),
             now::Channel::Content | now::Channel::Other(_) => then::Channel::Content,
             now::Channel::Reasoning => then::Channel::Reasoning,
             now::Channel::Refusal => then::Channel::Refusal,
@@ -177,6 +182,7 @@ mod tests {
             name: "run".into(),
         };
         for tool_call in [None, Some(call)] {
+            let is_call = tool_call.is_some();
             let name = "input".into();
             let segment = now::Segment {
                 message: 0,
@@ -185,7 +191,11 @@ mod tests {
                 text: "ls".into(),
             };
             let shown = then::Segment::from(segment);
-            assert!(matches!(shown.channel, then::Channel::Content));
+            match shown.channel {
+                then::Channel::Content => assert!(!is_call),
+                then::Channel::ToolArguments(call) => assert!(is_call && call.name == "run"),
+                _ => panic!("it is shown as what it isn't"),
+            }
             assert!(matches!(shown.role, then::Role::User));
         }
     }
