@@ -19,7 +19,7 @@ fn clean() -> Vec<Value> {
         "fault: bytewise | say: byte by byte",
         "fault: crlf | say: with comments",
         "fault: crlf,bytewise | chunk: 2 | think: hm | say: both",
-        "fault: no-done | say: without its end",
+        "fault: no-done | say: hello there",
         "fault: empty-length | say: nothing",
     ] {
         all.push(ask(text));

@@ -264,7 +264,7 @@ async fn messages_are_redacted_denied_and_answered_by_policies() {
         )
         .await;
     assert_eq!(error(&reply), errs(403, "permission_error", "leak"));
-    let long = "All is well here. ".repeat(40);
+    let long = "The tea is warm. ".repeat(40);
     let body = streamed(message(&format!(
         "chunk: 4 | say: {long}The secret is out."
     )));
@@ -273,7 +273,7 @@ async fn messages_are_redacted_denied_and_answered_by_policies() {
         (&said.stop, &said.denial["code"]),
         (&json!("refusal"), &json!("leak"))
     );
-    assert!(said.texts()[0].1.starts_with("All is well"), "{said:?}");
+    assert!(said.texts()[0].1.starts_with("The tea is warm"), "{said:?}");
     assert!(!said.texts()[0].1.contains("secret"), "{said:?}");
     bench.settled().await;
 }

@@ -144,7 +144,7 @@ async fn responses_are_redacted_denied_and_answered_by_policies() {
     assert_eq!(reply.error(), (403, "leak".into()));
     let long = format!(
         "chunk: 4 | say: {}The secret is out.",
-        "All is well here. ".repeat(40)
+        "The tea is warm. ".repeat(40)
     );
     let streamed = with(input(&long), json!({"stream": true}));
     let reply = bench.post(PATH, &streamed, deny).await;
@@ -156,7 +156,10 @@ async fn responses_are_redacted_denied_and_answered_by_policies() {
         (&json!("puppet"), &json!("leak"))
     );
     assert!(!reply.text().contains("secret is out"), "{}", reply.text());
-    assert!(said(&denied)[0].1.starts_with("All is well"), "{denied}");
+    assert!(
+        said(&denied)[0].1.starts_with("The tea is warm"),
+        "{denied}"
+    );
 
     let before = bench.upstream().bodies().len();
     let respond = json!({"request": {"respond": [{"reasoning": [0, "no "]}, {"reasoning": [0, "need"]}, {"content": [0, "made "]}, {"content": [0, "here"]}]}});

@@ -105,6 +105,11 @@ impl Forged {
                 format!("(if (result i32) (global.get $real) (then {body}) (else {good}))")
             }
         };
+        // Itself, the choice, and the channel, which has room for its longest case.
+        let answered = match contract {
+            "0.1.0" => ["i32"; 8].join(" "),
+            _ => ["i32"; 11].join(" "),
+        };
         let constructor = sly(constructor, NEW_EXCHANGE);
         let on_request = sly(on_request, &format!("i32.const {VERDICT}"));
         let on_answer = sly(on_answer, &open);
@@ -130,7 +135,7 @@ impl Forged {
     (global.set $real (i64.ne (call $size) (i64.const 0))) {constructor})
   (func (export "{policy}#[method]exchange.on-request") (param i32) (result i32) {on_request})
   (func (export "{policy}#[method]exchange.on-answer")
-    (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32) {on_answer})
+    (param {answered}) (result i32) {on_answer})
   (func (export "{policy}#[method]exchange.on-complete") (param i32) (if (global.get $real) (then {on_complete})))
   (func (export "{policy}#[method]passage.on-delta") (param i32 i32 i32) (result i32) {on_delta})
   (func (export "{policy}#[method]passage.on-end") (param i32 i32 i32) (result i32) {on_end})

@@ -109,7 +109,7 @@ pub(crate) const MISDEEDS: &[Misdeed] = &[
     ("response-out-of-bounds", In("on-request", "output"), || {
         let list = returning(VERDICT, &[2, 262_136, 1]);
         // One delta of content, whose text is nowhere.
-        let text = returning(2048, &[0, 0, 0, 0, 0, 0, 0, u32::MAX - 64, 64]);
+        let text = returning(2048, &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, u32::MAX - 64, 64]);
         let text = format!("(drop {text}) {}", returning(VERDICT, &[2, 2048, 1]));
         [list, text].into_iter().map(judging).collect()
     }),

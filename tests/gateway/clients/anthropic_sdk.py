@@ -168,10 +168,10 @@ def a_denied_message_raises():
 @check
 def a_denial_in_mid_stream_is_a_refusal_that_says_why():
     orders = puppet(answer={"at": "secret", "then": {"deny": "secret"}})
-    message = streamed("chunk: 4 | say: " + "All is well here. " * 40 + "The secret is out. ", extra_headers=orders)
+    message = streamed("chunk: 4 | say: " + "The tea is warm. " * 40 + "The secret is out. ", extra_headers=orders)
     assert message.stop_reason == "refusal", message
     assert message.stop_details.explanation == "as ordered", message
-    assert message.content[0].text.startswith("All is well") and "secret" not in message.content[0].text
+    assert message.content[0].text.startswith("The tea is warm") and "secret" not in message.content[0].text
 
 
 @check

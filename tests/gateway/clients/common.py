@@ -272,13 +272,13 @@ def shared_checks(sdk, client, client_with, status_error):
         orders = puppet(answer={"at": "secret", "then": {"deny": "secret"}})
         stream = create(
             model=MODEL,
-            messages=user("chunk: 4 | say: " + "All is well here. " * 40 + "The secret is out. "),
+            messages=user("chunk: 4 | say: " + "The tea is warm. " * 40 + "The secret is out. "),
             stream=True,
             extra_headers=orders,
         )
         said = joined(stream)
         assert said[0]["finish"] == "content_filter", said
-        assert said[0]["content"].startswith("All is well") and "secret" not in said[0]["content"]
+        assert said[0]["content"].startswith("The tea is warm") and "secret" not in said[0]["content"]
 
     @check
     def a_response_of_a_policys_own():

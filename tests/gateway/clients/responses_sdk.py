@@ -33,10 +33,10 @@ def events_of(text, **more):
 
 @check
 def a_whole_response():
-    answer = ask("think: Let me see. | say: Grüße, 你好!", instructions="be brief", metadata=None)
+    answer = ask("think: Let me look. | say: Grüße, 你好!", instructions="be brief", metadata=None)
     assert answer.output_text == "Grüße, 你好!" and answer.status == "completed"
     assert [item.type for item in answer.output] == ["reasoning", "message"]
-    assert answer.output[0].content[0].text == "Let me see."
+    assert answer.output[0].content[0].text == "Let me look."
     assert answer.usage.total_tokens == answer.usage.input_tokens + answer.usage.output_tokens > 0
     assert answer.instructions == "be brief" and answer.tools == [] and answer.error is None
     # Everything that the SDK's model of it must have.
@@ -171,11 +171,11 @@ def what_breaks_off_fails():
 @check
 def a_denial_in_mid_stream_is_told():
     orders = puppet(answer={"at": "secret", "then": {"deny": "secret"}})
-    text = "chunk: 4 | say: " + "All is well here. " * 40 + "The secret is out. "
+    text = "chunk: 4 | say: " + "The tea is warm. " * 40 + "The secret is out. "
     last = events_of(text, extra_headers=orders)[-1]
     assert last.type == "response.incomplete" and last.response.incomplete_details.reason == "content_filter"
     assert last.response.witgate["policy"] == "puppet", last.response
-    assert last.response.output_text.startswith("All is well") and "secret" not in last.response.output_text
+    assert last.response.output_text.startswith("The tea is warm") and "secret" not in last.response.output_text
 
 
 @check
