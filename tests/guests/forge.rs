@@ -106,7 +106,7 @@ impl Forged {
             }
         };
         // Itself, the choice, and the channel, which has room for its longest case.
-        let answered = match contract {
+        let answered = match *contract {
             "0.1.0" => ["i32"; 8].join(" "),
             _ => ["i32"; 11].join(" "),
         };

@@ -160,7 +160,7 @@ impl contract::GuestExchange for Exchange {
             text: "hello".into(),
         };
         match misdeed {
-            "many-deltas" => Verdict::Respond(vec![hello(0); 1 << 17]),
+            "many-deltas" => Verdict::Respond(vec![hello(0); 100_000]),
             "far-choice" => Verdict::Respond(vec![hello(128)]),
             "farthest-choice" => Verdict::Respond(vec![hello(u32::MAX)]),
             "code-with-a-header" => Verdict::Deny(deny("no\r\nset-cookie: a=b", "")),
