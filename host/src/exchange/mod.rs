@@ -87,9 +87,9 @@ struct Ended {
 impl<U: Upstream> Exchange<U> {
     /// Runs it to its very end, and returns how it ended.
     async fn run(mut self) -> Ended {
-        let turns = self.permit.turns.clone();
         // What few exchanges need is apart on the heap.
         let decision = if Turns::is_large(self.stages.request().weight()) {
+            let turns = self.permit.turns.clone();
             let decision;
             (self, decision) = turns.apart(self, |it| it.judge().boxed()).boxed().await;
             decision
@@ -105,6 +105,7 @@ impl<U: Upstream> Exchange<U> {
             Some(outcome)
                 if Turns::is_large(self.stages.request().weight().max(outcome.sent_bytes)) =>
             {
+                let turns = self.permit.turns.clone();
                 let complete = turns.apart(self, |it| it.complete(outcome).boxed());
                 (self, ()) = complete.boxed().await;
             }

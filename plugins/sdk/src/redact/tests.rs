@@ -391,7 +391,7 @@ fn a_name_that_no_finding_can_have_is_told_when_the_policy_is_configured() {
 }
 
 #[test]
-#[should_panic(expected = "would be the code of findings of kind 1")]
+#[should_panic(expected = "f23456789-g` would be the code of findings of kind 1")]
 fn so_is_one_that_is_too_long_behind_the_prefix() {
     guards(
         "a23456789-b23456789-c23456789-d23456789-e23456789-f23456789-",
