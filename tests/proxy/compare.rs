@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::connection::Connection;
 use crate::load::{self, Streams, Traffic};
-use crate::peers::{Peer, THREE};
+use crate::peers::{Peer, REUSED, THREE};
 use crate::process::cpu;
 
 const ROUNDS: usize = 5;
@@ -63,12 +63,13 @@ impl Compared {
     }
 }
 
-/// Prints the table.
-pub async fn run(upstream: SocketAddr, traffic: Traffic) {
+/// Prints the table. `peers`: what is to be said of upstream and clients.
+pub async fn run(upstream: SocketAddr, traffic: Traffic, peers: &str) {
     let mut all = vec![
         Compared::new("hyper", Peer::hyper(upstream)),
         Compared::new("no policies", Peer::witgate(upstream, "[]", "").await),
         Compared::new("three policies", Peer::witgate(upstream, THREE, "").await),
+        Compared::new("three, reused", Peer::witgate(upstream, REUSED, "").await),
     ];
     let mut direct = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
@@ -91,7 +92,7 @@ pub async fn run(upstream: SocketAddr, traffic: Traffic) {
         Traffic::Hit => "something to redact in each request and answer",
     };
     println!(
-        "CPU on one core, {CONNECTIONS} connections, {kind}; medians of {ROUNDS} rounds, and as a multiple of hyper's in the same round\n"
+        "CPU on one core, {CONNECTIONS} connections, {kind}, upstream and clients {peers}; medians of {ROUNDS} rounds, and as a multiple of hyper's in the same round\n"
     );
     println!("                 us/request  x hyper    us/chunk  x hyper   a chunk's way, us");
     let base = [all[0].request.clone(), all[0].chunk.clone()];

@@ -40,7 +40,7 @@ use load::Traffic;
 use peers::Role;
 use process::Core;
 
-const USAGE: &str = "it takes nothing, --hit, --large, --governance, --streams [MOST], --memory [STREAMS], --stages, --prompt, or --idle";
+const USAGE: &str = "it takes nothing, --hit, each also with --awake, --large, --governance, --streams [MOST], --memory [STREAMS], --stages, --prompt, or --idle";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -61,12 +61,21 @@ async fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     Core::Others.take();
+    if let ["--awake"] | ["--hit", "--awake"] = args[..] {
+        let traffic = if args.len() == 1 {
+            Traffic::Plain
+        } else {
+            Traffic::Hit
+        };
+        compare::run(awake_upstream().await, traffic, "that never sleep").await;
+        return ExitCode::SUCCESS;
+    }
     let upstream = Role::start(Core::Others, &["--role", "upstream"]);
     let to = upstream.address;
     let number = |it: &str| it.parse::<usize>().ok();
     match args[..] {
-        [] => compare::run(to, Traffic::Plain).await,
-        ["--hit"] => compare::run(to, Traffic::Hit).await,
+        [] => compare::run(to, Traffic::Plain, "that sleep when they wait").await,
+        ["--hit"] => compare::run(to, Traffic::Hit, "that sleep when they wait").await,
         ["--large"] => large::run(to).await,
         ["--governance"] => governance::run(to).await,
         ["--streams"] => scaling::streams(to, 10_000).await,
@@ -86,4 +95,19 @@ async fn main() -> ExitCode {
         }
     }
     ExitCode::SUCCESS
+}
+
+/// An upstream on this thread, beside the clients, and the thread never sleeps. To write to a socket whose reader sleeps on another core
+/// is to wake it, by an interrupt that a virtual machine pays dearly for; and the longer something takes, the more often its
+/// peers have gone to sleep. Over a network nobody pays for that.
+async fn awake_upstream() -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let to = listener.local_addr().unwrap();
+    tokio::spawn(upstream::serve(listener));
+    tokio::spawn(async {
+        loop {
+            tokio::task::yield_now().await;
+        }
+    });
+    to
 }

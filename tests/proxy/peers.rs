@@ -12,6 +12,10 @@ use crate::support::{Process, bench};
 /// The bundled policies with their defaults.
 pub const THREE: &str = "[prompt-injection, pii-detector, audit-logger]";
 
+/// The same, each in instances that serve one exchange after another.
+pub const REUSED: &str = "[{id: prompt-injection, isolation: reused}, {id: pii-detector, isolation: reused}, \
+                          {id: audit-logger, isolation: reused}]";
+
 /// A role of this program's, in a process of its own. Killed when dropped.
 pub struct Role {
     child: Child,

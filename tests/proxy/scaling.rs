@@ -185,8 +185,8 @@ pub async fn idle(upstream: SocketAddr) {
         let process = peer.id();
         let mut connection = Connection::open(peer.address()).await;
         load::times(&mut connection, &Traffic::Plain.request(), 100).await;
-        // Kept connections end, and what the last exchanges left is cleared.
-        tokio::time::sleep(TIME).await;
+        // Kept connections end, what the last exchanges left is cleared, and threads without work end.
+        tokio::time::sleep(2 * TIME).await;
         let before = (cpu(process), waits(process));
         tokio::time::sleep(TIME).await;
         let seconds = TIME.as_secs_f64();

@@ -4,15 +4,19 @@
 //!
 //! There is no task and no channel between the upstream and the client: the body polls the future, and a slot of one frame is
 //! how the future hands over. A slow client does not poll, so the upstream isn't read.
+//!
+//! The library that writes to the client asks the body several times for each frame. Only a poll for which there is a cause reaches the
+//! future: what it waits for wakes the slot, which keeps that in mind and wakes whoever polls.
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Wake, Waker};
 
 use bytes::{Bytes, BytesMut};
+use futures_util::task::AtomicWaker;
 use http::{HeaderMap, Response, StatusCode};
 use http_body::{Body, Frame};
 use parking_lot::Mutex;
@@ -32,12 +36,29 @@ struct Slot {
     gone: AtomicBool,
     /// The response is done with: read to its end, or dropped.
     left: AtomicBool,
+    /// What the future waited for has come since it was polled last.
+    woken: AtomicBool,
+    /// Who polls the response.
+    poller: AtomicWaker,
+}
+
+impl Wake for Slot {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.woken.store(true, Ordering::Release);
+        self.poller.wake();
+    }
 }
 
 #[derive(Default)]
 struct State {
     head: Option<Response<Option<Bytes>>>,
     frame: Option<Bytes>,
+    /// There is another frame, which waits until this one is taken.
+    more: bool,
     ended: bool,
 }
 
@@ -79,7 +100,8 @@ impl ResponseSink {
             }
             let mut state = self.0.state.lock();
             if state.frame.is_some() {
-                // No waker: the body that takes the frame is what polls this future.
+                // No waker: the body that takes the frame polls this future next.
+                state.more = true;
                 return Poll::Pending;
             }
             state.frame = bytes.take();
@@ -128,6 +150,8 @@ type Exchange = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(super) struct Driver {
     exchange: Option<Exchange>,
     slot: Arc<Slot>,
+    /// Wakes the slot.
+    waker: Waker,
     tasks: TaskTracker,
     runtime: Handle,
     /// Goes back when the client has left, whatever the exchange has still to do, and before a worker comes to that.
@@ -145,8 +169,13 @@ impl Driver {
         F: Future<Output = ()> + Send + 'static,
     {
         let slot = Arc::new(Slot::default());
+        let sink = ResponseSink(slot.clone());
+        // Made where it is kept: `Box::pin` would make these 15 KiB on the stack and copy all of them.
+        let exchange = Box::write(Box::new_uninit(), exchange(sink));
+        slot.woken.store(true, Ordering::Release);
         Driver {
-            exchange: Some(Box::pin(exchange(ResponseSink(slot.clone())))),
+            exchange: Some(Box::into_pin(exchange)),
+            waker: slot.clone().into(),
             slot,
             tasks: tasks.clone(),
             runtime: Handle::current(),
@@ -178,6 +207,12 @@ impl Driver {
         let Some(exchange) = &mut self.exchange else {
             return Poll::Ready(());
         };
+        // Before it looks: what wakes the slot from here on wakes this poller.
+        self.slot.poller.register(cx.waker());
+        if !self.slot.woken.swap(false, Ordering::AcqRel) {
+            return Poll::Pending;
+        }
+        let cx = &mut Context::from_waker(&self.waker);
         let polled = catch_unwind(AssertUnwindSafe(|| exchange.as_mut().poll(cx)));
         match polled {
             Ok(Poll::Pending) => Poll::Pending,
@@ -206,6 +241,9 @@ impl Body for Driver {
             {
                 let mut state = self.slot.state.lock();
                 if let Some(bytes) = state.frame.take() {
+                    if std::mem::take(&mut state.more) {
+                        self.slot.woken.store(true, Ordering::Release);
+                    }
                     return Poll::Ready(Some(Ok(Frame::data(bytes))));
                 }
                 // The rest of the exchange delays no client: it begins when the body is dropped.
@@ -295,4 +333,73 @@ pub(super) async fn receive<F: Future>(
         body,
     };
     (received, output)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use http_body_util::BodyExt;
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    /// A response whose frames are what is sent, and how often its future was polled.
+    async fn driven(
+        mut frames: mpsc::UnboundedReceiver<&'static str>,
+    ) -> (axum::body::Body, Arc<AtomicUsize>) {
+        let polls = Arc::<AtomicUsize>::default();
+        let counted = polls.clone();
+        let driver = Driver::new(&TaskTracker::new(), None, |sink| {
+            let exchange = async move {
+                sink.head(Response::new(()));
+                while let Some(frame) = frames.recv().await {
+                    let sent = sink.frame(frame.into()).await;
+                    sent.expect("the client is there");
+                }
+                sink.end();
+            };
+            let mut exchange = Box::pin(exchange);
+            poll_fn(move |cx| {
+                counted.fetch_add(1, Ordering::Relaxed);
+                exchange.as_mut().poll(cx)
+            })
+        });
+        (driver.response().await.into_body(), polls)
+    }
+
+    /// What the body has now, asked so many times.
+    fn asked(body: &mut axum::body::Body, times: usize) -> Vec<Bytes> {
+        let cx = &mut Context::from_waker(Waker::noop());
+        let frames = (0..times).filter_map(|_| match Pin::new(&mut *body).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => frame.into_data().ok(),
+            _ => None,
+        });
+        frames.collect()
+    }
+
+    #[tokio::test]
+    async fn only_a_poll_with_a_cause_reaches_the_exchange() {
+        let (send, frames) = mpsc::unbounded_channel();
+        let (mut body, polls) = driven(frames).await;
+        let before = polls.load(Ordering::Relaxed);
+        assert!(asked(&mut body, 5).is_empty());
+        assert_eq!(polls.load(Ordering::Relaxed), before);
+        send.send("one").expect("it is waited for");
+        assert_eq!(asked(&mut body, 5), ["one"]);
+        assert_eq!(polls.load(Ordering::Relaxed), before + 1);
+    }
+
+    #[tokio::test]
+    async fn frames_that_waited_for_room_follow_without_a_wake() {
+        let (send, frames) = mpsc::unbounded_channel();
+        let (mut body, _) = driven(frames).await;
+        for frame in ["one", "two", "three"] {
+            send.send(frame).expect("it is waited for");
+        }
+        assert_eq!(asked(&mut body, 3), ["one", "two", "three"]);
+        drop(send);
+        let rest = body.collect().await.expect("it ends");
+        assert!(rest.to_bytes().is_empty());
+    }
 }

@@ -6,7 +6,24 @@ pub(crate) fn rfc3339(millis: u64) -> String {
     let (year, month, day) = civil(days);
     let (hour, minute) = (rest / 3_600_000, rest / 60_000 % 60);
     let (second, milli) = (rest / 1_000 % 60, rest % 1_000);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
+    let mut time = *b"0000-00-00T00:00:00.000Z";
+    // Digit by digit: each entry has a time, and `format!` took a ninth of all that an entry takes.
+    for (number, end, digits) in [
+        (year, 4, 4),
+        (month, 7, 2),
+        (day, 10, 2),
+        (hour, 13, 2),
+        (minute, 16, 2),
+        (second, 19, 2),
+        (milli, 23, 3),
+    ] {
+        let mut rest = number;
+        for digit in time[end - digits..end].iter_mut().rev() {
+            *digit = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+    }
+    time.iter().map(|byte| char::from(*byte)).collect()
 }
 
 /// Year, month and day of a day counted from 1970-01-01.
