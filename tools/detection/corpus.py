@@ -9,10 +9,19 @@ import grammar
 
 # What reads like a user's request. In a tool's result it isn't ordinary, so the weights for tools don't learn it as harmless.
 REQUESTS = re.compile(r"deepset|bachelor|prompts\.chat$|gpteacher|dolly|banking77|polyai|promptfoo-|own-|written-person")
+# What customers wrote. In a ticket or a mail that a tool returns it is harmless, whatever they ask for.
+CUSTOMERS = re.compile(r"banking77|polyai")
 # Whole texts into which attacks are put: pages, mails, tickets, code.
 CARRIERS = re.compile(r"based-cooking|bipia-train-|-commits$|fastapi-docs-|-docs$|tower$|mini-redis|ripgrep|spin|prompt-engineering-guide|dolly")
 # Texts full of the words of attacks that are none: false alarms are counted on these.
 HARD = re.compile(r"nemo|llm-guard|garak|pyrit|deepteam|promptfoo|prompt-engineering|prompts\.chat|gpteacher|bachelor|deepset", re.I)
+
+# Attacks that are overt wherever they stand: most speak to a model, or set aside what it was told. Not among them are a game's single turns
+# (gandalf, mosscap), ordinary errands (bipia), documents that already hold an attack (garak), and what deepteam calls abuse of tools.
+OVERT = re.compile(
+    r"^(deepset-train|bachelor-jailbreak|pyrit|promptfoo|parapet-giskard) |^garak (extraction|indirect|persona)$"
+    r"|^deepteam (extraction|override|authority|goal-hijack|indirect|agent-to-agent|fake-context|framing)$"
+)
 
 # Sources that are held out together, since their texts have one origin.
 FOLDS = [
@@ -22,6 +31,9 @@ FOLDS = [
     r"^bipia|^garak$|prompt-engineering|polyai|mini-redis|fastapi-docs-(ru|uk)|linkerd",
     r"^deepteam$|pyrit-|deepteam-|promptfoo-|prompts.chat-|agentgateway|gitleaks|fastapi|policy-server",
 ]
+
+# Characters of the longest attack that is judged in a document.
+PAYLOAD = 1500
 
 
 def fold_of(source):
@@ -92,6 +104,7 @@ def documents(rows, attacks, seed, count):
             **payload,
             "text": text[:at].rstrip(" ") + " " + inner + " " + text[at:],
             "kind": "in a document",
+            "overt": bool(OVERT.search(f"{payload['source']} {payload['kind']}")),
             "inside": True,
             "length": len(inner),
         })
@@ -202,7 +215,7 @@ def assembled(own, others, seed, folds):
         payloads += [row for row in short if row.get("fold") is None][fold::folds]
         if any(CARRIERS.search(row["source"]) for row in of_fold):
             made += [dict(row, fold=fold) for row in documents(of_fold, payloads, f"{seed} {fold}", 600)]
-            theirs = [row for row in of_fold if row["label"] == "attack" and len(row["text"]) < 1500]
+            theirs = [row for row in of_fold if row["label"] == "attack" and len(row["text"]) < PAYLOAD]
             judged += [dict(row, fold=fold, judged=True, kind="judged in a document") for row in documents(of_fold, theirs, f"{seed} judged {fold}", 500 if theirs else 0)]
         made += mentions([row for row in payloads if len(row["text"]) < 250], f"{seed} {fold}", 500)
         made += joined(of_fold, f"{seed} {fold}", 60)

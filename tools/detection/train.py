@@ -16,9 +16,11 @@ margins decides how margins, the rules' score and the length together become a p
 import argparse
 import hashlib
 import json
+import pickle
 import random
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -93,6 +95,24 @@ class Set:
         return np.array(found)
 
 
+def evened(data, usable):
+    """How much a row counts by its source: one with four times the rows counts twice as much, attacks and harmless texts each by themselves.
+
+    What several sources agree on is what holds for one that nobody has seen.
+    """
+    counts = np.ones(len(data.rows))
+    source = np.array([row["source"] for row in data.rows])
+    others = usable & np.array([not row["source"].startswith(("own", "written")) for row in data.rows])
+    for attack in (True, False):
+        of_label = others & (data.attack == attack)
+        for one in set(source[of_label]):
+            those = of_label & (source == one)
+            counts[those] = those.sum() ** -0.5
+        weight = np.array([row.get("weight", 1.0) for row in data.rows])
+        counts[of_label] *= weight[of_label].sum() / max((weight * counts)[of_label].sum(), 1e-9)
+    return counts
+
+
 def learn(data, of, windows, rows_in, tool):
     """Weights of the features `of` the rows, for people's texts or for tools'."""
     row = windows[:, 0]
@@ -102,14 +122,15 @@ def learn(data, of, windows, rows_in, tool):
             usable[i] = False
         elif tool:
             # What people wrote to a model says little of what doesn't belong in a document.
-            wanted = r["source"] != "written-person" if r["label"] == "attack" else not corpus.REQUESTS.search(r["source"])
+            request = corpus.REQUESTS.search(r["source"]) and not corpus.CUSTOMERS.search(r["source"])
+            wanted = r["source"] != "written-person" if r["label"] == "attack" else not request
             usable[i] &= wanted or r["kind"] in ("covert", "mention")
         else:
             usable[i] &= r["origin"] != "tool"
     keep = usable[row]
     per_row = np.bincount(row, minlength=len(data.rows))[row]
     weight = np.where(data.attack[row], 1 / per_row, np.maximum(1 / per_row, 0.35))
-    weight = weight * np.array([r.get("weight", 1.0) for r in data.rows])[row]
+    weight = weight * (evened(data, usable) * np.array([r.get("weight", 1.0) for r in data.rows]))[row]
     if not tool:
         weight = np.where(data.hard[row], 3.0, 1.0) * weight
     return descent.fit(of, windows[keep], data.attack[row][keep], weight[keep], SEED)
@@ -210,7 +231,7 @@ def main():
     arguments.add_argument("--data", help="a folder of JSON lines; without it, the text in the repository alone")
     arguments.add_argument("--out", type=Path, default=OUT)
     arguments.add_argument("--frames", type=int, default=0, help="texts of each frame of a grammar; 0 is the usual number")
-    arguments.add_argument("--save", type=Path, help="keep what was learned of rows that were held out, for a closer look")
+    arguments.add_argument("--save", type=Path, help="keep what was learned of rows that were held out, for `figures.py`")
     given = arguments.parse_args()
     chance = random.Random(SEED)
 
@@ -247,9 +268,8 @@ def main():
     (given.out / "weights.bin").write_bytes(table(of, weights))
     (given.out / "calibration.rs").write_text(rust(dict(zip(names, (scale for _, scale in weights))), calibrated), encoding="utf-8")
     if given.save:
-        import pickle
-
-        given.save.write_bytes(pickle.dumps((data.rows, {name: (seen[name], rules[name]) for name in names}, calibrated)))
+        kept = SimpleNamespace(rows=data.rows, attack=data.attack, hard=data.hard)
+        given.save.write_bytes(pickle.dumps((kept, {name: (seen[name], rules[name]) for name in names}, calibrated)))
 
 
 def calibrate(data, seen, rules, tool):
@@ -286,7 +306,7 @@ def calibrate(data, seen, rules, tool):
     model.fit(x, y, sample_weight=weight)
     z = x @ model.coef_[0]
     harmless = (data.hard[usable] & ~long if data.hard[usable].sum() > 300 else ~y) & ~y
-    # Where the middle threshold is, and how steep it must be for the others to be where they should.
+    # Where the middle threshold is, and how steep it must be above and below it for the others to be where they should.
     short = ~y & ~data.hard[usable] & few & (source != "own-mentions")
 
     def edge(share):
@@ -296,10 +316,11 @@ def calibrate(data, seen, rules, tool):
 
     at = {name: edge(share) for name, share in FALSE_ALARMS.items()}
     logit = {name: float(np.log(p / (1 - p))) for name, p in THRESHOLDS.items()}
-    steep = (logit["low"] - logit["high"]) / max(at["low"] - at["high"], 1e-6)
+    steep, below = ((logit[over] - logit[under]) / max(at[over] - at[under], 1e-6) for over, under in (("low", "medium"), ("medium", "high")))
     say("tool" if tool else "person", {name: round(float((z[y] > edge).mean()), 3) for name, edge in at.items()}, "found of", int(y.sum()), "weights", model.coef_[0].round(3), "long denied", float((z[long] > at["medium"]).mean()))
     found = {name: float(weight * steep) for name, weight in zip(NAMES, named(model.coef_[0], tool))}
     found["start"] = logit["medium"] - at["medium"] * steep
+    found["below"] = below / steep
     return found
 
 

@@ -19,7 +19,8 @@ pub(super) const GROUPS: &[(u64, u8, &str)] = &[
     (
         DROP | MILD,
         0,
-        "ignoring|disregarding|bypass|override|circumvent|discard|neglect|abandon|set aside|skip over",
+        "ignoring|disregarding|bypass|override|circumvent|discard|neglect|abandon|set aside|skip over|drop|erase|revoke|dismiss|\
+        put aside|lay aside|leave aside|scrap|break free from|break free of|violate|unset|overwrite|renounce",
     ),
     (
         DROP,
@@ -85,7 +86,7 @@ pub(super) const GROUPS: &[(u64, u8, &str)] = &[
     (
         GIVEN,
         0,
-        "you were given|you have been given|you've been given|you have received|you received|given to you|\
+        "you were given|they gave you|they told you|you were handed|was given to you|were given to you|you have been given|you've been given|you have received|you received|given to you|\
         you were told|you have been told|you've been told|you were instructed|you have been instructed|you follow|you have|\
         provided to you|you were trained|you got|you know|you learned|you've received|you were provided|you've got|in your system|from your|from the system|\
         from openai|from your developers|by your developers|by the developer|that bind you|that govern you",
@@ -164,7 +165,7 @@ pub(super) const GROUPS: &[(u64, u8, &str)] = &[
         40,
         "your new instructions|new instructions:|new instructions are|here are your new|new system prompt|your new task is|\
         your real instructions|your real task|your actual task|your true purpose|updated instructions from|new directive:|\
-        new rules:|your only instruction|admin override|system override|override code|emergency override|sudo mode|root access granted",
+        new rules:|your only instruction|admin override|system override|override code|emergency override|your new goal|your new objective|your new job|your real goal|new primary objective|your only task|priority override|manual override:|sudo mode|root access granted",
     ),
     // To bring out what was said before.
     (
@@ -377,7 +378,10 @@ pub(super) const GROUPS: &[(u64, u8, &str)] = &[
         instructions for llm*|instructions to the assistant|message for the assistant|dear ai|dear assistant|to any ai|any ai reading|\
         ai reading this|llm reading this|llms reading this|assistant reading this|assistants reading this|to the assistant:|assistant:|hey assistant|\
         hello assistant|hey claude|hey chatgpt|hey ai|assistant instructions|ai instructions|note for ai|note for the assistant|note for llm*|\
-        language models reading|language model reading|automated reviewer*|ai reviewer*|for llm reviewer*|an die ki|ki-assistent*|assistant ia|asistente de ia|智能助手|ai助手|人工智能助手",
+        language models reading|language model reading|automated summar*|automated screening|automated analysis|automated evaluat*|automated assistants|ai tool*|\
+        ai bot*|ai reader*|ai crawler*|ai summar*|ai screen*|ai evaluat*|ai grader*|ai recruit*|note to automated|dear language model*|attention language model*|\
+        dear llm*|note to language model*|note to gpt|note to claude|hey gpt|hey gemini|hey copilot|hey siri|hey bot|dear bot|dear chatbot|to any llm*|to all llm*|\
+        any llm|any ai that|any language model|every language model|llm agent*|if an ai|if an llm|if a language model|if any ai|automated reviewer*|ai reviewer*|for llm reviewer*|an die ki|ki-assistent*|assistant ia|asistente de ia|智能助手|ai助手|人工智能助手",
     ),
     (
         ADDRESS,

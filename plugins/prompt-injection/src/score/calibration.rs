@@ -4,24 +4,26 @@ use super::Calibration;
 
 /// What margins and rules say of a person's text.
 pub(super) const PERSON: Calibration = Calibration {
-    scale: 0.033761,
-    short: 0.53016,
-    long: 0.26508,
+    scale: 0.024806,
+    short: 0.46638,
+    long: 0.23319,
     spread: 0.0,
     mean: 0.0,
-    length: -1.2307,
-    rules: 5.9591,
-    start: -1.7465,
+    length: -0.92463,
+    rules: 4.3975,
+    start: -1.297,
+    below: 2.0156,
 };
 
 /// What margins and rules say of a tool's.
 pub(super) const TOOL: Calibration = Calibration {
-    scale: 0.031327,
-    short: 1.2875,
-    long: 0.2184,
-    spread: 1.1227,
-    mean: -1.7049,
-    length: -3.7243,
-    rules: 3.1723,
-    start: -3.2554,
+    scale: 0.025105,
+    short: 1.41,
+    long: 0.22364,
+    spread: 0.96855,
+    mean: -1.6126,
+    length: -3.7287,
+    rules: 3.0499,
+    start: -2.9624,
+    below: 1.4198,
 };

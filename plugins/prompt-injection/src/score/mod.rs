@@ -141,6 +141,8 @@ struct Calibration {
     length: f32,
     rules: f32,
     start: f32,
+    /// How steep it is below an even chance, beside how steep it is above: so `high` is where it should be, too.
+    below: f32,
 }
 
 impl Calibration {
@@ -166,6 +168,7 @@ impl Margins {
             + by.mean * self.mean
             + by.length * (self.blocks as f32 / MANY).log2().max(0.0)
             + by.rules * rules;
+        let z = if z < 0.0 { z * by.below } else { z };
         1.0 / (1.0 + (-z).exp())
     }
 }
