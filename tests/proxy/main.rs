@@ -99,7 +99,7 @@ async fn main() -> ExitCode {
 
 /// An upstream on this thread, beside the clients, and the thread never sleeps. To write to a socket whose reader sleeps on another core
 /// is to wake it, by an interrupt that a virtual machine pays dearly for; and the longer something takes, the more often its
-/// peers have gone to sleep. Over a network nobody pays for that.
+/// peers have gone to sleep. Over a network it isn't the sender who pays for that.
 async fn awake_upstream() -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let to = listener.local_addr().unwrap();

@@ -277,6 +277,8 @@ impl Drop for Driver {
             self.slot.gone.store(true, Ordering::Release);
         }
         self.slot.left.store(true, Ordering::Release);
+        // Whoever polled the response has nothing to wait for any more.
+        self.slot.poller.take();
         self.tasks.spawn_on(exchange, &self.runtime);
     }
 }
@@ -388,6 +390,34 @@ mod tests {
         send.send("one").expect("it is waited for");
         assert_eq!(asked(&mut body, 5), ["one"]);
         assert_eq!(polls.load(Ordering::Relaxed), before + 1);
+    }
+
+    /// How often it was woken.
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
+
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_exchange_waited_for_wakes_who_polled_last() {
+        let (send, frames) = mpsc::unbounded_channel();
+        let (mut body, _) = driven(frames).await;
+        let pollers = [(); 2].map(|()| Arc::<Wakes>::default());
+        for poller in &pollers {
+            let waker = Waker::from(poller.clone());
+            let polled = Pin::new(&mut body).poll_frame(&mut Context::from_waker(&waker));
+            assert!(polled.is_pending());
+        }
+        send.send("one").expect("it is waited for");
+        assert_eq!(
+            pollers.map(|poller| poller.0.load(Ordering::Relaxed)),
+            [0, 1]
+        );
+        assert_eq!(asked(&mut body, 1), ["one"]);
     }
 
     #[tokio::test]

@@ -525,7 +525,7 @@ impl<S: Sink> Reader<'_, S> {
     }
 }
 
-/// Where words begin that are run together, each with a capital: more of them than a name in a program has.
+/// Where words begin that are run together, each with a capital: more of them than most names in programs have.
 fn capitalised(letters: &[u8]) -> Option<Vec<usize>> {
     if letters.len() < CAPITALISED * LETTERS || letters.len() > LONGEST {
         return None;
