@@ -1,6 +1,9 @@
 //! What the kernel says of a process: the time that it ran, its memory, its wake-ups. And the core that it may run on.
 
+use std::collections::HashMap;
 use std::fs;
+use std::iter::Sum;
+use std::ops::Sub;
 use std::process::Command;
 use std::time::Duration;
 
@@ -49,26 +52,44 @@ impl Core {
 
 /// The time that all threads of a process ran so far.
 pub fn cpu(process: u32) -> Duration {
-    let ran = |thread: &str| {
-        let said = fs::read_to_string(format!("/proc/{process}/task/{thread}/schedstat")).ok()?;
-        said.split(' ').next()?.parse::<u64>().ok()
-    };
-    Duration::from_nanos(threads(process).iter().filter_map(|it| ran(it)).sum())
+    ran(process).into_values().sum()
 }
 
-/// How often a thread of a process waited for something so far: as often it was woken.
-pub fn waits(process: u32) -> u64 {
-    let waited = |thread: &str| {
-        let status = fs::read_to_string(format!("/proc/{process}/task/{thread}/status")).ok()?;
-        let mut lines = status.lines();
-        lines.find_map(|it| {
-            it.strip_prefix("voluntary_ctxt_switches:")?
-                .trim()
-                .parse::<u64>()
-                .ok()
+/// The time that each thread of a process ran so far.
+pub fn ran(process: u32) -> HashMap<String, Duration> {
+    of_each(process, "schedstat", |said| {
+        let ran = said.split(' ').next()?.parse().ok()?;
+        Some(Duration::from_nanos(ran))
+    })
+}
+
+/// How often each thread of a process waited for something so far: as often it was woken.
+pub fn waits(process: u32) -> HashMap<String, u64> {
+    of_each(process, "status", |said| {
+        let mut lines = said.lines();
+        let waited = lines.find_map(|it| it.strip_prefix("voluntary_ctxt_switches:"))?;
+        waited.trim().parse().ok()
+    })
+}
+
+/// What came since, of those threads that are there now: one that has ended takes its figures along.
+pub fn since<T: Copy + Default + Sub<Output = T> + Sum>(
+    before: &HashMap<String, T>,
+    now: HashMap<String, T>,
+) -> T {
+    let each = now.into_iter();
+    each.map(|(thread, now)| now - before.get(&thread).copied().unwrap_or_default())
+        .sum()
+}
+
+fn of_each<T>(process: u32, file: &str, read: impl Fn(&str) -> Option<T>) -> HashMap<String, T> {
+    let threads = threads(process).into_iter();
+    threads
+        .filter_map(|it| {
+            let said = fs::read_to_string(format!("/proc/{process}/task/{it}/{file}")).ok()?;
+            Some((it, read(&said)?))
         })
-    };
-    threads(process).iter().filter_map(|it| waited(it)).sum()
+        .collect()
 }
 
 fn threads(process: u32) -> Vec<String> {

@@ -8,7 +8,7 @@ use crate::connection::{Connection, post};
 use crate::gauge::{memory as resident, mib};
 use crate::load::{self, Streams, Traffic};
 use crate::peers::{Peer, THREE};
-use crate::process::{cpu, waits};
+use crate::process::{cpu, ran, since, waits};
 use crate::support::{Value, ask};
 
 const NONE: &str = "[]";
@@ -185,16 +185,16 @@ pub async fn idle(upstream: SocketAddr) {
         let process = peer.id();
         let mut connection = Connection::open(peer.address()).await;
         load::times(&mut connection, &Traffic::Plain.request(), 100).await;
-        // Kept connections end, what the last exchanges left is cleared, and threads without work end.
-        tokio::time::sleep(2 * TIME).await;
-        let before = (cpu(process), waits(process));
+        // Kept connections end, and what the last exchanges left is cleared.
+        tokio::time::sleep(TIME).await;
+        let before = (ran(process), waits(process));
         tokio::time::sleep(TIME).await;
         let seconds = TIME.as_secs_f64();
         println!(
             "{name:<15} {:>11} {:>18.0} {:>19.1}",
             mib(resident(process)),
-            us(cpu(process) - before.0) / seconds,
-            (waits(process) - before.1) as f64 / seconds
+            us(since(&before.0, ran(process))) / seconds,
+            since(&before.1, waits(process)) as f64 / seconds
         );
     }
 }
