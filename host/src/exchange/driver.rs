@@ -168,11 +168,14 @@ impl Driver {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let slot = Arc::new(Slot::default());
+        // The first poll has a cause: it begins.
+        let slot = Arc::new(Slot {
+            woken: AtomicBool::new(true),
+            ..Slot::default()
+        });
         let sink = ResponseSink(slot.clone());
         // Made where it is kept: `Box::pin` would make these 15 KiB on the stack and copy all of them.
         let exchange = Box::write(Box::new_uninit(), exchange(sink));
-        slot.woken.store(true, Ordering::Release);
         Driver {
             exchange: Some(Box::into_pin(exchange)),
             waker: slot.clone().into(),
